@@ -1,0 +1,2 @@
+//! The `agent-team` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Records, and the machine that folds them into a team's state.

@@ -1,0 +1,2 @@
+//! Many LLM agents at work in parallel on shared tasks and one code base.
+pub mod model;
