@@ -1,0 +1,237 @@
+//! Ids: of records, and the names that people give to tasks, agents and skills.
+//!
+//! Names end up in file names, git refs and terminal output, so the alphabet is small and everything that could
+//! mislead (`..`, a leading dash, marks that change the direction of writing) is refused when a name is made.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The id of a record, unique for ever. Written as 32 hexadecimal digits.
+///
+/// It is 128 bits that come from outside; writers use UUID version 7 (RFC 9562), so that ids sort by time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordId(pub u128);
+
+impl Serialize for RecordId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RecordId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Digits;
+        impl de::Visitor<'_> for Digits {
+            type Value = RecordId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("32 lower-case hexadecimal digits")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<RecordId, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Digits)
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for RecordId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let plain = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let value = plain.then(|| u128::from_str_radix(text, 16).ok()).flatten();
+        value.map(Self).ok_or(NotAnId)
+    }
+}
+
+/// The text is not a record's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a record id: it must be 32 lower-case hexadecimal digits")]
+pub struct NotAnId;
+
+/// The longest name, in bytes.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// A text is not a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no {what}: {why}", text.escape_debug())]
+pub struct BadName {
+    /// What it should have named.
+    pub what: &'static str,
+    /// The text, cut to the length that a name may have.
+    pub text: String,
+    /// What is wrong with it, and what is allowed.
+    pub why: &'static str,
+}
+
+/// Says what is wrong with a name, if anything is.
+fn fault(text: &str) -> Option<&'static str> {
+    let letter = |byte: &u8| byte.is_ascii_alphanumeric();
+    let bytes = text.as_bytes();
+    if bytes.is_empty() {
+        return Some("it is empty");
+    }
+    if bytes.len() > NAME_BYTES_MAX {
+        return Some("it is longer than 64 characters");
+    }
+    if !bytes.iter().all(|b| letter(b) || matches!(b, b'-' | b'_' | b'.')) {
+        return Some("only the letters a-z and A-Z, digits, `-`, `_` and `.` are allowed");
+    }
+    if !bytes.first().is_some_and(letter) || !bytes.last().is_some_and(letter) {
+        return Some("it must begin and end with a letter or a digit");
+    }
+    if text.contains("..") {
+        return Some("it must not contain `..`");
+    }
+    if text.ends_with(".lock") {
+        return Some("git reserves the ending `.lock`");
+    }
+    None
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadName;
+
+            fn from_str(text: &str) -> Result<Self, BadName> {
+                match fault(text) {
+                    None => Ok(Self(text.into())),
+                    Some(why) => {
+                        Err(BadName { what: $what, text: text.chars().take(NAME_BYTES_MAX).collect(), why })
+                    }
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = BadName;
+
+            fn try_from(text: String) -> Result<Self, BadName> {
+                text.parse()
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = BadName;
+
+            fn try_from(text: &str) -> Result<Self, BadName> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.as_ref().to_owned()
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// The id of a task: a slug that the user gives, or a short one that was made for it.
+    TaskId,
+    "task id"
+);
+name!(
+    /// The name of an agent, or of whoever else writes records.
+    AgentId,
+    "agent name"
+);
+name!(
+    /// A skill that a task wants and a specialist has.
+    Skill,
+    "skill"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_mislead_files_refs_or_readers_are_refused() {
+        let long = "x".repeat(65);
+        for bad in [
+            "",
+            "..",
+            "a..b",
+            "/",
+            "a/b",
+            "-x",
+            "x-",
+            "@{u}",
+            "a b",
+            "a\u{202e}b",
+            "a\u{200b}",
+            "x.lock",
+            &long,
+        ] {
+            assert!(TaskId::try_from(bad).is_err(), "{bad:?}");
+        }
+        for good in ["a", "T-1", "parse.header_2", &"x".repeat(64)] {
+            assert_eq!(TaskId::try_from(good).unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn a_bad_name_is_shown_without_its_marks() {
+        let error = AgentId::try_from("a\u{202e}b").unwrap_err();
+        assert!(error.to_string().starts_with(r"`a\u{202e}b` is no agent name"), "{error}");
+    }
+
+    #[test]
+    fn record_ids_have_one_form() {
+        let id = RecordId(0xab);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in ["ab", "000000000000000000000000000000AB", "+00000000000000000000000000000ab"] {
+            assert_eq!(bad.parse::<RecordId>(), Err(NotAnId));
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Who holds a task: claimed, renewed, given back, expired.
+
+use super::task::fence_moved;
+use super::{Meta, Rule};
+use crate::id::{AgentId, RecordId, TaskId};
+use crate::machine::fit::Member;
+use crate::machine::refusal::Refusal;
+use crate::machine::state::State;
+use crate::machine::task::{Claim, Ending, Failure};
+use crate::machine::transition::{Status, Step, next};
+use crate::record::{
+    ClaimExpired, ClaimReleased, ClaimRenewed, ExpiryCause, Stage, TaskClaimed, TurnJournalled,
+};
+
+/// Takeovers in a row, without progress between, after which a task is put into quarantine.
+const TAKEOVERS_MAX: u32 = 3;
+
+impl Rule for TaskClaimed {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        let id = || self.task.clone();
+        let task = state.tasks.get(&self.task).ok_or_else(|| Refusal::NoSuchTask { task: id() })?;
+        if let Some(claim) = &task.claim {
+            return Err(Refusal::Held { task: id(), holder: claim.agent.clone(), stage: claim.stage });
+        }
+        if next(task.status, Step::Claimed).is_none() || task.status.stage() != Some(self.stage) {
+            return Err(Refusal::WrongStatus { task: id(), status: task.status });
+        }
+        if Some(task.revision) != self.on {
+            return Err(Refusal::Changed { task: id() });
+        }
+        Member::of(state, &self.agent).fits_stage(task, self.stage).map_err(|reason| Refusal::NotFitting {
+            task: id(),
+            agent: self.agent.clone(),
+            stage: self.stage,
+            reason,
+        })
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        state.claims.insert(meta.id, self.task.clone());
+        state.update(&self.task, |task| {
+            task.revision = meta.id;
+            let resumes = task.resume.take();
+            if self.stage == Stage::Work {
+                task.since_ms = meta.at_ms;
+                task.attempt += u32::from(resumes.is_none());
+                task.not_before_ms = 0;
+                task.submission = None;
+                task.back_to = None;
+            }
+            task.step(Step::Claimed);
+            task.claim = Some(Claim {
+                id: meta.id,
+                stage: self.stage,
+                agent: self.agent.clone(),
+                holder: self.holder.clone(),
+                renewal: meta.id,
+                at_ms: meta.at_ms,
+                turns: 0,
+                resumes,
+            });
+        });
+    }
+}
+
+impl Rule for ClaimRenewed {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        state.live_claim(self.claim).map(|_| ())
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        change_claim(state, self.claim, |claim| claim.renewal = meta.id);
+    }
+}
+
+impl Rule for TurnJournalled {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        state.live_claim(self.claim).map(|_| ())
+    }
+
+    /// A turn is progress, and a sign of life.
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let Some((task, agent)) = holder(state, self.claim) else { return };
+        state.update(&task, |task| task.takeovers = 0);
+        change_claim(state, self.claim, |claim| {
+            claim.renewal = meta.id;
+            claim.turns = claim.turns.max(self.turn);
+        });
+        super::message::read(state, &agent, &self.read);
+    }
+}
+
+impl Rule for ClaimReleased {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        let (task, _) = state.live_claim(self.claim)?;
+        fence_moved(task, self.fenced)
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let Some((id, _)) = holder(state, self.claim) else { return };
+        state.update(&id, |task| {
+            task.revision = meta.id;
+            task.intent = None;
+            let claim = task.claim.clone();
+            task.end_claim(Ending::Released, meta.at_ms);
+            if task.status == Status::Running {
+                task.step(Step::GivenBack);
+                task.since_ms = meta.at_ms;
+                // Giving a task back is no failed attempt: the next one goes on where this one stopped.
+                if let Some(claim) = claim.filter(|claim| claim.holder.orchestrated) {
+                    task.resume = Some(claim.resumes.filter(|_| claim.turns == 0).unwrap_or(claim.id));
+                    task.back_to = Some(claim.agent);
+                }
+            }
+        });
+    }
+}
+
+impl Rule for ClaimExpired {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        let (task, claim) = state.live_claim(self.claim)?;
+        if claim.renewal != self.seen {
+            return Err(Refusal::Renewed { claim: self.claim });
+        }
+        fence_moved(task, self.fenced)
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let Some((id, _)) = holder(state, self.claim) else { return };
+        state.update(&id, |task| {
+            task.revision = meta.id;
+            task.intent = None;
+            let claim = task.claim.clone();
+            task.end_claim(self.cause.into(), meta.at_ms);
+            if task.status != Status::Running {
+                return;
+            }
+            task.since_ms = meta.at_ms;
+            let orchestrator_died = self.cause == ExpiryCause::ProcessGone
+                && claim.as_ref().is_some_and(|claim| claim.holder.orchestrated);
+            if let Some(claim) = claim.filter(|_| orchestrator_died) {
+                task.step(Step::GivenBack);
+                task.resume = Some(claim.resumes.filter(|_| claim.turns == 0).unwrap_or(claim.id));
+                task.back_to = Some(claim.agent);
+                return;
+            }
+            task.takeovers += 1;
+            if task.takeovers >= TAKEOVERS_MAX {
+                task.step(Step::Exhausted);
+                task.failure = Some(Failure::Quarantined);
+            } else {
+                task.step(Step::GivenBack);
+            }
+        });
+    }
+}
+
+/// The task of a claim that is in force, and its holder.
+pub(super) fn holder(state: &State, claim: RecordId) -> Option<(TaskId, AgentId)> {
+    let (task, claim) = state.live_claim(claim).ok()?;
+    Some((task.id().clone(), claim.agent.clone()))
+}
+
+fn change_claim(state: &mut State, id: RecordId, change: impl FnOnce(&mut Claim)) {
+    let task = state.claims.get(&id).and_then(|task| state.tasks.get_mut(task));
+    if let Some(claim) = task.and_then(|task| task.claim.as_mut()).filter(|claim| claim.id == id) {
+        change(claim);
+    }
+}

@@ -1,0 +1,177 @@
+//! Results, and what others make of them: submitted, failed, checked, reviewed, too late.
+
+use super::claim::holder;
+use super::{Meta, Rule};
+use crate::id::RecordId;
+use crate::machine::refusal::Refusal;
+use crate::machine::state::{Late, State};
+use crate::machine::task::{Claim, Ending, Failure, Feedback, FeedbackCause, Submission, Task};
+use crate::machine::transition::Step;
+use crate::record::{CheckReported, LateResult, ReviewGiven, Stage, TaskFailed, TaskSubmitted};
+use crate::text::Text;
+
+/// Times in a row that work may fail to fit onto the target. A conflict is nobody's failure, but this has an end.
+const CONFLICTS_MAX: u32 = 10;
+
+/// A claim that is in force and for a certain stage.
+pub(super) fn at_stage(state: &State, claim: RecordId, stage: Stage) -> Result<(&Task, &Claim), Refusal> {
+    let (task, live) = state.live_claim(claim)?;
+    if live.stage != stage {
+        return Err(Refusal::WrongStage { task: task.id().clone(), claim, stage: live.stage });
+    }
+    Ok((task, live))
+}
+
+/// The stage is passed: on to the next that the task asks for.
+pub(super) fn pass(task: &mut Task, stage: Stage, meta: &Meta) {
+    task.revision = meta.id;
+    task.since_ms = meta.at_ms;
+    task.end_claim(Ending::Done, meta.at_ms);
+    task.step(Step::Passed { to: task.after(stage) });
+}
+
+/// What was delivered goes back to its author with the reason, or fails for good.
+pub(super) fn send_back(task: &mut Task, cause: FeedbackCause, text: &Text, meta: &Meta) {
+    task.revision = meta.id;
+    task.since_ms = meta.at_ms;
+    task.end_claim(Ending::Failed, meta.at_ms);
+    if let Some(submission) = task.submission.take() {
+        task.back_to = Some(submission.author.clone()).filter(|_| submission.orchestrated);
+        task.feedback.push(Feedback {
+            attempt: task.attempt,
+            agent: submission.author,
+            cause,
+            text: text.clone(),
+            commit: submission.commit,
+        });
+    }
+    if cause == FeedbackCause::Conflict {
+        task.conflicts += 1;
+    } else {
+        task.failures += 1;
+    }
+    give_back_or_fail(task);
+}
+
+fn give_back_or_fail(task: &mut Task) {
+    let failure = if task.conflicts >= CONFLICTS_MAX {
+        Failure::Conflicts
+    } else if task.failures >= task.spec.attempts {
+        Failure::Attempts
+    } else {
+        task.step(Step::GivenBack);
+        return;
+    };
+    task.step(Step::Exhausted);
+    task.failure = Some(failure);
+    task.back_to = None;
+}
+
+impl Rule for TaskSubmitted {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        at_stage(state, self.claim, Stage::Work).map(|_| ())
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let Some((id, author)) = holder(state, self.claim) else { return };
+        state.update(&id, |task| {
+            let orchestrated = task.claim.as_ref().is_some_and(|claim| claim.holder.orchestrated);
+            let protected = if task.spec.allow_protected { Vec::new() } else { self.protected.clone() };
+            task.takeovers = 0;
+            task.submission = Some(Submission {
+                id: meta.id,
+                author,
+                claim: self.claim,
+                result: self.result.clone(),
+                commit: self.commit.clone(),
+                protected,
+                orchestrated,
+            });
+            pass(task, Stage::Work, meta);
+        });
+    }
+}
+
+impl Rule for TaskFailed {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        at_stage(state, self.claim, Stage::Work).map(|_| ())
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let Some((id, agent)) = holder(state, self.claim) else { return };
+        state.update(&id, |task| {
+            task.revision = meta.id;
+            task.since_ms = meta.at_ms;
+            task.end_claim(Ending::Failed, meta.at_ms);
+            task.failures += 1;
+            let attempt = task.attempt;
+            let cause = FeedbackCause::Error;
+            task.feedback.push(Feedback { attempt, agent, cause, text: self.error.clone(), commit: None });
+            if self.for_good {
+                task.step(Step::Exhausted);
+                task.failure = Some(Failure::GivenUp);
+            } else {
+                task.not_before_ms = self.not_before_ms;
+                give_back_or_fail(task);
+            }
+        });
+    }
+}
+
+impl Rule for LateResult {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        match state.task_of_claim(self.claim) {
+            Some(task) if *task.id() == self.task => Ok(()),
+            _ => Err(Refusal::NoSuchClaim { claim: self.claim }),
+        }
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        state.late.push(Late {
+            id: meta.id,
+            task: self.task.clone(),
+            claim: self.claim,
+            agent: self.agent.clone(),
+            result: self.result.clone(),
+            commit: self.commit.clone(),
+            at_ms: meta.at_ms,
+        });
+    }
+}
+
+impl Rule for CheckReported {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        at_stage(state, self.claim, Stage::Verify).map(|_| ())
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let Some((id, _)) = holder(state, self.claim) else { return };
+        state.update(&id, |task| match self.passed {
+            true => pass(task, Stage::Verify, meta),
+            false => send_back(task, FeedbackCause::Check, &self.output, meta),
+        });
+    }
+}
+
+impl Rule for ReviewGiven {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        let (task, _) = at_stage(state, self.claim, Stage::Review)?;
+        let current = task.submission.as_ref().map(|submission| submission.id);
+        if current != Some(self.submission) {
+            return Err(Refusal::OtherSubmission { task: task.id().clone() });
+        }
+        Ok(())
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let Some((id, _)) = holder(state, self.claim) else { return };
+        state.update(&id, |task| {
+            if self.approved {
+                task.review = Some(self.feedback.clone());
+                pass(task, Stage::Review, meta);
+            } else {
+                send_back(task, FeedbackCause::Review, &self.feedback, meta);
+            }
+        });
+    }
+}

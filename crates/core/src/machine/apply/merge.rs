@@ -1,0 +1,71 @@
+//! The merge queue: intended, merged, refused.
+
+use super::claim::holder;
+use super::judgement::{at_stage, pass, send_back};
+use super::task::fence_moved;
+use super::{Meta, Rule};
+use crate::id::{RecordId, TaskId};
+use crate::machine::refusal::Refusal;
+use crate::machine::state::State;
+use crate::machine::task::Intent;
+use crate::record::{MergeIntended, MergeRefused, Merged, Stage};
+
+impl Rule for MergeIntended {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        let (task, _) = at_stage(state, self.claim, Stage::Merge)?;
+        fence_moved(task, None)
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let Some((id, _)) = holder(state, self.claim) else { return };
+        state.update(&id, |task| {
+            task.intent = Some(Intent {
+                id: meta.id,
+                claim: self.claim,
+                commit: self.commit.clone(),
+                old_tip: self.old_tip.clone(),
+                branch: self.branch.clone(),
+            });
+        });
+    }
+}
+
+impl Rule for Merged {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        match with_intent(state, self.intent) {
+            Some(_) => Ok(()),
+            None => Err(Refusal::NoSuchIntent { intent: self.intent }),
+        }
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let Some(id) = with_intent(state, self.intent) else { return };
+        state.update(&id, |task| {
+            task.merged = task.intent.take().map(|intent| intent.commit);
+            pass(task, Stage::Merge, meta);
+        });
+    }
+}
+
+/// The task that is about to be merged under an intent. Such a task is held, so there are few to look at.
+fn with_intent(state: &State, intent: RecordId) -> Option<TaskId> {
+    let matches = |id: RecordId| id == intent;
+    let mut held = state.held();
+    held.find(|(task, _)| task.intent.as_ref().is_some_and(|known| matches(known.id)))
+        .map(|(task, _)| task.id().clone())
+}
+
+impl Rule for MergeRefused {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        let (task, _) = at_stage(state, self.claim, Stage::Merge)?;
+        fence_moved(task, self.fenced)
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let Some((id, _)) = holder(state, self.claim) else { return };
+        state.update(&id, |task| {
+            task.intent = None;
+            send_back(task, self.cause.into(), &self.output, meta);
+        });
+    }
+}

@@ -1,0 +1,60 @@
+//! Messages: sent, delivered, read. They only add.
+
+use super::{Meta, Rule};
+use crate::id::{AgentId, RecordId};
+use crate::machine::messages::{Message, Receipt};
+use crate::machine::refusal::Refusal;
+use crate::machine::state::State;
+use crate::record::{MessageSent, MessagesDelivered, MessagesRead, Recipient};
+
+impl Rule for MessageSent {
+    fn guard(&self, _: &State) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let has_left = |agent: &AgentId| state.agents.get(agent).is_some_and(|agent| agent.left);
+        let returned = matches!(&self.to, Recipient::Agent(to) if has_left(to));
+        state.messages.push(Message {
+            id: meta.id,
+            seq: meta.seq,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            text: self.text.clone(),
+            task: self.task.clone(),
+            at_ms: meta.at_ms,
+            receipts: std::collections::BTreeMap::new(),
+            returned,
+        });
+    }
+}
+
+impl Rule for MessagesDelivered {
+    fn guard(&self, _: &State) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn take_effect(&self, state: &mut State, _: &Meta) {
+        receive(state, &self.agent, &self.messages, Receipt::Delivered);
+    }
+}
+
+impl Rule for MessagesRead {
+    fn guard(&self, _: &State) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn take_effect(&self, state: &mut State, _: &Meta) {
+        read(state, &self.agent, &self.messages);
+    }
+}
+
+/// The agent has read messages.
+pub(super) fn read(state: &mut State, agent: &AgentId, messages: &[RecordId]) {
+    receive(state, agent, messages, Receipt::Read);
+}
+
+fn receive(state: &mut State, agent: &AgentId, messages: &[RecordId], receipt: Receipt) {
+    let role = state.agents.get(agent).map(|known| known.role);
+    state.messages.receive(agent, role, messages, receipt);
+}

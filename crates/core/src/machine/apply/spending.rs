@@ -1,0 +1,44 @@
+//! Money and tokens: limits, reservations, settlements.
+
+use super::{Meta, Rule};
+use crate::machine::ledger::Limit;
+use crate::machine::refusal::Refusal;
+use crate::machine::state::State;
+use crate::record::{BudgetSet, SpendingReserved, SpendingSettled};
+
+impl Rule for BudgetSet {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        if state.ledger.limit(&self.account).revision == self.on {
+            return Ok(());
+        }
+        Err(Refusal::SettingChanged { what: format!("the budget of {}", self.account) })
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let limit = Limit { micro_usd: self.micro_usd, tokens: self.tokens, revision: Some(meta.id) };
+        state.ledger.set_limit(&self.account, limit);
+    }
+}
+
+impl Rule for SpendingReserved {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        state.ledger.fits(&self.agent, self.task.as_ref(), self.upper)
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        state.ledger.reserve(meta.id, &self.agent, self.task.as_ref(), self.upper);
+    }
+}
+
+impl Rule for SpendingSettled {
+    fn guard(&self, _: &State) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn take_effect(&self, state: &mut State, _: &Meta) {
+        if let Some(reservation) = self.reservation {
+            state.ledger.give_back(reservation);
+        }
+        state.ledger.spend(&self.agent, self.task.as_ref(), &self.model, self.actual);
+    }
+}

@@ -1,0 +1,200 @@
+//! What those who want tasks done do: add, edit, retry, cancel.
+
+use std::collections::BTreeSet;
+
+use super::{Meta, Rule};
+use crate::id::{RecordId, TaskId};
+use crate::machine::graph;
+use crate::machine::refusal::Refusal;
+use crate::machine::state::{State, unblock};
+use crate::machine::task::{Ending, Intent, Task};
+use crate::machine::transition::{Status, Step, next};
+use crate::record::{BatchClosed, Revision, TaskAdded, TaskCancelled, TaskEdited, TaskRetried, TaskSpec};
+
+impl Rule for TaskAdded {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        match self.batch {
+            Some(_) => Ok(()),
+            None => graph::check(state, std::slice::from_ref(&self.task)),
+        }
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        match self.batch {
+            Some(batch) => state.batches.entry(batch).or_default().push(self.task.clone()),
+            None => add(state, vec![self.task.clone()], meta),
+        }
+    }
+}
+
+impl Rule for BatchClosed {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        let specs = state.batches.get(&self.batch).map_or(&[][..], Vec::as_slice);
+        if specs.len() != self.tasks as usize {
+            let found = u32::try_from(specs.len()).unwrap_or(u32::MAX);
+            return Err(Refusal::BatchIncomplete { expected: self.tasks, found });
+        }
+        graph::check(state, specs)
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let specs = state.batches.remove(&self.batch).unwrap_or_default();
+        add(state, specs, meta);
+    }
+}
+
+/// Adds tasks that may refer to each other in any direction.
+fn add(state: &mut State, specs: Vec<TaskSpec>, meta: &Meta) {
+    let ids: Vec<TaskId> = specs.iter().map(|spec| spec.id.clone()).collect();
+    for spec in specs {
+        let task = new_task(spec, meta);
+        state.queue.insert(&task);
+        state.tasks.insert(task.id().clone(), task);
+    }
+    for id in ids {
+        let named = state.tasks.get(&id).map(|task| task.spec.after.iter().cloned());
+        let dependencies: BTreeSet<TaskId> = named.into_iter().flatten().collect();
+        let mut open = 0;
+        for dependency in dependencies {
+            if let Some(needed) = state.tasks.get_mut(&dependency) {
+                needed.dependents.push(id.clone());
+                open += u32::from(needed.status != Status::Completed);
+            }
+        }
+        state.update(&id, |task| {
+            task.open_dependencies = open;
+            unblock(task);
+        });
+    }
+}
+
+fn new_task(spec: TaskSpec, meta: &Meta) -> Task {
+    Task {
+        spec,
+        status: Status::Blocked,
+        revision: meta.id,
+        added: meta.seq,
+        added_at_ms: meta.at_ms,
+        since_ms: meta.at_ms,
+        open_dependencies: 0,
+        dependents: Vec::new(),
+        attempt: 0,
+        failures: 0,
+        conflicts: 0,
+        takeovers: 0,
+        not_before_ms: 0,
+        claim: None,
+        past_claims: Vec::new(),
+        resume: None,
+        back_to: None,
+        submission: None,
+        intent: None,
+        merged: None,
+        feedback: Vec::new(),
+        failure: None,
+        review: None,
+    }
+}
+
+/// The task of an edit, if it is still what the edit was decided on.
+fn unchanged<'a>(state: &'a State, task: &TaskId, on: Revision) -> Result<&'a Task, Refusal> {
+    let known = state.tasks.get(task).ok_or_else(|| Refusal::NoSuchTask { task: task.clone() })?;
+    if Some(known.revision) != on {
+        return Err(Refusal::Changed { task: task.clone() });
+    }
+    Ok(known)
+}
+
+fn allows(task: &Task, step: Step) -> Result<(), Refusal> {
+    match next(task.status, step) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::WrongStatus { task: task.id().clone(), status: task.status }),
+    }
+}
+
+/// A claim with a merge intent ends only after its fence was moved.
+pub(super) fn fence_moved(task: &Task, fenced: Option<RecordId>) -> Result<(), Refusal> {
+    match &task.intent {
+        Some(Intent { id, .. }) if fenced != Some(*id) => {
+            Err(Refusal::MergeUnderWay { task: task.id().clone(), intent: *id })
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Rule for TaskEdited {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        let task = unchanged(state, &self.task, self.on)?;
+        if self.change.title.as_ref().is_some_and(|title| title.trim().is_empty()) {
+            let reason = "its title would be empty".to_owned();
+            return Err(Refusal::BadTask { task: self.task.clone(), reason });
+        }
+        if matches!(task.status, Status::Completed | Status::Cancelled) {
+            return Err(Refusal::WrongStatus { task: self.task.clone(), status: task.status });
+        }
+        Ok(())
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let change = self.change.clone();
+        state.update(&self.task, |task| {
+            task.revision = meta.id;
+            let spec = &mut task.spec;
+            spec.title = change.title.unwrap_or_else(|| std::mem::take(&mut spec.title));
+            spec.description = change.description.unwrap_or_else(|| std::mem::take(&mut spec.description));
+            spec.priority = change.priority.unwrap_or(spec.priority);
+            spec.allow_protected = change.allow_protected.unwrap_or(spec.allow_protected);
+        });
+    }
+}
+
+impl Rule for TaskRetried {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        allows(unchanged(state, &self.task, self.on)?, Step::Retried)
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        state.update(&self.task, |task| {
+            task.revision = meta.id;
+            task.since_ms = meta.at_ms;
+            task.step(Step::Retried);
+            task.failures = 0;
+            task.conflicts = 0;
+            task.takeovers = 0;
+            task.not_before_ms = 0;
+            task.failure = None;
+            task.resume = None;
+            unblock(task);
+        });
+    }
+}
+
+impl Rule for TaskCancelled {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        let task = unchanged(state, &self.task, self.on)?;
+        allows(task, Step::Cancelled)?;
+        fence_moved(task, self.fenced)
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        let mut doomed = vec![self.task.clone()];
+        while let Some(id) = doomed.pop() {
+            let Some(task) = state.tasks.get(&id) else { continue };
+            if next(task.status, Step::Cancelled).is_none() {
+                continue;
+            }
+            if self.dependents {
+                doomed.extend(task.dependents.iter().cloned());
+            }
+            state.update(&id, |task| {
+                task.revision = meta.id;
+                task.since_ms = meta.at_ms;
+                task.end_claim(Ending::Cancelled, meta.at_ms);
+                task.intent = None;
+                task.resume = None;
+                task.back_to = None;
+                task.step(Step::Cancelled);
+            });
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The team as a whole: format, policy, runs.
+
+use super::{Meta, Rule};
+use crate::machine::refusal::Refusal;
+use crate::machine::state::{Run, State};
+use crate::record::{FORMAT, FormatRaised, PolicySet, RunEnded, RunStarted};
+
+impl Rule for FormatRaised {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        let expected = state.format.saturating_add(1);
+        if self.version < expected {
+            return Err(Refusal::WrongFormat { expected, found: self.version });
+        }
+        Ok(())
+    }
+
+    fn take_effect(&self, state: &mut State, _: &Meta) {
+        if self.version > FORMAT {
+            state.newer_format = Some(self.version);
+        } else {
+            state.format = self.version;
+        }
+    }
+}
+
+impl Rule for PolicySet {
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        if self.on == state.policy_revision {
+            return Ok(());
+        }
+        Err(Refusal::SettingChanged { what: "the policy".into() })
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        state.policy = self.policy.clone();
+        state.policy_revision = Some(meta.id);
+    }
+}
+
+impl Rule for RunStarted {
+    fn guard(&self, _: &State) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        state.runs.push(Run {
+            id: meta.id,
+            process: self.process.clone(),
+            goal: self.goal.clone(),
+            rehearsal: self.rehearsal,
+            from_ms: meta.at_ms,
+            ended: None,
+        });
+    }
+}
+
+impl Rule for RunEnded {
+    fn guard(&self, _: &State) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn take_effect(&self, state: &mut State, meta: &Meta) {
+        if let Some(run) = state.runs.iter_mut().rev().find(|run| run.id == self.run) {
+            run.ended = Some((self.outcome.clone(), meta.at_ms));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Which task an agent gets.
+
+use crate::id::{AgentId, TaskId};
+use crate::machine::fit::Member;
+use crate::machine::refusal::Refusal;
+use crate::machine::state::State;
+use crate::machine::task::Task;
+use crate::machine::transition::Status;
+use crate::record::Stage;
+
+/// The task that was asked for, or the best that fits: priority first, then age.
+pub(super) fn task<'a>(
+    state: &'a State,
+    agent: &AgentId,
+    wanted: Option<&TaskId>,
+    stage: Stage,
+    now_ms: u64,
+) -> Result<&'a Task, Refusal> {
+    if let Some(wanted) = wanted {
+        let task = state.task(wanted).ok_or_else(|| Refusal::NoSuchTask { task: wanted.clone() })?;
+        let wait_ms = task.not_before_ms.saturating_sub(now_ms);
+        if stage == Stage::Work && task.status == Status::Ready && wait_ms > 0 {
+            return Err(Refusal::BackingOff { task: wanted.clone(), wait_ms });
+        }
+        return Ok(task);
+    }
+    let member = Member::of(state, agent);
+    let found = match stage {
+        Stage::Work => state.queue.best(&member, now_ms).and_then(|id| state.task(id)),
+        _ => state.waiting_for(stage).find(|task| member.fits_stage(task, stage).is_ok()),
+    };
+    found.ok_or_else(|| nothing(state, &member))
+}
+
+/// Nothing to take: will there be something?
+fn nothing(state: &State, member: &Member<'_>) -> Refusal {
+    let agent = member.agent.clone();
+    if let Some(at_ms) = state.queue.next_backoff_ms(member) {
+        return Refusal::NothingNow { agent, at_ms: Some(at_ms) };
+    }
+    let counts = state.counts();
+    // Work under way may fail and come back, unblock others, or add tasks; so may work that another member can take.
+    let others = state.agents().filter(|other| !other.left && other.id != *member.agent);
+    let mut others = others.map(|other| Member::of(state, &other.id));
+    let taken_by_others = others.any(|other| state.queue.wanted().any(|lane| other.fits(lane).is_ok()));
+    if counts.running > 0 || taken_by_others {
+        return Refusal::NothingNow { agent, at_ms: None };
+    }
+    let reason = if counts.total == 0 {
+        "no task has been added yet".to_owned()
+    } else if counts.ready + counts.blocked == 0 {
+        "all tasks have ended".to_owned()
+    } else {
+        format!("{} ready and {} blocked tasks wait for something else", counts.ready, counts.blocked)
+    };
+    Refusal::NothingEver { agent, reason }
+}

@@ -1,0 +1,89 @@
+//! Commands: what someone wishes.
+
+use crate::id::{AgentId, RecordId, TaskId};
+use crate::record::{Account, Body, ExpiryCause, Holder, Policy, Stage, TaskChange, TaskSpec};
+use crate::text::Text;
+
+/// A wish. [`decide`](super::decide()) turns it into records, or refuses it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Add tasks, all or none. They may refer to each other in any direction.
+    AddTasks {
+        /// The tasks.
+        tasks: Vec<TaskSpec>,
+        /// A new id, for the batch that several tasks form.
+        batch: RecordId,
+    },
+    /// Change a task's words or wishes.
+    EditTask {
+        /// The task.
+        task: TaskId,
+        /// What changes.
+        change: TaskChange,
+    },
+    /// Give a failed or cancelled task new attempts.
+    RetryTask {
+        /// The task.
+        task: TaskId,
+    },
+    /// Stop wanting a task.
+    CancelTask {
+        /// The task.
+        task: TaskId,
+        /// Whether the tasks that wait for it are cancelled too.
+        dependents: bool,
+        /// The merge intent that the caller has fenced off.
+        fenced: Option<RecordId>,
+    },
+    /// Take a task, or a later stage of one.
+    Claim {
+        /// Who takes it.
+        agent: AgentId,
+        /// Which task; `None` for the best that fits.
+        task: Option<TaskId>,
+        /// Which stage.
+        stage: Stage,
+        /// How the holder is known to be alive.
+        holder: Holder,
+    },
+    /// Take a claim from a holder that is gone.
+    Expire {
+        /// The claim.
+        claim: RecordId,
+        /// Why the holder is thought to be gone.
+        cause: ExpiryCause,
+        /// The merge intent that the caller has fenced off.
+        fenced: Option<RecordId>,
+    },
+    /// Say that an attempt failed.
+    Fail {
+        /// The claim.
+        claim: RecordId,
+        /// Why.
+        error: Text,
+        /// Whether further attempts are pointless.
+        for_good: bool,
+    },
+    /// Change the team's policy.
+    SetPolicy {
+        /// The new policy, whole.
+        policy: Policy,
+    },
+    /// Limit an account.
+    SetBudget {
+        /// The account.
+        account: Account,
+        /// The most money, in millionths of a US dollar.
+        micro_usd: Option<u64>,
+        /// The most tokens.
+        tokens: Option<u64>,
+    },
+    /// Write a body as it is: one that names its claim, or only adds.
+    Record(Body),
+}
+
+impl<T: Into<Body>> From<T> for Command {
+    fn from(body: T) -> Self {
+        Self::Record(body.into())
+    }
+}

@@ -1,0 +1,87 @@
+//! `decide`: turns a wish into the records that would fulfil it, judged against the newest state that is known.
+//!
+//! It may look at the clock (which comes in as an argument) and may choose; whatever it proposes is judged by the same
+//! guards that [`State::apply`] asks, so a proposal that a race overtakes is void and is decided again.
+
+mod choose;
+mod command;
+
+pub use command::Command;
+
+use super::refusal::Refusal;
+use super::state::State;
+use crate::id::TaskId;
+use crate::record::{
+    BatchClosed, Body, BudgetSet, ClaimExpired, PolicySet, Revision, TaskAdded, TaskCancelled, TaskClaimed,
+    TaskEdited, TaskFailed, TaskRetried, TaskSpec,
+};
+
+/// The longest backoff, in milliseconds.
+const BACKOFF_MS_MAX: u64 = 15 * 60 * 1_000;
+
+/// Decides a command. `now_ms` is the time in milliseconds since 1970, for backoffs.
+///
+/// # Errors
+/// The refusal that the newest state gives; nothing is to be written then.
+pub fn decide(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>, Refusal> {
+    let body: Body = match command {
+        Command::AddTasks { tasks, batch } => return add(state, tasks, *batch),
+        Command::EditTask { task, change } => {
+            TaskEdited { task: task.clone(), on: revision(state, task)?, change: change.clone() }.into()
+        }
+        Command::RetryTask { task } => TaskRetried { task: task.clone(), on: revision(state, task)? }.into(),
+        Command::CancelTask { task, dependents, fenced } => {
+            let on = revision(state, task)?;
+            TaskCancelled { task: task.clone(), on, dependents: *dependents, fenced: *fenced }.into()
+        }
+        Command::Claim { agent, task, stage, holder } => {
+            let task = choose::task(state, agent, task.as_ref(), *stage, now_ms)?;
+            let on = Some(task.revision);
+            let (task, agent, holder) = (task.id().clone(), agent.clone(), holder.clone());
+            TaskClaimed { task, on, stage: *stage, agent, holder }.into()
+        }
+        Command::Expire { claim, cause, fenced } => {
+            let seen = state.live_claim(*claim)?.1.renewal;
+            ClaimExpired { claim: *claim, seen, cause: *cause, fenced: *fenced }.into()
+        }
+        Command::Fail { claim, error, for_good } => {
+            let task = state.live_claim(*claim)?.0;
+            let not_before_ms = now_ms.saturating_add(backoff_ms(&task.spec, task.failures));
+            TaskFailed { claim: *claim, error: error.clone(), for_good: *for_good, not_before_ms }.into()
+        }
+        Command::SetPolicy { policy } => {
+            PolicySet { on: state.policy_revision, policy: policy.clone() }.into()
+        }
+        Command::SetBudget { account, micro_usd, tokens } => {
+            let on = state.ledger.limit(account).revision;
+            BudgetSet { account: account.clone(), on, micro_usd: *micro_usd, tokens: *tokens }.into()
+        }
+        Command::Record(body) => body.clone(),
+    };
+    state.judge(&body)?;
+    Ok(vec![body])
+}
+
+fn revision(state: &State, task: &TaskId) -> Result<Revision, Refusal> {
+    let known = state.task(task).ok_or_else(|| Refusal::NoSuchTask { task: task.clone() })?;
+    Ok(Some(known.revision))
+}
+
+fn add(state: &State, tasks: &[TaskSpec], batch: crate::id::RecordId) -> Result<Vec<Body>, Refusal> {
+    super::graph::check(state, tasks)?;
+    if let [task] = tasks {
+        return Ok(vec![TaskAdded { task: task.clone(), batch: None }.into()]);
+    }
+    let added = |task: &TaskSpec| TaskAdded { task: task.clone(), batch: Some(batch) }.into();
+    let mut bodies: Vec<Body> = tasks.iter().map(added).collect();
+    if let Ok(tasks) = u32::try_from(tasks.len()) {
+        bodies.push(BatchClosed { batch, tasks }.into());
+    }
+    Ok(bodies)
+}
+
+/// The wait after one more failure: it doubles with each, up to a limit. The first failure waits `backoff_ms`.
+fn backoff_ms(spec: &TaskSpec, failures: u32) -> u64 {
+    let doubled = spec.backoff_ms.saturating_mul(1_u64.checked_shl(failures).unwrap_or(u64::MAX));
+    doubled.min(BACKOFF_MS_MAX.max(spec.backoff_ms))
+}

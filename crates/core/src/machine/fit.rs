@@ -1,0 +1,68 @@
+//! Which agent may take which task.
+
+use super::queue::Lane;
+use super::refusal::Unfit;
+use super::state::{HUMAN, State};
+use super::task::Task;
+use crate::id::{AgentId, Skill};
+use crate::record::{Role, Stage};
+
+/// An agent, as far as tasks ask about it. One that has not joined is taken for a worker without skills.
+pub(crate) struct Member<'a> {
+    pub agent: &'a AgentId,
+    pub role: Role,
+    pub skills: &'a [Skill],
+}
+
+impl<'a> Member<'a> {
+    pub fn of(state: &'a State, agent: &'a AgentId) -> Self {
+        match state.agents.get(agent) {
+            Some(known) => Self { agent, role: known.role, skills: &known.skills },
+            None => Self { agent, role: Role::Worker, skills: &[] },
+        }
+    }
+
+    /// Whether it may take work from a lane.
+    pub fn fits(&self, lane: &Lane) -> Result<(), Unfit> {
+        if let Some(agent) = lane.agent.as_ref().filter(|agent| *agent != self.agent) {
+            return Err(Unfit::ForAgent(agent.clone()));
+        }
+        if let Some(role) = lane.role.filter(|role| *role != self.role) {
+            return Err(Unfit::WantsRole(role));
+        }
+        if let Some(skill) = lane.skill.as_ref().filter(|skill| !self.skills.contains(skill)) {
+            return Err(Unfit::WantsSkill(skill.clone()));
+        }
+        let wants_nobody = lane.agent.is_none() && lane.role.is_none() && lane.skill.is_none();
+        if wants_nobody && self.role != Role::Worker {
+            return Err(Unfit::NotAWorker(self.role));
+        }
+        Ok(())
+    }
+
+    /// Whether it may take a later stage of a task.
+    pub fn fits_stage(&self, task: &Task, stage: Stage) -> Result<(), Unfit> {
+        match stage {
+            Stage::Work => self.fits(&Lane::wanted_by(task)),
+            Stage::Verify | Stage::Merge => Ok(()),
+            Stage::Review => self.may_review(task),
+        }
+    }
+
+    fn may_review(&self, task: &Task) -> Result<(), Unfit> {
+        let submission = task.submission.as_ref();
+        if self.agent.as_str() == HUMAN {
+            return Ok(());
+        }
+        if submission.is_some_and(|s| s.author == *self.agent) {
+            return Err(Unfit::Author);
+        }
+        if submission.is_some_and(|s| !s.protected.is_empty()) {
+            return Err(Unfit::HumanOnly);
+        }
+        if !matches!(self.role, Role::Reviewer | Role::Lead) {
+            return Err(Unfit::NotAReviewer);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! The machine: folds records into the team's [`State`], and decides wishes into records.
+//!
+//! [`State::apply`] is small, total and exhaustive; it changes only with the format version. [`decide`] chooses (which
+//! task, when a backoff is over) and may change between versions, since what it proposes is judged by the same guards.
+//!
+//! **Absent by design:** clocks, randomness, input and output. `apply` reads no time at all; the times that it stores
+//! are for people.
+
+mod apply;
+mod decide;
+mod files;
+mod fit;
+mod graph;
+mod ledger;
+mod messages;
+mod queue;
+mod refusal;
+mod state;
+mod task;
+mod transition;
+
+pub use apply::Outcome;
+pub use decide::{Command, decide};
+pub use files::Reservation;
+pub use ledger::{Ledger, Limit};
+pub use messages::{Message, Messages, Receipt};
+pub use queue::Counts;
+pub use refusal::{Refusal, Unfit};
+pub use state::{Agent, HUMAN, Late, Run, State};
+pub use task::{Claim, Ending, Failure, Feedback, FeedbackCause, Intent, PastClaim, Submission, Task};
+pub use transition::{Status, Step, next, table};

@@ -1,0 +1,278 @@
+//! Refusals: the lawful no. A value, not an error: someone else has the task, the graph would have a cycle, …
+
+use serde::{Deserialize, Serialize};
+
+use super::transition::Status;
+use crate::id::{AgentId, RecordId, Skill, TaskId};
+use crate::record::{Account, Role, Stage};
+
+/// Why a command is refused, or why a record took no effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "refusal", rename_all = "snake_case")]
+pub enum Refusal {
+    /// There is no such task.
+    #[error("there is no task `{task}`")]
+    NoSuchTask {
+        /// The id that was asked for.
+        task: TaskId,
+    },
+    /// The task changed since the record was decided.
+    #[error("task `{task}` has changed in the meantime")]
+    Changed {
+        /// The task.
+        task: TaskId,
+    },
+    /// The team's policy or a budget changed since the record was decided.
+    #[error("{what} has changed in the meantime")]
+    SettingChanged {
+        /// What changed.
+        what: String,
+    },
+    /// The id is taken.
+    #[error("there is a task `{task}` already")]
+    IdTaken {
+        /// The id.
+        task: TaskId,
+    },
+    /// An id stands twice in one batch.
+    #[error("the id `{task}` stands twice among the tasks to be added")]
+    RepeatedId {
+        /// The id.
+        task: TaskId,
+    },
+    /// A task depends on one that does not exist.
+    #[error("task `{task}` shall come after `{missing}`, which does not exist")]
+    MissingDependency {
+        /// The task that was to be added.
+        task: TaskId,
+        /// What it names.
+        missing: TaskId,
+    },
+    /// The parent does not exist.
+    #[error("task `{task}` names the parent `{missing}`, which does not exist")]
+    MissingParent {
+        /// The task that was to be added.
+        task: TaskId,
+        /// What it names.
+        missing: TaskId,
+    },
+    /// Tasks would wait for each other.
+    #[error("these tasks would wait for each other: {}", chain(.tasks))]
+    Cycle {
+        /// The tasks, each waiting for the next, the last for the first.
+        tasks: Vec<TaskId>,
+    },
+    /// A batch is not whole.
+    #[error("a batch of {expected} tasks was closed with {found}")]
+    BatchIncomplete {
+        /// How many tasks it should have.
+        expected: u32,
+        /// How many were written.
+        found: u32,
+    },
+    /// A task cannot be what it says.
+    #[error("task `{task}`: {reason}")]
+    BadTask {
+        /// The task.
+        task: TaskId,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The task is not in a status from which this can happen.
+    #[error("task `{task}` is {status}")]
+    WrongStatus {
+        /// The task.
+        task: TaskId,
+        /// Its status.
+        status: Status,
+    },
+    /// Someone holds the task.
+    #[error("{holder} has the {stage} claim on task `{task}`")]
+    Held {
+        /// The task.
+        task: TaskId,
+        /// Who has it.
+        holder: AgentId,
+        /// The stage.
+        stage: Stage,
+    },
+    /// The task waits for its backoff to pass.
+    #[error("task `{task}` failed and is tried again in {wait_ms} ms")]
+    BackingOff {
+        /// The task.
+        task: TaskId,
+        /// How long still, in milliseconds.
+        wait_ms: u64,
+    },
+    /// The agent may not take this task.
+    #[error("{agent} may not take the {stage} stage of task `{task}`: {reason}")]
+    NotFitting {
+        /// The task.
+        task: TaskId,
+        /// The agent.
+        agent: AgentId,
+        /// The stage.
+        stage: Stage,
+        /// Why not.
+        reason: Unfit,
+    },
+    /// No task fits the agent now, but one may come.
+    #[error("nothing fits {agent} right now")]
+    NothingNow {
+        /// The agent.
+        agent: AgentId,
+        /// When the earliest backoff ends, in milliseconds since 1970; `None` if it depends on others.
+        at_ms: Option<u64>,
+    },
+    /// No task fits the agent, and none will come.
+    #[error("no work will come for {agent}: {reason}")]
+    NothingEver {
+        /// The agent.
+        agent: AgentId,
+        /// Why.
+        reason: String,
+    },
+    /// The claim is not, or no longer, the task's claim.
+    #[error("claim {claim} on task `{task}` has ended: {ending}")]
+    ClaimLost {
+        /// The task.
+        task: TaskId,
+        /// The claim.
+        claim: RecordId,
+        /// How it ended.
+        ending: super::Ending,
+    },
+    /// There never was such a claim.
+    #[error("there is no claim {claim}")]
+    NoSuchClaim {
+        /// The id that was given.
+        claim: RecordId,
+    },
+    /// The claim is for another stage.
+    #[error("claim {claim} on task `{task}` is for the {stage} stage")]
+    WrongStage {
+        /// The task.
+        task: TaskId,
+        /// The claim.
+        claim: RecordId,
+        /// Its stage.
+        stage: Stage,
+    },
+    /// The holder was seen alive since.
+    #[error("the holder of claim {claim} renewed it in the meantime")]
+    Renewed {
+        /// The claim.
+        claim: RecordId,
+    },
+    /// A merge is under way, and its fence has not been moved.
+    #[error("task `{task}` is being merged right now")]
+    MergeUnderWay {
+        /// The task.
+        task: TaskId,
+        /// The intent.
+        intent: RecordId,
+    },
+    /// There is no such merge intent now.
+    #[error("merge intent {intent} is no longer wanted")]
+    NoSuchIntent {
+        /// The intent.
+        intent: RecordId,
+    },
+    /// The review is of another submission.
+    #[error("task `{task}` has another submission in the meantime")]
+    OtherSubmission {
+        /// The task.
+        task: TaskId,
+    },
+    /// There is no such agent.
+    #[error("there is no agent `{agent}` in the team")]
+    NoSuchAgent {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// The amount does not fit into a budget.
+    #[error("this would exceed the budget of {account}")]
+    OverBudget {
+        /// The account.
+        account: Account,
+    },
+    /// Another claim has reserved the file.
+    #[error("`{path}` is reserved by {holder}")]
+    FileReserved {
+        /// The path.
+        path: String,
+        /// Who has it.
+        holder: AgentId,
+    },
+    /// A path cannot be reserved.
+    #[error("`{}` cannot be reserved: give a path inside the project, relative to it", path.escape_debug())]
+    BadPath {
+        /// The path.
+        path: String,
+    },
+    /// The record's format version is not the log's.
+    #[error("format {found} where the log is at {expected}")]
+    WrongFormat {
+        /// The log's version.
+        expected: u32,
+        /// The record's.
+        found: u32,
+    },
+}
+
+/// Why an agent does not fit a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Unfit {
+    /// The task is for another agent.
+    #[error("it is for {0}")]
+    ForAgent(AgentId),
+    /// The task wants another role.
+    #[error("it wants a {0}")]
+    WantsRole(Role),
+    /// The task wants a skill that the agent has not.
+    #[error("it wants the skill `{0}`")]
+    WantsSkill(Skill),
+    /// A task that wants nobody in particular is for workers.
+    #[error("a {0} takes only the tasks that ask for one")]
+    NotAWorker(Role),
+    /// The author may not review.
+    #[error("an author does not review their own work")]
+    Author,
+    /// Reviews are for reviewers, the lead and the human.
+    #[error("reviews are for reviewers, the lead and the human")]
+    NotAReviewer,
+    /// Protected files are for the human.
+    #[error("it changes protected files, so only the human may approve it")]
+    HumanOnly,
+}
+
+impl Refusal {
+    /// What to do next, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoSuchTask { .. } => Some("`agent-team list` shows all tasks".into()),
+            Self::Changed { .. } | Self::SettingChanged { .. } => Some("look at it and try again".into()),
+            Self::MissingDependency { .. } | Self::MissingParent { .. } => {
+                Some("add it first, or in the same batch".into())
+            }
+            Self::Cycle { .. } => Some("remove one of these dependencies".into()),
+            Self::IdTaken { .. } | Self::RepeatedId { .. } => Some("choose another id".into()),
+            Self::WrongStatus { task, status: Status::Failed } => {
+                Some(format!("`agent-team retry {task}` gives it new attempts"))
+            }
+            Self::ClaimLost { .. } => {
+                Some("the result is kept as a late result; claim again for new work".into())
+            }
+            Self::MergeUnderWay { .. } => Some("try again in a moment".into()),
+            Self::OverBudget { .. } => Some("raise the budget, or stop here".into()),
+            Self::WrongFormat { .. } => Some("use the version of agent-team that wrote the log".into()),
+            _ => None,
+        }
+    }
+}
+
+fn chain(tasks: &[TaskId]) -> String {
+    let names: Vec<&str> = tasks.iter().chain(tasks.first()).map(TaskId::as_str).collect();
+    names.join(" → ")
+}

@@ -1,0 +1,294 @@
+//! The state of a team: what its log means.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::files::Files;
+use super::ledger::Ledger;
+use super::messages::Messages;
+use super::queue::{Counts, Queue};
+use super::refusal::Refusal;
+use super::task::{Claim, Task};
+use super::transition::{Status, Step};
+use crate::id::{AgentId, RecordId, Skill, TaskId};
+use crate::record::{FORMAT, Policy, ProcessId, Revision, Role, Stage, TaskSpec, WorkCommit};
+use crate::text::Text;
+
+/// The name under which the human in charge writes records.
+pub const HUMAN: &str = "human";
+
+/// What the records of a log mean, folded in their order. Equal logs give equal states.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub(crate) format: u32,
+    pub(crate) records: u64,
+    /// Every record id so far: a repeated one is the same record.
+    pub(crate) seen: BTreeSet<RecordId>,
+    pub(crate) void: BTreeMap<RecordId, Refusal>,
+    pub(crate) newer_format: Option<u32>,
+    pub(crate) policy: Policy,
+    pub(crate) policy_revision: Revision,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) agents: BTreeMap<AgentId, Agent>,
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    /// The task of every claim there ever was.
+    pub(crate) claims: BTreeMap<RecordId, TaskId>,
+    /// Tasks under a claim, so that finding holders that are gone takes no look at all tasks.
+    pub(crate) held: BTreeSet<TaskId>,
+    /// Tasks that were written but whose batch is not closed.
+    pub(crate) batches: BTreeMap<RecordId, Vec<TaskSpec>>,
+    pub(crate) late: Vec<Late>,
+    pub(crate) messages: Messages,
+    pub(crate) ledger: Ledger,
+    pub(crate) files: Files,
+    /// Derived from the tasks: left out of snapshots, and built anew.
+    #[serde(skip)]
+    pub(crate) queue: Queue,
+}
+
+/// A member of the team.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Its name.
+    pub id: AgentId,
+    /// What it is for.
+    pub role: Role,
+    /// What it can do that others cannot.
+    pub skills: Vec<Skill>,
+    /// What stands behind it.
+    pub with: Option<String>,
+    /// Whether an orchestrator runs it.
+    pub orchestrated: bool,
+    /// Whether it has left.
+    pub left: bool,
+}
+
+/// One run of an orchestrator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The id of the record that began it.
+    pub id: RecordId,
+    /// Its process.
+    pub process: ProcessId,
+    /// What it was asked for.
+    pub goal: Option<String>,
+    /// Whether the models are scripted.
+    pub rehearsal: bool,
+    /// When it began, in milliseconds since 1970.
+    pub from_ms: u64,
+    /// How it ended, in one word, and when.
+    pub ended: Option<(String, u64)>,
+}
+
+/// A result that came after its claim was lost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Late {
+    /// The id of the record.
+    pub id: RecordId,
+    /// The task.
+    pub task: TaskId,
+    /// The claim that was lost.
+    pub claim: RecordId,
+    /// Who delivered it.
+    pub agent: AgentId,
+    /// What came out.
+    pub result: Text,
+    /// The commit, where there is one.
+    pub commit: Option<WorkCommit>,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl State {
+    /// The state before the first record.
+    pub fn new() -> Self {
+        Self {
+            format: FORMAT,
+            records: 0,
+            seen: BTreeSet::new(),
+            void: BTreeMap::new(),
+            newer_format: None,
+            policy: Policy::default(),
+            policy_revision: None,
+            runs: Vec::new(),
+            agents: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            held: BTreeSet::new(),
+            batches: BTreeMap::new(),
+            late: Vec::new(),
+            messages: Messages::default(),
+            ledger: Ledger::default(),
+            files: Files::default(),
+            queue: Queue::default(),
+        }
+    }
+
+    /// Builds anew what a snapshot leaves out. To be called once on a state that was read from a snapshot.
+    #[must_use]
+    pub fn restored(mut self) -> Self {
+        self.queue = Queue::default();
+        for task in self.tasks.values() {
+            self.queue.insert(task);
+        }
+        self
+    }
+
+    /// How many records were applied, void and repeated ones included: the sequence number of the last one.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// The format version that records must have now.
+    pub fn format(&self) -> u32 {
+        self.format
+    }
+
+    /// The version that the log was raised to, if this program does not know it: then it may read, but not write.
+    pub fn newer_format(&self) -> Option<u32> {
+        self.newer_format
+    }
+
+    /// Whether a record of this id was applied, whatever came of it.
+    pub fn has_seen(&self, record: RecordId) -> bool {
+        self.seen.contains(&record)
+    }
+
+    /// Why a record took no effect; `None` if it did, or is not there.
+    pub fn why_void(&self, record: RecordId) -> Option<&Refusal> {
+        self.void.get(&record)
+    }
+
+    /// All records that took no effect, with the reason.
+    pub fn void(&self) -> impl Iterator<Item = (RecordId, &Refusal)> {
+        self.void.iter().map(|(id, refusal)| (*id, refusal))
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The runs so far, oldest first.
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// All agents that ever joined, by name.
+    pub fn agents(&self) -> impl Iterator<Item = &Agent> {
+        self.agents.values()
+    }
+
+    /// An agent that joined at some time.
+    pub fn agent(&self, agent: &AgentId) -> Option<&Agent> {
+        self.agents.get(agent)
+    }
+
+    /// All tasks, by id.
+    pub fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.values()
+    }
+
+    /// A task.
+    pub fn task(&self, task: &TaskId) -> Option<&Task> {
+        self.tasks.get(task)
+    }
+
+    /// How many tasks there are of each status.
+    pub fn counts(&self) -> Counts {
+        self.queue.counts()
+    }
+
+    /// The tasks that are held now, with their claims.
+    pub fn held(&self) -> impl Iterator<Item = (&Task, &Claim)> {
+        let tasks = self.held.iter().filter_map(|id| self.tasks.get(id));
+        tasks.filter_map(|task| task.claim.as_ref().map(|claim| (task, claim)))
+    }
+
+    /// The tasks that wait for someone to take a stage after the work, in the order of their turn.
+    pub fn waiting_for(&self, stage: Stage) -> impl Iterator<Item = &Task> {
+        self.queue.waiting_for(stage).filter_map(|id| self.tasks.get(id))
+    }
+
+    /// The task that a claim is, or was, on.
+    pub fn task_of_claim(&self, claim: RecordId) -> Option<&Task> {
+        self.claims.get(&claim).and_then(|task| self.tasks.get(task))
+    }
+
+    /// A claim that is in force, with its task.
+    ///
+    /// # Errors
+    /// The refusal that a record of its holder would meet now.
+    pub fn live_claim(&self, claim: RecordId) -> Result<(&Task, &Claim), Refusal> {
+        let task = self.task_of_claim(claim).ok_or(Refusal::NoSuchClaim { claim })?;
+        if let Some(live) = task.claim.as_ref().filter(|live| live.id == claim) {
+            return Ok((task, live));
+        }
+        let past = task.past_claims.iter().rev().find(|past| past.id == claim);
+        match past {
+            Some(past) => Err(Refusal::ClaimLost { task: task.id().clone(), claim, ending: past.ending }),
+            None => Err(Refusal::NoSuchClaim { claim }),
+        }
+    }
+
+    /// Results that came too late, oldest first.
+    pub fn late(&self) -> &[Late] {
+        &self.late
+    }
+
+    /// The messages.
+    pub fn messages(&self) -> &Messages {
+        &self.messages
+    }
+
+    /// Money and tokens.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Who has reserved which files.
+    pub fn files(&self) -> &[super::Reservation] {
+        self.files.all()
+    }
+
+    /// Changes a task, and keeps everything that is derived from it in step. The only way to change a task.
+    pub(crate) fn update(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
+        let Some(task) = self.tasks.get_mut(id) else { return };
+        let claim_before = task.claim.as_ref().map(|claim| claim.id);
+        let status_before = task.status;
+        self.queue.remove(task);
+        change(task);
+        self.queue.insert(task);
+        let claim_now = task.claim.as_ref().map(|claim| claim.id);
+        let completed = task.status == Status::Completed && status_before != Status::Completed;
+        let dependents = if completed { task.dependents.clone() } else { Vec::new() };
+        if claim_now.is_some() {
+            self.held.insert(id.clone());
+        } else {
+            self.held.remove(id);
+        }
+        if let Some(before) = claim_before.filter(|before| claim_now != Some(*before)) {
+            self.files.release(before, &[]);
+        }
+        for dependent in dependents {
+            self.update(&dependent, |task| {
+                task.open_dependencies = task.open_dependencies.saturating_sub(1);
+                unblock(task);
+            });
+        }
+    }
+}
+
+/// Makes a blocked task ready when nothing keeps it any more.
+pub(crate) fn unblock(task: &mut Task) {
+    if task.status == Status::Blocked && task.open_dependencies == 0 {
+        task.step(Step::Unblocked);
+    }
+}

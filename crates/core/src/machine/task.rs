@@ -1,0 +1,305 @@
+//! A task as the machine knows it: what was asked for, and all that became of it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::transition::{Status, Step, next};
+use crate::id::{AgentId, RecordId, TaskId};
+use crate::record::{ExpiryCause, Holder, RefusalCause, Stage, TaskSpec, WorkCommit};
+use crate::text::Text;
+
+/// A task, and all that became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// What is wanted.
+    pub spec: TaskSpec,
+    /// Where it stands.
+    pub status: Status,
+    /// The last record that took effect on it.
+    pub revision: RecordId,
+    /// The sequence number at which it was added: the older goes first.
+    pub added: u64,
+    /// When it was added, in milliseconds since 1970, by its writer's clock.
+    pub added_at_ms: u64,
+    /// When it last changed its status, in milliseconds since 1970, by the clock of the record's writer.
+    pub since_ms: u64,
+    /// How many of its dependencies are not completed.
+    pub open_dependencies: u32,
+    /// The tasks that wait for this one.
+    pub dependents: Vec<TaskId>,
+    /// The number of the newest attempt, from 1; 0 before the first.
+    pub attempt: u32,
+    /// Attempts that failed or were refused, since it was added or last retried.
+    pub failures: u32,
+    /// Times that it did not fit onto the target, since it was added or last retried. Nobody's failure.
+    pub conflicts: u32,
+    /// Takeovers in a row without a journalled turn or a commit between.
+    pub takeovers: u32,
+    /// Before this time `decide` does not give it out, in milliseconds since 1970.
+    pub not_before_ms: u64,
+    /// Who holds it now.
+    pub claim: Option<Claim>,
+    /// Claims that have ended, oldest first.
+    pub past_claims: Vec<PastClaim>,
+    /// The attempt that an orchestrator's death interrupted: the next claim goes on with it.
+    pub resume: Option<RecordId>,
+    /// The agent of a living team to whom it went back.
+    pub back_to: Option<AgentId>,
+    /// What was delivered and is being judged, or has been accepted.
+    pub submission: Option<Submission>,
+    /// The merge that is about to happen.
+    pub intent: Option<Intent>,
+    /// The commit that the target got, once merged.
+    pub merged: Option<String>,
+    /// What went wrong so far, oldest first. The next attempt sees it.
+    pub feedback: Vec<Feedback>,
+    /// Why it failed for good.
+    pub failure: Option<Failure>,
+    /// What reviewers approved with, for people.
+    pub review: Option<Text>,
+}
+
+/// Someone's hold on a task, or on one of its stages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Its id: the fencing token.
+    pub id: RecordId,
+    /// The stage.
+    pub stage: Stage,
+    /// Who holds it.
+    pub agent: AgentId,
+    /// How the holder is known to be alive.
+    pub holder: Holder,
+    /// The last renewal; the claim itself before the first.
+    pub renewal: RecordId,
+    /// When it was made, in milliseconds since 1970, by the holder's clock.
+    pub at_ms: u64,
+    /// Turns that were journalled under it.
+    pub turns: u32,
+    /// The claim whose attempt this one continues, and whose transcript it goes on with.
+    pub resumes: Option<RecordId>,
+}
+
+/// A claim that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastClaim {
+    /// The claim.
+    pub id: RecordId,
+    /// Its stage.
+    pub stage: Stage,
+    /// Who held it.
+    pub agent: AgentId,
+    /// The attempt that it was part of.
+    pub attempt: u32,
+    /// How it ended.
+    pub ending: Ending,
+    /// When it was made, in milliseconds since 1970.
+    pub from_ms: u64,
+    /// When it ended, in milliseconds since 1970.
+    pub to_ms: u64,
+}
+
+/// How a claim ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The holder did what it claimed for.
+    Done,
+    /// The holder could not do it, or refused what it judged.
+    Failed,
+    /// The holder gave it back.
+    Released,
+    /// No renewal came within the lease.
+    LeaseOver,
+    /// The holder's process is gone.
+    ProcessGone,
+    /// The task was cancelled.
+    Cancelled,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Released => "released",
+            Self::LeaseOver => "its lease was over and the task was taken back",
+            Self::ProcessGone => "its process was gone and the task was taken back",
+            Self::Cancelled => "the task was cancelled",
+        })
+    }
+}
+
+impl From<ExpiryCause> for Ending {
+    fn from(cause: ExpiryCause) -> Self {
+        match cause {
+            ExpiryCause::Lease => Self::LeaseOver,
+            ExpiryCause::ProcessGone => Self::ProcessGone,
+        }
+    }
+}
+
+/// What an agent delivered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The id of the record.
+    pub id: RecordId,
+    /// Its author.
+    pub author: AgentId,
+    /// The claim under which it was made.
+    pub claim: RecordId,
+    /// What came out.
+    pub result: Text,
+    /// The commit to be merged.
+    pub commit: Option<WorkCommit>,
+    /// The protected files that it changes and may not, so that a human must approve.
+    pub protected: Vec<String>,
+    /// Whether the author worked for an orchestrator.
+    pub orchestrated: bool,
+}
+
+/// A merge that is about to happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The id of the record.
+    pub id: RecordId,
+    /// The claim of the merger.
+    pub claim: RecordId,
+    /// The commit that was tested.
+    pub commit: String,
+    /// The tip that it was tested on.
+    pub old_tip: String,
+    /// The branch.
+    pub branch: String,
+}
+
+/// What went wrong with an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Feedback {
+    /// The attempt.
+    pub attempt: u32,
+    /// Who made it.
+    pub agent: AgentId,
+    /// What kind of thing went wrong.
+    pub cause: FeedbackCause,
+    /// What the next attempt should know.
+    pub text: Text,
+    /// The commit that was refused, so that nothing is done anew needlessly.
+    pub commit: Option<WorkCommit>,
+}
+
+/// What kind of thing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedbackCause {
+    /// The agent gave up, or broke down.
+    Error,
+    /// The check failed.
+    Check,
+    /// The gate failed.
+    Gate,
+    /// The work did not fit onto the target.
+    Conflict,
+    /// A reviewer wants changes.
+    Review,
+}
+
+impl FeedbackCause {
+    /// The cause as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Check => "check",
+            Self::Gate => "gate",
+            Self::Conflict => "conflict",
+            Self::Review => "review",
+        }
+    }
+}
+
+impl From<RefusalCause> for FeedbackCause {
+    fn from(cause: RefusalCause) -> Self {
+        match cause {
+            RefusalCause::Conflict => Self::Conflict,
+            RefusalCause::Check => Self::Check,
+            RefusalCause::Gate => Self::Gate,
+        }
+    }
+}
+
+/// Why a task failed for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// All attempts failed.
+    Attempts,
+    /// It was taken over too often without progress: it may be what kills its workers.
+    Quarantined,
+    /// The agent said that no attempt can succeed.
+    GivenUp,
+    /// It did not fit onto the target too often.
+    Conflicts,
+}
+
+impl Failure {
+    /// The reason as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Attempts => "attempts",
+            Self::Quarantined => "quarantined",
+            Self::GivenUp => "given_up",
+            Self::Conflicts => "conflicts",
+        }
+    }
+}
+
+impl Task {
+    /// The id.
+    pub fn id(&self) -> &TaskId {
+        &self.spec.id
+    }
+
+    /// The result, once it is accepted.
+    pub fn result(&self) -> Option<&Text> {
+        (self.status == Status::Completed).then_some(())?;
+        self.submission.as_ref().map(|submission| &submission.result)
+    }
+
+    /// Takes a step. What the guards let through is legal; anything else changes nothing.
+    pub(crate) fn step(&mut self, step: Step) {
+        let to = next(self.status, step);
+        debug_assert!(to.is_some(), "a guard let through {step:?} from {:?}", self.status);
+        if let Some(to) = to {
+            self.status = to;
+        }
+    }
+
+    /// Where it goes when a stage is passed.
+    pub(crate) fn after(&self, stage: Stage) -> Status {
+        let submission = self.submission.as_ref();
+        let wants_review = self.spec.review || submission.is_some_and(|s| !s.protected.is_empty());
+        let has_commit = submission.is_some_and(|s| s.commit.is_some());
+        match stage {
+            Stage::Work if self.spec.check.is_some() => Status::Verifying,
+            Stage::Work | Stage::Verify if wants_review => Status::Reviewing,
+            Stage::Work | Stage::Verify | Stage::Review if has_commit => Status::Merging,
+            _ => Status::Completed,
+        }
+    }
+
+    /// Ends the present claim, if there is one.
+    pub(crate) fn end_claim(&mut self, ending: Ending, to_ms: u64) {
+        if let Some(claim) = self.claim.take() {
+            self.past_claims.push(PastClaim {
+                id: claim.id,
+                stage: claim.stage,
+                agent: claim.agent,
+                attempt: self.attempt,
+                ending,
+                from_ms: claim.at_ms,
+                to_ms,
+            });
+        }
+    }
+}

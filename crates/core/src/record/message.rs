@@ -1,0 +1,90 @@
+//! Records about messages. All of them only add.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Role;
+use crate::id::{AgentId, RecordId, TaskId};
+use crate::text::Text;
+
+/// To whom a message goes. Written `worker-1`, `role:reviewer` or `everyone`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Recipient {
+    /// To one agent.
+    Agent(AgentId),
+    /// To every agent of a role.
+    Role(Role),
+    /// To all but the sender.
+    Everyone,
+}
+
+impl fmt::Display for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Agent(agent) => write!(f, "{agent}"),
+            Self::Role(role) => write!(f, "role:{role}"),
+            Self::Everyone => f.write_str("everyone"),
+        }
+    }
+}
+
+impl FromStr for Recipient {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("role:") {
+            Some(role) => role.parse().map(Self::Role).map_err(|error| format!("{error}")),
+            None if text == "everyone" => Ok(Self::Everyone),
+            None => text.parse().map(Self::Agent).map_err(|error| format!("{error}")),
+        }
+    }
+}
+
+impl TryFrom<String> for Recipient {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Recipient> for String {
+    fn from(recipient: Recipient) -> Self {
+        recipient.to_string()
+    }
+}
+
+/// A message was sent: it is queued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageSent {
+    /// Who sent it.
+    pub from: AgentId,
+    /// To whom.
+    pub to: Recipient,
+    /// What it says.
+    pub text: Text,
+    /// The task that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+}
+
+/// Messages were put into a request to the agent's model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessagesDelivered {
+    /// The agent.
+    pub agent: AgentId,
+    /// The messages.
+    pub messages: Vec<RecordId>,
+}
+
+/// The agent has read messages: its answer to the request that held them arrived, or it asked for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessagesRead {
+    /// The agent.
+    pub agent: AgentId,
+    /// The messages.
+    pub messages: Vec<RecordId>,
+}

@@ -1,0 +1,177 @@
+//! Records: what may be written into the log. One file per noun; [`codec`] turns them into bytes and back.
+//!
+//! A record is a fact in the past tense. It names what it was decided on (`on`, `claim`, `submission`, `seen`, …), and
+//! takes effect only if that still stands; which field that is, is said at each body.
+
+mod agent;
+mod claim;
+pub mod codec;
+mod files;
+mod merge;
+mod message;
+mod spending;
+mod task;
+mod team;
+
+pub use agent::{AgentJoined, AgentLeft, Role};
+pub use claim::{
+    CheckReported, ClaimExpired, ClaimReleased, ClaimRenewed, ExpiryCause, Holder, LateResult, ProcessId,
+    ReviewGiven, Stage, TaskClaimed, TaskFailed, TaskSubmitted, TurnJournalled, WorkCommit,
+};
+pub use files::{FilesReleased, FilesReserved};
+pub use merge::{MergeIntended, MergeRefused, Merged, RefusalCause};
+pub use message::{MessageSent, MessagesDelivered, MessagesRead, Recipient};
+pub use spending::{Account, Amount, BudgetSet, SpendingReserved, SpendingSettled};
+pub use task::{BatchClosed, TaskAdded, TaskCancelled, TaskChange, TaskEdited, TaskRetried, TaskSpec};
+pub use team::{FormatRaised, Policy, PolicySet, RunEnded, RunStarted};
+
+use crate::id::{AgentId, RecordId};
+
+/// The version of the record format that this program writes.
+pub const FORMAT: u32 = 1;
+
+/// One record of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its id, unique for ever; a repeated id is the same record.
+    pub id: RecordId,
+    /// The format version that it was written in.
+    pub format: u32,
+    /// When its writer's clock said it was written, in milliseconds since 1970 (UTC). For people; no rule reads it.
+    pub at_ms: u64,
+    /// Who wrote it.
+    pub by: AgentId,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a thing was when a record about it was decided: the id of the last record that took effect on it, or `None`
+/// for a thing that is not there yet.
+pub type Revision = Option<RecordId>;
+
+macro_rules! bodies {
+    ($($(#[$doc:meta])* $kind:literal $name:ident),* $(,)?) => {
+        /// What a record says.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Body {
+            $($(#[$doc])* $name($name),)*
+            /// A kind that this program does not know. It changes nothing.
+            Unknown {
+                /// The kind as written.
+                kind: String,
+            },
+            /// A known kind whose content does not fit it. It changes nothing.
+            Malformed {
+                /// The kind as written.
+                kind: String,
+                /// What does not fit.
+                reason: String,
+            },
+        }
+
+        impl Body {
+            /// Every kind that this program knows, as written in the log.
+            pub const KINDS: &'static [&'static str] = &[$($kind),*];
+
+            /// The kind, as written in the log.
+            pub fn kind(&self) -> &str {
+                match self {
+                    $(Self::$name(_) => $kind,)*
+                    Self::Unknown { kind } | Self::Malformed { kind, .. } => kind,
+                }
+            }
+
+            /// Reads the content of a kind.
+            pub(crate) fn from_content(kind: &str, content: &str) -> Self {
+                match kind {
+                    $($kind => match serde_json::from_str(content) {
+                        Ok(body) => Self::$name(body),
+                        Err(error) => Self::Malformed { kind: kind.to_owned(), reason: error.to_string() },
+                    },)*
+                    _ => Self::Unknown { kind: kind.to_owned() },
+                }
+            }
+
+            /// Writes the content; an unknown or malformed one has none.
+            pub(crate) fn content(&self) -> serde_json::Result<Option<String>> {
+                match self {
+                    $(Self::$name(body) => serde_json::to_string(body).map(Some),)*
+                    Self::Unknown { .. } | Self::Malformed { .. } => Ok(None),
+                }
+            }
+        }
+
+        $(impl From<$name> for Body {
+            fn from(body: $name) -> Self {
+                Self::$name(body)
+            }
+        })*
+    };
+}
+
+bodies! {
+    /// The format version rises from here on.
+    "format_raised" FormatRaised,
+    /// The rules of the team: gate, protected files, target branch.
+    "policy_set" PolicySet,
+    /// An orchestrator began to run the team.
+    "run_started" RunStarted,
+    /// An orchestrator ended.
+    "run_ended" RunEnded,
+    /// An agent joined, or came back with another role or other skills.
+    "agent_joined" AgentJoined,
+    /// An agent left.
+    "agent_left" AgentLeft,
+    /// A task was added, alone or as part of a batch.
+    "task_added" TaskAdded,
+    /// All tasks of a batch are written: now they take effect together.
+    "batch_closed" BatchClosed,
+    /// Title, description, priority, … of a task changed.
+    "task_edited" TaskEdited,
+    /// A failed or cancelled task is wanted again.
+    "task_retried" TaskRetried,
+    /// A task is not wanted any more.
+    "task_cancelled" TaskCancelled,
+    /// An agent took a task, or one of its stages.
+    "task_claimed" TaskClaimed,
+    /// The holder of a claim is still at work.
+    "claim_renewed" ClaimRenewed,
+    /// The holder gave its claim back.
+    "claim_released" ClaimReleased,
+    /// The holder of a claim is gone; the task is free for others.
+    "claim_expired" ClaimExpired,
+    /// A turn of an agent is in its journal: progress.
+    "turn_journalled" TurnJournalled,
+    /// The holder delivered its result.
+    "task_submitted" TaskSubmitted,
+    /// The holder could not do it.
+    "task_failed" TaskFailed,
+    /// A result that came after its claim was lost. Kept, not used.
+    "late_result" LateResult,
+    /// The task's check ran.
+    "check_reported" CheckReported,
+    /// A reviewer judged a submission.
+    "review_given" ReviewGiven,
+    /// The merger is about to move the target.
+    "merge_intended" MergeIntended,
+    /// The target holds the work.
+    "merged" Merged,
+    /// The work cannot be merged as it is.
+    "merge_refused" MergeRefused,
+    /// A message was sent.
+    "message_sent" MessageSent,
+    /// Messages were put into a request to an agent's model.
+    "messages_delivered" MessagesDelivered,
+    /// An agent has read messages.
+    "messages_read" MessagesRead,
+    /// An account got a limit.
+    "budget_set" BudgetSet,
+    /// Money and tokens were set aside before a call.
+    "spending_reserved" SpendingReserved,
+    /// What a call really used.
+    "spending_settled" SpendingSettled,
+    /// The holder of a claim wants files for itself.
+    "files_reserved" FilesReserved,
+    /// Files are free again.
+    "files_released" FilesReleased,
+}

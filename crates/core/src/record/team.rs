@@ -1,0 +1,62 @@
+//! Records about the team as a whole.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ProcessId, Revision};
+use crate::id::RecordId;
+
+/// The format version rises: from the next record on, records of this version count. A lower one is void.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormatRaised {
+    /// The new version.
+    pub version: u32,
+}
+
+/// The rules of the team. Names the policy's revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicySet {
+    /// The policy that this one replaces.
+    pub on: Revision,
+    /// The new policy, whole.
+    pub policy: Policy,
+}
+
+/// What holds for all tasks. Fixed in the log, so that no candidate can change the rules it is judged by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The command that must hold on the target branch at all times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<String>,
+    /// How long gate and checks may take, in milliseconds; `None` for the program's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_limit_ms: Option<u64>,
+    /// Patterns of files that no task may change unless it is allowed to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protect: Vec<String>,
+    /// Whether the user agreed that work with neither check nor gate is merged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_gate: bool,
+    /// The branch that work is merged into; `None` where results are text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+/// An orchestrator began to run the team. Only adds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// The process.
+    pub process: ProcessId,
+    /// What it was asked for, in one line.
+    pub goal: Option<String>,
+    /// Whether the models are scripted.
+    pub rehearsal: bool,
+}
+
+/// An orchestrator ended. Only adds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEnded {
+    /// The id of the `run_started` record.
+    pub run: RecordId,
+    /// How it ended, in one word: `completed`, `stuck`, `timed_out`, `interrupted`, `failed`.
+    pub outcome: String,
+}

@@ -1,0 +1,69 @@
+//! A message, and how far it came: what its sender can see.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentId, RecordId, TaskId};
+use crate::machine::{Message, Receipt, State};
+use crate::record::Recipient;
+use crate::text::Text;
+
+/// A message as surfaces show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MessageView {
+    /// Its id.
+    pub id: RecordId,
+    /// Its place in the order of the log: the cursor for `--since`.
+    pub seq: u64,
+    /// Who sent it.
+    pub from: AgentId,
+    /// To whom.
+    pub to: Recipient,
+    /// What it says.
+    pub text: Text,
+    /// The task that it is about.
+    pub task: Option<TaskId>,
+    /// When it was sent, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// Whether it went back to its sender.
+    pub returned: bool,
+    /// How far it came with each of its readers.
+    pub readers: Vec<ReaderView>,
+}
+
+/// How far a message came with one reader.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReaderView {
+    /// The reader.
+    pub agent: AgentId,
+    /// How far; `None` while it is queued.
+    pub receipt: Option<Receipt>,
+}
+
+/// The view of a message.
+pub fn message(state: &State, message: &Message) -> MessageView {
+    let members = state.agents().filter(|agent| !agent.left && agent.id != message.from);
+    let mut readers: Vec<AgentId> = members
+        .filter(|agent| message.is_for(&agent.id, Some(agent.role)))
+        .map(|agent| agent.id.clone())
+        .collect();
+    let known = message.receipts.keys().cloned();
+    let named = match &message.to {
+        Recipient::Agent(agent) => Some(agent.clone()),
+        Recipient::Role(_) | Recipient::Everyone => None,
+    };
+    readers.extend(known.chain(named));
+    readers.sort();
+    readers.dedup();
+    let reader = |agent: AgentId| ReaderView { receipt: message.receipts.get(&agent).copied(), agent };
+    MessageView {
+        id: message.id,
+        seq: message.seq,
+        from: message.from.clone(),
+        to: message.to.clone(),
+        text: message.text.clone(),
+        task: message.task.clone(),
+        at_ms: message.at_ms,
+        returned: message.returned,
+        readers: readers.into_iter().map(reader).collect(),
+    }
+}

@@ -1,0 +1,15 @@
+//! Views: read-only projections of the state, as surfaces show them and `--json` prints them.
+//!
+//! Their fields are an interface: they are added to, and do not change their meaning.
+
+mod agent;
+mod message;
+mod status;
+mod task;
+mod waiting;
+
+pub use agent::{AgentView, agents};
+pub use message::{MessageView, ReaderView, message};
+pub use status::{StatusView, status};
+pub use task::{AttemptView, FeedbackView, LateView, TaskView, task};
+pub use waiting::{Waiting, stuck, waits_for};

@@ -1,0 +1,44 @@
+//! The team at a glance.
+
+use serde::{Deserialize, Serialize};
+
+use super::agent::{AgentView, agents};
+use super::waiting::{Waiting, stuck};
+use crate::machine::{Counts, State};
+use crate::record::{Account, Amount};
+
+/// The team at a glance. The counts add up to `total`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// How many tasks there are of each status.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// The members, by name.
+    pub agents: Vec<AgentView>,
+    /// Tasks that wait for something that will not happen by itself.
+    pub stuck: Vec<Waiting>,
+    /// Results that came too late.
+    pub late: usize,
+    /// Records that took no effect.
+    pub void: usize,
+    /// What was spent.
+    pub spent: Amount,
+    /// What is set aside for calls under way.
+    pub reserved: Amount,
+    /// How many records the log holds.
+    pub records: u64,
+}
+
+/// The view of the team.
+pub fn status(state: &State) -> StatusView {
+    StatusView {
+        counts: state.counts(),
+        agents: agents(state),
+        stuck: stuck(state),
+        late: state.late().len(),
+        void: state.void().count(),
+        spent: state.ledger().spent(&Account::Team),
+        reserved: state.ledger().reserved(&Account::Team),
+        records: state.records(),
+    }
+}

@@ -1,0 +1,198 @@
+//! One task, with all that is known of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::waiting::waits_for;
+use crate::id::{AgentId, RecordId, Skill, TaskId};
+use crate::machine::{Ending, Failure, Feedback, FeedbackCause, Late, PastClaim, State, Status, Task};
+use crate::record::{Account, Amount, Role, Stage, WorkCommit};
+use crate::text::Text;
+
+/// A task as surfaces show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskView {
+    /// Its id.
+    pub id: TaskId,
+    /// One line for people.
+    pub title: String,
+    /// The whole text.
+    pub description: Text,
+    /// Where it stands.
+    pub status: Status,
+    /// What it waits for.
+    pub waits_for: Option<String>,
+    /// Higher goes first.
+    pub priority: i32,
+    /// The tasks that must be completed first.
+    pub after: Vec<TaskId>,
+    /// The tasks that wait for it.
+    pub dependents: Vec<TaskId>,
+    /// The role that it wants.
+    pub role: Option<Role>,
+    /// The skill that it wants.
+    pub skill: Option<Skill>,
+    /// The agent that it is for.
+    pub for_agent: Option<AgentId>,
+    /// The command that proves it.
+    pub check: Option<String>,
+    /// How long one attempt may take, in milliseconds.
+    pub time_limit_ms: Option<u64>,
+    /// Words to find it by.
+    pub labels: Vec<String>,
+    /// The task that it is a part of.
+    pub parent: Option<TaskId>,
+    /// Whether it wants a review.
+    pub review: bool,
+    /// The number of the newest attempt, from 1.
+    pub attempt: u32,
+    /// How many attempts may fail.
+    pub attempts: u32,
+    /// Who holds it now.
+    pub agent: Option<AgentId>,
+    /// The stage that is held.
+    pub stage: Option<Stage>,
+    /// The claim in force: the fencing token.
+    pub token: Option<RecordId>,
+    /// Who delivered the present or accepted result.
+    pub author: Option<AgentId>,
+    /// The result, once it is accepted; before, what is being judged.
+    pub result: Option<Text>,
+    /// The commit that is to be merged.
+    pub commit: Option<WorkCommit>,
+    /// The commit that the target got.
+    pub merged: Option<String>,
+    /// Why it failed for good.
+    pub failure: Option<Failure>,
+    /// What went wrong so far, oldest first.
+    pub feedback: Vec<FeedbackView>,
+    /// The claims on it, oldest first, the one in force left out.
+    pub claims: Vec<AttemptView>,
+    /// Results that came too late, oldest first.
+    pub late: Vec<LateView>,
+    /// What it cost so far.
+    pub spent: Amount,
+    /// When it was added, in milliseconds since 1970.
+    pub added_at_ms: u64,
+    /// When it came into its present status, in milliseconds since 1970.
+    pub since_ms: u64,
+}
+
+/// Something that went wrong with an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeedbackView {
+    /// The attempt.
+    pub attempt: u32,
+    /// Who made it.
+    pub agent: AgentId,
+    /// What kind of thing went wrong.
+    pub cause: FeedbackCause,
+    /// What was said about it.
+    pub text: Text,
+}
+
+/// A claim that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptView {
+    /// The claim.
+    pub token: RecordId,
+    /// The attempt that it was part of.
+    pub attempt: u32,
+    /// Its stage.
+    pub stage: Stage,
+    /// Who held it.
+    pub agent: AgentId,
+    /// How it ended.
+    pub ending: Ending,
+    /// When it was made, in milliseconds since 1970.
+    pub from_ms: u64,
+    /// When it ended, in milliseconds since 1970.
+    pub to_ms: u64,
+}
+
+/// A result that came after its claim was lost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LateView {
+    /// Who delivered it.
+    pub agent: AgentId,
+    /// The claim that was lost.
+    pub token: RecordId,
+    /// What came out.
+    pub result: Text,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// The view of a task.
+pub fn task(state: &State, task: &Task) -> TaskView {
+    let spec = &task.spec;
+    let submission = task.submission.as_ref();
+    let claim = task.claim.as_ref();
+    TaskView {
+        id: spec.id.clone(),
+        title: spec.title.clone(),
+        description: spec.description.clone(),
+        status: task.status,
+        waits_for: waits_for(state, task),
+        priority: spec.priority,
+        after: spec.after.clone(),
+        dependents: task.dependents.clone(),
+        role: spec.role,
+        skill: spec.skill.clone(),
+        for_agent: spec.agent.clone(),
+        check: spec.check.clone(),
+        time_limit_ms: spec.time_limit_ms,
+        labels: spec.labels.clone(),
+        parent: spec.parent.clone(),
+        review: spec.review,
+        attempt: task.attempt,
+        attempts: spec.attempts,
+        agent: claim.map(|claim| claim.agent.clone()),
+        stage: claim.map(|claim| claim.stage),
+        token: claim.map(|claim| claim.id),
+        author: submission.map(|submission| submission.author.clone()),
+        result: submission.map(|submission| submission.result.clone()),
+        commit: submission.and_then(|submission| submission.commit.clone()),
+        merged: task.merged.clone(),
+        failure: task.failure,
+        feedback: feedback(task),
+        claims: claims(task),
+        late: late(state, task),
+        spent: state.ledger().spent(&Account::Task(spec.id.clone())),
+        added_at_ms: task.added_at_ms,
+        since_ms: task.since_ms,
+    }
+}
+
+fn feedback(task: &Task) -> Vec<FeedbackView> {
+    let view = |feedback: &Feedback| FeedbackView {
+        attempt: feedback.attempt,
+        agent: feedback.agent.clone(),
+        cause: feedback.cause,
+        text: feedback.text.clone(),
+    };
+    task.feedback.iter().map(view).collect()
+}
+
+fn claims(task: &Task) -> Vec<AttemptView> {
+    let view = |past: &PastClaim| AttemptView {
+        token: past.id,
+        attempt: past.attempt,
+        stage: past.stage,
+        agent: past.agent.clone(),
+        ending: past.ending,
+        from_ms: past.from_ms,
+        to_ms: past.to_ms,
+    };
+    task.past_claims.iter().map(view).collect()
+}
+
+fn late(state: &State, task: &Task) -> Vec<LateView> {
+    let late = state.late().iter().filter(|late| late.task == *task.id());
+    let view = |late: &Late| LateView {
+        agent: late.agent.clone(),
+        token: late.claim,
+        result: late.result.clone(),
+        at_ms: late.at_ms,
+    };
+    late.map(view).collect()
+}

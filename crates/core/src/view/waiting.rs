@@ -1,0 +1,110 @@
+//! What a task waits for, in words.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentId, TaskId};
+use crate::machine::{State, Status, Task};
+use crate::record::Role;
+
+/// A task that waits for something that will not happen by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The task.
+    pub task: TaskId,
+    /// Its status.
+    pub status: Status,
+    /// What it waits for.
+    pub reason: String,
+}
+
+/// What a task waits for; `None` if it has ended or somebody works on it.
+pub fn waits_for(state: &State, task: &Task) -> Option<String> {
+    reason(state, task).map(|(reason, _)| reason)
+}
+
+/// All tasks that wait for something that will not happen by itself, by id.
+pub fn stuck(state: &State) -> Vec<Waiting> {
+    let lost = |task: &&Task| matches!(task.status, Status::Failed | Status::Cancelled);
+    let mut found: BTreeSet<&TaskId> = BTreeSet::new();
+    let mut open: Vec<&Task> = Vec::new();
+    for task in state.tasks() {
+        if lost(&task) || reason(state, task).is_some_and(|(_, stuck)| stuck) {
+            open.push(task);
+        }
+    }
+    while let Some(task) = open.pop() {
+        if task.status != Status::Completed && found.insert(task.id()) {
+            open.extend(task.dependents.iter().filter_map(|id| state.task(id)));
+        }
+    }
+    let tasks = found.into_iter().filter_map(|id| state.task(id));
+    let waiting = tasks.filter_map(|task| {
+        let reason = waits_for(state, task)?;
+        Some(Waiting { task: task.id().clone(), status: task.status, reason })
+    });
+    waiting.collect()
+}
+
+/// What a task waits for by itself, and whether that will not happen unless somebody does something.
+fn reason(state: &State, task: &Task) -> Option<(String, bool)> {
+    match task.status {
+        Status::Blocked => Some(blocked(state, task)),
+        Status::Ready => Some(ready(state, task)),
+        Status::Verifying if task.claim.is_none() => Some(("its check to be run".to_owned(), false)),
+        Status::Merging if task.claim.is_none() => Some(("its turn in the merge queue".to_owned(), false)),
+        Status::Reviewing if task.claim.is_none() => Some(review(state, task)),
+        _ => None,
+    }
+}
+
+fn blocked(state: &State, task: &Task) -> (String, bool) {
+    let open = task.spec.after.iter().filter_map(|id| state.task(id));
+    let open: Vec<&Task> = open.filter(|needed| needed.status != Status::Completed).collect();
+    let lost: Vec<String> = open
+        .iter()
+        .filter(|needed| matches!(needed.status, Status::Failed | Status::Cancelled))
+        .map(|needed| match needed.failure {
+            Some(failure) => format!("{} (failed: {})", needed.id(), failure.as_str()),
+            None => format!("{} ({})", needed.id(), needed.status),
+        })
+        .collect();
+    if lost.is_empty() {
+        let names: Vec<&str> = open.iter().map(|needed| needed.id().as_str()).collect();
+        return (names.join(", "), false);
+    }
+    (lost.join(", "), true)
+}
+
+fn ready(state: &State, task: &Task) -> (String, bool) {
+    let members = || state.agents().filter(|agent| !agent.left);
+    let has = |agent: &AgentId| members().any(|member| member.id == *agent);
+    let spec = &task.spec;
+    if let Some(agent) = spec.agent.as_ref().or(task.back_to.as_ref()) {
+        return (agent.to_string(), !has(agent));
+    }
+    if let Some(skill) = &spec.skill {
+        let known = members().any(|member| member.skills.contains(skill));
+        return (format!("an agent with the skill {skill}"), !known);
+    }
+    if let Some(role) = spec.role {
+        return (format!("a {role}"), !members().any(|member| member.role == role));
+    }
+    let reason = if task.not_before_ms > 0 { "its next attempt" } else { "a worker" };
+    (reason.to_owned(), false)
+}
+
+fn review(state: &State, task: &Task) -> (String, bool) {
+    let submission = task.submission.as_ref();
+    let protected = submission.map_or(&[][..], |submission| &submission.protected);
+    if !protected.is_empty() {
+        return (format!("the human to approve changes to {}", protected.join(", ")), true);
+    }
+    let mut members = state.agents().filter(|agent| !agent.left);
+    let found = members.any(|member| {
+        matches!(member.role, Role::Reviewer | Role::Lead)
+            && submission.is_none_or(|submission| submission.author != member.id)
+    });
+    (format!("a {}", if found { "reviewer" } else { "reviewer, or the human" }), !found)
+}
