@@ -1,0 +1,103 @@
+//! Small files that are there whole or not at all, whatever dies.
+//!
+//! Each is written under a temporary name in the same folder, synced, and only then given its name; then the
+//! folder is synced, for a name is lost with the machine until it is. Temporary files begin with a dot and end with
+//! `.tmp`; one that is left over belongs to a process that died and may be removed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Puts a file with `bytes` in the place of `path`, whether or not there is one.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = Temporary::write(path, bytes)?;
+    fs::rename(&temporary.path, path)?;
+    sync_folder(folder_of(path))
+}
+
+/// Puts a file with `bytes` at `path`, or fails with `AlreadyExists` if there is one.
+pub(crate) fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = Temporary::write(path, bytes)?;
+    let linked = fs::hard_link(&temporary.path, path);
+    sync_folder(folder_of(path))?;
+    linked
+}
+
+/// Makes the names in `folder` survive the machine.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// The folder that holds `path`.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// `bytes` with a checksum before them, for files that are caches: see [`unseal`].
+pub(crate) fn seal(bytes: &[u8]) -> Vec<u8> {
+    let mut sealed = blake3::hash(bytes).to_hex().as_bytes().to_vec();
+    sealed.push(b'\n');
+    sealed.extend_from_slice(bytes);
+    sealed
+}
+
+/// What was sealed, or `None` if it is damaged.
+pub(crate) fn unseal(sealed: &[u8]) -> Option<&[u8]> {
+    let (checksum, rest) = sealed.split_at_checked(2 * blake3::OUT_LEN)?;
+    let bytes = rest.strip_prefix(b"\n")?;
+    (blake3::hash(bytes).to_hex().as_bytes() == checksum).then_some(bytes)
+}
+
+/// A synced file under a temporary name beside `path`; the name is removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Temporary {
+    pub path: PathBuf,
+    pub file: File,
+}
+
+impl Temporary {
+    pub(crate) fn write(beside: &Path, bytes: &[u8]) -> io::Result<Self> {
+        let path = folder_of(beside).join(format!(".{}.tmp", uuid::Uuid::now_v7()));
+        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let mut temporary = Self { path, file };
+        temporary.file.write_all(bytes)?;
+        temporary.file.sync_all()?;
+        Ok(temporary)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // After a rename the name is gone already; otherwise a left-over is harmless.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sealed_comes_back_unless_a_bit_changed() {
+        let sealed = seal(b"some text");
+        assert_eq!(unseal(&sealed), Some(&b"some text"[..]));
+        for bit in 0..sealed.len() * 8 {
+            let mut damaged = sealed.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(unseal(&damaged), None, "bit {bit}");
+        }
+        assert_eq!(unseal(b""), None);
+    }
+
+    #[test]
+    fn a_second_creation_is_refused_and_leaves_the_first_and_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        create(&path, b"first").unwrap();
+        assert_eq!(create(&path, b"second").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        replace(&path, b"third").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"third");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

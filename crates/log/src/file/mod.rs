@@ -1,0 +1,216 @@
+//! The log in a file, appended to by any number of processes, greppable and readable with jq.
+//!
+//! Records are framed lines (`frame`), appended with one `write(2)` each on a descriptor in append mode, which is
+//! all the mutual exclusion that safety needs. The file is never rewritten, cut or renamed by anyone. It begins
+//! with a header line (`header`) that gives the log its id; positions are byte offsets in the log as a whole, so
+//! that a log may one day be several files. Beside it lies `<name>.lock`, an empty file for the turn at its end.
+//!
+//! What a record says, this module does not know, and it holds no cache of records.
+
+mod append;
+mod digest;
+mod examine;
+mod file_system;
+mod frame;
+mod guard;
+mod header;
+mod scan;
+mod sync;
+mod turn;
+mod wake;
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::{AppendError, Batch, Digest, Log, Position, ReadError, SyncError, Turn, TurnError};
+
+pub use examine::{Examination, ExamineError, examine};
+pub use file_system::FileSystemWarning;
+pub use header::OpenError;
+
+use guard::Guard;
+use header::Header;
+use scan::{AtCorruption, WINDOW_BYTES_MIN};
+use sync::GroupSync;
+use wake::Wake;
+
+/// A log in a file.
+///
+/// Any number of handles, threads and processes may use the same file at once. Only local file systems are
+/// taken; one that cannot be known to be local gives a [`FileLog::warning`].
+///
+/// # Examples
+///
+/// ```
+/// use agent_team_log::{FileLog, Log, Position};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("log.jsonl");
+/// let log = FileLog::open_or_create(&path)?;
+/// log.append(&[br#"{"id":"a"}"#])?;
+/// log.sync()?;
+///
+/// let other = FileLog::open(&path)?;
+/// assert_eq!(other.id(), log.id());
+/// assert_eq!(other.read(Position::START, 1 << 20)?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct FileLog {
+    file: File,
+    path: PathBuf,
+    header: Header,
+    warning: Option<FileSystemWarning>,
+    read_only: bool,
+    guard: Guard,
+    sync: GroupSync,
+    wake: Wake,
+    digest: digest::Running,
+}
+
+impl FileLog {
+    /// Opens the log at `path`, which must exist.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Missing`] when there is none; see [`OpenError`] for the rest.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_with(path, OpenOptions::new().read(true).append(true), false)
+    }
+
+    /// Opens the log at `path`, and makes an empty one first if there is none.
+    ///
+    /// Of several processes that do this at once one makes the log, and all open that one. The folder must exist.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn open_or_create(path: &Path) -> Result<Self, OpenError> {
+        match Self::open(path) {
+            Err(OpenError::Missing { .. }) => {
+                header::create(path)?;
+                Self::open(path)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens the log at `path` for reading only, so that nothing in its folder is ever written.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileLog::open`].
+    pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
+        Self::open_with(path, OpenOptions::new().read(true), true)
+    }
+
+    /// Where the log is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the user should know about the file system that holds the log.
+    #[must_use]
+    pub fn warning(&self) -> Option<FileSystemWarning> {
+        self.warning
+    }
+
+    fn open_with(path: &Path, options: &OpenOptions, read_only: bool) -> Result<Self, OpenError> {
+        let file = options.open(path).map_err(|source| OpenError::of_io(path, source))?;
+        let warning = file_system::check(&file, path)?;
+        let header = Header::read(&file, path)?;
+        let guard = Guard::of(&file, path).map_err(|source| OpenError::of_io(path, source))?;
+        Ok(Self {
+            path: path.to_owned(),
+            header,
+            warning,
+            read_only,
+            guard,
+            sync: GroupSync::default(),
+            wake: Wake::default(),
+            digest: digest::Running::default(),
+            file,
+        })
+    }
+
+    /// The offset in the file at which a reader at `from` goes on, and the file's size.
+    fn locate(&self, from: Position) -> Result<(u64, u64), ReadError> {
+        let size_bytes = self.guard.check(&self.file, &self.path, self.header.start)?;
+        let offset = from.value().checked_sub(self.header.start).filter(|&offset| offset <= size_bytes);
+        let Some(offset) = offset else {
+            let start = Position::new(self.header.start);
+            let end = Position::new(self.header.start + size_bytes);
+            return Err(ReadError::OutOfRange { position: from, start, end });
+        };
+        Ok((offset.max(self.header.length_bytes), size_bytes))
+    }
+}
+
+impl Log for FileLog {
+    fn id(&self) -> &str {
+        &self.header.id
+    }
+
+    fn append(&self, records: &[&[u8]]) -> Result<(), AppendError> {
+        crate::record::check_all(records)?;
+        if self.read_only {
+            return Err(AppendError::ReadOnly);
+        }
+        if self.sync.has_failed() {
+            return Err(AppendError::SyncFailed);
+        }
+        append::append(&self.file, records)
+    }
+
+    fn sync(&self) -> Result<(), SyncError> {
+        self.sync.sync(&self.file, &self.path)
+    }
+
+    fn read(&self, from: Position, max_bytes: usize) -> Result<Batch, ReadError> {
+        let (offset, size_bytes) = self.locate(from)?;
+        let (bytes, reaches_end) = read_window(&self.file, offset, size_bytes, max_bytes)?;
+        scan::scan(bytes, self.header.start + offset, reaches_end, AtCorruption::Stop)
+    }
+
+    fn wait(&self, from: Position, timeout: Duration) -> Result<bool, ReadError> {
+        self.wake.wait_until(&self.path, timeout, || {
+            let (offset, size_bytes) = self.locate(from)?;
+            if offset == size_bytes {
+                return Ok(false);
+            }
+            let (bytes, reaches_end) = read_window(&self.file, offset, size_bytes, WINDOW_BYTES_MIN)?;
+            Ok(!reaches_end || scan::has_line(&bytes))
+        })
+    }
+
+    fn turn(&self, patience: Duration) -> Result<Option<Turn<'_>>, TurnError> {
+        if self.read_only {
+            return Err(TurnError::ReadOnly);
+        }
+        turn::take(&self.path, patience)
+    }
+
+    fn digest(&self, to: Position) -> Result<Digest, ReadError> {
+        // Positions before the first record all mean its place.
+        let (offset, _) = self.locate(to)?;
+        self.digest.up_to(&self.file, offset)
+    }
+}
+
+/// Reads up to about `max_bytes` from `offset`, and says whether they reach to `size_bytes`.
+fn read_window(
+    file: &File,
+    offset: u64,
+    size_bytes: u64,
+    max_bytes: usize,
+) -> Result<(Vec<u8>, bool), std::io::Error> {
+    use std::os::unix::fs::FileExt;
+
+    let rest_bytes = usize::try_from(size_bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; rest_bytes.min(max_bytes.max(WINDOW_BYTES_MIN))];
+    file.read_exact_at(&mut bytes, offset)?;
+    let reaches_end = bytes.len() == rest_bytes;
+    Ok((bytes, reaches_end))
+}
