@@ -1,0 +1,120 @@
+//! The one error type of the library: what happened, why, and what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use agent_team_core::id::BadName;
+use agent_team_core::machine::Refusal;
+use agent_team_log as log;
+
+/// Why an operation on a team did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A lawful no: the team's newest state does not allow it. Nothing is broken.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A name that cannot be one.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// There is no team here.
+    #[error("there is no team in {start} or above it")]
+    NoTeam {
+        /// Where the search began.
+        start: PathBuf,
+    },
+    /// Another process runs this team.
+    #[error("another process runs this team: {holder}")]
+    AlreadyRunning {
+        /// What is known of that process.
+        holder: String,
+    },
+    /// The log was written by a newer version: it can be read, but not written.
+    #[error("the log has format {found}, and this program writes format {known}")]
+    NewerFormat {
+        /// The log's format.
+        found: u32,
+        /// The newest format that this program knows.
+        known: u32,
+    },
+    /// Every proposal was overtaken by another process; the team is very busy or something is wrong.
+    #[error("the command was overtaken {tries} times by other processes")]
+    Overtaken {
+        /// How often it was decided.
+        tries: u32,
+    },
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Open(#[from] log::OpenError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(#[from] log::ReadError),
+    /// The log cannot be written.
+    #[error(transparent)]
+    Append(#[from] log::AppendError),
+    /// What was written is not known to be on disk.
+    #[error(transparent)]
+    Sync(#[from] log::SyncError),
+    /// The turn at the log's end cannot be taken.
+    #[error(transparent)]
+    Turn(#[from] log::TurnError),
+    /// A text cannot be stored.
+    #[error(transparent)]
+    PutBlob(#[from] log::PutBlobError),
+    /// A text cannot be fetched.
+    #[error(transparent)]
+    GetBlob(#[from] log::GetBlobError),
+    /// A record cannot be written.
+    #[error(transparent)]
+    Encode(#[from] agent_team_core::record::codec::EncodeError),
+    /// A process cannot be recognised.
+    #[error("process {pid} cannot be watched: {reason}")]
+    Process {
+        /// Its id.
+        pid: u32,
+        /// Why not.
+        reason: String,
+    },
+    /// This process cannot announce that it is alive.
+    #[error(transparent)]
+    Announce(#[from] log::AnnounceError),
+    /// Something that the user gave is wrong.
+    #[error("{0}")]
+    Input(String),
+    /// The system refused.
+    #[error("cannot {verb} {path}: {source}")]
+    Io {
+        /// What was tried.
+        verb: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(verb: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { verb, path: path.to_owned(), source }
+    }
+
+    /// The refusal, if it is one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// What to do next, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused(refusal) => refusal.hint(),
+            Self::NoTeam { .. } => Some("`agent-team init` makes one here".into()),
+            Self::AlreadyRunning { .. } => Some("wait for it, or end that process".into()),
+            Self::NewerFormat { .. } => Some("update agent-team; reading still works".into()),
+            Self::Overtaken { .. } => Some("try again; `agent-team doctor` shows what is void".into()),
+            Self::Read(log::ReadError::Corrupt { .. }) => Some("`agent-team doctor` lists the damage".into()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Where a team's files are: the one list of everything on disk.
+//!
+//! ```text
+//! .agent-team/
+//!   log.jsonl               the log: the truth                                    (crate agent-team-log)
+//!   log.jsonl.lock          the turn at its end                                   (crate agent-team-log)
+//!   blobs/                  texts too long for a record, by their hash            (crate agent-team-log)
+//!   presence/               who is alive, by locks that die with their process    (crate agent-team-log)
+//!   cache/                  the snapshot and what was seen of leases: may go      (crate agent-team-log)
+//!   attempts/<token>/       transcript.jsonl and command outputs of one attempt   (module `journal`)
+//!   workspaces/, capture/, merge/   clones of the project                         (module `git`)
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// The name of the folder that holds a team.
+pub const FOLDER: &str = ".agent-team";
+
+/// The folder of one team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamFolder {
+    workspace: PathBuf,
+}
+
+impl TeamFolder {
+    /// The team of a workspace, whether or not it is there.
+    pub fn of(workspace: &Path) -> Self {
+        Self { workspace: workspace.to_owned() }
+    }
+
+    /// The team of the nearest folder that has one, from `start` upwards, as git looks for its repository.
+    ///
+    /// # Errors
+    /// [`Error::NoTeam`] when there is none.
+    pub fn find(start: &Path) -> Result<Self, Error> {
+        let start = std::path::absolute(start).map_err(|source| Error::io("find", start, source))?;
+        let found = start.ancestors().find(|folder| Self::of(folder).log().is_file());
+        found.map(Self::of).ok_or_else(|| Error::NoTeam { start: start.clone() })
+    }
+
+    /// Makes the folder, if it is not there.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn create(&self) -> Result<(), Error> {
+        for folder in [self.root(), self.presence(), self.cache(), self.blobs()] {
+            std::fs::create_dir_all(&folder).map_err(|source| Error::io("make", &folder, source))?;
+        }
+        Ok(())
+    }
+
+    /// The folder that the team works for: the one that holds `.agent-team`.
+    pub fn workspace(&self) -> &Path {
+        &self.workspace
+    }
+
+    /// The `.agent-team` folder itself.
+    pub fn root(&self) -> PathBuf {
+        self.workspace.join(FOLDER)
+    }
+
+    /// The log.
+    pub fn log(&self) -> PathBuf {
+        self.root().join("log.jsonl")
+    }
+
+    /// The blobs.
+    pub fn blobs(&self) -> PathBuf {
+        self.root().join("blobs")
+    }
+
+    /// The presence files.
+    pub fn presence(&self) -> PathBuf {
+        self.root().join("presence")
+    }
+
+    /// What may be deleted at any time.
+    pub fn cache(&self) -> PathBuf {
+        self.root().join("cache")
+    }
+
+    /// What belongs to one attempt, by the claim that began it.
+    pub fn attempt(&self, token: agent_team_core::id::RecordId) -> PathBuf {
+        self.root().join("attempts").join(token.to_string())
+    }
+}

@@ -1,0 +1,139 @@
+//! Who is gone: observes the holders of claims, and takes tasks back from those that are.
+//!
+//! A process is judged by the lock on its presence file, or by its id and start time; a lease by this machine's own
+//! monotonic clock, since when this machine's processes first saw the last renewal. No timestamp expires anything.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use agent_team_core::id::{AgentId, RecordId, TaskId};
+use agent_team_core::machine::{Claim, Command, Intent, Refusal};
+use agent_team_core::record::{ExpiryCause, Holder, Merged, ProcessId};
+use agent_team_log::{Liveness, Observed, ProcessIdentity, probe};
+
+use crate::Error;
+use crate::folder::TeamFolder;
+use crate::team_log::{TeamLog, refusal};
+
+/// How often those who wait look for holders that are gone: the death of a process wakes nobody.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
+
+/// A claim that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TakenBack {
+    /// The task.
+    pub task: TaskId,
+    /// Who held it.
+    pub agent: AgentId,
+    /// The claim.
+    pub claim: RecordId,
+    /// Why it was taken back.
+    pub cause: ExpiryCause,
+}
+
+/// Looks at the holders of a team's claims.
+pub struct Observer<'a> {
+    team_log: &'a TeamLog,
+}
+
+impl<'a> Observer<'a> {
+    /// An observer of a team.
+    pub fn new(team_log: &'a TeamLog) -> Self {
+        Self { team_log }
+    }
+
+    /// Takes back what holders hold that are gone.
+    ///
+    /// # Errors
+    /// When the log cannot be read or written.
+    pub fn expire_dead(&self) -> Result<Vec<TakenBack>, Error> {
+        let Some(folder) = self.team_log.folder() else { return Ok(Vec::new()) };
+        let held: Vec<(TaskId, Claim, Option<Intent>)> = self.team_log.look(|state| {
+            let held = state.held();
+            held.map(|(task, claim)| (task.id().clone(), claim.clone(), task.intent.clone())).collect()
+        })?;
+        let mut taken = Vec::new();
+        for (task, claim, cause) in gone(folder, &held) {
+            let by = claim.agent.clone();
+            let fenced = match held.iter().find(|(id, ..)| *id == task).and_then(|(.., intent)| intent.as_ref()) {
+                Some(intent) => fence_off(self.team_log, &by, &task, intent.id)?,
+                None => None,
+            };
+            let command = Command::Expire { claim: claim.id, cause, fenced };
+            // Whoever else saw it first has taken it back already, and a renewal keeps the claim: both are fine.
+            if refusal(self.team_log.submit(&by, &command))?.is_ok() {
+                taken.push(TakenBack { task, agent: claim.agent, claim: claim.id, cause });
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// The claims whose holders are gone, and why that is known.
+fn gone(
+    folder: &TeamFolder,
+    held: &[(TaskId, Claim, Option<Intent>)],
+) -> Vec<(TaskId, Claim, ExpiryCause)> {
+    let leased = held.iter().any(|(_, claim, _)| claim.holder.lease_ms.is_some());
+    let mut observed = leased.then(|| Observed::open(&folder.cache()));
+    let mut gone = Vec::new();
+    for (task, claim, _) in held {
+        if is_dead(folder, &claim.holder) {
+            gone.push((task.clone(), claim.clone(), ExpiryCause::ProcessGone));
+        } else if let (Some(lease_ms), Some(observed)) = (claim.holder.lease_ms, observed.as_mut()) {
+            let unseen = observed.first_seen(&claim.id.to_string(), &claim.renewal.to_string());
+            if unseen >= Duration::from_millis(lease_ms) {
+                gone.push((task.clone(), claim.clone(), ExpiryCause::Lease));
+            }
+        }
+    }
+    if let Some(mut observed) = observed {
+        let claims: BTreeSet<String> = held.iter().map(|(_, claim, _)| claim.id.to_string()).collect();
+        observed.retain(|claim| claims.contains(claim));
+        // A lost observation only makes a lease last longer.
+        let _ = observed.save();
+    }
+    gone
+}
+
+/// Whether the process behind a holder is certainly gone.
+fn is_dead(folder: &TeamFolder, holder: &Holder) -> bool {
+    let Some(process) = &holder.process else { return false };
+    let judged = identity(process).judge();
+    match (&holder.presence, judged) {
+        (_, Liveness::Unknown) => false,
+        (Some(presence), Liveness::Alive) => probe(&folder.presence(), presence) == Liveness::Dead,
+        (None, Liveness::Alive) => false,
+        (_, Liveness::Dead) => true,
+    }
+}
+
+/// Makes sure that a merge that was intended cannot happen any more, or finds that it did and records that.
+///
+/// Returns the intent if it is fenced off, so that the claim under it may end.
+pub(crate) fn fence_off(
+    team_log: &TeamLog,
+    by: &AgentId,
+    task: &TaskId,
+    intent: RecordId,
+) -> Result<Option<RecordId>, Error> {
+    let known = team_log.look(|state| state.task(task).and_then(|task| task.intent.clone()))?;
+    let Some(known) = known.filter(|known| known.id == intent) else { return Ok(None) };
+    if !crate::merge_queue::fence_off(team_log, &known)? {
+        return Ok(Some(intent));
+    }
+    match refusal(team_log.submit(by, &Merged { intent }.into()))? {
+        Ok(_) | Err(Refusal::NoSuchIntent { .. }) => Ok(None),
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+fn identity(process: &ProcessId) -> ProcessIdentity {
+    ProcessIdentity {
+        machine: process.machine.clone(),
+        boot: process.boot.clone(),
+        pid_namespace: process.namespace.clone(),
+        pid: process.pid,
+        start: process.start,
+    }
+}

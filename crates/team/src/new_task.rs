@@ -1,0 +1,201 @@
+//! A task as people write it: on the command line, in a file of tasks, in `team.toml`, in code.
+
+use std::time::Duration;
+
+use agent_team_core::id::{AgentId, Skill, TaskId};
+use agent_team_core::record::{Role, TaskSpec};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::team_log::TeamLog;
+
+/// The longest title, in characters, that is made of a description.
+const TITLE_CHARS_MAX: usize = 80;
+
+/// A task that is to be added. Only the title is needed; it may be the whole text.
+///
+/// ```
+/// use agent_team::NewTask;
+///
+/// let task = NewTask::new("Compare and synthesize").id("compare").after("a").after("b").priority(2);
+/// assert_eq!(task.after, ["a", "b"]);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTask {
+    /// One line for people. If it is empty, it is made of the description.
+    #[serde(default)]
+    pub title: String,
+    /// The id; a short one is made if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The whole text for whoever does it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The ids of the tasks that must be completed first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    /// Higher goes first.
+    #[serde(default)]
+    pub priority: i32,
+    /// Only agents of this role may take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Only agents with this skill may take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skill: Option<String>,
+    /// Only this agent may take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// How many attempts may fail before it fails for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// The wait after the first failed attempt, in milliseconds; it doubles with each further one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff_ms: Option<u64>,
+    /// The command that proves the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
+    /// How long one attempt may take, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_limit_ms: Option<u64>,
+    /// Words to find it by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// The task that it is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Whether someone other than the author must approve the result.
+    #[serde(default)]
+    pub review: bool,
+    /// Whether it may change the files that the team protects.
+    #[serde(default)]
+    pub allow_protected: bool,
+}
+
+impl NewTask {
+    /// A task with this title.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), ..Self::default() }
+    }
+
+    /// Sets the id.
+    #[must_use]
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// Sets the whole text.
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = description.into();
+        self
+    }
+
+    /// Adds a task that must be completed first.
+    #[must_use]
+    pub fn after(mut self, task: impl Into<String>) -> Self {
+        self.after.push(task.into());
+        self
+    }
+
+    /// Sets the priority; higher goes first.
+    #[must_use]
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Sets the command that proves the result.
+    #[must_use]
+    pub fn check(mut self, check: impl Into<String>) -> Self {
+        self.check = Some(check.into());
+        self
+    }
+
+    /// Wants an agent of this role.
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = Some(role);
+        self
+    }
+
+    /// Wants an agent with this skill.
+    #[must_use]
+    pub fn skill(mut self, skill: impl Into<String>) -> Self {
+        self.skill = Some(skill.into());
+        self
+    }
+
+    /// Sets how many attempts may fail.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = Some(attempts);
+        self
+    }
+
+    /// Sets how long one attempt may take.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit_ms = Some(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// Wants the result approved by someone other than its author.
+    #[must_use]
+    pub fn review(mut self, review: bool) -> Self {
+        self.review = review;
+        self
+    }
+
+    /// The task as a record holds it. `id` is used if it has none of its own.
+    pub(crate) fn spec(&self, team_log: &TeamLog, id: TaskId) -> Result<TaskSpec, Error> {
+        let defaults = TaskSpec::new(id, self.full_title());
+        let ids = |names: &[String]| names.iter().map(|name| name.parse()).collect::<Result<Vec<TaskId>, _>>();
+        let whole = if self.description.is_empty() && defaults.title != self.title {
+            &self.title
+        } else {
+            &self.description
+        };
+        Ok(TaskSpec {
+            description: team_log.text(whole.clone())?,
+            after: ids(&self.after)?,
+            priority: self.priority,
+            role: self.role,
+            skill: self.skill.as_deref().map(Skill::try_from).transpose()?,
+            agent: self.agent.as_deref().map(AgentId::try_from).transpose()?,
+            attempts: self.attempts.unwrap_or(defaults.attempts),
+            backoff_ms: self.backoff_ms.unwrap_or(defaults.backoff_ms),
+            check: self.check.clone(),
+            time_limit_ms: self.time_limit_ms,
+            labels: self.labels.clone(),
+            parent: self.parent.as_deref().map(TaskId::try_from).transpose()?,
+            review: self.review,
+            allow_protected: self.allow_protected,
+            ..defaults
+        })
+    }
+
+    /// The title: one line, made of the description if need be.
+    fn full_title(&self) -> String {
+        let text = if self.title.trim().is_empty() { &self.description } else { &self.title };
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+        if line.chars().count() <= TITLE_CHARS_MAX {
+            return line.to_owned();
+        }
+        line.chars().take(TITLE_CHARS_MAX - 1).chain(['…']).collect()
+    }
+}
+
+impl From<&str> for NewTask {
+    fn from(title: &str) -> Self {
+        Self::new(title)
+    }
+}
+
+impl From<String> for NewTask {
+    fn from(title: String) -> Self {
+        Self::new(title)
+    }
+}

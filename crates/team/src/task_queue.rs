@@ -1,0 +1,489 @@
+//! The task queue: add, claim, complete, fail. A claim is atomic across processes and survives crashes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use agent_team_core::id::{AgentId, RecordId, TaskId};
+use agent_team_core::machine::{Command, Refusal, State};
+use agent_team_core::record::{
+    AgentJoined, ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Role, Stage, TaskSpec,
+    TaskSubmitted, WorkCommit,
+};
+use agent_team_core::text::Text;
+use agent_team_core::view::{StatusView, TaskView, status, task as task_view};
+
+use crate::Error;
+use crate::folder::TeamFolder;
+use crate::liveness::{self, Observer};
+use crate::new_task::NewTask;
+use crate::outside::{new_id, now_ms};
+use crate::team_log::{Durability, TeamLog, refusal};
+
+/// The tasks of a team, for any number of processes at once.
+///
+/// ```
+/// use agent_team::{NewTask, TaskQueue};
+///
+/// let queue = TaskQueue::in_memory()?;
+/// queue.add_task("Research the problem space")?;
+/// let worker = "worker-1".parse()?;
+/// let claimed = queue.claim_task(&worker)?.ok_or("nothing to do")?;
+/// queue.complete_task(&claimed.task.id, &worker, "It is large.")?;
+/// assert_eq!(queue.get_status()?.counts.completed, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct TaskQueue {
+    team_log: TeamLog,
+    /// The claims that were made through this queue, so that an agent's name is enough to complete its task.
+    mine: Arc<Mutex<BTreeMap<(TaskId, AgentId), RecordId>>>,
+}
+
+/// What a claim gives.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Claimed {
+    /// The fencing token: whatever the holder does names it.
+    pub token: RecordId,
+    /// The task.
+    #[serde(flatten)]
+    pub task: TaskView,
+}
+
+/// How a claim is made.
+#[derive(Debug, Clone, Default)]
+pub struct ClaimOptions {
+    /// A certain task; otherwise the best that fits.
+    pub task: Option<TaskId>,
+    /// How the holder is known to be alive; this process if nothing is said.
+    pub holder: Option<Holder>,
+}
+
+/// What became of a wait for work.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Waited {
+    /// There was something to do.
+    Claimed(Box<Claimed>),
+    /// None will come, for the reason given.
+    NothingEver(String),
+    /// Time was over.
+    TimedOut,
+}
+
+impl TaskQueue {
+    /// The queue of the team in a folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When the log cannot be made or read.
+    pub fn new(workspace: impl AsRef<Path>) -> Result<Self, Error> {
+        let folder = TeamFolder::of(workspace.as_ref());
+        Ok(Self::over(TeamLog::open_or_create(&folder, Durability::default())?))
+    }
+
+    /// A queue in this process's memory.
+    ///
+    /// # Errors
+    /// None that happen.
+    pub fn in_memory() -> Result<Self, Error> {
+        Ok(Self::over(TeamLog::in_memory()?))
+    }
+
+    /// The queue of a team log.
+    pub fn over(team_log: TeamLog) -> Self {
+        Self { team_log, mine: Arc::default() }
+    }
+
+    /// The log behind it.
+    pub fn team_log(&self) -> &TeamLog {
+        &self.team_log
+    }
+
+    /// Adds a task.
+    ///
+    /// # Errors
+    /// A refusal when its id is taken, or a dependency does not exist.
+    pub fn add_task(&self, task: impl Into<NewTask>) -> Result<TaskId, Error> {
+        let mut ids = self.add_tasks(&user(), &[task.into()])?;
+        ids.pop().ok_or_else(|| Error::Input("no task was added".into()))
+    }
+
+    /// Adds several tasks, all or none. They may refer to each other in any direction.
+    ///
+    /// # Errors
+    /// A refusal that names what is wrong: a cycle, a missing or a repeated id.
+    pub fn add_tasks(&self, by: &AgentId, tasks: &[NewTask]) -> Result<Vec<TaskId>, Error> {
+        loop {
+            let (ids, generated) = self.ids_for(tasks)?;
+            let with_ids = tasks.iter().zip(&ids);
+            let specs: Result<Vec<TaskSpec>, Error> =
+                with_ids.map(|(task, id)| task.spec(&self.team_log, id.clone())).collect();
+            let command = Command::AddTasks { tasks: specs?, batch: new_id() };
+            match refusal(self.team_log.submit(by, &command))? {
+                Ok(_) => return Ok(ids),
+                // Somebody took a generated id in the meantime: there are more of them.
+                Err(Refusal::IdTaken { task }) if generated.contains(&task) => {}
+                Err(refused) => return Err(refused.into()),
+            }
+        }
+    }
+
+    /// The ids that tasks have or get, and which of them were made up: `t1`, `t2`, … as far as they are free.
+    fn ids_for(&self, tasks: &[NewTask]) -> Result<(Vec<TaskId>, BTreeSet<TaskId>), Error> {
+        let given: BTreeSet<&str> = tasks.iter().filter_map(|task| task.id.as_deref()).collect();
+        self.team_log.look(|state| {
+            let mut next = state.counts().total;
+            let mut generated = BTreeSet::new();
+            let mut free = || loop {
+                next += 1;
+                let id: TaskId = format!("t{next}").parse()?;
+                if state.task(&id).is_none() && !given.contains(id.as_str()) {
+                    return Ok(id);
+                }
+            };
+            let mut ids = Vec::with_capacity(tasks.len());
+            for task in tasks {
+                match &task.id {
+                    Some(id) => ids.push(id.parse()?),
+                    None => {
+                        let id: TaskId = free()?;
+                        generated.insert(id.clone());
+                        ids.push(id);
+                    }
+                }
+            }
+            Ok((ids, generated))
+        })?
+    }
+
+    /// Gives the agent the best task that fits it, or `None` if there is none now. The claim lives as long as this
+    /// process.
+    ///
+    /// # Errors
+    /// When the log cannot be read or written.
+    pub fn claim_task(&self, agent: &AgentId) -> Result<Option<Claimed>, Error> {
+        match refusal(self.claim(agent, &ClaimOptions::default()))? {
+            Ok(claimed) => Ok(Some(claimed)),
+            Err(Refusal::NothingNow { .. } | Refusal::NothingEver { .. }) => Ok(None),
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Claims a task. Holders that are gone are found out first.
+    ///
+    /// # Errors
+    /// A refusal: [`Refusal::NothingNow`], [`Refusal::NothingEver`], or why a certain task cannot be had.
+    pub fn claim(&self, agent: &AgentId, options: &ClaimOptions) -> Result<Claimed, Error> {
+        Observer::new(&self.team_log).expire_dead()?;
+        self.claim_stage(agent, Stage::Work, options)
+    }
+
+    /// Claims a task, or a later stage of one, without looking who is gone.
+    pub(crate) fn claim_stage(
+        &self,
+        agent: &AgentId,
+        stage: Stage,
+        options: &ClaimOptions,
+    ) -> Result<Claimed, Error> {
+        let holder = match &options.holder {
+            Some(holder) => holder.clone(),
+            None => self.this_process()?,
+        };
+        let command = Command::Claim { agent: agent.clone(), task: options.task.clone(), stage, holder };
+        let token = self.team_log.submit(agent, &command)?.id();
+        let task = self.team_log.look(|state| state.task_of_claim(token).map(|task| task_view(state, task)))?;
+        let task = task.ok_or(Refusal::NoSuchClaim { claim: token })?;
+        let key = (task.id.clone(), agent.clone());
+        self.mine.lock().unwrap_or_else(PoisonError::into_inner).insert(key, token);
+        Ok(Claimed { token, task })
+    }
+
+    /// A holder that lives as long as this process.
+    ///
+    /// # Errors
+    /// When the process cannot announce itself.
+    pub fn this_process(&self) -> Result<Holder, Error> {
+        let presence = self.team_log.presence()?;
+        let (presence, process) = presence.map(|(name, identity)| (name, process_id(identity))).unzip();
+        Ok(Holder { process, presence, ..Holder::default() })
+    }
+
+    /// Waits for a task that fits the agent, while work may still come.
+    ///
+    /// # Errors
+    /// When the log cannot be read or written, or a certain task was asked for and cannot be had.
+    pub async fn claim_when_ready(
+        &self,
+        agent: &AgentId,
+        options: &ClaimOptions,
+        timeout: Option<Duration>,
+    ) -> Result<Waited, Error> {
+        let deadline = timeout.map(|timeout| tokio::time::Instant::now() + timeout);
+        let mut news = self.team_log.follow();
+        loop {
+            news.mark_unchanged();
+            let wait = match refusal(self.claim(agent, options))? {
+                Ok(claimed) => return Ok(Waited::Claimed(Box::new(claimed))),
+                Err(Refusal::NothingEver { reason, .. }) => return Ok(Waited::NothingEver(reason)),
+                Err(Refusal::NothingNow { at_ms, .. }) => {
+                    at_ms.map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms())))
+                }
+                Err(Refusal::BackingOff { wait_ms, .. }) => Some(Duration::from_millis(wait_ms)),
+                Err(refused) => return Err(refused.into()),
+            };
+            let wait = wait.unwrap_or(liveness::INTERVAL).min(liveness::INTERVAL);
+            let over = deadline.is_some_and(|deadline| tokio::time::Instant::now() >= deadline);
+            if over {
+                return Ok(Waited::TimedOut);
+            }
+            let wake = tokio::time::Instant::now() + wait;
+            let wake = deadline.map_or(wake, |deadline| wake.min(deadline));
+            let _ = tokio::time::timeout_at(wake, news.changed()).await;
+        }
+    }
+
+    /// Delivers the result of a task that the agent claimed through this queue.
+    ///
+    /// # Errors
+    /// A refusal when the claim is lost: the result is kept as a late one then.
+    pub fn complete_task(
+        &self,
+        task: &TaskId,
+        agent: &AgentId,
+        result: impl Into<String>,
+    ) -> Result<(), Error> {
+        let token = self.token_of(task, agent)?;
+        self.complete(token, agent, result, None, Vec::new())
+    }
+
+    /// Delivers a result under a claim.
+    ///
+    /// # Errors
+    /// A refusal when the claim is lost: the result is kept as a late one then.
+    pub fn complete(
+        &self,
+        token: RecordId,
+        agent: &AgentId,
+        result: impl Into<String>,
+        commit: Option<WorkCommit>,
+        protected: Vec<String>,
+    ) -> Result<(), Error> {
+        let result = self.team_log.text(result)?;
+        let body = TaskSubmitted { claim: token, result: result.clone(), commit: commit.clone(), protected };
+        match refusal(self.team_log.submit(agent, &body.into()))? {
+            Ok(_) => Ok(()),
+            Err(refused) => {
+                if let Refusal::ClaimLost { task, .. } = &refused {
+                    self.keep_late(task.clone(), token, agent, result, commit)?;
+                }
+                Err(refused.into())
+            }
+        }
+    }
+
+    /// Keeps a result that came after its claim was lost. Keeping it twice is keeping it once.
+    fn keep_late(
+        &self,
+        task: TaskId,
+        claim: RecordId,
+        agent: &AgentId,
+        result: Text,
+        commit: Option<WorkCommit>,
+    ) -> Result<(), Error> {
+        let known = self.team_log.look(|state| {
+            let mut late = state.late().iter();
+            late.any(|late| late.claim == claim && late.result == result && late.commit == commit)
+        })?;
+        if !known {
+            let body = LateResult { task, claim, agent: agent.clone(), result, commit };
+            self.team_log.submit(agent, &body.into())?;
+        }
+        Ok(())
+    }
+
+    /// Says that the agent could not do a task that it claimed through this queue.
+    ///
+    /// # Errors
+    /// A refusal when the claim is lost.
+    pub fn fail_task(&self, task: &TaskId, agent: &AgentId, error: impl Into<String>) -> Result<(), Error> {
+        let token = self.token_of(task, agent)?;
+        self.fail(token, agent, error, false)
+    }
+
+    /// Says that an attempt failed, or that no attempt can succeed.
+    ///
+    /// # Errors
+    /// A refusal when the claim is lost.
+    pub fn fail(
+        &self,
+        token: RecordId,
+        agent: &AgentId,
+        error: impl Into<String>,
+        for_good: bool,
+    ) -> Result<(), Error> {
+        let error = self.team_log.text(error)?;
+        self.team_log.submit(agent, &Command::Fail { claim: token, error, for_good })?;
+        Ok(())
+    }
+
+    /// Says that the holder of a claim is still at work.
+    ///
+    /// # Errors
+    /// A refusal when the claim is lost.
+    pub fn renew(&self, token: RecordId, agent: &AgentId) -> Result<(), Error> {
+        self.team_log.submit(agent, &ClaimRenewed { claim: token }.into())?;
+        Ok(())
+    }
+
+    /// Gives a claim back. The task is ready for others; it is no failed attempt.
+    ///
+    /// # Errors
+    /// A refusal when the claim is lost.
+    pub fn release(&self, token: RecordId, agent: &AgentId, reason: &str) -> Result<(), Error> {
+        let body = ClaimReleased { claim: token, reason: reason.to_owned(), fenced: None };
+        self.team_log.submit(agent, &body.into())?;
+        Ok(())
+    }
+
+    /// Gives a failed or cancelled task new attempts.
+    ///
+    /// # Errors
+    /// A refusal when it is neither.
+    pub fn retry(&self, by: &AgentId, task: &TaskId) -> Result<(), Error> {
+        self.team_log.submit(by, &Command::RetryTask { task: task.clone() })?;
+        Ok(())
+    }
+
+    /// Stops wanting a task, and with `dependents` all that wait for it. A merge under way is fenced off first.
+    ///
+    /// # Errors
+    /// A refusal when it is completed.
+    pub fn cancel(&self, by: &AgentId, task: &TaskId, dependents: bool) -> Result<(), Error> {
+        let cancel = |fenced| Command::CancelTask { task: task.clone(), dependents, fenced };
+        match refusal(self.team_log.submit(by, &cancel(None)))? {
+            Ok(_) => Ok(()),
+            Err(Refusal::MergeUnderWay { intent, .. }) => {
+                let fenced = liveness::fence_off(&self.team_log, by, task, intent)?;
+                self.team_log.submit(by, &cancel(fenced))?;
+                Ok(())
+            }
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Lets an agent join the team, or come back with another role or other skills.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn join(&self, joined: AgentJoined) -> Result<(), Error> {
+        let same = self.team_log.look(|state| {
+            state.agent(&joined.agent).is_some_and(|known| {
+                !known.left
+                    && known.role == joined.role
+                    && known.skills == joined.skills
+                    && known.with == joined.with
+                    && known.orchestrated == joined.orchestrated
+            })
+        })?;
+        if !same {
+            self.team_log.submit(&joined.agent.clone(), &joined.into())?;
+        }
+        Ok(())
+    }
+
+    /// Lets an agent join as a worker, unless it is a member already.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn join_as_worker(&self, agent: &AgentId, with: &str) -> Result<(), Error> {
+        let member =
+            self.team_log.look(|state| state.agent(agent).is_some_and(|known| !known.left))?;
+        if member {
+            return Ok(());
+        }
+        self.join(AgentJoined {
+            agent: agent.clone(),
+            role: Role::Worker,
+            skills: Vec::new(),
+            with: Some(with.to_owned()),
+            orchestrated: false,
+        })
+    }
+
+    /// The team at a glance. Holders that are gone are found out first.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn get_status(&self) -> Result<StatusView, Error> {
+        self.team_log.look(status)
+    }
+
+    /// One task.
+    ///
+    /// # Errors
+    /// A refusal when there is none of this id.
+    pub fn get_task(&self, task: &TaskId) -> Result<TaskView, Error> {
+        let view = self.team_log.look(|state| state.task(task).map(|known| task_view(state, known)))?;
+        view.ok_or_else(|| Refusal::NoSuchTask { task: task.clone() }.into())
+    }
+
+    /// All tasks, in the order in which they were added.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn list_tasks(&self) -> Result<Vec<TaskView>, Error> {
+        self.team_log.look(|state| {
+            let mut tasks: Vec<_> = state.tasks().collect();
+            tasks.sort_by_key(|task| task.added);
+            tasks.into_iter().map(|task| task_view(state, task)).collect()
+        })
+    }
+
+    /// The claim that the agent has on a task: the one made through this queue, or else the one in the log, unless
+    /// that would be a guess since this name held the task before.
+    ///
+    /// # Errors
+    /// A refusal when it has none, an input error when it would be a guess.
+    pub fn token_of(&self, task: &TaskId, agent: &AgentId) -> Result<RecordId, Error> {
+        let key = (task.clone(), agent.clone());
+        if let Some(token) = self.mine.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(*token);
+        }
+        self.team_log.look(|state| token_in_log(state, task, agent))?
+    }
+}
+
+fn token_in_log(state: &State, task: &TaskId, agent: &AgentId) -> Result<RecordId, Error> {
+    let known = state.task(task).ok_or_else(|| Refusal::NoSuchTask { task: task.clone() })?;
+    let past = || known.past_claims.iter().filter(|past| past.agent == *agent && past.stage == Stage::Work);
+    let held = known.claim.as_ref().filter(|claim| claim.agent == *agent);
+    match (held, past().last()) {
+        (Some(claim), None) => Ok(claim.id),
+        (Some(_), Some(_)) => Err(Error::Input(format!(
+            "{agent} held task `{task}` before, so it is not certain which claim is meant: give its token"
+        ))),
+        (None, Some(past)) => Ok(past.id),
+        (None, None) => match &known.claim {
+            Some(claim) => {
+                let (holder, stage) = (claim.agent.clone(), claim.stage);
+                Err(Refusal::Held { task: task.clone(), holder, stage }.into())
+            }
+            None => Err(Refusal::WrongStatus { task: task.clone(), status: known.status }.into()),
+        },
+    }
+}
+
+/// The name under which a human's own commands are written.
+pub fn user() -> AgentId {
+    agent_team_core::machine::human()
+}
+
+pub(crate) fn process_id(identity: agent_team_log::ProcessIdentity) -> ProcessId {
+    ProcessId {
+        machine: identity.machine,
+        boot: identity.boot,
+        namespace: identity.pid_namespace,
+        pid: identity.pid,
+        start: identity.start,
+    }
+}
