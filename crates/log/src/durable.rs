@@ -1,26 +1,51 @@
 //! Small files that are there whole or not at all, whatever dies.
 //!
 //! Each is written under a temporary name in the same folder, synced, and only then given its name; then the
-//! folder is synced, for a name is lost with the machine until it is. Temporary files begin with a dot and end with
+//! folder is synced, for a name is lost with the machine until it is. Caches spare the syncs and carry a checksum. Temporary files begin with a dot and end with
 //! `.tmp`; one that is left over belongs to a process that died and may be removed.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// Puts a file with `bytes` in the place of `path`, whether or not there is one.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = Temporary::write(path, bytes)?;
+    temporary.file.sync_all()?;
     fs::rename(&temporary.path, path)?;
     sync_folder(folder_of(path))
+}
+
+/// As [`replace`], but syncs nothing: for sealed files of which a loss costs only time.
+pub(crate) fn replace_cache(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = Temporary::write(path, bytes)?;
+    fs::rename(&temporary.path, path)
 }
 
 /// Puts a file with `bytes` at `path`, or fails with `AlreadyExists` if there is one.
 pub(crate) fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = Temporary::write(path, bytes)?;
+    temporary.file.sync_all()?;
     let linked = fs::hard_link(&temporary.path, path);
     sync_folder(folder_of(path))?;
     linked
+}
+
+/// Makes `folder` and those above it that are missing, and syncs its name.
+///
+/// The name is synced even if it is there: whoever made the folder may have died before that.
+pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
+    let parent = folder_of(folder);
+    if !folder.is_dir() {
+        if !parent.is_dir() {
+            create_folder(parent)?;
+        }
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
+    sync_folder(parent)
 }
 
 /// Makes the names in `folder` survive the machine.
@@ -48,7 +73,7 @@ pub(crate) fn unseal(sealed: &[u8]) -> Option<&[u8]> {
     (blake3::hash(bytes).to_hex().as_bytes() == checksum).then_some(bytes)
 }
 
-/// A synced file under a temporary name beside `path`; the name is removed when this is dropped.
+/// A file under a temporary name beside `path`; the name is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Temporary {
     pub path: PathBuf,
@@ -61,7 +86,6 @@ impl Temporary {
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
         let mut temporary = Self { path, file };
         temporary.file.write_all(bytes)?;
-        temporary.file.sync_all()?;
         Ok(temporary)
     }
 }
@@ -94,7 +118,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         create(&path, b"first").unwrap();
-        assert_eq!(create(&path, b"second").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(create(&path, b"second").unwrap_err().kind(), ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"first");
         replace(&path, b"third").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"third");

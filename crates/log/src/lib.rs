@@ -5,6 +5,10 @@
 //! | what | owner | on disk |
 //! |---|---|---|
 //! | [`Log`]: records in one order, in [memory](MemoryLog) or in a [file](FileLog) | `memory`, `file` | `log.jsonl`, `log.jsonl.lock` |
+//! | [`BlobStore`]: large texts under their hashes | `blob` | `blobs/xx/<hash>` |
+//! | [`Snapshot`]: a cache of what was folded | `snapshot` | `snapshot` |
+//! | [`Presence`]: who is alive, by a lock that dies with its process | `presence`, `process` | `<name>.json` |
+//! | [`Observed`]: a cache of when renewals were first seen here | `observed` | `observed` |
 //!
 //! # Invariants
 //!
@@ -18,17 +22,27 @@
 //! every call blocks. Nothing of the other crates is used.
 
 mod batch;
+mod blob;
 pub mod conformance;
 mod durable;
 mod error;
 mod file;
 mod log;
 mod memory;
+mod observed;
+mod presence;
+mod process;
 mod record;
+mod snapshot;
 
 pub use batch::{Batch, Damage, DamageKind, Record};
+pub use blob::{BlobHash, BlobStore, GetBlobError, ParseBlobHashError, PutBlobError};
 pub use error::{AppendError, ReadError, SyncError, TurnError, Unfit};
 pub use file::{Examination, ExamineError, FileLog, FileSystemWarning, OpenError, examine};
 pub use log::{Digest, Log, Position, Turn};
 pub use memory::MemoryLog;
+pub use observed::Observed;
+pub use presence::{AnnounceError, Presence, probe};
+pub use process::{Liveness, ProcessIdentity};
 pub use record::MAX_FRAMED_BYTES;
+pub use snapshot::{SaveSnapshotError, Snapshot};

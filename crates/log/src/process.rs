@@ -1,0 +1,249 @@
+//! Which process is meant, on any machine and after any number of restarts, and whether it still lives.
+//!
+//! A process id alone says little: it is reused, and means another process on another machine or in another
+//! container. Nothing here ends, signals or watches a process.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+/// A process, known for good.
+///
+/// Two processes that are never the same one never have equal identities.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// The machine: a hash of `/etc/machine-id`, or of the boot id on a machine that has none.
+    pub machine: String,
+    /// The run of the machine's kernel that the process belongs to.
+    pub boot: String,
+    /// The process-id namespace (a container has its own) in which `pid` means it, as the kernel numbers them.
+    pub pid_namespace: String,
+    /// The process id within that namespace.
+    pub pid: u32,
+    /// When it started, in the kernel's clock ticks since boot; tells it from others that had its id.
+    pub start: u64,
+}
+
+/// Whether a process is alive, as far as this one can know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveness {
+    /// It runs (or is stopped, or hangs: a lease is for those).
+    Alive,
+    /// It is gone for good.
+    Dead,
+    /// This process cannot know: the other is on another machine or in another container.
+    Unknown,
+}
+
+impl ProcessIdentity {
+    /// The identity of this process.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not tell (there is no `/proc`).
+    pub fn current() -> io::Result<Self> {
+        Self::of(std::process::id())?.ok_or_else(|| io::Error::other("this process is not in /proc"))
+    }
+
+    /// The identity of the process that has the id `pid` now, in this process's namespace; `None` if none has.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not tell.
+    pub fn of(pid: u32) -> io::Result<Option<Self>> {
+        let Some(status) = system::status(pid)? else { return Ok(None) };
+        let (boot, machine) = (system::boot()?, system::machine()?);
+        let pid_namespace = system::pid_namespace()?;
+        Ok((!status.is_dead).then_some(Self { machine, boot, pid_namespace, pid, start: status.start }))
+    }
+
+    /// Judges whether this process is alive, from what can be seen here.
+    ///
+    /// Another boot of the same machine means dead. Machines that share a machine id (copied images) are told
+    /// apart by nothing, so two that run at once must not have the same one.
+    #[must_use]
+    pub fn judge(&self) -> Liveness {
+        self.try_judge().unwrap_or(Liveness::Unknown)
+    }
+
+    fn try_judge(&self) -> io::Result<Liveness> {
+        if self.machine != system::machine()? {
+            return Ok(Liveness::Unknown);
+        }
+        if self.boot != system::boot()? {
+            return Ok(Liveness::Dead);
+        }
+        if self.pid_namespace != system::pid_namespace()? {
+            return Ok(Liveness::Unknown);
+        }
+        Ok(match system::status(self.pid)? {
+            Some(status) if status.is_dead || status.start != self.start => Liveness::Dead,
+            Some(_) => Liveness::Alive,
+            None if system::exists(self.pid) => Liveness::Unknown,
+            None => Liveness::Dead,
+        })
+    }
+}
+
+/// The id of this run of the machine's kernel.
+pub(crate) fn boot_id() -> io::Result<String> {
+    system::boot()
+}
+
+/// What the kernel tells of a process.
+#[derive(Debug, PartialEq, Eq)]
+struct Status {
+    /// A zombie has ended; only its parent has not looked yet.
+    is_dead: bool,
+    start: u64,
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::fs;
+    use std::io::{self, ErrorKind};
+
+    use super::Status;
+
+    pub(super) fn machine() -> io::Result<String> {
+        let id = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+        let id = match id.trim() {
+            "" => boot()?,
+            id => id.to_owned(),
+        };
+        // machine-id(5) asks not to give the id itself away: what identifies the machine here should do so nowhere else.
+        let hash = blake3::derive_key("agent-team 2026 machine of a process identity", id.as_bytes());
+        Ok(blake3::Hash::from_bytes(hash).to_hex().as_str().to_owned())
+    }
+
+    pub(super) fn boot() -> io::Result<String> {
+        Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+    }
+
+    pub(super) fn pid_namespace() -> io::Result<String> {
+        Ok(fs::read_link("/proc/self/ns/pid")?.to_string_lossy().into_owned())
+    }
+
+    pub(super) fn status(pid: u32) -> io::Result<Option<Status>> {
+        match fs::read_to_string(format!("/proc/{pid}/stat")) {
+            Ok(stat) => match parse(&stat) {
+                Some(status) => Ok(Some(status)),
+                None => Err(io::Error::new(ErrorKind::InvalidData, "/proc/PID/stat is not as proc(5) says")),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound || is_no_such_process(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether there is a process of this id although `/proc` does not show it (it is mounted with `hidepid`).
+    pub(super) fn exists(pid: u32) -> bool {
+        let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+        pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+    }
+
+    /// The process ended between opening the file and reading it.
+    fn is_no_such_process(error: &io::Error) -> bool {
+        error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+    }
+
+    /// State and start time are fields 3 and 22 of proc(5); field 2 is a name that may hold blanks and brackets.
+    fn parse(stat: &str) -> Option<Status> {
+        let (_, fields) = stat.rsplit_once(')')?;
+        let mut fields = fields.split_ascii_whitespace();
+        let state = fields.next()?;
+        let start = fields.nth(18)?.parse().ok()?;
+        Some(Status { is_dead: matches!(state, "Z" | "X" | "x"), start })
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_name_with_blanks_and_brackets_does_not_shift_the_fields() {
+            let fields = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
+            let stat = |state| format!("42 (a) Z (b) {state} {fields}");
+            assert_eq!(parse(&stat("S")), Some(Status { is_dead: false, start: 4711 }));
+            assert_eq!(parse(&stat("Z")), Some(Status { is_dead: true, start: 4711 }));
+            assert_eq!(parse("42 (a) S 1 2 3"), None);
+        }
+    }
+}
+
+/// Elsewhere nothing is known of processes yet, so all are judged unknown.
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use std::io::{self, ErrorKind};
+
+    use super::Status;
+
+    pub(super) fn machine() -> io::Result<String> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn boot() -> io::Result<String> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn pid_namespace() -> io::Result<String> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn status(_: u32) -> io::Result<Option<Status>> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn exists(_: u32) -> bool {
+        true
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive_and_always_the_same() {
+        let current = ProcessIdentity::current().unwrap();
+        assert_eq!(current, ProcessIdentity::current().unwrap());
+        assert_eq!(current.judge(), Liveness::Alive);
+        let json = serde_json::to_string(&current).unwrap();
+        assert_eq!(serde_json::from_str::<ProcessIdentity>(&json).unwrap(), current);
+    }
+
+    #[test]
+    fn judging_follows_machine_then_boot_then_namespace_then_process() {
+        let current = ProcessIdentity::current().unwrap();
+        let other = || "another".to_owned();
+        let elsewhere = ProcessIdentity { machine: other(), boot: other(), ..current.clone() };
+        assert_eq!(elsewhere.judge(), Liveness::Unknown);
+        let earlier_boot = ProcessIdentity { boot: other(), pid_namespace: other(), ..current.clone() };
+        assert_eq!(earlier_boot.judge(), Liveness::Dead);
+        let container = ProcessIdentity { pid_namespace: other(), start: 0, ..current.clone() };
+        assert_eq!(container.judge(), Liveness::Unknown);
+        let reused = ProcessIdentity { start: current.start + 1, ..current.clone() };
+        assert_eq!(reused.judge(), Liveness::Dead);
+        let gone = ProcessIdentity { pid: i32::MAX as u32, ..current };
+        assert_eq!(gone.judge(), Liveness::Dead);
+    }
+
+    #[test]
+    fn a_zombie_and_one_that_was_reaped_are_dead() {
+        let mut child = std::process::Command::new("sleep")
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let identity = ProcessIdentity::of(child.id()).unwrap().unwrap();
+        assert_eq!(identity.judge(), Liveness::Alive);
+        child.kill().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let until_it_ended = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        rustix::process::waitid(rustix::process::WaitId::Pid(pid), until_it_ended).unwrap();
+        assert_eq!(identity.judge(), Liveness::Dead, "it is a zombie");
+        assert_eq!(ProcessIdentity::of(child.id()).unwrap(), None);
+        child.wait().unwrap();
+        assert_eq!(identity.judge(), Liveness::Dead, "it was reaped");
+    }
+}

@@ -1,0 +1,137 @@
+//! What was folded from a log up to a position, kept so that opening a long log is fast.
+//!
+//! A snapshot is a cache: it is believed only if it belongs to this very log, byte for byte up to its position,
+//! and is itself undamaged. Anything else is as good as no snapshot. What is in it, this module does not know.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Log, Position, ReadError, durable};
+
+const FILE_NAME: &str = "snapshot";
+
+/// A folded state, as bytes, and the position of the log that it covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Where folding goes on.
+    pub position: Position,
+    /// What was saved.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a snapshot was not saved. Nothing is lost by that but time.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveSnapshotError {
+    /// The log up to the position could not be read.
+    #[error("no snapshot was saved: {0}")]
+    Read(#[from] ReadError),
+    /// The file could not be written.
+    #[error("no snapshot was saved: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// What a snapshot was made of; the first line of its file.
+#[derive(Serialize, Deserialize)]
+struct Origin {
+    log: String,
+    position: Position,
+    digest: Digest,
+}
+
+impl Snapshot {
+    /// Saves the snapshot of `log` in `folder`, in the place of any earlier one.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read up to the position, or the file cannot be written. An earlier snapshot then
+    /// stays.
+    pub fn save(&self, folder: &Path, log: &dyn Log) -> Result<(), SaveSnapshotError> {
+        let digest = log.digest(self.position)?;
+        let origin = Origin { log: log.id().to_owned(), position: self.position, digest };
+        let mut content = serde_json::to_vec(&origin).map_err(io::Error::from)?;
+        content.push(b'\n');
+        content.extend_from_slice(&self.bytes);
+        durable::replace_cache(&folder.join(FILE_NAME), &durable::seal(&content))?;
+        Ok(())
+    }
+
+    /// The snapshot of `log` in `folder`, or `None` if there is none that can be believed.
+    ///
+    /// Reads the log's bytes up to the snapshot's position once, without parsing them.
+    #[must_use]
+    pub fn load(folder: &Path, log: &dyn Log) -> Option<Self> {
+        let file = fs::read(folder.join(FILE_NAME)).ok()?;
+        let content = durable::unseal(&file)?;
+        let (origin, bytes) = content.split_at(content.iter().position(|&byte| byte == b'\n')?);
+        let origin: Origin = serde_json::from_slice(origin).ok()?;
+        let is_of_this_log = origin.log == log.id() && log.digest(origin.position).ok()? == origin.digest;
+        is_of_this_log.then_some(Self { position: origin.position, bytes: bytes.get(1..)?.to_vec() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FileLog, MemoryLog};
+
+    fn log_with_snapshot(folder: &Path) -> (FileLog, Snapshot) {
+        let log = FileLog::open_or_create(&folder.join("log.jsonl")).unwrap();
+        log.append(&[br#"{"id":"a"}"#, br#"{"id":"b"}"#]).unwrap();
+        let position = log.read(Position::START, 1).unwrap().next();
+        let snapshot = Snapshot { position, bytes: b"two\nrecords".to_vec() };
+        snapshot.save(folder, &log).unwrap();
+        (log, snapshot)
+    }
+
+    #[test]
+    fn a_snapshot_stays_good_while_the_log_grows() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, snapshot) = log_with_snapshot(folder.path());
+        log.append(&[br#"{"id":"c"}"#]).unwrap();
+        assert_eq!(Snapshot::load(folder.path(), &log), Some(snapshot.clone()));
+        let log = FileLog::open(log.path()).unwrap();
+        assert_eq!(Snapshot::load(folder.path(), &log), Some(snapshot.clone()));
+        let later = Snapshot { position: log.read(Position::START, 1).unwrap().next(), bytes: Vec::new() };
+        later.save(folder.path(), &log).unwrap();
+        assert_eq!(Snapshot::load(folder.path(), &log), Some(later));
+    }
+
+    #[test]
+    fn a_snapshot_of_another_log_or_of_changed_bytes_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, _) = log_with_snapshot(folder.path());
+        assert_eq!(Snapshot::load(folder.path(), &MemoryLog::new()), None);
+        let mut bytes = fs::read(log.path()).unwrap();
+        let last = bytes.len() - 5;
+        bytes[last] ^= 1;
+        fs::write(log.path(), &bytes).unwrap();
+        let log = FileLog::open(log.path()).unwrap();
+        assert_eq!(Snapshot::load(folder.path(), &log), None);
+        bytes[last] ^= 1;
+        bytes.truncate(last);
+        fs::write(log.path(), &bytes).unwrap();
+        let log = FileLog::open(log.path()).unwrap();
+        assert_eq!(Snapshot::load(folder.path(), &log), None, "the log is shorter than the snapshot says");
+    }
+
+    #[test]
+    fn a_damaged_or_missing_snapshot_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, _) = log_with_snapshot(folder.path());
+        let path = folder.path().join(FILE_NAME);
+        let sound = fs::read(&path).unwrap();
+        for byte in 0..sound.len() {
+            let mut damaged = sound.clone();
+            damaged[byte] ^= 1;
+            fs::write(&path, &damaged).unwrap();
+            assert_eq!(Snapshot::load(folder.path(), &log), None, "byte {byte}");
+            fs::write(&path, &sound[..byte]).unwrap();
+            assert_eq!(Snapshot::load(folder.path(), &log), None, "cut at {byte}");
+        }
+        fs::remove_file(&path).unwrap();
+        assert_eq!(Snapshot::load(folder.path(), &log), None);
+    }
+}
