@@ -29,6 +29,9 @@ pub struct Caller {
     pub task: Option<String>,
     /// Which attempt at the task this is, from 1.
     pub attempt: u32,
+    /// How often this very call was made before and failed, from 0. [`Retrying`](super::Retrying) counts it.
+    #[serde(default)]
+    pub retry: u32,
 }
 
 /// One message of a conversation.
