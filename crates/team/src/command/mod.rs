@@ -21,6 +21,7 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 pub use cut::{CutLimits, CutOutput, Cutter};
+pub(crate) use cut::{grouped, shorten};
 pub use environment::Environment;
 pub use group::ProcessGroup;
 
