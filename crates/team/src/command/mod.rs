@@ -1,0 +1,222 @@
+//! One shell command, run to its end: a task's check, the team's gate, or what an agent's `run` tool asks for.
+//!
+//! The command gets a process group of its own, a cleared environment and no input. What it prints goes to a file,
+//! and a [`CutOutput`] keeps what a model or a human wants to read of it. Whatever happens (it ends, it hangs, it is
+//! stopped, its caller loses interest), the whole group is ended; a process that leaves the group by `setsid` is not
+//! followed, and that is the sandbox's concern. Knows nothing of tasks, agents or git.
+mod capture;
+mod clean;
+mod cut;
+mod environment;
+mod group;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::net::unix::pipe;
+use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
+
+pub use cut::{CutLimits, CutOutput, Cutter};
+pub(crate) use cut::{grouped, shorten};
+pub use environment::Environment;
+pub use group::ProcessGroup;
+
+use capture::Capture;
+
+/// How long a group may take to end after SIGTERM before SIGKILL follows.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What to run, where, and within which limits.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), agent_team::command::CommandError> {
+/// use agent_team::command::CommandSpec;
+/// use tokio_util::sync::CancellationToken;
+///
+/// let gate = CommandSpec::new("cargo test", "/project", "/tmp/gate.txt");
+/// let outcome = gate.run(&CancellationToken::new()).await?;
+/// println!("{} after {:?}\n{}", outcome.ending, outcome.duration, outcome.output.text);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct CommandSpec {
+    /// The text that `sh -c` is given.
+    pub command: String,
+    /// The folder it starts in.
+    pub folder: PathBuf,
+    /// Everything that its environment holds; it inherits nothing else.
+    pub environment: Environment,
+    /// How long it may take before its group is ended.
+    pub time_limit: Duration,
+    /// Where all that it prints goes, standard output and standard error as they come. Made anew, with its folder.
+    pub output_file: PathBuf,
+    /// How many bytes it may print before its group is ended.
+    pub output_limit_bytes: u64,
+    /// How much of the output [`CommandOutcome::output`] keeps.
+    pub cut: CutLimits,
+}
+
+impl CommandSpec {
+    /// The longest output that is kept if nothing else is said: 64 MiB.
+    pub const OUTPUT_LIMIT_BYTES: u64 = 64 << 20;
+
+    /// The time limit if nothing else is said: ten minutes.
+    pub const TIME_LIMIT: Duration = Duration::from_secs(600);
+
+    /// A command with the usual limits and [`Environment::of_this_process`].
+    pub fn new(
+        command: impl Into<String>,
+        folder: impl Into<PathBuf>,
+        output_file: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            command: command.into(),
+            folder: folder.into(),
+            environment: Environment::of_this_process(),
+            time_limit: Self::TIME_LIMIT,
+            output_file: output_file.into(),
+            output_limit_bytes: Self::OUTPUT_LIMIT_BYTES,
+            cut: CutLimits::default(),
+        }
+    }
+
+    /// Runs the command until it ends or `stop` is cancelled. Dropping the future kills the command's group.
+    ///
+    /// # Errors
+    ///
+    /// When the command cannot be started or its output cannot be kept. A command that fails, hangs or is stopped is
+    /// no error but an [`Ending`].
+    pub async fn run(&self, stop: &CancellationToken) -> Result<CommandOutcome, CommandError> {
+        let started = Instant::now();
+        let mut capture = Capture::create(&self.output_file, self.output_limit_bytes, self.cut)?;
+        let (mut group, mut pipe) = self.spawn()?;
+        let ending = tokio::select! {
+            biased;
+            () = stop.cancelled() => Ending::Stopped,
+            ended = group.wait() => Ending::of(ended.map_err(|source| self.broken(source))?),
+            over = capture.copy(&mut pipe) => over.map(|()| Ending::OutputLimit)?,
+            () = tokio::time::sleep(self.time_limit) => Ending::TimedOut,
+        };
+        self.end(&mut group, &mut capture, &mut pipe).await?;
+        capture.drain(&pipe)?;
+        Ok(CommandOutcome { ending, duration: started.elapsed(), output: capture.finish() })
+    }
+
+    /// Starts `sh` with both its outputs on one pipe, so that their order is kept.
+    fn spawn(&self) -> Result<(ProcessGroup, pipe::Receiver), CommandError> {
+        let broken = |source| self.broken(source);
+        let (reader, writer) = std::io::pipe().map_err(broken)?;
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(&self.command).current_dir(&self.folder);
+        command.env_clear().envs(self.environment.iter());
+        command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(broken)?).stderr(writer);
+        let group = ProcessGroup::spawn(&mut command).map_err(broken)?;
+        let receiver = pipe::Receiver::from_owned_fd(reader.into()).map_err(broken)?;
+        Ok((group, receiver))
+    }
+
+    /// Ends what still runs of the group, and keeps what it says while it goes.
+    async fn end(
+        &self,
+        group: &mut ProcessGroup,
+        capture: &mut Capture,
+        pipe: &mut pipe::Receiver,
+    ) -> Result<(), CommandError> {
+        tokio::select! {
+            ended = group.end(GRACE) => ended.map_err(|source| self.broken(source)),
+            broken = capture.copy_and_discard(pipe) => broken,
+        }
+    }
+
+    fn broken(&self, source: std::io::Error) -> CommandError {
+        CommandError::Start { command: self.command.clone(), folder: self.folder.clone(), source }
+    }
+}
+
+/// How a command ended, and what it printed.
+#[derive(Debug, Clone)]
+pub struct CommandOutcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// From its start until its group was gone.
+    pub duration: Duration,
+    /// What is worth reading of its output.
+    pub output: CutOutput,
+}
+
+impl CommandOutcome {
+    /// Whether the command exited with 0.
+    pub fn succeeded(&self) -> bool {
+        self.ending == Ending::Exited(0)
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// By itself, with this exit code.
+    Exited(i32),
+    /// By a signal that was not ours.
+    Killed(i32),
+    /// It took longer than its time limit.
+    TimedOut,
+    /// Its caller's token was cancelled.
+    Stopped,
+    /// It printed more than its output limit.
+    OutputLimit,
+}
+
+impl Ending {
+    fn of(status: ExitStatus) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Exited(code),
+            (None, signal) => Self::Killed(signal.unwrap_or_default()),
+        }
+    }
+}
+
+impl std::fmt::Display for Ending {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exited(code) => write!(formatter, "exit code {code}"),
+            Self::Killed(signal) => write!(formatter, "killed by signal {signal}"),
+            Self::TimedOut => write!(formatter, "ended: over its time limit"),
+            Self::Stopped => write!(formatter, "stopped"),
+            Self::OutputLimit => write!(formatter, "ended: over its output limit"),
+        }
+    }
+}
+
+/// Why a command could not be run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The shell could not be started or waited for.
+    #[error("cannot run `{command}` in {}: {source}; see that the folder exists and `sh` is on the PATH", folder.display())]
+    Start {
+        /// The command's text.
+        command: String,
+        /// Where it should have run.
+        folder: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// What the command printed could not be read or kept.
+    #[error("cannot keep a command's output in {}: {source}; see that the disk has room", path.display())]
+    Output {
+        /// The output file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
+
+impl CommandError {
+    fn output(path: &Path, source: std::io::Error) -> Self {
+        Self::Output { path: path.to_owned(), source }
+    }
+}

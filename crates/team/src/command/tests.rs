@@ -1,0 +1,195 @@
+//! Commands as they misbehave in practice: they hang, fork, flood and hide behind other sessions.
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::{Pid, test_kill_process};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+fn spec(folder: &TempDir, command: &str) -> CommandSpec {
+    CommandSpec {
+        environment: Environment::default().with("PATH", std::env::var_os("PATH").unwrap()),
+        ..CommandSpec::new(command, folder.path(), folder.path().join("output/it.txt"))
+    }
+}
+
+async fn run(spec: &CommandSpec) -> CommandOutcome {
+    spec.run(&CancellationToken::new()).await.unwrap()
+}
+
+/// The process ids that a command wrote into `pids`, one a line; waits until there are `count`.
+async fn pids(folder: &TempDir, count: usize) -> Vec<Pid> {
+    loop {
+        let text = fs::read_to_string(folder.path().join("pids")).unwrap_or_default();
+        if text.ends_with('\n') && text.lines().count() >= count {
+            return text.lines().map(|line| Pid::from_raw(line.trim().parse().unwrap()).unwrap()).collect();
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until a process is gone, or is only a zombie that its new parent has not reaped yet.
+async fn gone(pid: Pid) {
+    let is_there = || {
+        let status = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        let is_zombie = status.is_ok_and(|text| text.contains(") Z "));
+        test_kill_process(pid).is_ok() && !is_zombie
+    };
+    let patience = async {
+        while is_there() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), patience).await.expect("the process is still there");
+}
+
+#[tokio::test]
+async fn both_outputs_come_in_their_order_and_the_exit_code_is_told() {
+    let folder = TempDir::new().unwrap();
+    let spec = spec(&folder, "echo one; echo two >&2; echo three; exit 3");
+    let outcome = run(&spec).await;
+    assert_eq!(outcome.ending, Ending::Exited(3));
+    assert_eq!(outcome.output.text, "one\ntwo\nthree\n");
+    assert_eq!(fs::read_to_string(&spec.output_file).unwrap(), "one\ntwo\nthree\n");
+    assert!(!outcome.succeeded());
+}
+
+#[tokio::test]
+async fn a_signal_is_told_from_an_exit() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(run(&spec(&folder, "kill -9 $$")).await.ending, Ending::Killed(9));
+}
+
+#[tokio::test]
+async fn there_is_nothing_to_read_on_standard_input() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(run(&spec(&folder, "cat; echo end")).await.output.text, "end\n");
+}
+
+#[tokio::test]
+async fn the_time_limit_ends_grandchildren_that_ignore_the_first_signal() {
+    let folder = TempDir::new().unwrap();
+    let script =
+        "trap '' TERM; sleep 1000 & echo $! > pids; sh -c 'echo $$ >> pids; sleep 1000; :' & wait; wait";
+    let spec = CommandSpec { time_limit: Duration::from_millis(300), ..spec(&folder, script) };
+    let outcome = run(&spec).await;
+    assert_eq!(outcome.ending, Ending::TimedOut);
+    for pid in pids(&folder, 2).await {
+        gone(pid).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_while_ending_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let script = "trap 'echo cleaning up; exit 0' TERM; while :; do sleep 0.01; done";
+    let spec = CommandSpec { time_limit: Duration::from_millis(300), ..spec(&folder, script) };
+    let outcome = run(&spec).await;
+    assert_eq!(outcome.ending, Ending::TimedOut);
+    assert!(outcome.output.text.ends_with("cleaning up\n"), "{}", outcome.output.text);
+}
+
+#[tokio::test]
+async fn what_outlives_the_shell_has_its_grace_too() {
+    let folder = TempDir::new().unwrap();
+    let script = "sh -c 'trap \"sleep 0.2; echo saved; exit\" TERM; while :; do sleep 0.01; done'; :";
+    let spec = CommandSpec { time_limit: Duration::from_millis(300), ..spec(&folder, script) };
+    assert!(run(&spec).await.output.text.ends_with("saved\n"));
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_group() {
+    let folder = TempDir::new().unwrap();
+    let spec = spec(&folder, "sleep 1000 & echo $! > pids; wait");
+    let stop = CancellationToken::new();
+    let (outcome, children) = tokio::join!(spec.run(&stop), async {
+        let children = pids(&folder, 1).await;
+        stop.cancel();
+        children
+    });
+    assert_eq!(outcome.unwrap().ending, Ending::Stopped);
+    gone(children[0]).await;
+}
+
+#[tokio::test]
+async fn a_caller_that_loses_interest_ends_the_group() {
+    let folder = TempDir::new().unwrap();
+    let spec = spec(&folder, "sleep 1000 & echo $! > pids; wait");
+    let stop = CancellationToken::new();
+    let children = tokio::select! {
+        _ = spec.run(&stop) => unreachable!("it sleeps"),
+        children = pids(&folder, 1) => children,
+    };
+    gone(children[0]).await;
+}
+
+#[tokio::test]
+async fn what_a_command_leaves_in_the_background_is_ended_with_it() {
+    let folder = TempDir::new().unwrap();
+    let outcome = run(&spec(&folder, "sleep 1000 & echo $! > pids; echo done")).await;
+    assert_eq!((outcome.ending, outcome.output.text.as_str()), (Ending::Exited(0), "done\n"));
+    assert!(outcome.duration < Duration::from_secs(100));
+    gone(pids(&folder, 1).await[0]).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_holds_the_output_and_floods_it_does_not_keep_us() {
+    let folder = TempDir::new().unwrap();
+    // The daemon leaves the group, so the test ends it itself.
+    let script = "setsid sh -c 'echo $$ > pids; exec yes flood' & while ! test -s pids; do sleep 0.01; done; echo mine";
+    let outcome = run(&spec(&folder, script)).await;
+    let daemon = pids(&folder, 1).await[0];
+    let _ = rustix::process::kill_process(daemon, rustix::process::Signal::KILL);
+    assert_eq!(outcome.ending, Ending::Exited(0));
+    gone(daemon).await;
+}
+
+#[tokio::test]
+async fn an_endless_output_is_bounded() {
+    let folder = TempDir::new().unwrap();
+    let spec = CommandSpec { output_limit_bytes: 1 << 20, ..spec(&folder, "yes 'a line of text'") };
+    let outcome = run(&spec).await;
+    assert_eq!(outcome.ending, Ending::OutputLimit);
+    assert_eq!(fs::metadata(&spec.output_file).unwrap().len(), 1 << 20);
+    assert_eq!(outcome.output.total_bytes, 1 << 20);
+}
+
+#[tokio::test]
+async fn a_large_output_is_whole_in_the_file_and_cut_in_the_outcome() {
+    let folder = TempDir::new().unwrap();
+    let script = "seq 1 1000; echo 'ERROR disk full'; yes $(seq 1 1000) | tr '\\n' ' ' | fold -w 4000 | head -c 40000000";
+    let spec = spec(&folder, script);
+    let outcome = run(&spec).await;
+    assert_eq!(outcome.ending, Ending::Exited(0));
+    assert_eq!(fs::metadata(&spec.output_file).unwrap().len(), outcome.output.total_bytes);
+    assert!(outcome.output.total_bytes > 40_000_000);
+    assert!(outcome.output.text.len() < 25_000);
+    assert!(outcome.output.text.starts_with("1\n2\n"));
+    assert!(outcome.output.text.contains("\nERROR disk full\n"));
+    assert!(outcome.output.text.contains(&spec.output_file.display().to_string()));
+}
+
+#[tokio::test]
+async fn keys_in_our_environment_never_reach_the_child() {
+    let folder = TempDir::new().unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let parent = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "CLAUDECODE", "AGENT_TEAM_TOKEN", "EDITOR"]
+        .map(|name| (name.into(), "secret".into()));
+    let environment = Environment::of_parent(parent.into_iter().chain([("PATH".into(), path)]))
+        .with("GEMINI_API_KEY", "secret")
+        .with("GREETING", "hello");
+    let spec = CommandSpec { environment, ..spec(&folder, "env") };
+    let text = run(&spec).await.output.text;
+    assert!(text.contains("GREETING=hello\n") && text.contains("TERM=dumb\n"), "{text}");
+    assert!(!text.contains("secret"), "{text}");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_an_error_that_names_it() {
+    let folder = TempDir::new().unwrap();
+    let spec = CommandSpec { folder: folder.path().join("absent"), ..spec(&folder, "true") };
+    let error = spec.run(&CancellationToken::new()).await.unwrap_err();
+    assert!(error.to_string().contains("absent"), "{error}");
+}
