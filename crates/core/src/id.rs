@@ -191,6 +191,16 @@ name!(
     "skill"
 );
 
+/// The name under which the human in charge writes records.
+pub const HUMAN: &str = "human";
+
+impl AgentId {
+    /// The human in charge.
+    pub fn human() -> Self {
+        Self(HUMAN.into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -104,7 +104,7 @@ impl TaskQueue {
     /// # Errors
     /// A refusal when its id is taken, or a dependency does not exist.
     pub fn add_task(&self, task: impl Into<NewTask>) -> Result<TaskId, Error> {
-        let mut ids = self.add_tasks(&user(), &[task.into()])?;
+        let mut ids = self.add_tasks(&AgentId::human(), &[task.into()])?;
         ids.pop().ok_or_else(|| Error::Input("no task was added".into()))
     }
 
@@ -138,7 +138,7 @@ impl TaskQueue {
                 next += 1;
                 let id: TaskId = format!("t{next}").parse()?;
                 if state.task(&id).is_none() && !given.contains(id.as_str()) {
-                    return Ok(id);
+                    return Ok::<TaskId, Error>(id);
                 }
             };
             let mut ids = Vec::with_capacity(tasks.len());
@@ -471,11 +471,6 @@ fn token_in_log(state: &State, task: &TaskId, agent: &AgentId) -> Result<RecordI
             None => Err(Refusal::WrongStatus { task: task.clone(), status: known.status }.into()),
         },
     }
-}
-
-/// The name under which a human's own commands are written.
-pub fn user() -> AgentId {
-    agent_team_core::machine::human()
 }
 
 pub(crate) fn process_id(identity: agent_team_log::ProcessIdentity) -> ProcessId {

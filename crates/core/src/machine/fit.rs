@@ -2,9 +2,9 @@
 
 use super::queue::Lane;
 use super::refusal::Unfit;
-use super::state::{HUMAN, State};
+use super::state::State;
 use super::task::Task;
-use crate::id::{AgentId, Skill};
+use crate::id::{AgentId, HUMAN, Skill};
 use crate::record::{Role, Stage};
 
 /// An agent, as far as tasks ask about it. One that has not joined is taken for a worker without skills.

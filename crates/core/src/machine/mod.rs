@@ -26,6 +26,6 @@ pub use ledger::{Ledger, Limit};
 pub use messages::{Message, Messages, Receipt};
 pub use queue::Counts;
 pub use refusal::{Refusal, Unfit};
-pub use state::{Agent, HUMAN, Late, Run, State};
+pub use state::{Agent, Late, Run, State};
 pub use task::{Claim, Ending, Failure, Feedback, FeedbackCause, Intent, PastClaim, Submission, Task};
 pub use transition::{Status, Step, next, table};

@@ -15,9 +15,6 @@ use crate::id::{AgentId, RecordId, Skill, TaskId};
 use crate::record::{FORMAT, Policy, ProcessId, Revision, Role, Stage, TaskSpec, WorkCommit};
 use crate::text::Text;
 
-/// The name under which the human in charge writes records.
-pub const HUMAN: &str = "human";
-
 /// What the records of a log mean, folded in their order. Equal logs give equal states.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {

@@ -1,0 +1,204 @@
+//! A git dir of ours that stands outside the folder it describes.
+//!
+//! Agents and the commands that judge their work can write whatever lies in their folder, its `.git` included, and a
+//! `.git` that another can write is code execution for whoever runs git in it. So we never do: we look at the folder
+//! through a git dir that is kept elsewhere, with a configuration and an index of our own. It borrows the objects of
+//! the project (`objects/info/alternates`), so it costs no copy.
+//!
+//! The folder gets a `.git` as well, for the agent's convenience; we write it and never run git in it again.
+
+use std::path::{Path, PathBuf};
+
+use super::command::{GitCommand, GitProgram};
+use super::error::{GitError, file};
+use super::name::check_object;
+use super::project::Project;
+
+/// The domain of all addresses that we make up; RFC 2606 keeps it free for ever.
+pub(super) const MAIL_DOMAIN: &str = "agent-team.invalid";
+
+/// A work tree and the git dir through which we look at it.
+#[derive(Debug, Clone)]
+pub(super) struct SeparateRepository {
+    program: GitProgram,
+    git_dir: PathBuf,
+    work_tree: PathBuf,
+}
+
+/// What happens to files that git ignores when a folder is brought to a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ignored {
+    /// They stay: what was built for one task saves time for the next.
+    Stay,
+    /// They go: what is judged must not depend on what was built before.
+    Go,
+}
+
+/// The `.git` that a folder gets for the convenience of those who work in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InnerRepository<'a> {
+    /// The branch that it stands on.
+    pub(super) branch: &'a str,
+    /// The commit that the branch points to.
+    pub(super) commit: &'a str,
+    /// The name that its commits carry.
+    pub(super) author: &'a str,
+}
+
+impl SeparateRepository {
+    /// Opens the git dir, or makes it when it is not there. Makes the work tree's folder too.
+    pub(super) fn open_or_create(
+        project: &Project,
+        git_dir: &Path,
+        work_tree: &Path,
+    ) -> Result<Self, GitError> {
+        std::fs::create_dir_all(work_tree).map_err(file("make", work_tree))?;
+        if !git_dir.join("HEAD").is_file() {
+            let new = with_suffix(git_dir, ".new");
+            create_borrowing(project, &new)?;
+            remove(git_dir)?;
+            std::fs::rename(&new, git_dir).map_err(file("rename", &new))?;
+        }
+        let (git_dir, work_tree) = (git_dir.to_path_buf(), work_tree.to_path_buf());
+        Ok(Self { program: project.program().clone(), git_dir, work_tree })
+    }
+
+    /// The git dir, which nobody but us writes.
+    pub(super) fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// The folder that it describes.
+    pub(super) fn work_tree(&self) -> &Path {
+        &self.work_tree
+    }
+
+    /// A command that sees the folder through our git dir.
+    pub(super) fn git(&self) -> GitCommand {
+        // Submodules are never entered: `git status` in one would run what its `.git` says.
+        self.program
+            .in_repository_of_ours(&self.work_tree)
+            .config("diff.ignoreSubmodules=all")
+            .option("--git-dir")
+            .option(&self.git_dir)
+            .option("--work-tree")
+            .option(&self.work_tree)
+    }
+
+    /// Brings the folder to a commit and records it as the one that HEAD's branch stands on.
+    pub(super) fn check_out(&self, branch: &str, commit: &str, ignored: Ignored) -> Result<(), GitError> {
+        let commit = check_object(commit)?;
+        self.git().args(["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")]).succeed()?;
+        self.git().args(["update-ref", "HEAD", commit]).succeed()?;
+        self.reset_to(commit, ignored)
+    }
+
+    /// Brings index and folder to a tree or commit, whatever is there.
+    pub(super) fn reset_to(&self, tree: &str, ignored: Ignored) -> Result<(), GitError> {
+        self.git().args(["read-tree", "--reset", "-u", tree]).succeed()?;
+        let flags = match ignored {
+            Ignored::Stay => "-ffdq",
+            Ignored::Go => "-ffdxq",
+        };
+        self.git().args(["clean", flags]).succeed().map(drop)
+    }
+
+    /// The commit that the folder was last brought to; none before the first time.
+    pub(super) fn base(&self) -> Result<Option<String>, GitError> {
+        let output = self.git().args(["rev-parse", "--verify", "--quiet", "HEAD"]).answer(&[0, 1, 128])?;
+        Ok((output.code() == Some(0)).then(|| output.text()))
+    }
+
+    /// The branch under which the folder was last brought to a commit.
+    pub(super) fn branch(&self) -> Result<Option<String>, GitError> {
+        let output = self.git().args(["symbolic-ref", "--quiet", "HEAD"]).answer(&[0, 1])?;
+        Ok(output.text().strip_prefix("refs/heads/").map(str::to_owned))
+    }
+
+    /// The object that an expression names, as git-rev-parse understands it.
+    pub(super) fn resolve(&self, expression: &str) -> Result<String, GitError> {
+        Ok(self.git().args(["rev-parse", "--verify", "--quiet", expression]).succeed()?.text())
+    }
+
+    /// Gives the folder a fresh `.git` whose index is ours, so that the files count as unchanged in it at once.
+    pub(super) fn install_inner(
+        &self,
+        project: &Project,
+        inner: InnerRepository<'_>,
+    ) -> Result<(), GitError> {
+        let new = with_suffix(&self.git_dir, ".inner");
+        create_borrowing(project, &new)?;
+        let config = new.join("config");
+        let settings = format!(
+            "[user]\n\tname = {author}\n\temail = {author}@{MAIL_DOMAIN}\n\
+             [commit]\n\tgpgSign = false\n[tag]\n\tgpgSign = false\n[push]\n\tdefault = nothing\n",
+            author = inner.author
+        );
+        append(&config, &settings)?;
+        let git = || self.program.in_repository_of_ours(&self.work_tree).option("--git-dir").option(&new);
+        git().args(["symbolic-ref", "HEAD", &format!("refs/heads/{}", inner.branch)]).succeed()?;
+        git().args(["update-ref", "HEAD", check_object(inner.commit)?]).succeed()?;
+        let index = self.git_dir.join("index");
+        std::fs::copy(&index, new.join("index")).map_err(file("copy", &index))?;
+        let place = self.work_tree.join(".git");
+        remove(&place)?;
+        std::fs::rename(&new, &place).map_err(file("rename", &new))
+    }
+}
+
+/// Makes an empty repository that finds the project's objects. It has no remote: there is nowhere to push to.
+fn create_borrowing(project: &Project, git_dir: &Path) -> Result<(), GitError> {
+    remove(git_dir)?;
+    std::fs::create_dir_all(git_dir).map_err(file("make", git_dir))?;
+    let format = format!("--object-format={}", project.object_format());
+    let program = project.program();
+    let initialise = ["init", "--quiet", "--bare", "--template=", &format, "."];
+    program.in_repository_of_ours(git_dir).args(initialise).succeed()?;
+    append(&git_dir.join("config"), "[core]\n\tbare = false\n\tlogAllRefUpdates = true\n")?;
+    let folder = git_dir.join("info");
+    std::fs::create_dir_all(&folder).map_err(file("make", &folder))?;
+    borrow_objects(project, git_dir)?;
+    for shared in ["info/exclude", "shallow"] {
+        let source = project.common_dir().join(shared);
+        if source.is_file() {
+            std::fs::copy(&source, git_dir.join(shared)).map_err(file("copy", &source))?;
+        }
+    }
+    Ok(())
+}
+
+fn borrow_objects(project: &Project, git_dir: &Path) -> Result<(), GitError> {
+    use std::os::unix::ffi::OsStrExt;
+    let objects = project.common_dir().join("objects");
+    if objects.as_os_str().as_bytes().contains(&b'\n') {
+        let (found, rule) = (objects.display().to_string(), "its path may hold no line break");
+        return Err(GitError::Name { what: "repository", found, rule });
+    }
+    let path = git_dir.join("objects/info/alternates");
+    let folder = git_dir.join("objects/info");
+    std::fs::create_dir_all(&folder).map_err(file("make", &folder))?;
+    std::fs::write(&path, [objects.as_os_str().as_bytes(), b"\n"].concat()).map_err(file("write", &path))
+}
+
+fn append(path: &Path, text: &str) -> Result<(), GitError> {
+    use std::io::Write;
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    opened.and_then(|mut opened| opened.write_all(text.as_bytes())).map_err(file("write", path))
+}
+
+/// Removes a file, a link (not what it points to) or a folder. What is not there is fine.
+pub(super) fn remove(path: &Path) -> Result<(), GitError> {
+    let removed = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+    };
+    removed.map_err(file("remove", path))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
