@@ -89,17 +89,21 @@ impl CommandSpec {
     /// # Errors
     ///
     /// When the command cannot be started or its output cannot be kept. A command that fails, hangs or is stopped is
-    /// no error but an [`Ending`].
+    /// no error but an [`CommandEnding`].
     pub async fn run(&self, stop: &CancellationToken) -> Result<CommandOutcome, CommandError> {
         let started = Instant::now();
         let mut capture = Capture::create(&self.output_file, self.output_limit_bytes, self.cut)?;
+        if stop.is_cancelled() {
+            let output = capture.finish();
+            return Ok(CommandOutcome { ending: CommandEnding::Stopped, duration: Duration::ZERO, output });
+        }
         let (mut group, mut pipe) = self.spawn()?;
         let ending = tokio::select! {
             biased;
-            () = stop.cancelled() => Ending::Stopped,
-            ended = group.wait() => Ending::of(ended.map_err(|source| self.broken(source))?),
-            over = capture.copy(&mut pipe) => over.map(|()| Ending::OutputLimit)?,
-            () = tokio::time::sleep(self.time_limit) => Ending::TimedOut,
+            () = stop.cancelled() => CommandEnding::Stopped,
+            ended = group.wait() => CommandEnding::of(ended.map_err(|source| self.broken(source))?),
+            over = capture.copy(&mut pipe) => over.map(|()| CommandEnding::OutputLimit)?,
+            () = tokio::time::sleep(self.time_limit) => CommandEnding::TimedOut,
         };
         self.end(&mut group, &mut capture, &mut pipe).await?;
         capture.drain(&pipe)?;
@@ -141,7 +145,7 @@ impl CommandSpec {
 #[derive(Debug, Clone)]
 pub struct CommandOutcome {
     /// How it ended.
-    pub ending: Ending,
+    pub ending: CommandEnding,
     /// From its start until its group was gone.
     pub duration: Duration,
     /// What is worth reading of its output.
@@ -151,13 +155,13 @@ pub struct CommandOutcome {
 impl CommandOutcome {
     /// Whether the command exited with 0.
     pub fn succeeded(&self) -> bool {
-        self.ending == Ending::Exited(0)
+        self.ending == CommandEnding::Exited(0)
     }
 }
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum CommandEnding {
     /// By itself, with this exit code.
     Exited(i32),
     /// By a signal that was not ours.
@@ -170,7 +174,7 @@ pub enum Ending {
     OutputLimit,
 }
 
-impl Ending {
+impl CommandEnding {
     fn of(status: ExitStatus) -> Self {
         use std::os::unix::process::ExitStatusExt;
         match (status.code(), status.signal()) {
@@ -180,7 +184,7 @@ impl Ending {
     }
 }
 
-impl std::fmt::Display for Ending {
+impl std::fmt::Display for CommandEnding {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Exited(code) => write!(formatter, "exit code {code}"),

@@ -50,7 +50,7 @@ async fn both_outputs_come_in_their_order_and_the_exit_code_is_told() {
     let folder = TempDir::new().unwrap();
     let spec = spec(&folder, "echo one; echo two >&2; echo three; exit 3");
     let outcome = run(&spec).await;
-    assert_eq!(outcome.ending, Ending::Exited(3));
+    assert_eq!(outcome.ending, CommandEnding::Exited(3));
     assert_eq!(outcome.output.text, "one\ntwo\nthree\n");
     assert_eq!(fs::read_to_string(&spec.output_file).unwrap(), "one\ntwo\nthree\n");
     assert!(!outcome.succeeded());
@@ -59,7 +59,7 @@ async fn both_outputs_come_in_their_order_and_the_exit_code_is_told() {
 #[tokio::test]
 async fn a_signal_is_told_from_an_exit() {
     let folder = TempDir::new().unwrap();
-    assert_eq!(run(&spec(&folder, "kill -9 $$")).await.ending, Ending::Killed(9));
+    assert_eq!(run(&spec(&folder, "kill -9 $$")).await.ending, CommandEnding::Killed(9));
 }
 
 #[tokio::test]
@@ -73,44 +73,57 @@ async fn the_time_limit_ends_grandchildren_that_ignore_the_first_signal() {
     let folder = TempDir::new().unwrap();
     let script =
         "trap '' TERM; sleep 1000 & echo $! > pids; sh -c 'echo $$ >> pids; sleep 1000; :' & wait; wait";
-    let spec = CommandSpec { time_limit: Duration::from_millis(300), ..spec(&folder, script) };
+    let spec = CommandSpec { time_limit: Duration::from_secs(2), ..spec(&folder, script) };
     let outcome = run(&spec).await;
-    assert_eq!(outcome.ending, Ending::TimedOut);
+    assert_eq!(outcome.ending, CommandEnding::TimedOut);
     for pid in pids(&folder, 2).await {
         gone(pid).await;
     }
 }
 
+/// Runs until the command has written a process id, and stops it then.
+async fn run_and_stop(folder: &TempDir, command: &str) -> (CommandOutcome, Vec<Pid>) {
+    let (spec, stop) = (spec(folder, command), CancellationToken::new());
+    let (outcome, pids) = tokio::join!(spec.run(&stop), async {
+        let pids = pids(folder, 1).await;
+        stop.cancel();
+        pids
+    });
+    (outcome.unwrap(), pids)
+}
+
 #[tokio::test]
 async fn what_is_said_while_ending_is_kept() {
     let folder = TempDir::new().unwrap();
-    let script = "trap 'echo cleaning up; exit 0' TERM; while :; do sleep 0.01; done";
-    let spec = CommandSpec { time_limit: Duration::from_millis(300), ..spec(&folder, script) };
-    let outcome = run(&spec).await;
-    assert_eq!(outcome.ending, Ending::TimedOut);
+    let script = "trap 'echo cleaning up; exit 0' TERM; echo $$ > pids; while :; do sleep 0.01; done";
+    let (outcome, _) = run_and_stop(&folder, script).await;
+    assert_eq!(outcome.ending, CommandEnding::Stopped);
     assert!(outcome.output.text.ends_with("cleaning up\n"), "{}", outcome.output.text);
 }
 
 #[tokio::test]
 async fn what_outlives_the_shell_has_its_grace_too() {
     let folder = TempDir::new().unwrap();
-    let script = "sh -c 'trap \"sleep 0.2; echo saved; exit\" TERM; while :; do sleep 0.01; done'; :";
-    let spec = CommandSpec { time_limit: Duration::from_millis(300), ..spec(&folder, script) };
-    assert!(run(&spec).await.output.text.ends_with("saved\n"));
+    let child = r#"trap "sleep 0.2; echo saved; exit" TERM; echo $$ > pids; while :; do sleep 0.01; done"#;
+    let (outcome, _) = run_and_stop(&folder, &format!("sh -c '{child}'; :")).await;
+    assert!(outcome.output.text.ends_with("saved\n"), "{}", outcome.output.text);
 }
 
 #[tokio::test]
 async fn a_stop_ends_the_group() {
     let folder = TempDir::new().unwrap();
-    let spec = spec(&folder, "sleep 1000 & echo $! > pids; wait");
-    let stop = CancellationToken::new();
-    let (outcome, children) = tokio::join!(spec.run(&stop), async {
-        let children = pids(&folder, 1).await;
-        stop.cancel();
-        children
-    });
-    assert_eq!(outcome.unwrap().ending, Ending::Stopped);
+    let (outcome, children) = run_and_stop(&folder, "sleep 1000 & echo $! > pids; wait").await;
+    assert_eq!(outcome.ending, CommandEnding::Stopped);
     gone(children[0]).await;
+}
+
+#[tokio::test]
+async fn what_is_stopped_already_never_starts() {
+    let folder = TempDir::new().unwrap();
+    let (spec, stop) = (spec(&folder, "touch started"), CancellationToken::new());
+    stop.cancel();
+    assert_eq!(spec.run(&stop).await.unwrap().ending, CommandEnding::Stopped);
+    assert!(!folder.path().join("started").exists());
 }
 
 #[tokio::test]
@@ -129,7 +142,7 @@ async fn a_caller_that_loses_interest_ends_the_group() {
 async fn what_a_command_leaves_in_the_background_is_ended_with_it() {
     let folder = TempDir::new().unwrap();
     let outcome = run(&spec(&folder, "sleep 1000 & echo $! > pids; echo done")).await;
-    assert_eq!((outcome.ending, outcome.output.text.as_str()), (Ending::Exited(0), "done\n"));
+    assert_eq!((outcome.ending, outcome.output.text.as_str()), (CommandEnding::Exited(0), "done\n"));
     assert!(outcome.duration < Duration::from_secs(100));
     gone(pids(&folder, 1).await[0]).await;
 }
@@ -142,7 +155,7 @@ async fn a_daemon_that_holds_the_output_and_floods_it_does_not_keep_us() {
     let outcome = run(&spec(&folder, script)).await;
     let daemon = pids(&folder, 1).await[0];
     let _ = rustix::process::kill_process(daemon, rustix::process::Signal::KILL);
-    assert_eq!(outcome.ending, Ending::Exited(0));
+    assert_eq!(outcome.ending, CommandEnding::Exited(0));
     gone(daemon).await;
 }
 
@@ -151,7 +164,7 @@ async fn an_endless_output_is_bounded() {
     let folder = TempDir::new().unwrap();
     let spec = CommandSpec { output_limit_bytes: 1 << 20, ..spec(&folder, "yes 'a line of text'") };
     let outcome = run(&spec).await;
-    assert_eq!(outcome.ending, Ending::OutputLimit);
+    assert_eq!(outcome.ending, CommandEnding::OutputLimit);
     assert_eq!(fs::metadata(&spec.output_file).unwrap().len(), 1 << 20);
     assert_eq!(outcome.output.total_bytes, 1 << 20);
 }
@@ -162,7 +175,7 @@ async fn a_large_output_is_whole_in_the_file_and_cut_in_the_outcome() {
     let script = "seq 1 1000; echo 'ERROR disk full'; yes $(seq 1 1000) | tr '\\n' ' ' | fold -w 4000 | head -c 40000000";
     let spec = spec(&folder, script);
     let outcome = run(&spec).await;
-    assert_eq!(outcome.ending, Ending::Exited(0));
+    assert_eq!(outcome.ending, CommandEnding::Exited(0));
     assert_eq!(fs::metadata(&spec.output_file).unwrap().len(), outcome.output.total_bytes);
     assert!(outcome.output.total_bytes > 40_000_000);
     assert!(outcome.output.text.len() < 25_000);
@@ -184,6 +197,11 @@ async fn keys_in_our_environment_never_reach_the_child() {
     let text = run(&spec).await.output.text;
     assert!(text.contains("GREETING=hello\n") && text.contains("TERM=dumb\n"), "{text}");
     assert!(!text.contains("secret"), "{text}");
+    // The real environment does not pass either, beyond what the shell itself sets.
+    let names = text.lines().filter_map(|line| line.split('=').next());
+    let mut names: Vec<&str> = names.filter(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name)).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["GREETING", "LANG", "PATH", "TERM"]);
 }
 
 #[tokio::test]

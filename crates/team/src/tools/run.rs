@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Correction, Tool, ToolContext, ToolOutput, parse_input, spec_of};
-use crate::command::{CommandOutcome, CommandSpec, Ending};
+use crate::command::{CommandEnding, CommandOutcome, CommandSpec};
 use crate::model::ToolSpec;
 
 const DESCRIPTION: &str = "\
@@ -85,9 +85,9 @@ fn new_output_file(folder: &Path) -> io::Result<PathBuf> {
 
 fn report(outcome: &CommandOutcome) -> String {
     let hint = match outcome.ending {
-        Ending::TimedOut => " Try a smaller step, or one that ends by itself.",
-        Ending::OutputLimit => " Let it print less.",
-        Ending::Exited(_) | Ending::Killed(_) | Ending::Stopped => "",
+        CommandEnding::TimedOut => " Try a smaller step, or one that ends by itself.",
+        CommandEnding::OutputLimit => " Let it print less.",
+        CommandEnding::Exited(_) | CommandEnding::Killed(_) | CommandEnding::Stopped => "",
     };
     let output = if outcome.output.text.is_empty() { "(no output)\n" } else { &outcome.output.text };
     format!("{output}[{} after {:.1} s]{hint}", outcome.ending, outcome.duration.as_secs_f64())
