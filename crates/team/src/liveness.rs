@@ -101,10 +101,9 @@ fn is_dead(folder: &TeamFolder, holder: &Holder) -> bool {
     let Some(process) = &holder.process else { return false };
     let judged = identity(process).judge();
     match (&holder.presence, judged) {
-        (_, Liveness::Unknown) => false,
-        (Some(presence), Liveness::Alive) => probe(&folder.presence(), presence) == Liveness::Dead,
-        (None, Liveness::Alive) => false,
         (_, Liveness::Dead) => true,
+        (Some(presence), Liveness::Alive) => probe(&folder.presence(), presence) == Liveness::Dead,
+        (None, Liveness::Alive) | (_, Liveness::Unknown) => false,
     }
 }
 

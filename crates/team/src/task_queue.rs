@@ -457,7 +457,7 @@ fn token_in_log(state: &State, task: &TaskId, agent: &AgentId) -> Result<RecordI
     let known = state.task(task).ok_or_else(|| Refusal::NoSuchTask { task: task.clone() })?;
     let past = || known.past_claims.iter().filter(|past| past.agent == *agent && past.stage == Stage::Work);
     let held = known.claim.as_ref().filter(|claim| claim.agent == *agent);
-    match (held, past().last()) {
+    match (held, past().next_back()) {
         (Some(claim), None) => Ok(claim.id),
         (Some(_), Some(_)) => Err(Error::Input(format!(
             "{agent} held task `{task}` before, so it is not certain which claim is meant: give its token"

@@ -117,9 +117,7 @@ pub(super) struct Key(String);
 pub fn connect(spec: &ModelSpec, connection: &Connection<'_>) -> Result<Arc<dyn Model>, ConnectError> {
     match spec {
         ModelSpec::Script(file) => Ok(Arc::new(Retrying::new(Script::read(file)?, connection.retry))),
-        ModelSpec::Provider(provider, model) => {
-            provided(target(*provider, model, connection)?, connection)
-        }
+        ModelSpec::Provider(provider, model) => provided(target(*provider, model, connection)?, connection),
     }
 }
 
@@ -244,7 +242,7 @@ fn ollama_host(host: &str) -> String {
 }
 
 /// A URL for an error, without the user and password that may stand in it.
-fn without_user(url: &str) -> String {
+pub(super) fn without_user(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
         _ => url.to_owned(),

@@ -192,7 +192,11 @@ mod tests {
     #[test]
     fn a_key_never_stands_in_the_error() {
         let text = "bad key 'planted-key' at https://x/?key=planted-key and sk-ant-0123456789abcdef.";
-        let error = ModelError::new(ModelErrorKind::Authentication, "anthropic:m", without_key(text, Some("planted-key")));
+        let error = ModelError::new(
+            ModelErrorKind::Authentication,
+            "anthropic:m",
+            without_key(text, Some("planted-key")),
+        );
         assert_eq!(
             error.to_string(),
             "anthropic:m did not accept the key: bad key '[redacted]' at https://x/?key=[redacted] and [redacted]. \

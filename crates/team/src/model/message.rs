@@ -59,7 +59,8 @@ pub enum Part {
         id: String,
         /// The tool's name.
         name: String,
-        /// The arguments: a JSON object that should fit the tool's schema.
+        /// The arguments: a JSON object that should fit the tool's schema, or a string if the model wrote something
+        /// that is no JSON (as when it was cut off at the greatest length).
         input: Value,
     },
     /// What a tool call gave. Only in a user's message; all results of one turn stand in one message.
@@ -107,6 +108,9 @@ pub struct Usage {
     pub input_tokens: u64,
     /// Of these, tokens read from the provider's cache.
     pub cached_tokens: u64,
+    /// Of these, tokens written to the provider's cache, where that has a price of its own.
+    #[serde(default)]
+    pub cache_write_tokens: u64,
     /// Tokens written.
     pub output_tokens: u64,
 }

@@ -17,6 +17,8 @@ pub struct Price {
     pub input_microdollars: u64,
     /// For tokens read from the provider's cache.
     pub cached_microdollars: u64,
+    /// For tokens read and written to the provider's cache.
+    pub cache_write_microdollars: u64,
     /// For tokens written.
     pub output_microdollars: u64,
 }
@@ -30,7 +32,7 @@ pub struct Price {
 /// ```
 /// use agent_team::model::{Prices, Usage};
 ///
-/// let usage = Usage { input_tokens: 1_000_000, cached_tokens: 0, output_tokens: 0 };
+/// let usage = Usage { input_tokens: 1_000_000, ..Usage::default() };
 /// let prices = Prices::default();
 /// assert_eq!(prices.cost("anthropic:claude-sonnet-4-5-20250929", usage), Some(3_000_000));
 /// assert_eq!(prices.cost("ollama:qwen3:8b", usage), Some(0));
@@ -49,6 +51,8 @@ struct WrittenPrice {
     input: f64,
     /// Without it, tokens from a cache cost what others cost.
     cached: Option<f64>,
+    /// Without it, tokens written to a cache cost what others cost.
+    cache_write: Option<f64>,
     output: f64,
 }
 
@@ -111,7 +115,9 @@ impl Prices {
         let known = || KNOWN.iter().filter(|(key, ..)| fits(key, name)).max_by_key(|(key, ..)| key.len());
         users.max_by_key(|(key, _)| key.len()).map(|(_, price)| *price).or_else(|| {
             known().and_then(|&(_, input, cached, output)| {
-                Price::try_from(WrittenPrice { input, cached: Some(cached), output }).ok()
+                // Anthropic alone charges for writing its cache: a quarter more than for reading without one.
+                let cache_write = name.starts_with("anthropic:").then_some(input * 1.25);
+                Price::try_from(WrittenPrice { input, cached: Some(cached), cache_write, output }).ok()
             })
         })
     }
@@ -120,10 +126,12 @@ impl Prices {
 impl Price {
     /// What `usage` costs, in micro-dollars, rounded up.
     pub fn cost(&self, usage: Usage) -> u64 {
-        let fresh_tokens = usage.input_tokens.saturating_sub(usage.cached_tokens);
+        let cache_tokens = usage.cached_tokens.saturating_add(usage.cache_write_tokens);
+        let fresh_tokens = usage.input_tokens.saturating_sub(cache_tokens);
         let parts = [
             (fresh_tokens, self.input_microdollars),
             (usage.cached_tokens, self.cached_microdollars),
+            (usage.cache_write_tokens, self.cache_write_microdollars),
             (usage.output_tokens, self.output_microdollars),
         ];
         let for_a_million: u128 =
@@ -139,6 +147,7 @@ impl TryFrom<WrittenPrice> for Price {
         Ok(Self {
             input_microdollars: microdollars(written.input)?,
             cached_microdollars: microdollars(written.cached.unwrap_or(written.input))?,
+            cache_write_microdollars: microdollars(written.cache_write.unwrap_or(written.input))?,
             output_microdollars: microdollars(written.output)?,
         })
     }
@@ -169,18 +178,26 @@ fn microdollars(dollars: f64) -> Result<u64, &'static str> {
 mod tests {
     use super::*;
 
-    const MILLION: Usage = Usage { input_tokens: 1_000_000, cached_tokens: 0, output_tokens: 0 };
+    const MILLION: Usage =
+        Usage { input_tokens: 1_000_000, cached_tokens: 0, cache_write_tokens: 0, output_tokens: 0 };
 
     #[test]
     fn cached_tokens_are_part_of_the_input() {
-        let usage = Usage { input_tokens: 10_000, cached_tokens: 9_000, output_tokens: 500 };
+        let usage =
+            Usage { input_tokens: 10_000, cached_tokens: 9_000, output_tokens: 500, ..Usage::default() };
         // 1,000 at 3 dollars, 9,000 at 0.30, 500 at 15, for a million each.
         assert_eq!(Prices::default().cost("anthropic:claude-sonnet-4-5", usage), Some(3_000 + 2_700 + 7_500));
     }
 
     #[test]
+    fn writing_anthropics_cache_costs_a_quarter_more() {
+        let usage = Usage { input_tokens: 10_000, cache_write_tokens: 8_000, ..Usage::default() };
+        assert_eq!(Prices::default().cost("anthropic:claude-haiku-4-5", usage), Some(2_000 + 10_000));
+    }
+
+    #[test]
     fn a_fraction_of_a_microdollar_is_rounded_up() {
-        let usage = Usage { input_tokens: 1, cached_tokens: 0, output_tokens: 0 };
+        let usage = Usage { input_tokens: 1, ..Usage::default() };
         assert_eq!(Prices::default().cost("openai:gpt-5-nano", usage), Some(1));
         assert_eq!(Prices::default().cost("openai:gpt-5-nano", Usage::default()), Some(0));
     }
@@ -200,7 +217,10 @@ mod tests {
 
     #[test]
     fn the_users_prices_go_first_and_the_longest_counts() {
-        let price = |dollars| Price::try_from(WrittenPrice { input: dollars, cached: None, output: 0.0 }).unwrap();
+        let price = |dollars| {
+            Price::try_from(WrittenPrice { input: dollars, cached: None, cache_write: None, output: 0.0 })
+                .unwrap()
+        };
         let prices = Prices::default()
             .with("gpt-4o", price(1.0))
             .with("my-*", price(2.0))
@@ -217,7 +237,7 @@ mod tests {
     fn prices_are_read_from_a_table() {
         let read = |text| serde_json::from_str::<Prices>(text);
         let prices = read(r#"{"my-model": {"input": 3.0, "output": 15.0}}"#).unwrap();
-        let cached = Usage { input_tokens: 1_000_000, cached_tokens: 1_000_000, output_tokens: 0 };
+        let cached = Usage { input_tokens: 1_000_000, cached_tokens: 1_000_000, ..Usage::default() };
         assert_eq!(prices.cost("openai-compatible:my-model", cached), Some(3_000_000));
         for wrong in [r#"{"m": {"input": -1.0, "output": 1.0}}"#, r#"{"m": {"input": 1.0}}"#] {
             assert!(read(wrong).is_err(), "{wrong}");
@@ -232,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_greatest_usage_does_not_overflow() {
-        let usage = Usage { input_tokens: u64::MAX, cached_tokens: 0, output_tokens: u64::MAX };
+        let usage = Usage { input_tokens: u64::MAX, output_tokens: u64::MAX, ..Usage::default() };
         assert_eq!(Prices::default().cost("anthropic:claude-opus-4-1", usage), Some(u64::MAX));
     }
 }

@@ -105,7 +105,8 @@ impl Script {
 
     fn no_rule(&self, request: &Request) -> ModelError {
         let Caller { agent, role, task, attempt, retry } = &request.caller;
-        let task = task.as_deref().map(|task| format!(", task {task}, attempt {attempt}")).unwrap_or_default();
+        let task =
+            task.as_deref().map(|task| format!(", task {task}, attempt {attempt}")).unwrap_or_default();
         let retry = if *retry > 0 { format!(", retry {retry}") } else { String::new() };
         let last: String = last_text(request).chars().take(QUOTE_CHARACTERS).collect();
         let reason = format!(
@@ -192,7 +193,7 @@ fn says(
     }
     let usage = match usage {
         Some(ScriptedUsage { input_tokens, cached_tokens, output_tokens }) => {
-            Usage { input_tokens, cached_tokens, output_tokens }
+            Usage { input_tokens, cached_tokens, output_tokens, ..Usage::default() }
         }
         None => estimated_usage(request, &parts),
     };
@@ -210,8 +211,8 @@ fn estimated_usage(request: &Request, answer: &[Part]) -> Usage {
     let output: u64 = answer.iter().map(part_characters).sum();
     Usage {
         input_tokens: input.div_ceil(CHARACTERS_PER_TOKEN),
-        cached_tokens: 0,
         output_tokens: output.div_ceil(CHARACTERS_PER_TOKEN),
+        ..Usage::default()
     }
 }
 

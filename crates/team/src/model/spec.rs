@@ -211,23 +211,25 @@ mod tests {
             ("demo.json", "`script:demo.json`"),
         ] {
             let error = error(given);
-            assert!(error.contains(&format!("did you mean {meant}?; choose anthropic:MODEL, ")), "{given}: {error}");
+            assert!(
+                error.contains(&format!("did you mean {meant}?; choose anthropic:MODEL, ")),
+                "{given}: {error}"
+            );
         }
     }
 
     #[test]
     fn what_is_like_nothing_gets_the_choices_alone() {
-        assert_eq!(
-            error("mistralai:m"),
-            format!("`mistralai` is no provider of models; choose {CHOICES}")
-        );
+        assert_eq!(error("mistralai:m"), format!("`mistralai` is no provider of models; choose {CHOICES}"));
         assert_eq!(error("anthropic:"), format!("`anthropic:` names no model; choose {CHOICES}"));
         assert_eq!(error(""), format!("`` names no model; choose {CHOICES}"));
     }
 
     #[test]
     fn edit_distances_are_right() {
-        for (from, to, distance) in [("", "abc", 3), ("kitten", "sitting", 3), ("same", "same", 0), ("ab", "ba", 2)] {
+        for (from, to, distance) in
+            [("", "abc", 3), ("kitten", "sitting", 3), ("same", "same", 0), ("ab", "ba", 2)]
+        {
             assert_eq!(edit_distance(from, to), distance);
         }
     }

@@ -62,7 +62,11 @@ async fn call(
     let start = Instant::now();
     let result = model.respond(&request(), &mut |delta| deltas.push(delta)).await;
     let calls = model.model.1.into_inner().unwrap();
-    assert_eq!(calls, (0..).take(calls.len()).collect::<Vec<u32>>(), "each call says how many came before it");
+    assert_eq!(
+        calls,
+        (0..).take(calls.len()).collect::<Vec<u32>>(),
+        "each call says how many came before it"
+    );
     (result, start.elapsed(), deltas)
 }
 
@@ -100,11 +104,7 @@ async fn views_learn_that_what_they_showed_is_void() {
     let reason = "answers was cut off in its answer: because".to_owned();
     assert_eq!(
         deltas,
-        [
-            Delta::Text("word".into()),
-            Delta::Retry { wait_ms: 500, reason },
-            Delta::Text("word".into())
-        ]
+        [Delta::Text("word".into()), Delta::Retry { wait_ms: 500, reason }, Delta::Text("word".into())]
     );
 }
 

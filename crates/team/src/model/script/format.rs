@@ -168,7 +168,9 @@ impl TryFrom<WrittenRule> for Rule {
             (Some(answer), None) => Answers::Same(answer),
             (None, Some(answers)) => {
                 if written.when.turn.is_some() || written.when.contains.is_some() {
-                    return Err("a rule with `steps` speaks in every turn: `turn` and `contains` go with `give`");
+                    return Err(
+                        "a rule with `steps` speaks in every turn: `turn` and `contains` go with `give`",
+                    );
                 }
                 Answers::ByTurn(answers)
             }

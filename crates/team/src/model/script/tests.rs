@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::model::{RetryPolicy, Retrying};
 
-fn script(rules: serde_json::Value) -> Script {
+fn script(rules: &serde_json::Value) -> Script {
     Script::parse("test", &json!({ "rules": rules }).to_string()).unwrap()
 }
 
@@ -32,7 +32,7 @@ async fn ask(script: &Script, request: &Request) -> Result<String, ModelErrorKin
 
 #[tokio::test]
 async fn the_first_rule_that_fits_answers() {
-    let script = script(json!([
+    let script = script(&json!([
         {"when": {"role": "lead"}, "give": {"text": "lead"}},
         {"when": {"task": "wc", "attempt": 2}, "give": {"text": "second attempt"}},
         {"when": {"task": "wc", "agent": "worker-1"}, "give": {"text": "wc by worker-1"}},
@@ -49,7 +49,10 @@ async fn the_first_rule_that_fits_answers() {
         (with(|request| request.caller.role = "lead".into()), Ok("lead")),
         (with(|request| request.caller.attempt = 2), Ok("second attempt")),
         (with(|request| request.caller.agent = "worker-2".into()), Ok("something about wc")),
-        (with(|request| (request.messages, request.caller.task) = (vec![], None)), Err(ModelErrorKind::NoRule)),
+        (
+            with(|request| (request.messages, request.caller.task) = (vec![], None)),
+            Err(ModelErrorKind::NoRule),
+        ),
         (
             with(|request| (request.messages, request.caller.task, request.caller.retry) = (vec![], None, 1)),
             Ok("again"),
@@ -62,7 +65,7 @@ async fn the_first_rule_that_fits_answers() {
 
 #[tokio::test]
 async fn steps_follow_the_turns_of_the_conversation() {
-    let script = script(json!([
+    let script = script(&json!([
         {"when": {"task": "wc"}, "steps": [
             {"tool_calls": [{"name": "write", "input": {"path": "wc.sh"}}, {"name": "finish", "input": {}}]},
             {"text": "done"},
@@ -89,7 +92,7 @@ async fn steps_follow_the_turns_of_the_conversation() {
 
 #[tokio::test]
 async fn contains_reads_tool_results_of_the_last_message_only() {
-    let script = script(json!([{"when": {"contains": "wrong"}, "give": {"text": "mended"}}]));
+    let script = script(&json!([{"when": {"contains": "wrong"}, "give": {"text": "mended"}}]));
     let mut request = request();
     request.messages = vec![Message::user("wrong"), Message::user("right")];
     assert_eq!(ask(&script, &request).await.unwrap_err(), ModelErrorKind::NoRule);
@@ -100,7 +103,7 @@ async fn contains_reads_tool_results_of_the_last_message_only() {
 
 #[tokio::test]
 async fn no_rule_quotes_the_last_message() {
-    let error = script(json!([])).respond(&request(), &mut |_| {}).await.unwrap_err();
+    let error = script(&json!([])).respond(&request(), &mut |_| {}).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "script has no rule for this request: no rule of test fits agent worker-1, role worker, task wc, attempt 1, \
@@ -110,22 +113,22 @@ async fn no_rule_quotes_the_last_message() {
 
 #[tokio::test]
 async fn usage_is_estimated_unless_given() {
-    let script = script(json!([
+    let script = script(&json!([
         {"when": {"attempt": 2}, "give": {"text": "x", "usage": {"input_tokens": 1000, "output_tokens": 7}}},
         {"give": {"text": "twelve chars"}},
     ]));
     let estimated = script.respond(&request(), &mut |_| {}).await.unwrap().usage;
     // "You write tools." and "Write wc." are 25 characters.
-    assert_eq!(estimated, Usage { input_tokens: 7, cached_tokens: 0, output_tokens: 3 });
+    assert_eq!(estimated, Usage { input_tokens: 7, output_tokens: 3, ..Usage::default() });
     let mut second = request();
     second.caller.attempt = 2;
     let given = script.respond(&second, &mut |_| {}).await.unwrap().usage;
-    assert_eq!(given, Usage { input_tokens: 1_000, cached_tokens: 0, output_tokens: 7 });
+    assert_eq!(given, Usage { input_tokens: 1_000, output_tokens: 7, ..Usage::default() });
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_at_the_first_try_is_got_over() {
-    let script = script(json!([
+    let script = script(&json!([
         {"when": {"retry": 0}, "give": {"error": {"kind": "overloaded", "message": "busy", "retry_after_ms": 7000}}},
         {"give": {"text": "at last", "delay_ms": 250}},
     ]));
@@ -138,16 +141,13 @@ async fn an_error_at_the_first_try_is_got_over() {
 
 #[tokio::test]
 async fn text_is_streamed_by_line() {
-    let script = script(json!([{"give": {"text": "one\ntwo", "tool_calls": [{"name": "finish", "input": {}}]}}]));
+    let script =
+        script(&json!([{"give": {"text": "one\ntwo", "tool_calls": [{"name": "finish", "input": {}}]}}]));
     let mut deltas = Vec::new();
     script.respond(&request(), &mut |delta| deltas.push(delta)).await.unwrap();
     assert_eq!(
         deltas,
-        [
-            Delta::Text("one\n".into()),
-            Delta::Text("two".into()),
-            Delta::ToolCall { name: "finish".into() }
-        ]
+        [Delta::Text("one\n".into()), Delta::Text("two".into()), Delta::ToolCall { name: "finish".into() }]
     );
 }
 

@@ -1,0 +1,186 @@
+//! genai's errors by kind, with the provider's own reason and without the request, the URL's secrets or the key.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use genai::Error;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use super::{Target, response};
+use crate::model::connect::{Key, without_user};
+use crate::model::error::without_key;
+use crate::model::{ModelError, ModelErrorKind as Kind};
+
+/// What a failed call means.
+struct Failure {
+    kind: Kind,
+    reason: String,
+    retry_after: Option<Duration>,
+}
+
+/// The error of a call to `model`.
+pub(super) fn model_error(model: &str, target: &Target, error: &Error) -> ModelError {
+    let Failure { kind, reason, retry_after } = failure(target, error);
+    let reason = without_key(&reason, target.key.as_ref().map(Key::reveal));
+    ModelError::new(kind, model, reason).with_retry_after(retry_after)
+}
+
+fn failure(target: &Target, error: &Error) -> Failure {
+    if let (Some(status), Some(headers)) = (error.status(), error.headers()) {
+        return answered(target, status, headers, body(error));
+    }
+    match error {
+        Error::WebModelCall { webc_error, .. } | Error::WebAdapterCall { webc_error, .. } => match webc_error
+        {
+            genai::webc::Error::Reqwest(error) => network(target, error),
+            other => plain(Kind::Unreadable, other.to_string()),
+        },
+        Error::WebStream { error, cause, .. } => {
+            if let Some(error) = error.downcast_ref::<Error>() {
+                failure(target, error)
+            } else if let Some(error) = error.downcast_ref::<reqwest::Error>() {
+                network(target, error)
+            } else {
+                // What is left is text that ends within a character.
+                plain(Kind::Cut, cause.clone())
+            }
+        }
+        Error::ChatResponse { body, .. } => in_stream(body),
+        // genai hands on the half of a message that came before the connection ended.
+        Error::StreamParse { serde_error, .. } if serde_error.is_eof() => {
+            plain(Kind::Cut, response::CUT.into())
+        }
+        Error::StreamParse { serde_error, .. } => plain(Kind::Unreadable, serde_error.to_string()),
+        Error::JsonValueExt(_) | Error::SerdeJson(_) | Error::InvalidJsonResponseElement { .. } => {
+            plain(Kind::Unreadable, "a message of its stream lacks what the protocol wants there".into())
+        }
+        // This one's own text quotes the request.
+        Error::ChatResponseGeneration { cause, .. } => plain(Kind::Unreadable, cause.clone()),
+        other => plain(Kind::BadRequest, other.to_string()),
+    }
+}
+
+fn plain(kind: Kind, reason: String) -> Failure {
+    Failure { kind, reason, retry_after: None }
+}
+
+fn body(error: &Error) -> &str {
+    match error {
+        Error::HttpError { body, .. } => body,
+        Error::WebModelCall { webc_error, .. } | Error::WebAdapterCall { webc_error, .. } => match webc_error
+        {
+            genai::webc::Error::ResponseFailedStatus { body, .. } => body,
+            _ => "",
+        },
+        _ => "",
+    }
+}
+
+/// An answer with an HTTP status that is no success.
+fn answered(target: &Target, status: StatusCode, headers: &HeaderMap, body: &str) -> Failure {
+    let json = serde_json::from_str::<Value>(body).unwrap_or_default();
+    let retry_after = retry_after(headers, &json);
+    let kind = match status.as_u16() {
+        // Without an error of the protocol's own, there is another server at this place.
+        300..=399 | 404 | 405 if message(&json).is_none() => Kind::Unreadable,
+        status => by_status(status),
+    };
+    let kind = refined(kind, &json);
+    let reason = match (message(&json), kind) {
+        (Some(message), _) => format!("HTTP {}: {message}", status.as_u16()),
+        (None, Kind::Unreadable) => {
+            format!("HTTP {} from {}", status.as_u16(), without_user(&target.base_url))
+        }
+        (None, _) => format!("HTTP {status}: {body}"),
+    };
+    Failure { kind, reason, retry_after }
+}
+
+fn by_status(status: u16) -> Kind {
+    match status {
+        401 | 403 => Kind::Authentication,
+        402 => Kind::OutOfCredit,
+        404 => Kind::UnknownModel,
+        408 => Kind::TimedOut,
+        429 => Kind::RateLimited,
+        503 | 529 => Kind::Overloaded,
+        500.. => Kind::ServerError,
+        _ => Kind::BadRequest,
+    }
+}
+
+/// What a provider's own words say more exactly than its status.
+fn refined(kind: Kind, json: &Value) -> Kind {
+    let text = json.to_string();
+    match kind {
+        Kind::RateLimited if text.contains("insufficient_quota") => Kind::OutOfCredit,
+        Kind::BadRequest if text.contains("credit balance is too low") => Kind::OutOfCredit,
+        Kind::BadRequest if text.contains("API_KEY_INVALID") => Kind::Authentication,
+        kind => kind,
+    }
+}
+
+/// An error within a stream that had begun well: there is no status, only the provider's name for it.
+fn in_stream(body: &Value) -> Failure {
+    let error = body.get("error").unwrap_or(body);
+    if error.get("message").is_none() && body.get("finishReason").is_some() {
+        return plain(Kind::Refused, "no candidate was given for this request".into());
+    }
+    let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+    let name = ["type", "code", "status"].into_iter().find_map(|key| error.get(key)?.as_str());
+    let kind = match (code, name.unwrap_or_default()) {
+        (Some(code @ 400..), _) => by_status(code),
+        (_, "overloaded_error" | "UNAVAILABLE") => Kind::Overloaded,
+        (_, "rate_limit_error" | "rate_limit_exceeded" | "RESOURCE_EXHAUSTED") => Kind::RateLimited,
+        (_, "insufficient_quota" | "billing_error") => Kind::OutOfCredit,
+        (_, "authentication_error" | "permission_error" | "invalid_api_key") => Kind::Authentication,
+        (_, "not_found_error" | "model_not_found") => Kind::UnknownModel,
+        (_, "invalid_request_error" | "request_too_large" | "INVALID_ARGUMENT") => Kind::BadRequest,
+        (_, "timeout_error") => Kind::TimedOut,
+        _ => Kind::ServerError,
+    };
+    let reason = message(body).or_else(|| message(error)).or(name).unwrap_or("an error without a reason");
+    Failure { kind, reason: reason.to_owned(), retry_after: delay_in(body) }
+}
+
+/// A call that got no answer, or lost it on the way.
+fn network(target: &Target, error: &reqwest::Error) -> Failure {
+    let kind = if error.is_timeout() {
+        Kind::TimedOut
+    } else if error.is_body() || error.is_decode() {
+        Kind::Cut
+    } else {
+        Kind::Connection
+    };
+    // reqwest's own text holds the whole URL; the cause at the bottom says what happened.
+    let mut cause = error.source();
+    while let Some(deeper) = cause.and_then(|cause| cause.source()) {
+        cause = Some(deeper);
+    }
+    let cause = cause.map_or_else(|| "no answer".to_owned(), ToString::to_string);
+    plain(kind, format!("{}: {cause}", without_user(&target.base_url)))
+}
+
+/// The reason in a provider's error: `{"error": {"message": …}}`, `{"error": …}` or `{"message": …}`, in an array
+/// or not.
+fn message(json: &Value) -> Option<&str> {
+    let json = json.get(0).unwrap_or(json);
+    ["/error/message", "/error", "/message"].into_iter().find_map(|path| json.pointer(path)?.as_str())
+}
+
+/// How long the provider asks to wait. A date, which the standard allows too, is not read: no provider sends one.
+fn retry_after(headers: &HeaderMap, json: &Value) -> Option<Duration> {
+    let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    let seconds = number("retry-after-ms").map(|wait_ms| wait_ms / 1_000.0).or_else(|| number("retry-after"));
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).or_else(|| delay_in(json))
+}
+
+/// Gemini's way of saying it: a detail of the error with `"retryDelay": "13s"`.
+fn delay_in(json: &Value) -> Option<Duration> {
+    let json = json.get(0).unwrap_or(json);
+    let details = json.pointer("/error/details")?.as_array()?;
+    let delay = details.iter().find_map(|detail| detail.get("retryDelay")?.as_str())?;
+    Duration::try_from_secs_f64(delay.strip_suffix('s')?.parse().ok()?).ok()
+}
