@@ -13,6 +13,7 @@ mod fit;
 mod graph;
 mod ledger;
 mod messages;
+mod progress;
 mod queue;
 mod refusal;
 mod state;

@@ -1,0 +1,148 @@
+//! What an agent is given: the task with everything that it should know to do it.
+
+use agent_team_core::machine::State;
+use agent_team_core::record::Stage;
+
+use crate::team_log::TeamLog;
+use crate::{Error, FeedbackCause, RecordId, Refusal, TaskId, Text};
+
+/// A task with everything that an agent should know to do it, or to judge it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assignment {
+    /// The task.
+    pub id: TaskId,
+    /// One line.
+    pub title: String,
+    /// The whole text; the title if there is no more.
+    pub description: String,
+    /// Whether to do it, or to review what somebody did.
+    pub stage: Stage,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The claim whose attempt this one continues.
+    pub resumes: Option<RecordId>,
+    /// The command that will prove the result.
+    pub check: Option<String>,
+    /// What the tasks that it depends on gave.
+    pub dependencies: Vec<Dependency>,
+    /// What went wrong before, oldest first.
+    pub setbacks: Vec<Setback>,
+    /// For a review: who delivered what.
+    pub delivered: Option<Delivered>,
+}
+
+/// What a task that this one depends on gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// Its id.
+    pub id: TaskId,
+    /// Its title.
+    pub title: String,
+    /// Its result.
+    pub result: String,
+}
+
+/// Something that went wrong with an earlier attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setback {
+    /// The attempt.
+    pub attempt: u32,
+    /// What kind of thing.
+    pub cause: FeedbackCause,
+    /// All that is known about it.
+    pub text: String,
+    /// The commit that was refused.
+    pub commit: Option<String>,
+}
+
+/// What is to be reviewed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// The submission that the verdict must name.
+    pub submission: RecordId,
+    /// Who delivered it.
+    pub author: crate::AgentId,
+    /// What the author says came out.
+    pub result: String,
+    /// The commit, and the one that it was made on.
+    pub commit: Option<(String, String)>,
+    /// The difference that the commit makes, as far as it is shown.
+    pub diff: Option<String>,
+}
+
+impl Assignment {
+    /// The assignment of a claim, if it is still in force.
+    pub(crate) fn of(team_log: &TeamLog, token: RecordId) -> Result<Self, Error> {
+        let draft = team_log.look(|state| Draft::of(state, token))??;
+        let whole = |text: &Text| team_log.read_text(text);
+        let description = whole(&draft.description)?;
+        let title = draft.title;
+        let dependencies = draft.dependencies.into_iter().map(|(id, title, result)| {
+            Ok::<_, Error>(Dependency { id, title, result: whole(&result)? })
+        });
+        let setbacks = draft.setbacks.into_iter().map(|(attempt, cause, text, commit)| {
+            Ok::<_, Error>(Setback { attempt, cause, text: whole(&text)?, commit })
+        });
+        let delivered = draft.delivered.map(|(submission, author, result, commit)| {
+            Ok::<_, Error>(Delivered { submission, author, result: whole(&result)?, commit, diff: None })
+        });
+        Ok(Self {
+            id: draft.id,
+            description: if description.is_empty() { title.clone() } else { description },
+            title,
+            stage: draft.stage,
+            attempt: draft.attempt,
+            resumes: draft.resumes,
+            check: draft.check,
+            dependencies: dependencies.collect::<Result<_, _>>()?,
+            setbacks: setbacks.collect::<Result<_, _>>()?,
+            delivered: delivered.transpose()?,
+        })
+    }
+}
+
+/// An assignment whose texts have not been fetched yet.
+struct Draft {
+    id: TaskId,
+    title: String,
+    description: Text,
+    stage: Stage,
+    attempt: u32,
+    resumes: Option<RecordId>,
+    check: Option<String>,
+    dependencies: Vec<(TaskId, String, Text)>,
+    setbacks: Vec<(u32, FeedbackCause, Text, Option<String>)>,
+    delivered: Option<(RecordId, crate::AgentId, Text, Option<(String, String)>)>,
+}
+
+impl Draft {
+    fn of(state: &State, token: RecordId) -> Result<Self, Refusal> {
+        let (task, claim) = state.live_claim(token)?;
+        let spec = &task.spec;
+        let needed = spec.after.iter().filter_map(|id| state.task(id));
+        let results = needed.filter_map(|needed| {
+            let result = needed.result()?.clone();
+            Some((needed.id().clone(), needed.spec.title.clone(), result))
+        });
+        let setbacks = task.feedback.iter().map(|feedback| {
+            let commit = feedback.commit.as_ref().map(|work| work.commit.clone());
+            (feedback.attempt, feedback.cause, feedback.text.clone(), commit)
+        });
+        let delivered = task.submission.as_ref().filter(|_| claim.stage != Stage::Work).map(|submission| {
+            let commit = submission.commit.as_ref().map(|work| (work.commit.clone(), work.base.clone()));
+            (submission.id, submission.author.clone(), submission.result.clone(), commit)
+        });
+        Ok(Self {
+            id: spec.id.clone(),
+            title: spec.title.clone(),
+            description: spec.description.clone(),
+            stage: claim.stage,
+            attempt: task.attempt,
+            resumes: claim.resumes,
+            check: spec.check.clone(),
+            dependencies: results.collect(),
+            setbacks: setbacks.collect(),
+            delivered,
+        })
+    }
+}

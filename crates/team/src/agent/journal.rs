@@ -1,0 +1,277 @@
+//! The journal of an attempt: `transcript.jsonl`, one schema for every kind of agent, append-only.
+//!
+//! Views follow it live, and an attempt goes on from it after a crash without paying again for turns already made. A
+//! line is written before anyone acts on it; a torn last line was never acted on and is left out. docs/transcript.md
+//! describes it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Message, Part, StopReason, Usage};
+use crate::{AgentId, RecordId, TaskId};
+
+/// One line of a journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Line {
+    /// An agent began the attempt, or goes on with it.
+    Began {
+        /// When, in milliseconds since 1970.
+        at_ms: u64,
+        /// The claim.
+        token: RecordId,
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
+        /// The agent.
+        agent: AgentId,
+        /// What stands behind it.
+        with: String,
+    },
+    /// What the agent was told.
+    Told {
+        /// When, in milliseconds since 1970.
+        at_ms: u64,
+        /// The parts, tool results left out.
+        parts: Vec<Part>,
+        /// The messages of other agents among them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        messages: Vec<RecordId>,
+    },
+    /// What the model answered: a turn.
+    Answered {
+        /// When, in milliseconds since 1970.
+        at_ms: u64,
+        /// The number of the turn, from 1.
+        turn: u32,
+        /// What it said and which tools it called.
+        parts: Vec<Part>,
+        /// What the call used.
+        usage: Usage,
+        /// Why it stopped.
+        stop: StopReason,
+    },
+    /// What a tool call gave.
+    ToolResult {
+        /// When, in milliseconds since 1970.
+        at_ms: u64,
+        /// The call.
+        call_id: String,
+        /// The tool.
+        name: String,
+        /// What it printed, as the model sees it.
+        output: String,
+        /// Whether it failed.
+        is_error: bool,
+    },
+    /// The attempt ended, or was interrupted.
+    Ended {
+        /// When, in milliseconds since 1970.
+        at_ms: u64,
+        /// How, in words.
+        outcome: String,
+    },
+}
+
+/// The journal of one attempt, open for writing.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    lines: Vec<Line>,
+}
+
+/// A journal cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("the journal {path} cannot be used: {source}")]
+pub struct JournalError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl From<JournalError> for crate::Error {
+    fn from(error: JournalError) -> Self {
+        Self::Io { verb: "use the journal", path: error.path, source: error.source }
+    }
+}
+
+impl Journal {
+    /// The journal in an attempt's folder, with what it holds so far.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be used.
+    pub fn open(folder: &Path) -> Result<Self, JournalError> {
+        let path = folder.join("transcript.jsonl");
+        let opened = std::fs::create_dir_all(folder).and_then(|()| {
+            let lines = Self::read(&path)?;
+            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+            // Ends a line that a crash tore, so that it cannot swallow the next one.
+            if file.metadata()?.len() > 0 {
+                file.write_all(b"\n")?;
+            }
+            Ok((file, lines))
+        });
+        match opened {
+            Ok((file, lines)) => Ok(Self { path, file, lines }),
+            Err(source) => Err(JournalError { path, source }),
+        }
+    }
+
+    /// Reads the lines of a journal. What is torn or unknown is left out.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn read(path: &Path) -> io::Result<Vec<Line>> {
+        let content = match std::fs::read(path) {
+            Ok(content) => content,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let lines = content.split(|byte| *byte == b'\n');
+        Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+    }
+
+    /// Writes a line. It is on disk when this returns: the turn that it holds was paid for.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&mut self, line: Line) -> Result<(), JournalError> {
+        let written = serde_json::to_vec(&line).map_err(io::Error::from).and_then(|mut bytes| {
+            bytes.push(b'\n');
+            self.file.write_all(&bytes)?;
+            self.file.sync_data()
+        });
+        written.map_err(|source| JournalError { path: self.path.clone(), source })?;
+        self.lines.push(line);
+        Ok(())
+    }
+
+    /// Turns made so far.
+    pub fn turns(&self) -> u32 {
+        let turns = self.lines.iter().filter(|line| matches!(line, Line::Answered { .. }));
+        u32::try_from(turns.count()).unwrap_or(u32::MAX)
+    }
+
+    /// The conversation so far, ready to be sent: each call of the last turn has a result.
+    ///
+    /// A call whose result is missing was interrupted, and may or may not have had its effect: the model is told so,
+    /// and the call is not silently run again.
+    pub fn conversation(&self) -> Vec<Message> {
+        let mut messages: Vec<Message> = Vec::new();
+        for line in &self.lines {
+            match line {
+                Line::Told { parts, .. } => tell(&mut messages, parts.clone()),
+                Line::Answered { parts, .. } => {
+                    close_calls(&mut messages);
+                    messages.push(Message::Assistant(parts.clone()));
+                }
+                Line::ToolResult { call_id, output, is_error, .. } => {
+                    let (call_id, output, is_error) = (call_id.clone(), output.clone(), *is_error);
+                    tell(&mut messages, vec![Part::ToolResult { call_id, output, is_error }]);
+                }
+                Line::Began { .. } | Line::Ended { .. } => {}
+            }
+        }
+        close_calls(&mut messages);
+        messages
+    }
+}
+
+/// Adds parts to the user's message at the end; results go before texts, as some providers demand.
+fn tell(messages: &mut Vec<Message>, mut new: Vec<Part>) {
+    match messages.last_mut() {
+        Some(Message::User(parts)) => {
+            parts.append(&mut new);
+            parts.sort_by_key(|part| !matches!(part, Part::ToolResult { .. }));
+        }
+        _ => messages.push(Message::User(new)),
+    }
+}
+
+/// Gives every unanswered call of the last turn a result that says it was interrupted.
+fn close_calls(messages: &mut Vec<Message>) {
+    let last_turn = messages.iter().rposition(|message| matches!(message, Message::Assistant(_)));
+    let Some(last_turn) = last_turn else { return };
+    let after: Vec<&Part> = messages.iter().skip(last_turn + 1).flat_map(Message::parts).collect();
+    let answered = |id: &str| {
+        after.iter().any(|part| matches!(part, Part::ToolResult { call_id, .. } if call_id == id))
+    };
+    let calls = messages.get(last_turn).map(Message::parts).unwrap_or_default();
+    let open: Vec<Part> = calls
+        .iter()
+        .filter_map(|part| match part {
+            Part::ToolCall { id, .. } if !answered(id) => Some(Part::ToolResult {
+                call_id: id.clone(),
+                output: "Interrupted: the process that ran this call ended. It may or may not have had its effect; \
+                         look before you repeat it."
+                    .to_owned(),
+                is_error: true,
+            }),
+            _ => None,
+        })
+        .collect();
+    if !open.is_empty() {
+        tell(messages, open);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(id: &str) -> Part {
+        Part::ToolCall { id: id.into(), name: "run".into(), input: serde_json::json!({}) }
+    }
+
+    fn answered(turn: u32, parts: Vec<Part>) -> Line {
+        Line::Answered { at_ms: 0, turn, parts, usage: Usage::default(), stop: StopReason::ToolCalls }
+    }
+
+    fn told(text: &str) -> Line {
+        Line::Told { at_ms: 0, parts: vec![Part::text(text)], messages: Vec::new() }
+    }
+
+    fn result(id: &str) -> Line {
+        let (call_id, name, output) = (id.into(), "run".into(), "done".into());
+        Line::ToolResult { at_ms: 0, call_id, name, output, is_error: false }
+    }
+
+    #[test]
+    fn an_attempt_goes_on_with_the_turns_that_were_made_and_learns_what_was_interrupted() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path()).unwrap();
+        for line in [told("do it"), answered(1, vec![call("a"), call("b")]), result("a")] {
+            journal.write(line).unwrap();
+        }
+        drop(journal);
+        let path = folder.path().join("transcript.jsonl");
+        let mut torn = OpenOptions::new().append(true).open(&path).unwrap();
+        torn.write_all(br#"{"type":"tool_result","at_ms":0,"call_id":"b","na"#).unwrap();
+
+        let mut journal = Journal::open(folder.path()).unwrap();
+        assert_eq!(journal.turns(), 1);
+        let conversation = journal.conversation();
+        let [Message::User(_), Message::Assistant(_), Message::User(results)] = &conversation[..] else {
+            panic!("{conversation:?}")
+        };
+        assert!(matches!(&results[0], Part::ToolResult { call_id, is_error: false, .. } if call_id == "a"));
+        assert!(
+            matches!(&results[1], Part::ToolResult { call_id, is_error: true, output } if call_id == "b" && output.starts_with("Interrupted"))
+        );
+        journal.write(answered(2, vec![Part::text("done")])).unwrap();
+        assert_eq!(Journal::open(folder.path()).unwrap().turns(), 2);
+    }
+
+    #[test]
+    fn results_stand_before_the_texts_that_came_with_them() {
+        let mut messages = Vec::new();
+        messages.push(Message::Assistant(vec![call("a")]));
+        tell(&mut messages, vec![Part::text("news")]);
+        tell(&mut messages, vec![Part::ToolResult { call_id: "a".into(), output: String::new(), is_error: false }]);
+        assert!(matches!(messages[1].parts()[0], Part::ToolResult { .. }));
+    }
+}

@@ -1,0 +1,147 @@
+//! Agents: whatever can do a task. A closure, a language model with tools, a program.
+//!
+//! An agent is given an [`Assignment`] and answers with an [`Answer`]; it knows nothing of claims, merges or retries.
+
+mod assignment;
+mod closure;
+mod journal;
+mod metered;
+mod model_agent;
+mod prompt;
+mod team_tools;
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+pub use assignment::{Assignment, Delivered, Dependency, Setback};
+pub use closure::llm_fn;
+pub use journal::{Journal, JournalError, Line};
+pub use metered::{Meter, Spent};
+pub use model_agent::ModelAgent;
+
+use crate::{AgentId, Error, MessageBus, RecordId, Role, TaskQueue};
+
+/// Whatever can do a task.
+///
+/// ```
+/// use agent_team::agent::{Agent, AgentError, Answer, Assignment, Context};
+///
+/// struct SecurityAgent;
+///
+/// #[async_trait::async_trait]
+/// impl Agent for SecurityAgent {
+///     async fn execute_task(&self, task: &Assignment, _: &Context) -> Result<Answer, AgentError> {
+///         Ok(Answer::text(format!("Looked at `{}`: nothing found.", task.title)))
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait Agent: Send + Sync {
+    /// Does a task, or judges one: [`Assignment::stage`] says which.
+    ///
+    /// # Errors
+    /// [`AgentError`] says why the attempt failed, and whether another one makes sense.
+    async fn execute_task(&self, task: &Assignment, context: &Context) -> Result<Answer, AgentError>;
+
+    /// What stands behind it, for people: `anthropic:claude-…`, `closure`.
+    fn with(&self) -> String {
+        "an agent of the program's own".to_owned()
+    }
+
+    /// Whether it changes files, and so needs a workspace of its own where there is a git repository.
+    fn needs_workspace(&self) -> bool {
+        false
+    }
+}
+
+/// What an agent works with.
+#[derive(Clone)]
+pub struct Context {
+    /// Its name.
+    pub agent: AgentId,
+    /// What it is for.
+    pub role: Role,
+    /// The claim under which it works.
+    pub token: RecordId,
+    /// The tasks of its team.
+    pub queue: TaskQueue,
+    /// The messages of its team.
+    pub bus: MessageBus,
+    /// The folder that it may change: its workspace, or the project's folder where there is no git repository.
+    pub workspace: Option<PathBuf>,
+    /// Where its journal and the outputs of its commands go; `None` for a team in memory.
+    pub attempt_folder: Option<PathBuf>,
+    /// Variables for its commands.
+    pub environment: crate::command::Environment,
+    /// Cancelled when it should finish its turn and stop.
+    pub stop: CancellationToken,
+    /// What it does at the moment, for those who watch.
+    pub activity: Activity,
+}
+
+/// Tells those who watch what an agent does at the moment.
+#[derive(Clone, Default)]
+pub struct Activity(Option<std::sync::Arc<dyn Fn(String) + Send + Sync>>);
+
+impl Activity {
+    /// Activity that is told to a listener.
+    pub fn told_to(listener: impl Fn(String) + Send + Sync + 'static) -> Self {
+        Self(Some(std::sync::Arc::new(listener)))
+    }
+
+    /// Says what the agent does, in a few words.
+    pub fn is(&self, what: impl Into<String>) {
+        if let Some(listener) = &self.0 {
+            listener(what.into());
+        }
+    }
+}
+
+/// What came out of an assignment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The result, or what the reviewer has to say.
+    pub text: String,
+    /// The reviewer's verdict; `None` for work.
+    pub approved: Option<bool>,
+}
+
+impl Answer {
+    /// A result.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { text: text.into(), approved: None }
+    }
+
+    /// A verdict.
+    pub fn verdict(approved: bool, feedback: impl Into<String>) -> Self {
+        Self { text: feedback.into(), approved: Some(approved) }
+    }
+}
+
+/// Why an attempt did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// It failed; another attempt may succeed.
+    #[error("{0}")]
+    Failed(String),
+    /// It failed, and so would every other attempt.
+    #[error("{0}")]
+    GaveUp(String),
+    /// It was told to stop before it was done. No failed attempt: the next one goes on where it stopped.
+    #[error("stopped before the task was done")]
+    Stopped,
+    /// A budget is used up. No failed attempt.
+    #[error("{0}")]
+    OverBudget(crate::Refusal),
+    /// Something of the team is broken.
+    #[error(transparent)]
+    Broken(#[from] Error),
+}
+
+impl From<JournalError> for AgentError {
+    fn from(error: JournalError) -> Self {
+        Self::Broken(error.into())
+    }
+}
