@@ -123,10 +123,10 @@ impl fmt::Display for Position {
 pub struct Digest(String);
 
 impl Digest {
-    /// The digest of all that `hasher` has been given.
+    /// The digest that is this BLAKE3 hash.
     #[must_use]
-    pub fn of(hasher: &blake3::Hasher) -> Self {
-        Self(hasher.finalize().to_hex().as_str().to_owned())
+    pub fn new(hash: [u8; 32]) -> Self {
+        Self(blake3::Hash::from_bytes(hash).to_hex().as_str().to_owned())
     }
 }
 

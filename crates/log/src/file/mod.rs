@@ -33,12 +33,16 @@ use guard::Guard;
 use header::Header;
 use scan::{AtCorruption, WINDOW_BYTES_MIN};
 use sync::GroupSync;
+use turn::TurnLock;
 use wake::Wake;
 
 /// A log in a file.
 ///
 /// Any number of handles, threads and processes may use the same file at once. Only local file systems are
 /// taken; one that cannot be known to be local gives a [`FileLog::warning`].
+///
+/// Every read makes sure that the file was not replaced, deleted or cut off; an append does not look. So a writer
+/// reads its record back before it acts on it.
 ///
 /// # Examples
 ///
@@ -65,6 +69,7 @@ pub struct FileLog {
     read_only: bool,
     guard: Guard,
     sync: GroupSync,
+    turn: TurnLock,
     wake: Wake,
     digest: digest::Running,
 }
@@ -129,6 +134,7 @@ impl FileLog {
             read_only,
             guard,
             sync: GroupSync::default(),
+            turn: TurnLock::default(),
             wake: Wake::default(),
             digest: digest::Running::default(),
             file,
@@ -189,7 +195,7 @@ impl Log for FileLog {
         if self.read_only {
             return Err(TurnError::ReadOnly);
         }
-        turn::take(&self.path, patience)
+        self.turn.take(&self.path, patience)
     }
 
     fn digest(&self, to: Position) -> Result<Digest, ReadError> {
