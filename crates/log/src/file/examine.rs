@@ -65,7 +65,7 @@ pub fn examine(path: &Path, mut on_record: impl FnMut(Record<'_>)) -> Result<Exa
         let Ok(batch) = scan::scan(bytes, start + offset, reaches_end, AtCorruption::Continue) else { break };
         batch.records().for_each(&mut on_record);
         records += batch.len() as u64;
-        damage.extend_from_slice(batch.damage());
+        batch.damage().iter().cloned().for_each(|found| found.push_onto(&mut damage));
         offset = batch.next().value() - start;
         if reaches_end {
             break;

@@ -175,9 +175,19 @@ impl Log for FileLog {
     }
 
     fn read(&self, from: Position, max_bytes: usize) -> Result<Batch, ReadError> {
-        let (offset, size_bytes) = self.locate(from)?;
-        let (bytes, reaches_end) = read_window(&self.file, offset, size_bytes, max_bytes)?;
-        scan::scan(bytes, self.header.start + offset, reaches_end, AtCorruption::Stop)
+        let (mut offset, size_bytes) = self.locate(from)?;
+        let mut stepped_over = Vec::new();
+        loop {
+            let (bytes, reaches_end) = read_window(&self.file, offset, size_bytes, max_bytes)?;
+            let batch = scan::scan(bytes, self.header.start + offset, reaches_end, AtCorruption::Stop)?;
+            let batch = batch.after_damage(stepped_over);
+            // An empty batch means that there is no more, so damage alone is none: it may fill a whole window.
+            if reaches_end || !batch.is_empty() {
+                return Ok(batch);
+            }
+            offset = batch.next().value() - self.header.start;
+            stepped_over = batch.damage().to_vec();
+        }
     }
 
     fn wait(&self, from: Position, timeout: Duration) -> Result<bool, ReadError> {

@@ -1,8 +1,9 @@
 //! The turn at the log's end: the operating system's lock on a file beside the log.
 //!
-//! The lock is on a file of its own, so that nothing a turn does looks like a change of the log to those who watch
-//! it. Since the lock belongs to the open file, each turn has an open file to itself, and so excludes the other threads
-//! of its process too. It is close-on-exec (as all that the standard library opens), so no child keeps it after its holder's death.
+//! The lock is on a file of its own, so that nothing a turn does looks like a change of the log to those who
+//! watch it. Since the lock belongs to the open file, each turn has an open file to itself, and so excludes the
+//! other threads of its process too. The file is close-on-exec, as all that the standard library opens, so no
+//! child keeps the lock after its holder's death.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
