@@ -112,16 +112,29 @@ impl Batch {
         self.next = next;
     }
 
-    /// Notes damage; a run of zeros that goes on where the last one ended is one run.
+    /// Puts the damage that was stepped over `before` this batch in front of its own.
+    pub(crate) fn after_damage(mut self, before: Vec<Damage>) -> Self {
+        let own = std::mem::replace(&mut self.damage, before);
+        own.into_iter().for_each(|damage| self.push_damage(damage));
+        self
+    }
+
     pub(crate) fn push_damage(&mut self, damage: Damage) {
-        if let Some(last) = self.damage.last_mut()
+        damage.push_onto(&mut self.damage);
+    }
+}
+
+impl Damage {
+    /// Notes damage; a run of zeros that goes on where the last one ended is one run.
+    pub(crate) fn push_onto(self, noted: &mut Vec<Self>) {
+        if let Some(last) = noted.last_mut()
             && last.kind == DamageKind::Zeros
-            && damage.kind == DamageKind::Zeros
-            && last.position.value() + last.length_bytes == damage.position.value()
+            && self.kind == DamageKind::Zeros
+            && last.position.value() + last.length_bytes == self.position.value()
         {
-            last.length_bytes += damage.length_bytes;
+            last.length_bytes += self.length_bytes;
         } else {
-            self.damage.push(damage);
+            noted.push(self);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Small files that are there whole or not at all, whatever dies.
 //!
 //! Each is written under a temporary name in the same folder, synced, and only then given its name; then the
-//! folder is synced, for a name is lost with the machine until it is. Caches spare the syncs and carry a checksum. Temporary files begin with a dot and end with
-//! `.tmp`; one that is left over belongs to a process that died and may be removed.
+//! folder is synced, for a name is lost with the machine until it is. Caches spare the syncs and carry a checksum.
+//! Temporary files begin with a dot and end with `.tmp`; one that is left over belongs to a process that died and
+//! may be removed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};

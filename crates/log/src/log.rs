@@ -23,7 +23,8 @@ use crate::{AppendError, Batch, ReadError, SyncError, TurnError};
 /// let log = MemoryLog::new();
 /// log.append(&[br#"{"id":"a"}"#, br#"{"id":"b"}"#])?;
 /// let batch = log.read(Position::START, 1 << 20)?;
-/// assert_eq!(batch.records().map(|record| record.bytes).collect::<Vec<_>>(), [br#"{"id":"a"}"#, br#"{"id":"b"}"#]);
+/// let records: Vec<_> = batch.records().map(|record| record.bytes).collect();
+/// assert_eq!(records, [br#"{"id":"a"}"#, br#"{"id":"b"}"#]);
 /// assert!(log.read(batch.next(), 1 << 20)?.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -52,8 +53,9 @@ pub trait Log: Send + Sync {
 
     /// Reads records from `from` on, up to about `max_bytes`, but at least one if there is one.
     ///
-    /// `from` is [`Position::START`] or a `next` position that this log returned. An empty batch means that there
-    /// is nothing more for now. Torn records are stepped over and listed in [`Batch::damage`].
+    /// `from` is [`Position::START`] or a `next` position that this log returned. A batch without
+    /// records means that there is none for now. Torn records are stepped over and listed in [`Batch::damage`], which
+    /// may also be there without a record.
     ///
     /// # Errors
     ///
@@ -98,7 +100,7 @@ impl Position {
     /// Before the first record of any log.
     pub const START: Self = Self(0);
 
-    /// The position that an implementation of [`Log`] calls `value` (the file log: a byte offset in the whole log).
+    /// The position that an implementation of [`Log`] calls `value`; for the file log a byte offset in the whole log.
     #[must_use]
     pub const fn new(value: u64) -> Self {
         Self(value)
@@ -123,10 +125,10 @@ impl fmt::Display for Position {
 pub struct Digest(String);
 
 impl Digest {
-    /// The digest of all that `hasher` has been given.
+    /// The digest that is this BLAKE3 hash.
     #[must_use]
-    pub fn of(hasher: &blake3::Hasher) -> Self {
-        Self(hasher.finalize().to_hex().as_str().to_owned())
+    pub fn new(hash: [u8; 32]) -> Self {
+        Self(blake3::Hash::from_bytes(hash).to_hex().as_str().to_owned())
     }
 }
 

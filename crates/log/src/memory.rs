@@ -109,7 +109,7 @@ impl Log for MemoryLog {
         for (record, _) in records.iter().zip(0..to.value()) {
             hasher.update(record).update(b"\n");
         }
-        Ok(Digest::of(&hasher))
+        Ok(Digest::new(*hasher.finalize().as_bytes()))
     }
 }
 

@@ -49,7 +49,7 @@ impl Observed {
         Self::open_at(folder, process::boot_id().ok(), now_ms())
     }
 
-    /// How long ago the latest renewal of `claim`, which is `renewal`, was first seen. It is seen now if never before.
+    /// How long ago the latest renewal of `claim`, which is `renewal`, was first seen; if never before, it is now.
     pub fn first_seen(&mut self, claim: &str, renewal: &str) -> Duration {
         self.first_seen_at(claim, renewal, now_ms())
     }

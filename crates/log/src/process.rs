@@ -111,7 +111,7 @@ mod system {
             "" => boot()?,
             id => id.to_owned(),
         };
-        // machine-id(5) asks not to give the id itself away: what identifies the machine here should do so nowhere else.
+        // machine-id(5) asks not to give the id itself away.
         let hash = blake3::derive_key("agent-team 2026 machine of a process identity", id.as_bytes());
         Ok(blake3::Hash::from_bytes(hash).to_hex().as_str().to_owned())
     }

@@ -21,7 +21,7 @@ impl Running {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (hashed, mut hasher) = if kept.0 <= offset { kept.clone() } else { (0, blake3::Hasher::new()) };
         hash(file, hashed, offset, &mut hasher)?;
-        let digest = Digest::of(&hasher);
+        let digest = Digest::new(*hasher.finalize().as_bytes());
         if kept.0 <= offset {
             *kept = (offset, hasher);
         }

@@ -49,8 +49,12 @@ pub fn examine(path: &Path, mut on_record: impl FnMut(Record<'_>)) -> Result<Exa
     let (id, start, mut offset) = match Header::read(&file, path) {
         Ok(header) => (Some(header.id), header.start, header.length_bytes),
         Err(OpenError::Io { source, .. }) => return Err(failed(source)),
-        Err(_) => {
-            damage.push(broken_header(&file, size_bytes).map_err(failed)?);
+        Err(error) => {
+            let reason = match error {
+                OpenError::Version { .. } => "the log is of a newer version than this program knows",
+                _ => "the first line is no log's header",
+            };
+            damage.push(first_line(&file, size_bytes, reason).map_err(failed)?);
             (None, 0, damage.iter().map(|header| header.length_bytes).sum())
         }
     };
@@ -61,7 +65,7 @@ pub fn examine(path: &Path, mut on_record: impl FnMut(Record<'_>)) -> Result<Exa
         let Ok(batch) = scan::scan(bytes, start + offset, reaches_end, AtCorruption::Continue) else { break };
         batch.records().for_each(&mut on_record);
         records += batch.len() as u64;
-        damage.extend_from_slice(batch.damage());
+        batch.damage().iter().cloned().for_each(|found| found.push_onto(&mut damage));
         offset = batch.next().value() - start;
         if reaches_end {
             break;
@@ -70,10 +74,9 @@ pub fn examine(path: &Path, mut on_record: impl FnMut(Record<'_>)) -> Result<Exa
     Ok(Examination { id, size_bytes, records, damage, unfinished_bytes: size_bytes - offset })
 }
 
-/// The first line, if it is no header. Records may follow it all the same.
-fn broken_header(file: &File, size_bytes: u64) -> io::Result<Damage> {
+/// The first line, which is no header that this program knows. Records may follow it all the same.
+fn first_line(file: &File, size_bytes: u64, reason: &'static str) -> io::Result<Damage> {
     let (bytes, _) = read_window(file, 0, size_bytes, 0)?;
     let length_bytes = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len()) as u64;
-    let kind = DamageKind::Corrupt("the first line is no log's header");
-    Ok(Damage { position: Position::START, length_bytes, kind })
+    Ok(Damage { position: Position::START, length_bytes, kind: DamageKind::Corrupt(reason) })
 }

@@ -33,12 +33,16 @@ use guard::Guard;
 use header::Header;
 use scan::{AtCorruption, WINDOW_BYTES_MIN};
 use sync::GroupSync;
+use turn::TurnLock;
 use wake::Wake;
 
 /// A log in a file.
 ///
 /// Any number of handles, threads and processes may use the same file at once. Only local file systems are
 /// taken; one that cannot be known to be local gives a [`FileLog::warning`].
+///
+/// Every read makes sure that the file was not replaced, deleted or cut off; an append does not look. So a writer
+/// reads its record back before it acts on it.
 ///
 /// # Examples
 ///
@@ -65,6 +69,7 @@ pub struct FileLog {
     read_only: bool,
     guard: Guard,
     sync: GroupSync,
+    turn: TurnLock,
     wake: Wake,
     digest: digest::Running,
 }
@@ -129,6 +134,7 @@ impl FileLog {
             read_only,
             guard,
             sync: GroupSync::default(),
+            turn: TurnLock::default(),
             wake: Wake::default(),
             digest: digest::Running::default(),
             file,
@@ -169,9 +175,19 @@ impl Log for FileLog {
     }
 
     fn read(&self, from: Position, max_bytes: usize) -> Result<Batch, ReadError> {
-        let (offset, size_bytes) = self.locate(from)?;
-        let (bytes, reaches_end) = read_window(&self.file, offset, size_bytes, max_bytes)?;
-        scan::scan(bytes, self.header.start + offset, reaches_end, AtCorruption::Stop)
+        let (mut offset, size_bytes) = self.locate(from)?;
+        let mut stepped_over = Vec::new();
+        loop {
+            let (bytes, reaches_end) = read_window(&self.file, offset, size_bytes, max_bytes)?;
+            let batch = scan::scan(bytes, self.header.start + offset, reaches_end, AtCorruption::Stop)?;
+            let batch = batch.after_damage(stepped_over);
+            // An empty batch means that there is no more, so damage alone is none: it may fill a whole window.
+            if reaches_end || !batch.is_empty() {
+                return Ok(batch);
+            }
+            offset = batch.next().value() - self.header.start;
+            stepped_over = batch.damage().to_vec();
+        }
     }
 
     fn wait(&self, from: Position, timeout: Duration) -> Result<bool, ReadError> {
@@ -189,7 +205,7 @@ impl Log for FileLog {
         if self.read_only {
             return Err(TurnError::ReadOnly);
         }
-        turn::take(&self.path, patience)
+        self.turn.take(&self.path, patience)
     }
 
     fn digest(&self, to: Position) -> Result<Digest, ReadError> {

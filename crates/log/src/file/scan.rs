@@ -17,7 +17,7 @@ pub(super) const WINDOW_BYTES_MIN: usize = 2 * MAX_FRAMED_BYTES;
 /// What to do at corruption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AtCorruption {
-    /// Stop before it; if it comes first, fail.
+    /// Stop before it; if no record comes before it, fail.
     Stop,
     /// List it among the damage and go on at the next line.
     Continue,
@@ -51,8 +51,11 @@ pub(super) fn scan(
             }
             Line::Unfinished => return Ok(batch),
             Line::Damaged(DamageKind::Corrupt(reason), _) if at_corruption == AtCorruption::Stop => {
-                let nothing_before = batch.is_empty() && batch.damage().is_empty();
-                return if nothing_before { Err(ReadError::Corrupt { position, reason }) } else { Ok(batch) };
+                return if batch.is_empty() {
+                    Err(ReadError::Corrupt { position, reason })
+                } else {
+                    Ok(batch)
+                };
             }
             Line::Damaged(kind, length) => {
                 batch.push_damage(Damage { position, length_bytes: length as u64, kind });

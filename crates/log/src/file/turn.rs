@@ -1,13 +1,15 @@
 //! The turn at the log's end: the operating system's lock on a file beside the log.
 //!
-//! The lock is on a file of its own, since opening the log would wake everyone who watches it, and each turn
-//! opens it anew, since the lock belongs to the open file: so it excludes other threads as well as other processes.
-//! It is close-on-exec (as all that the standard library opens), so no child keeps it after its holder's death.
+//! The lock is on a file of its own, so that nothing a turn does looks like a change of the log to those who
+//! watch it. Since the lock belongs to the open file, each turn has an open file to itself, and so excludes the
+//! other threads of its process too. The file is close-on-exec, as all that the standard library opens, so no
+//! child keeps the lock after its holder's death.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,26 +18,52 @@ use crate::{Turn, TurnError};
 const NAP_MIN: Duration = Duration::from_micros(50);
 const NAP_MAX: Duration = Duration::from_millis(2);
 
-/// Takes the turn at the end of `log`, or gives up after `patience`.
-pub(super) fn take(log: &Path, patience: Duration) -> Result<Option<Turn<'static>>, TurnError> {
-    let path = lock_path(log);
-    let failed = |source: io::Error| TurnError::Io { path: path.clone(), source };
-    let lock = open(&path).map_err(failed)?;
-    let begun = Instant::now();
-    let mut nap = NAP_MIN;
-    loop {
-        match lock.try_lock() {
-            Ok(()) => return Ok(Some(Turn::held_by(lock))),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-            Err(TryLockError::WouldBlock) => {}
+/// The lock file, open and unlocked, while no turn of this handle uses it: opening it anew would cost as much as
+/// an append. Should somebody delete it meanwhile, turns exclude fewer writers and records are void more often.
+#[derive(Debug, Default)]
+pub(super) struct TurnLock {
+    idle: Mutex<Option<File>>,
+}
+
+impl TurnLock {
+    /// Takes the turn at the end of `log`, or gives up after `patience`.
+    pub(super) fn take(&self, log: &Path, patience: Duration) -> Result<Option<Turn<'_>>, TurnError> {
+        let path = lock_path(log);
+        let failed = |source: io::Error| TurnError::Io { path: path.clone(), source };
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let file = idle.map_or_else(|| open(&path), Ok).map_err(failed)?;
+        let begun = Instant::now();
+        let mut nap = NAP_MIN;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Turn::held_by(Locked { file: Some(file), lock: self }))),
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            let left = patience.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            // A lock with a timeout does not exist; napping costs less than a thread that blocks in `lock`.
+            thread::sleep(nap.min(left));
+            nap = (nap * 2).min(NAP_MAX);
         }
-        let left = patience.saturating_sub(begun.elapsed());
-        if left.is_zero() {
-            return Ok(None);
+    }
+}
+
+struct Locked<'a> {
+    file: Option<File>,
+    lock: &'a TurnLock,
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // A file that cannot be unlocked is closed, which unlocks it.
+        if let Some(file) = self.file.take()
+            && file.unlock().is_ok()
+        {
+            *self.lock.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
         }
-        // A lock with a timeout does not exist; napping costs less than a thread that blocks in `lock`.
-        thread::sleep(nap.min(left));
-        nap = (nap * 2).min(NAP_MAX);
     }
 }
 
