@@ -1,6 +1,7 @@
 //! Many LLM agents at work in parallel on shared tasks and one code base, without losing work, doing it twice, or
 //! running away with money.
 
+pub mod agent;
 pub mod command;
 mod error;
 mod folder;

@@ -55,10 +55,11 @@ impl<'a> Observer<'a> {
         let mut taken = Vec::new();
         for (task, claim, cause) in gone(folder, &held) {
             let by = claim.agent.clone();
-            let fenced = match held.iter().find(|(id, ..)| *id == task).and_then(|(.., intent)| intent.as_ref()) {
-                Some(intent) => fence_off(self.team_log, &by, &task, intent.id)?,
-                None => None,
-            };
+            let fenced =
+                match held.iter().find(|(id, ..)| *id == task).and_then(|(.., intent)| intent.as_ref()) {
+                    Some(intent) => fence_off(self.team_log, &by, &task, intent.id)?,
+                    None => None,
+                };
             let command = Command::Expire { claim: claim.id, cause, fenced };
             // Whoever else saw it first has taken it back already, and a renewal keeps the claim: both are fine.
             if refusal(self.team_log.submit(&by, &command))?.is_ok() {
@@ -70,10 +71,7 @@ impl<'a> Observer<'a> {
 }
 
 /// The claims whose holders are gone, and why that is known.
-fn gone(
-    folder: &TeamFolder,
-    held: &[(TaskId, Claim, Option<Intent>)],
-) -> Vec<(TaskId, Claim, ExpiryCause)> {
+fn gone(folder: &TeamFolder, held: &[(TaskId, Claim, Option<Intent>)]) -> Vec<(TaskId, Claim, ExpiryCause)> {
     let leased = held.iter().any(|(_, claim, _)| claim.holder.lease_ms.is_some());
     let mut observed = leased.then(|| Observed::open(&folder.cache()));
     let mut gone = Vec::new();

@@ -152,7 +152,8 @@ impl NewTask {
     /// The task as a record holds it. `id` is used if it has none of its own.
     pub(crate) fn spec(&self, team_log: &TeamLog, id: TaskId) -> Result<TaskSpec, Error> {
         let defaults = TaskSpec::new(id, self.full_title());
-        let ids = |names: &[String]| names.iter().map(|name| name.parse()).collect::<Result<Vec<TaskId>, _>>();
+        let ids =
+            |names: &[String]| names.iter().map(|name| name.parse()).collect::<Result<Vec<TaskId>, _>>();
         let whole = if self.description.is_empty() && defaults.title != self.title {
             &self.title
         } else {

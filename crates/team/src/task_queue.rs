@@ -191,7 +191,8 @@ impl TaskQueue {
         };
         let command = Command::Claim { agent: agent.clone(), task: options.task.clone(), stage, holder };
         let token = self.team_log.submit(agent, &command)?.id();
-        let task = self.team_log.look(|state| state.task_of_claim(token).map(|task| task_view(state, task)))?;
+        let task =
+            self.team_log.look(|state| state.task_of_claim(token).map(|task| task_view(state, task)))?;
         let task = task.ok_or(Refusal::NoSuchClaim { claim: token })?;
         let key = (task.id.clone(), agent.clone());
         self.mine.lock().unwrap_or_else(PoisonError::into_inner).insert(key, token);
@@ -396,8 +397,7 @@ impl TaskQueue {
     /// # Errors
     /// When the log cannot be written.
     pub fn join_as_worker(&self, agent: &AgentId, with: &str) -> Result<(), Error> {
-        let member =
-            self.team_log.look(|state| state.agent(agent).is_some_and(|known| !known.left))?;
+        let member = self.team_log.look(|state| state.agent(agent).is_some_and(|known| !known.left))?;
         if member {
             return Ok(());
         }

@@ -12,12 +12,14 @@ use agent_team_core::id::{AgentId, RecordId};
 use agent_team_core::machine::{Command, Refusal, State, decide};
 use agent_team_core::record::{Body, FORMAT, Record, codec};
 use agent_team_core::text::{INLINE_BYTES_MAX, Text};
-use agent_team_log::{BlobHash, BlobStore, FileLog, Log, MemoryLog, Position, Presence, ProcessIdentity, Snapshot};
+use agent_team_log::{
+    BlobHash, BlobStore, FileLog, Log, MemoryLog, Position, Presence, ProcessIdentity, Snapshot,
+};
 use tokio::sync::watch;
 
+use crate::Error;
 use crate::folder::TeamFolder;
 use crate::outside::{new_id, now_ms};
-use crate::Error;
 
 /// How long a writer waits for its turn at the log's end before it appends without it.
 const PATIENCE: Duration = Duration::from_millis(250);

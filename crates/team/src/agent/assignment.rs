@@ -77,9 +77,10 @@ impl Assignment {
         let whole = |text: &Text| team_log.read_text(text);
         let description = whole(&draft.description)?;
         let title = draft.title;
-        let dependencies = draft.dependencies.into_iter().map(|(id, title, result)| {
-            Ok::<_, Error>(Dependency { id, title, result: whole(&result)? })
-        });
+        let dependencies = draft
+            .dependencies
+            .into_iter()
+            .map(|(id, title, result)| Ok::<_, Error>(Dependency { id, title, result: whole(&result)? }));
         let setbacks = draft.setbacks.into_iter().map(|(attempt, cause, text, commit)| {
             Ok::<_, Error>(Setback { attempt, cause, text: whole(&text)?, commit })
         });

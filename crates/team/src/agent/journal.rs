@@ -80,8 +80,8 @@ pub enum Line {
 /// The journal of one attempt, open for writing.
 #[derive(Debug)]
 pub struct Journal {
-    path: PathBuf,
-    file: File,
+    /// `None` for a team in memory, whose attempts end with the process.
+    file: Option<(PathBuf, File)>,
     lines: Vec<Line>,
 }
 
@@ -116,9 +116,14 @@ impl Journal {
             Ok((file, lines))
         });
         match opened {
-            Ok((file, lines)) => Ok(Self { path, file, lines }),
+            Ok((file, lines)) => Ok(Self { file: Some((path, file)), lines }),
             Err(source) => Err(JournalError { path, source }),
         }
+    }
+
+    /// A journal that is kept in memory only.
+    pub fn in_memory() -> Self {
+        Self { file: None, lines: Vec::new() }
     }
 
     /// Reads the lines of a journal. What is torn or unknown is left out.
@@ -140,12 +145,14 @@ impl Journal {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&mut self, line: Line) -> Result<(), JournalError> {
-        let written = serde_json::to_vec(&line).map_err(io::Error::from).and_then(|mut bytes| {
-            bytes.push(b'\n');
-            self.file.write_all(&bytes)?;
-            self.file.sync_data()
-        });
-        written.map_err(|source| JournalError { path: self.path.clone(), source })?;
+        if let Some((path, file)) = &mut self.file {
+            let written = serde_json::to_vec(&line).map_err(io::Error::from).and_then(|mut bytes| {
+                bytes.push(b'\n');
+                file.write_all(&bytes)?;
+                file.sync_data()
+            });
+            written.map_err(|source| JournalError { path: path.clone(), source })?;
+        }
         self.lines.push(line);
         Ok(())
     }
@@ -197,9 +204,8 @@ fn close_calls(messages: &mut Vec<Message>) {
     let last_turn = messages.iter().rposition(|message| matches!(message, Message::Assistant(_)));
     let Some(last_turn) = last_turn else { return };
     let after: Vec<&Part> = messages.iter().skip(last_turn + 1).flat_map(Message::parts).collect();
-    let answered = |id: &str| {
-        after.iter().any(|part| matches!(part, Part::ToolResult { call_id, .. } if call_id == id))
-    };
+    let answered =
+        |id: &str| after.iter().any(|part| matches!(part, Part::ToolResult { call_id, .. } if call_id == id));
     let calls = messages.get(last_turn).map(Message::parts).unwrap_or_default();
     let open: Vec<Part> = calls
         .iter()
@@ -271,7 +277,10 @@ mod tests {
         let mut messages = Vec::new();
         messages.push(Message::Assistant(vec![call("a")]));
         tell(&mut messages, vec![Part::text("news")]);
-        tell(&mut messages, vec![Part::ToolResult { call_id: "a".into(), output: String::new(), is_error: false }]);
+        tell(
+            &mut messages,
+            vec![Part::ToolResult { call_id: "a".into(), output: String::new(), is_error: false }],
+        );
         assert!(matches!(messages[1].parts()[0], Part::ToolResult { .. }));
     }
 }

@@ -29,7 +29,9 @@ fn duty(role: Role) -> &'static str {
     match role {
         Role::Lead => "the lead: you plan, delegate and sum up, and leave the work to others; you are part",
         Role::Worker => "a worker",
-        Role::Reviewer => "a reviewer: you judge the work of others by what it does, not by what is said about it; you are part",
+        Role::Reviewer => {
+            "a reviewer: you judge the work of others by what it does, not by what is said about it; you are part"
+        }
         Role::Specialist => "a specialist: you take the tasks that need your skill; you are part",
     }
 }
@@ -41,7 +43,8 @@ pub(super) fn task(assignment: &Assignment) -> String {
         let _ = writeln!(text, "\n{}", assignment.description.trim());
     }
     if let Some(check) = &assignment.check {
-        let _ = writeln!(text, "\nThe result is proved by this command, which must exit with 0:\n\n    {check}");
+        let _ =
+            writeln!(text, "\nThe result is proved by this command, which must exit with 0:\n\n    {check}");
     }
     for needed in &assignment.dependencies {
         let _ = writeln!(text, "\n## Result of {} ({})\n\n{}", needed.id, needed.title, needed.result.trim());

@@ -75,7 +75,8 @@ fn nothing_that_an_agent_plants_in_its_repository_is_run() {
     assert!(!canary.exists());
 
     // The trap is a real one: it springs for whoever runs git in there.
-    std::fs::write(workspace.path().join(".git/config"), format!("[core]\n\tbare = false\n{planted}")).unwrap();
+    std::fs::write(workspace.path().join(".git/config"), format!("[core]\n\tbare = false\n{planted}"))
+        .unwrap();
     write(workspace.path(), "file", "other\n");
     user_git(user.home(), workspace.path(), &["status"]);
     assert!(canary.exists());

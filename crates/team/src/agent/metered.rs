@@ -1,0 +1,107 @@
+//! Model calls that are paid for: set aside before the call, settled after it.
+//!
+//! Where an account has a limit, nothing is called that might exceed it. Where none has, only what was used is noted.
+
+use std::sync::Arc;
+
+use agent_team_core::machine::Command;
+use agent_team_core::record::{Account, Amount, SpendingReserved, SpendingSettled};
+
+use super::AgentError;
+use crate::model::{Delta, Model, Prices, Request, Response, Usage};
+use crate::team_log::{TeamLog, refusal};
+use crate::{AgentId, Error, RecordId, TaskId};
+
+/// The longest answer that is asked for while a budget is set, in tokens: it bounds what a call can cost.
+const OUTPUT_TOKENS_MAX: u32 = 16_384;
+
+/// Counts what calls use, against the team's budgets.
+#[derive(Clone)]
+pub struct Meter {
+    team_log: TeamLog,
+    prices: Arc<Prices>,
+    agent: AgentId,
+    task: Option<TaskId>,
+}
+
+/// What a call used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// Tokens and money; the money is 0 for a model whose price is not known.
+    pub amount: Amount,
+}
+
+impl Meter {
+    /// A meter for the calls of an agent, for a task or for none.
+    pub fn new(team_log: &TeamLog, prices: Arc<Prices>, agent: &AgentId, task: Option<TaskId>) -> Self {
+        Self { team_log: team_log.clone(), prices, agent: agent.clone(), task }
+    }
+
+    /// Calls the model, within the budget.
+    ///
+    /// # Errors
+    /// [`AgentError::OverBudget`] before the call, and what the model says went wrong.
+    pub async fn call(
+        &self,
+        model: &dyn Model,
+        mut request: Request,
+        stream: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<(Response, Spent), AgentError> {
+        let reservation = if self.is_limited()? {
+            let most = request.max_output_tokens.unwrap_or(OUTPUT_TOKENS_MAX).min(OUTPUT_TOKENS_MAX);
+            request.max_output_tokens = Some(most);
+            Some(self.reserve(model.name(), &request, most)?)
+        } else {
+            None
+        };
+        let answer = model.respond(&request, stream).await;
+        let usage = answer.as_ref().map(|response| response.usage).unwrap_or_default();
+        let amount = self.amount(model.name(), usage);
+        if reservation.is_some() || answer.is_ok() {
+            self.settle(reservation, model.name(), amount)?;
+        }
+        match answer {
+            Ok(response) => Ok((response, Spent { amount })),
+            Err(error) if error.is_retryable() => Err(AgentError::Failed(error.to_string())),
+            Err(error) => Err(AgentError::GaveUp(error.to_string())),
+        }
+    }
+
+    fn is_limited(&self) -> Result<bool, Error> {
+        let task = self.task.clone().map(Account::Task);
+        let accounts = [Account::Team, Account::Agent(self.agent.clone())].into_iter().chain(task);
+        self.team_log.look(|state| {
+            accounts.into_iter().any(|account| {
+                let limit = state.ledger().limit(&account);
+                limit.micro_usd.is_some() || limit.tokens.is_some()
+            })
+        })
+    }
+
+    /// Sets aside the most that a call can use. A token is rarely less than two bytes, so half the bytes bound it.
+    fn reserve(&self, model: &str, request: &Request, output_tokens: u32) -> Result<RecordId, AgentError> {
+        let bytes = serde_json::to_vec(request).map_or(0, |bytes| bytes.len());
+        let input_tokens = u64::try_from(bytes / 2).unwrap_or(u64::MAX);
+        let usage = Usage { input_tokens, output_tokens: output_tokens.into(), ..Usage::default() };
+        let upper = self.amount(model, usage);
+        let body = SpendingReserved { agent: self.agent.clone(), task: self.task.clone(), upper };
+        match refusal(self.team_log.submit(&self.agent, &body.into()))? {
+            Ok(written) => Ok(written.id()),
+            Err(refused) => Err(AgentError::OverBudget(refused)),
+        }
+    }
+
+    fn settle(&self, reservation: Option<RecordId>, model: &str, actual: Amount) -> Result<(), Error> {
+        let (agent, task, model) = (self.agent.clone(), self.task.clone(), model.to_owned());
+        let command: Command = SpendingSettled { reservation, agent, task, model, actual }.into();
+        self.team_log.submit(&self.agent, &command).map(|_| ())
+    }
+
+    fn amount(&self, model: &str, usage: Usage) -> Amount {
+        Amount {
+            micro_usd: self.prices.cost(model, usage).unwrap_or(0),
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! A language model with tools: the built-in coding agent.
+//!
+//! A turn is one call to the model and the tools that it asked for. Each is in the journal before the next begins, so
+//! an attempt that was cut off goes on where it stopped, without paying again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_team_core::record::TurnJournalled;
+use async_trait::async_trait;
+
+use super::closure::verdict;
+use super::journal::{Journal, Line};
+use super::metered::Meter;
+use super::team_tools::{APPROVE, REJECT, with_team_tools};
+use super::{Agent, AgentError, Answer, Assignment, Context, prompt};
+use crate::model::{Caller, Delta, Message, Model, Part, Prices, Request, Response, StopReason};
+use crate::outside::now_ms;
+use crate::tools::{Ending, ToolContext, ToolOutput, Toolbox};
+use crate::{RecordId, Role, Stage};
+
+/// Turns that one attempt may take if nobody says otherwise.
+const TURNS_MAX: u32 = 200;
+/// How long one command may take if nobody says otherwise.
+const COMMAND_LIMIT: Duration = Duration::from_secs(600);
+
+/// A language model with the built-in tools.
+pub struct ModelAgent {
+    model: Arc<dyn Model>,
+    prices: Arc<Prices>,
+    instructions: String,
+    turns_max: u32,
+    command_limit: Duration,
+}
+
+impl ModelAgent {
+    /// An agent that thinks with a model.
+    pub fn new(model: Arc<dyn Model>) -> Self {
+        Self {
+            model,
+            prices: Arc::default(),
+            instructions: String::new(),
+            turns_max: TURNS_MAX,
+            command_limit: COMMAND_LIMIT,
+        }
+    }
+
+    /// Sets what calls cost.
+    #[must_use]
+    pub fn prices(mut self, prices: Arc<Prices>) -> Self {
+        self.prices = prices;
+        self
+    }
+
+    /// Adds instructions of one's own to the system prompt.
+    #[must_use]
+    pub fn instructions(mut self, instructions: impl Into<String>) -> Self {
+        self.instructions = instructions.into();
+        self
+    }
+
+    /// Sets how many turns one attempt may take.
+    #[must_use]
+    pub fn turns_max(mut self, turns: u32) -> Self {
+        self.turns_max = turns;
+        self
+    }
+
+    /// One call without tools: a question and its answer.
+    ///
+    /// # Errors
+    /// What the model says went wrong, or that the budget is used up.
+    pub(crate) async fn ask(&self, question: String, context: &Context) -> Result<String, AgentError> {
+        let request = Request {
+            system: prompt::system(&context.agent, context.role, &self.instructions, false),
+            messages: vec![Message::user(question)],
+            tools: Vec::new(),
+            max_output_tokens: None,
+            caller: Caller {
+                agent: context.agent.to_string(),
+                role: context.role.to_string(),
+                task: None,
+                attempt: 1,
+                retry: 0,
+            },
+        };
+        let meter = Meter::new(context.queue.team_log(), self.prices.clone(), &context.agent, None);
+        let (response, _) = meter.call(self.model.as_ref(), request, &mut |_| {}).await?;
+        Ok(response.text())
+    }
+
+    fn toolbox(context: &Context, stage: Stage) -> Toolbox {
+        let looks_only = stage == Stage::Review || matches!(context.role, Role::Lead | Role::Reviewer);
+        let files = match &context.workspace {
+            Some(_) if looks_only => Toolbox::reading(),
+            Some(_) => Toolbox::coding(),
+            None => Toolbox::new(),
+        };
+        with_team_tools(files, context, stage)
+    }
+}
+
+#[async_trait]
+impl Agent for ModelAgent {
+    async fn execute_task(&self, task: &Assignment, context: &Context) -> Result<Answer, AgentError> {
+        let mut attempt = Attempt::begin(self, task, context)?;
+        let outcome = attempt.run().await;
+        let words = match &outcome {
+            Ok(answer) => format!("finished: {}", answer.text),
+            Err(error) => error.to_string(),
+        };
+        attempt.journal.write(Line::Ended { at_ms: now_ms(), outcome: words })?;
+        outcome
+    }
+
+    fn with(&self) -> String {
+        self.model.name().to_owned()
+    }
+
+    fn needs_workspace(&self) -> bool {
+        true
+    }
+}
+
+/// One attempt under way.
+struct Attempt<'a> {
+    agent: &'a ModelAgent,
+    task: &'a Assignment,
+    context: &'a Context,
+    toolbox: Toolbox,
+    tools: ToolContext,
+    meter: Meter,
+    journal: Journal,
+}
+
+impl<'a> Attempt<'a> {
+    fn begin(agent: &'a ModelAgent, task: &'a Assignment, context: &'a Context) -> Result<Self, AgentError> {
+        let folder = context.attempt_folder.as_deref();
+        let mut journal = folder.map_or_else(|| Ok(Journal::in_memory()), Journal::open)?;
+        journal.write(Line::Began {
+            at_ms: now_ms(),
+            token: context.token,
+            task: task.id.clone(),
+            attempt: task.attempt,
+            agent: context.agent.clone(),
+            with: agent.with(),
+        })?;
+        if journal.conversation().is_empty() {
+            let parts = vec![Part::text(prompt::task(task))];
+            journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+        }
+        let tools = ToolContext {
+            workspace: context.workspace.clone().unwrap_or_default(),
+            output_folder: folder.map_or_else(std::env::temp_dir, |folder| folder.join("outputs")),
+            stop: context.stop.clone(),
+            environment: context.environment.clone(),
+            command_time_limit: agent.command_limit,
+        };
+        let meter =
+            Meter::new(context.queue.team_log(), agent.prices.clone(), &context.agent, Some(task.id.clone()));
+        let toolbox = ModelAgent::toolbox(context, task.stage);
+        Ok(Self { agent, task, context, toolbox, tools, meter, journal })
+    }
+
+    async fn run(&mut self) -> Result<Answer, AgentError> {
+        loop {
+            if self.context.stop.is_cancelled() {
+                return Err(AgentError::Stopped);
+            }
+            let turn = self.journal.turns() + 1;
+            if turn > self.agent.turns_max {
+                let most = self.agent.turns_max;
+                return Err(AgentError::Failed(format!("it did not finish within {most} turns")));
+            }
+            let messages = self.tell_news()?;
+            let response = self.turn(turn, messages).await?;
+            if let Some(answer) = self.act(&response).await? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Puts new messages of others into the conversation.
+    fn tell_news(&mut self) -> Result<Vec<RecordId>, AgentError> {
+        let unread = self.context.bus.unread(&self.context.agent)?;
+        let ids: Vec<RecordId> = unread.iter().map(|message| message.id).collect();
+        if !ids.is_empty() {
+            let parts = vec![Part::text(prompt::messages(&unread))];
+            self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: ids.clone() })?;
+            self.context.bus.mark_delivered(&self.context.agent, ids.clone())?;
+        }
+        Ok(ids)
+    }
+
+    /// Calls the model once, and journals what it answered.
+    async fn turn(&mut self, turn: u32, read: Vec<RecordId>) -> Result<Response, AgentError> {
+        let context = self.context;
+        let request = Request {
+            system: prompt::system(&context.agent, context.role, &self.agent.instructions, true),
+            messages: self.journal.conversation(),
+            tools: self.toolbox.specs(),
+            max_output_tokens: None,
+            caller: Caller {
+                agent: context.agent.to_string(),
+                role: context.role.to_string(),
+                task: Some(self.task.id.to_string()),
+                attempt: self.task.attempt,
+                retry: 0,
+            },
+        };
+        context.activity.is(format!("turn {turn}: thinking"));
+        let mut watch = |delta| {
+            if let Delta::Retry { wait_ms, reason } = delta {
+                context.activity.is(format!("waits {wait_ms} ms for the model: {reason}"));
+            }
+        };
+        let (response, _) = self.meter.call(self.agent.model.as_ref(), request, &mut watch).await?;
+        self.journal.write(Line::Answered {
+            at_ms: now_ms(),
+            turn,
+            parts: response.parts.clone(),
+            usage: response.usage,
+            stop: response.stop,
+        })?;
+        let body = TurnJournalled { claim: context.token, turn, read };
+        context.queue.team_log().submit(&context.agent, &body.into())?;
+        Ok(response)
+    }
+
+    /// Runs the tools that a turn asked for. An answer that calls none is the result.
+    async fn act(&mut self, response: &Response) -> Result<Option<Answer>, AgentError> {
+        let calls: Vec<_> = response
+            .parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::ToolCall { id, name, input } => Some((id.clone(), name.clone(), input.clone())),
+                _ => None,
+            })
+            .collect();
+        if calls.is_empty() {
+            return self.without_calls(response);
+        }
+        let mut ending = None;
+        for (call_id, name, input) in calls {
+            if self.context.stop.is_cancelled() {
+                return Err(AgentError::Stopped);
+            }
+            self.context.activity.is(doing(&name, &input));
+            let result = self.toolbox.call(&name, input, &self.tools).await;
+            let ToolOutput { text, is_error, ends_turns } = result;
+            self.journal.write(Line::ToolResult {
+                at_ms: now_ms(),
+                call_id,
+                name,
+                output: text,
+                is_error,
+            })?;
+            ending = ending.or(ends_turns);
+        }
+        match ending {
+            None => Ok(None),
+            Some(Ending::GaveUp { reason }) => Err(AgentError::GaveUp(reason)),
+            Some(Ending::Finished { result }) => Ok(Some(self.answer(&result))),
+        }
+    }
+
+    fn without_calls(&mut self, response: &Response) -> Result<Option<Answer>, AgentError> {
+        match response.stop {
+            StopReason::Refused => Err(AgentError::Failed(format!("the model refused: {}", response.text()))),
+            StopReason::Length => {
+                let parts =
+                    vec![Part::text("Your answer was cut at its greatest length. Go on, in smaller steps.")];
+                self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+                Ok(None)
+            }
+            StopReason::End | StopReason::ToolCalls => Ok(Some(self.answer(&response.text()))),
+        }
+    }
+
+    fn answer(&self, text: &str) -> Answer {
+        if self.task.stage != Stage::Review {
+            return Answer::text(text);
+        }
+        let said = text.strip_prefix(APPROVE).or_else(|| text.strip_prefix(REJECT));
+        let feedback = said.map_or(text, |rest| rest.trim_start_matches([':', ' ']));
+        Answer { text: feedback.to_owned(), ..verdict(text) }
+    }
+}
+
+/// What a tool call does, in a few words.
+fn doing(name: &str, input: &serde_json::Value) -> String {
+    let argument = ["path", "command", "pattern", "to"].into_iter().find_map(|key| input.get(key)?.as_str());
+    match argument {
+        Some(argument) => format!("{name} {}", argument.lines().next().unwrap_or_default()),
+        None => name.to_owned(),
+    }
+}
