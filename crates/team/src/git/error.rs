@@ -83,6 +83,13 @@ pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Er
     move |source| GitError::File { action, path, source }
 }
 
+/// Adds text to the end of a file, which is made if it is not there.
+pub(super) fn append(path: &Path, text: &str) -> Result<(), GitError> {
+    use std::io::Write;
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    opened.and_then(|mut opened| opened.write_all(text.as_bytes())).map_err(file("write", path))
+}
+
 /// Advice for the failures that users meet most; empty when the reason already says all.
 pub(super) fn hint_for(standard_error: &str) -> &'static str {
     const HINTS: &[(&str, &str)] = &[

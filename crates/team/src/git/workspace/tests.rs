@@ -75,7 +75,8 @@ fn nothing_that_an_agent_plants_in_its_repository_is_run() {
     assert!(!canary.exists());
 
     // The trap is a real one: it springs for whoever runs git in there.
-    std::fs::write(workspace.path().join(".git/config"), format!("[core]\n\tbare = false\n{planted}")).unwrap();
+    std::fs::write(workspace.path().join(".git/config"), format!("[core]\n\tbare = false\n{planted}"))
+        .unwrap();
     write(workspace.path(), "file", "other\n");
     user_git(user.home(), workspace.path(), &["status"]);
     assert!(canary.exists());
@@ -242,4 +243,52 @@ fn trailers_cannot_be_forged_by_the_message() {
     let Captured::Done(capture) = workspace.capture(&order).unwrap() else { panic!("refused") };
     let trailers = user.git(&["log", "-1", "--format=%(trailers)", &capture.commit]);
     assert_eq!(trailers.trim_end(), "Task: T1\nAgent: worker-1");
+}
+
+#[test]
+fn agents_work_at_the_same_time() {
+    let user = TestRepository::new();
+    let names: Vec<String> = (0..6).map(|number| format!("worker-{number}")).collect();
+    std::thread::scope(|scope| {
+        for name in &names {
+            let user = &user;
+            scope.spawn(move || {
+                for round in ["a", "b"] {
+                    let workspace = user.workspace(name, round);
+                    write(workspace.path(), name, round);
+                    captured(&workspace, &format!("{name}-{round}"));
+                }
+            });
+        }
+    });
+    for name in &names {
+        assert_eq!(user.git(&["show", &format!("refs/agent-team/attempts/{name}-b:{name}")]), "b");
+    }
+}
+
+#[test]
+fn a_submodule_of_the_project_stays_as_it_is() {
+    let user = TestRepository::new();
+    user_git(user.home(), user.home(), &["clone", "-q", "project", "library"]);
+    let add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../library", "library"];
+    user.git(&add);
+    user.commit("A submodule");
+    let workspace = user.workspace("worker-1", "T1");
+    write(workspace.path(), "file", "1\n");
+    assert_eq!(captured(&workspace, "a1").changed_files, ["file"]);
+
+    // An agent that fetches the submodule itself, with a trap in it, changes nothing and springs nothing.
+    let inside = workspace.path().join("library");
+    user_git(user.home(), workspace.path(), &["clone", "-q", "../../../../library", "library"]);
+    let canary = user.home().join("canary");
+    let trap = format!("[core]\n\tfsmonitor = \"touch {};true\"\n", canary.display());
+    write(&inside, ".git/config", &trap);
+    write(&inside, "README", "changed\n");
+    write(
+        workspace.path(),
+        ".gitmodules",
+        "[submodule \"library\"]\n\tpath = library\n\turl = x\n\tignore = none\n",
+    );
+    assert_eq!(captured(&workspace, "a2").changed_files, [".gitmodules", "file"]);
+    assert!(!canary.exists());
 }
