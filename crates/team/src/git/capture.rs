@@ -296,7 +296,7 @@ pub(super) fn changed_files(git: GitCommand, old: &str, new: &str) -> Result<Vec
 /// committed nothing. Branches, stash and a detached HEAD count. Fails when the agent's repository is broken.
 pub(super) fn own_tip(repository: &SeparateRepository, base: &str) -> Result<Option<String>, GitError> {
     let inner = repository.work_tree().join(".git");
-    let fetch = repository.git().config("protocol.file.allow=always").config("fetch.fsckObjects=true");
+    let fetch = repository.git().config("fetch.fsckObjects=true");
     fetch
         .args(["fetch", "--quiet", "--force", "--prune", "--no-tags", "--no-recurse-submodules"])
         .args(["--no-write-fetch-head", "--no-auto-maintenance", "--"])

@@ -77,12 +77,15 @@ impl GitProgram {
     }
 
     /// A command in a repository that we made: no configuration but its own counts, nor attributes or ignore
-    /// rules from outside the work tree.
+    /// rules from outside the work tree. When it fetches from a repository that an agent wrote, git may not be led on
+    /// to a third one for objects that are missing (CVE-2024-32004).
     pub(super) fn in_repository_of_ours(&self, directory: &Path) -> GitCommand {
         self.command(directory)
             .environment("GIT_CONFIG_NOSYSTEM", "1")
             .environment("GIT_CONFIG_GLOBAL", "/dev/null")
             .environment("GIT_ATTR_NOSYSTEM", "1")
+            .environment("GIT_ALLOW_PROTOCOL", "file")
+            .environment("GIT_NO_LAZY_FETCH", "1")
             .config("core.attributesFile=/dev/null")
             .config("core.excludesFile=/dev/null")
     }

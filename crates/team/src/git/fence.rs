@@ -39,7 +39,8 @@ impl Project {
         Ok(Some(String::from_utf8_lossy(output.bytes()).into_owned()))
     }
 
-    /// Sets the fence to `text` if it still holds `expected` (none: if there is no fence yet).
+    /// Sets the fence to `text` if it still holds `expected` (none: if there is no fence yet). What was expected must have
+    /// been read before the claim that `text` stands for was made, and no text may be used twice: see docs/workspaces.md.
     ///
     /// # Errors
     /// [`GitError`] when git breaks.

@@ -83,6 +83,32 @@ fn nothing_that_an_agent_plants_in_its_repository_is_run() {
 }
 
 #[test]
+fn a_missing_object_does_not_lead_git_to_a_command_of_the_agents() {
+    let user = TestRepository::new();
+    let workspace = user.workspace("worker-1", "T1");
+    let inside = |arguments: &[&str]| user_git(user.home(), workspace.path(), arguments);
+    write(workspace.path(), "file", "content\n");
+    inside(&["add", "--all"]);
+    inside(&["commit", "-q", "-m", "Its blob goes missing"]);
+    let blob = inside(&["rev-parse", "HEAD:file"]);
+    let (folder, name) = blob.split_at(2);
+    std::fs::remove_file(workspace.path().join(".git/objects").join(folder).join(name)).unwrap();
+    let canary = user.home().join("canary");
+    inside(&["config", "core.repositoryFormatVersion", "1"]);
+    inside(&["config", "extensions.partialClone", "origin"]);
+    inside(&["config", "remote.origin.promisor", "true"]);
+    inside(&["config", "remote.origin.url", &user.root().to_string_lossy()]);
+    inside(&["config", "remote.origin.uploadpack", &format!("touch '{}'; false", canary.display())]);
+    // The trap is a real one: it springs for whoever reads the object in there.
+    inside(&["-c", &format!("alias.read=!git cat-file blob {blob} || true"), "read"]);
+    std::fs::remove_file(&canary).unwrap();
+    let capture = captured(&workspace, "a1");
+    assert!(matches!(capture.own_commits, OwnCommits::Unreadable { .. }), "{:?}", capture.own_commits);
+    assert_eq!(capture.changed_files, ["file"]);
+    assert!(!canary.exists());
+}
+
+#[test]
 fn a_link_is_stored_as_a_link_and_not_followed() {
     let user = TestRepository::new();
     let workspace = user.workspace("worker-1", "T1");
