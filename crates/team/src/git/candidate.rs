@@ -1,9 +1,10 @@
 //! Tries a capture on what would be merged: in a folder of ours, on the target's newest commit.
 //!
-//! The commands that judge a candidate run code that agents wrote, so this folder too is looked at only through a git
-//! dir outside of it. What is judged is what is committed: the folder is brought to the commit before each judgement.
-//! No branch is moved here.
+//! The commands that judge a candidate run code that agents wrote, so this folder too is looked at only
+//! through a git dir outside of it. What is judged is what is committed: the folder is brought to the commit
+//! before each judgement. No branch is moved here.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use super::capture::changed_files;
@@ -29,7 +30,8 @@ pub struct MergeWorktree {
 /// A capture on the newest commit of its target: exactly what would be merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// The commit to land; its only parent is `target_tip`. The same capture on the same tip gives the same commit.
+    /// The commit to land; its only parent is `target_tip`. The same capture on the same tip gives the same
+    /// commit.
     pub commit: String,
     /// The commit's tree, which is what check and gate see.
     pub tree: String,
@@ -69,6 +71,13 @@ impl MergeWorktree {
         self.repository.work_tree()
     }
 
+    /// Variables for every command that judges here; see
+    /// [`Workspace::environment`](super::Workspace::environment).
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+        self.repository.environment()
+    }
+
     /// Puts a capture onto `target_tip` and brings the folder to the result, which the project holds as
     /// `refs/agent-team/candidates/<token>` until [`Project::drop_candidate`].
     ///
@@ -103,8 +112,8 @@ impl MergeWorktree {
         Ok(Rebased::Candidate(candidate))
     }
 
-    /// Brings the folder to exactly the candidate's tree, ignored files gone and its `.git` new: wanted before each
-    /// command that judges it, since the one before may have left something.
+    /// Brings the folder to exactly the candidate's tree, ignored files gone and its `.git` new: wanted
+    /// before each command that judges it, since the one before may have left something.
     ///
     /// # Errors
     /// [`GitError`] when the folder cannot be brought there.

@@ -1,5 +1,6 @@
 //! The user's checkouts: which one has a branch, whether it is clean, and moving it along with its branch.
-//! What the user did not commit is never touched: every move is one that git itself refuses when a file would be lost.
+//! What the user did not commit is never touched: every move is one that git itself refuses when a file would
+//! be lost.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -57,8 +58,8 @@ pub enum CheckoutMove {
 }
 
 impl Project {
-    /// The checkout that has a branch, or will have it again when a rebase or a bisection ends; none when the branch can
-    /// be moved without anybody's files.
+    /// The checkout that has a branch, or will have it again when a rebase or a bisection ends; none when the
+    /// branch can be moved without anybody's files.
     ///
     /// # Errors
     /// [`GitError`] when git breaks.
@@ -102,8 +103,8 @@ impl Project {
         }
     }
 
-    /// Finishes moving a checkout whose branch is at `new`, from `old`: after a crash in between, any number of times.
-    /// Does nothing unless the index is still at `old` and the branch at `new`.
+    /// Finishes moving a checkout whose branch is at `new`, from `old`: after a crash in between, any number
+    /// of times. Does nothing unless the index is still at `old` and the branch at `new`.
     ///
     /// # Errors
     /// [`GitError`] when git breaks.
@@ -142,7 +143,8 @@ impl Project {
         self.move_files(path, old, new, Rehearsal::Yes)
     }
 
-    /// The two-way merge of git-read-tree, which is what `merge --ff-only` does with files: it refuses to lose one.
+    /// The two-way merge of git-read-tree, which is what `merge --ff-only` does with files: it refuses to
+    /// lose one.
     fn move_files(
         &self,
         path: &Path,
@@ -162,8 +164,9 @@ impl Project {
         }
     }
 
-    /// A move that was cut short has written some files and not yet the index. Those that are as in `new` are staged, so
-    /// that the move, begun again, does not take them for the user's work. All others are left as they are.
+    /// A move that was cut short has written some files and not yet the index. Those that are as in `new` are
+    /// staged, so that the move, begun again, does not take them for the user's work. All others are left as
+    /// they are.
     fn take_over_written_files(&self, path: &Path, old: &str, new: &str) -> Result<(), GitError> {
         let index = self.git_dir_of(path)?.join(format!("agent-team-index-{}", std::process::id()));
         let at_new = || self.git_at(path).environment("GIT_INDEX_FILE", &index);

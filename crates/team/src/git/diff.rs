@@ -1,5 +1,5 @@
-//! A change as text for a reviewer. Plumbing only: no external diff, no text conversion, no colours, whatever the
-//! user's configuration says.
+//! A change as text for a reviewer. Plumbing only: no external diff, no text conversion, no colours, whatever
+//! the user's configuration says.
 
 use super::error::GitError;
 use super::name::check_object;
@@ -7,8 +7,8 @@ use super::project::Project;
 use super::replay::cut;
 
 impl Project {
-    /// What changed between two commits: a list of the files with their sizes of change, then the patch; cut after
-    /// `limit_bytes`, with a note that says so.
+    /// What changed between two commits: a list of the files with their sizes of change, then the patch; cut
+    /// after `limit_bytes`, with a note that says so.
     ///
     /// # Errors
     /// [`GitError`] when git breaks or a commit is not there.

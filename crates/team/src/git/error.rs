@@ -1,5 +1,5 @@
-//! What can break when git is run: one error type for this module, with what happened and what to do.
-//! A lawful no (a conflict, a moved fence, a dirty checkout) is not here: those are values of their operations.
+//! What can break when git is run: one error type for this module, with what happened and what to do. A
+//! lawful no (a conflict, a moved fence, a dirty checkout) is not here: those are values of their operations.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The fence in front of a target branch: a ref whose blob is the text of whoever may land on it.
 //!
-//! The log says who holds a merge claim, and git says where the branch is; nothing moves both at once. The fence joins
-//! them (fencing tokens, Kleppmann 2016). The protocol, for one target:
+//! The log says who holds a merge claim, and git says where the branch is; nothing moves both at once. The
+//! fence joins them (fencing tokens, Kleppmann 2016). The protocol, for one target:
 //!
 //! 1. A merger reads the fence, claims in the log, then sets the fence from what it read to a text of its claim
 //!    ([`Project::set_fence`]). If that fails, its claim was ended meanwhile.
@@ -9,8 +9,8 @@
 //! 3. Whoever ends a claim first moves the fence to a text never used before ([`Project::move_fence`]), then looks
 //!    whether the branch contains what the claim intended, and records the one or the other.
 //!
-//! So a merger that slept can neither land nor set its fence again once its claim is being ended. That holds only as
-//! long as no text is ever used twice.
+//! So a merger that slept can neither land nor set its fence again once its claim is being ended. That holds
+//! only as long as no text is ever used twice.
 
 use super::error::GitError;
 use super::name::check_branch;
@@ -39,8 +39,9 @@ impl Project {
         Ok(Some(String::from_utf8_lossy(output.bytes()).into_owned()))
     }
 
-    /// Sets the fence to `text` if it still holds `expected` (none: if there is no fence yet). What was expected must have
-    /// been read before the claim that `text` stands for was made, and no text may be used twice: see docs/workspaces.md.
+    /// Sets the fence to `text` if it still holds `expected` (none: if there is no fence yet). What was
+    /// expected must have been read before the claim that `text` stands for was made, and no text may be used
+    /// twice: see docs/workspaces.md.
     ///
     /// # Errors
     /// [`GitError`] when git breaks.

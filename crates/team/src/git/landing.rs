@@ -1,5 +1,6 @@
-//! Landing: moving a branch to a commit that passed its judges, with the fence verified in the same transaction, and the
-//! user's checkout moved along when that costs him nothing. When it would, merged work gathers on a branch beside.
+//! Landing: moving a branch to a commit that passed its judges, with the fence verified in the same
+//! transaction, and the user's checkout moved along when that costs him nothing. When it would, merged work
+//! gathers on a branch beside.
 //!
 //! Nothing is judged here, and nothing recorded: callers record the intent before and the outcome after.
 
@@ -85,7 +86,8 @@ pub enum Landed {
         /// Where it is; none when it is gone.
         now: Option<String>,
     },
-    /// Nothing moved: the checkout became dirty, or an untracked file is in the way. [`Project::gather`] is the way out.
+    /// Nothing moved: the checkout became dirty, or an untracked file is in the way. [`Project::gather`] is
+    /// the way out.
     CheckoutBusy {
         /// What is in the way.
         reason: String,
@@ -93,7 +95,8 @@ pub enum Landed {
 }
 
 impl Project {
-    /// Decides where work for `target` lands, by the state of its checkout. Makes the gather branch if that is where.
+    /// Decides where work for `target` lands, by the state of its checkout. Makes the gather branch if that
+    /// is where.
     ///
     /// # Errors
     /// [`GitError`] when git breaks or there is no such branch.
@@ -124,7 +127,8 @@ impl Project {
         Ok(Some(Gathered { branch, tip, is_fast_forward }))
     }
 
-    /// Lets work for `target` land on its gather branch, which starts at the target's tip unless work waits on it.
+    /// Lets work for `target` land on its gather branch, which starts at the target's tip unless work waits
+    /// on it.
     ///
     /// # Errors
     /// [`GitError`] when git breaks or the target is not there.
@@ -154,10 +158,12 @@ impl Project {
         Ok(Landing::Gather { branch, checkout, reason: reason.to_owned(), command })
     }
 
-    /// Moves a branch, if fence and branch are where the intent says, in one synced transaction. Then moves the checkout.
+    /// Moves a branch, if fence and branch are where the intent says, in one synced transaction. Then moves
+    /// the checkout.
     ///
-    /// When this fails or its end is not seen, the branch may have moved all the same: [`Project::contains`] tells. A
-    /// checkout that was left behind, or that a crash left behind, is moved by [`Project::sync_checkout`].
+    /// When this fails or its end is not seen, the branch may have moved all the same: [`Project::contains`]
+    /// tells. A checkout that was left behind, or that a crash left behind, is moved by
+    /// [`Project::sync_checkout`].
     ///
     /// # Errors
     /// [`GitError`] when git breaks.
@@ -207,7 +213,8 @@ impl Project {
     }
 }
 
-/// Git syncs a ref's file, not the folder that names it. Where refs are kept otherwise there is nothing to sync.
+/// Git syncs a ref's file, not the folder that names it. Where refs are kept otherwise there is nothing to
+/// sync.
 fn sync_folder_of(path: &Path) {
     if let Some(folder) = path.parent().and_then(|folder| std::fs::File::open(folder).ok()) {
         // A folder that cannot be synced is no reason to deny what has happened.

@@ -42,8 +42,8 @@ pub enum Removal {
 }
 
 impl Project {
-    /// Lists the lock files of refs and of the index, and removes those of refs that no process can hold, if that is
-    /// wanted. A lock of the index is the user's and never removed.
+    /// Lists the lock files of refs and of the index, and removes those of refs that no process can hold, if
+    /// that is wanted. A lock of the index is the user's and never removed.
     ///
     /// # Errors
     /// [`GitError::File`] when the repository cannot be read.

@@ -1,7 +1,9 @@
-//! The git side of a team: the user's repository, a workspace per agent, captures of their work, and landing it.
+//! The git side of a team: the user's repository, a workspace per agent, captures of their work, and landing
+//! it.
 //!
-//! Blocking code around the git program. It knows nothing of logs, task records or models: ids come in as strings,
-//! results go out as values. A lawful no (a conflict, a moved fence) is a value; [`GitError`] means that something broke.
+//! Blocking code around the git program. It knows nothing of logs, task records or models: ids come in as
+//! strings, results go out as values. A lawful no (a conflict, a moved fence) is a value; [`GitError`] means
+//! that something broke.
 //! `docs/workspaces.md` tells the whole story; a good order of reading: `project`, `separate`, `workspace`, `capture`,
 //! `candidate`, `fence`, `landing`.
 

@@ -122,7 +122,8 @@ impl Project {
         &self.common_dir
     }
 
-    /// Sees to it that git ignores our folder, by one line in `.git/info/exclude`. Does nothing the second time.
+    /// Sees to it that git ignores our folder, by one line in `.git/info/exclude`. Does nothing the second
+    /// time.
     ///
     /// # Errors
     /// [`GitError::File`] when the file cannot be read or written.
@@ -162,7 +163,8 @@ impl Project {
         }
     }
 
-    /// The branch that is checked out in this work tree; none when HEAD is detached. It may have no commit yet.
+    /// The branch that is checked out in this work tree; none when HEAD is detached. It may have no commit
+    /// yet.
     ///
     /// # Errors
     /// [`GitError`] when git breaks.

@@ -19,8 +19,9 @@ pub struct PatternError {
 
 /// The protected files of a team.
 ///
-/// Patterns read as in `.gitignore`: one without a slash matches in every folder, one with a slash from the top; a name
-/// that matches a folder covers all that is in it, and `tests/**` covers a file or link `tests` too.
+/// Patterns read as in `.gitignore`: one without a slash matches in every folder, one with a slash from the
+/// top; a name that matches a folder covers all that is in it, and `tests/**` covers a file or link `tests`
+/// too.
 ///
 /// ```
 /// let protected = agent_team::git::Protected::new(["tests/**", "*.snap"])?;
@@ -53,7 +54,8 @@ impl Protected {
         Ok(Self { globs: builder.build().map_err(failed)? })
     }
 
-    /// Those of the changed files that are protected. A rename must come in as both of its names, as captures give it.
+    /// Those of the changed files that are protected. A rename must come in as both of its names, as captures
+    /// give it.
     #[must_use]
     pub fn among(&self, changed_files: &[String]) -> Vec<String> {
         changed_files.iter().filter(|path| self.globs.is_match(path)).cloned().collect()

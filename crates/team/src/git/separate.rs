@@ -1,12 +1,14 @@
 //! A git dir of ours that stands outside the folder it describes.
 //!
-//! Agents and the commands that judge their work can write whatever lies in their folder, its `.git` included, and a
+//! Agents and the commands that judge their work can write whatever lies in their folder, its `.git`
+//! included, and a
 //! `.git` that another can write is code execution for whoever runs git in it. So we never do: we look at the folder
-//! through a git dir that is kept elsewhere, with a configuration and an index of our own. It borrows the objects of
-//! the project (`objects/info/alternates`), so it costs no copy.
+//! through a git dir that is kept elsewhere, with a configuration and an index of our own. It borrows the
+//! objects of the project (`objects/info/alternates`), so it costs no copy.
 //!
 //! The folder gets a `.git` as well, for the agent's convenience; we write it and never run git in it again.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::command::{GitCommand, GitProgram};
@@ -73,6 +75,12 @@ impl SeparateRepository {
         &self.work_tree
     }
 
+    /// Keeps git, when others run it in the folder, from looking for a repository above.
+    pub(super) fn environment(&self) -> Vec<(&'static str, OsString)> {
+        let ceiling = self.work_tree.parent().unwrap_or(&self.work_tree);
+        vec![("GIT_CEILING_DIRECTORIES", ceiling.as_os_str().to_owned())]
+    }
+
     /// A command that sees the folder through our git dir.
     pub(super) fn git(&self) -> GitCommand {
         // Submodules are never entered: `git status` in one would run what its `.git` says.
@@ -126,7 +134,8 @@ impl SeparateRepository {
         Ok(self.git().args(["rev-parse", "--verify", "--quiet", expression]).succeed()?.text())
     }
 
-    /// Gives the folder a fresh `.git` whose index is ours, so that the files count as unchanged in it at once.
+    /// Gives the folder a fresh `.git` whose index is ours, so that the files count as unchanged in it at
+    /// once.
     pub(super) fn install_inner(
         &self,
         project: &Project,

@@ -213,6 +213,21 @@ fn a_repository_that_the_agent_deleted_or_damaged_is_made_anew() {
 }
 
 #[test]
+fn git_in_a_workspace_without_a_repository_does_not_find_the_users() {
+    let user = TestRepository::new();
+    let workspace = user.workspace("worker-1", "T1");
+    std::fs::remove_dir_all(workspace.path().join(".git")).unwrap();
+    let git = |variables: Vec<(&str, OsString)>| {
+        let mut command = std::process::Command::new("git");
+        command.args(["rev-parse", "--git-dir"]).current_dir(workspace.path()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", user.home()).envs(variables);
+        command.output().unwrap().status.success()
+    };
+    assert!(git(Vec::new()), "without the variables it would");
+    assert!(!git(workspace.environment()));
+}
+
+#[test]
 fn what_cannot_be_kept_by_a_ref_is_set_aside_whole() {
     let user = TestRepository::new();
     let workspace = user.workspace("worker-1", "T1");
