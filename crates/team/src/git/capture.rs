@@ -1,7 +1,8 @@
-//! Captures what an agent made: the state of its folder becomes one commit on the base, held by a ref of the project.
+//! Captures what an agent made: the state of its folder becomes one commit on the base, held by a ref of the
+//! project.
 //!
-//! The agent's own `.git` takes no part in it, so none of its hooks, filters and monitors can run: see `separate`.
-//! The commits that the agent made itself are only fetched, which runs nothing of theirs either.
+//! The agent's own `.git` takes no part in it, so none of its hooks, filters and monitors can run: see
+//! `separate`. The commits that the agent made itself are only fetched, which runs nothing of theirs either.
 //! No decision about what happens to a capture here.
 
 use std::collections::BTreeSet;
@@ -63,7 +64,8 @@ pub struct Capture {
     pub base: String,
     /// The ref in the project that holds the commit.
     pub reference: String,
-    /// Paths that differ from the base, both sides of a rename. Names that are not UTF-8 carry replacement characters.
+    /// Paths that differ from the base, both sides of a rename. Names that are not UTF-8 carry replacement
+    /// characters.
     pub changed_files: Vec<String>,
     /// Whether nothing differs from the base.
     pub is_empty: bool,
@@ -177,11 +179,11 @@ pub(super) fn write_tree(
     base: &str,
     file_limit_bytes: u64,
 ) -> Result<Result<String, Vec<Problem>>, GitError> {
-    let problems = find_problems(repository, file_limit_bytes)?;
+    let known = gitlinks(repository)?;
+    let problems = find_problems(repository, &known, file_limit_bytes)?;
     if !problems.is_empty() {
         return Ok(Err(problems));
     }
-    let known = gitlinks(repository)?;
     let mut add = repository.git().args(["add", "--all", "--", "."]);
     for path in &known {
         // What stands behind a submodule of the project is not looked into: git would run in there.
@@ -203,11 +205,14 @@ pub(super) fn write_tree(
 }
 
 /// Looks at every changed or new file before git reads any of them.
-fn find_problems(repository: &SeparateRepository, limit_bytes: u64) -> Result<Vec<Problem>, GitError> {
+fn find_problems(
+    repository: &SeparateRepository,
+    known: &BTreeSet<String>,
+    limit_bytes: u64,
+) -> Result<Vec<Problem>, GitError> {
     use std::os::unix::ffi::OsStrExt;
     let question = ["ls-files", "-z", "--others", "--modified", "--exclude-standard"];
     let output = repository.git().args(question).succeed()?;
-    let known = gitlinks(repository)?;
     let paths: BTreeSet<&[u8]> =
         output.bytes().split(|&byte| byte == 0).filter(|path| !path.is_empty()).collect();
     let mut problems = Vec::new();
@@ -266,7 +271,8 @@ fn message_with_trailers(
     Ok(command.input(format!("{}\n", message.trim_end())).succeed()?.text())
 }
 
-/// Makes a commit by the agent, committed by us. Neither hooks nor signing take part: `commit-tree` knows neither.
+/// Makes a commit by the agent, committed by us. Neither hooks nor signing take part: `commit-tree` knows
+/// neither.
 pub(super) fn commit_tree(
     git: GitCommand,
     tree: &str,
@@ -292,11 +298,12 @@ pub(super) fn changed_files(git: GitCommand, old: &str, new: &str) -> Result<Vec
     Ok(git.args(question).args([check_object(old)?, check_object(new)?]).succeed()?.fields())
 }
 
-/// Fetches what the agent committed into our git dir and gives the one commit that holds all of it; none when it
-/// committed nothing. Branches, stash and a detached HEAD count. Fails when the agent's repository is broken.
+/// Fetches what the agent committed into our git dir and gives the one commit that holds all of it; none when
+/// it committed nothing. Branches, stash and a detached HEAD count. Fails when the agent's repository is
+/// broken.
 pub(super) fn own_tip(repository: &SeparateRepository, base: &str) -> Result<Option<String>, GitError> {
     let inner = repository.work_tree().join(".git");
-    let fetch = repository.git().config("protocol.file.allow=always").config("fetch.fsckObjects=true");
+    let fetch = repository.git().config("fetch.fsckObjects=true");
     fetch
         .args(["fetch", "--quiet", "--force", "--prune", "--no-tags", "--no-recurse-submodules"])
         .args(["--no-write-fetch-head", "--no-auto-maintenance", "--"])

@@ -1,8 +1,9 @@
-//! Runs the git program so that neither the caller's environment nor a repository's own hooks decide what happens.
+//! Runs the git program so that neither the caller's environment nor a repository's own hooks decide what
+//! happens.
 //!
-//! Arguments are passed as an array, never through a shell. Every command has a time limit and runs in a process
-//! group of its own, so that Ctrl-C in the terminal does not cut a ref transaction in two.
-//! No knowledge of tasks, agents or refs here.
+//! Arguments are passed as an array, never through a shell. Every command has a time limit and runs in a
+//! process group of its own, so that Ctrl-C in the terminal does not cut a ref transaction in two. No
+//! knowledge of tasks, agents or refs here.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
@@ -23,7 +24,7 @@ const TIME_LIMIT: Duration = Duration::from_mins(5);
 /// How long git may take to remove its lock files after SIGTERM, before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Variables that say where the user's own configuration is. All other `GIT_*` variables are dropped: an inherited
+/// Variables that say where the user's own configuration is. All other `GIT_*` variables are dropped: a
 /// `GIT_DIR` or `GIT_INDEX_FILE` (set when we are started from a hook) would redirect every command.
 const KEPT_VARIABLES: &[&str] = &[
     "GIT_CONFIG_GLOBAL",
@@ -48,7 +49,8 @@ impl GitProgram {
         Self::with_environment(std::env::vars_os())
     }
 
-    /// Git in exactly this environment (`PATH` and `HOME` at least), without the `GIT_*` variables that redirect it.
+    /// Git in exactly this environment (`PATH` and `HOME` at least), without the `GIT_*` variables that
+    /// redirect it.
     pub fn with_environment(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let kept = variables.into_iter().filter(|(name, _)| {
             let name = name.to_string_lossy();
@@ -70,19 +72,22 @@ impl GitProgram {
         if version < (2, 38) { Err(GitError::TooOld { found: number.to_owned() }) } else { Ok(()) }
     }
 
-    /// A command in the user's own repository: his configuration counts (filters such as LFS, `safe.directory`),
-    /// his hooks and his file system monitor do not.
+    /// A command in the user's own repository: his configuration counts (filters such as LFS,
+    /// `safe.directory`), his hooks and his file system monitor do not.
     pub(super) fn in_repository_of_user(&self, directory: &Path) -> GitCommand {
         self.command(directory)
     }
 
     /// A command in a repository that we made: no configuration but its own counts, nor attributes or ignore
-    /// rules from outside the work tree.
+    /// rules from outside the work tree. When it fetches from a repository that an agent wrote, git may not
+    /// be led on to a third one for objects that are missing (CVE-2024-32004).
     pub(super) fn in_repository_of_ours(&self, directory: &Path) -> GitCommand {
         self.command(directory)
             .environment("GIT_CONFIG_NOSYSTEM", "1")
             .environment("GIT_CONFIG_GLOBAL", "/dev/null")
             .environment("GIT_ATTR_NOSYSTEM", "1")
+            .environment("GIT_ALLOW_PROTOCOL", "file")
+            .environment("GIT_NO_LAZY_FETCH", "1")
             .config("core.attributesFile=/dev/null")
             .config("core.excludesFile=/dev/null")
     }

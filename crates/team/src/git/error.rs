@@ -1,5 +1,5 @@
-//! What can break when git is run: one error type for this module, with what happened and what to do.
-//! A lawful no (a conflict, a moved fence, a dirty checkout) is not here: those are values of their operations.
+//! What can break when git is run: one error type for this module, with what happened and what to do. A
+//! lawful no (a conflict, a moved fence, a dirty checkout) is not here: those are values of their operations.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -81,6 +81,13 @@ impl GitError {
 pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> GitError + use<> {
     let path = path.to_path_buf();
     move |source| GitError::File { action, path, source }
+}
+
+/// Adds text to the end of a file, which is made if it is not there.
+pub(super) fn append(path: &Path, text: &str) -> Result<(), GitError> {
+    use std::io::Write;
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    opened.and_then(|mut opened| opened.write_all(text.as_bytes())).map_err(file("write", path))
 }
 
 /// Advice for the failures that users meet most; empty when the reason already says all.

@@ -1,4 +1,5 @@
-//! Which names may become part of a ref or a path. Git's own check is not enough: `check-ref-format` accepts `-x`,
+//! Which names may become part of a ref or a path. Git's own check is not enough: `check-ref-format` accepts
+//! `-x`,
 //! `HEAD` and `@`. Nothing here runs git.
 
 use super::error::GitError;

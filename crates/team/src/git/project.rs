@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::command::{GitCommand, GitProgram};
-use super::error::{GitError, file};
+use super::error::{GitError, append, file};
 use super::name::{check_branch, check_object};
 
 /// The name of the folder that holds everything of ours, in the top folder of the work tree.
@@ -122,7 +122,8 @@ impl Project {
         &self.common_dir
     }
 
-    /// Sees to it that git ignores our folder, by one line in `.git/info/exclude`. Does nothing the second time.
+    /// Sees to it that git ignores our folder, by one line in `.git/info/exclude`. Does nothing the second
+    /// time.
     ///
     /// # Errors
     /// [`GitError::File`] when the file cannot be read or written.
@@ -140,8 +141,8 @@ impl Project {
         let folder = self.common_dir.join("info");
         std::fs::create_dir_all(&folder).map_err(file("make", &folder))?;
         let separator = if old.is_empty() || old.ends_with(b"\n") { "" } else { "\n" };
-        let new = [&old[..], separator.as_bytes(), line.as_bytes(), b"\n"].concat();
-        std::fs::write(&path, new).map_err(file("write", &path))
+        // Appended, not written anew: a crash must not cost the user his own lines.
+        append(&path, &format!("{separator}{line}\n"))
     }
 
     /// The branch that work shall be merged into: the one asked for, else the one that is checked out.
@@ -162,7 +163,8 @@ impl Project {
         }
     }
 
-    /// The branch that is checked out in this work tree; none when HEAD is detached. It may have no commit yet.
+    /// The branch that is checked out in this work tree; none when HEAD is detached. It may have no commit
+    /// yet.
     ///
     /// # Errors
     /// [`GitError`] when git breaks.

@@ -1,16 +1,18 @@
 //! A git dir of ours that stands outside the folder it describes.
 //!
-//! Agents and the commands that judge their work can write whatever lies in their folder, its `.git` included, and a
+//! Agents and the commands that judge their work can write whatever lies in their folder, its `.git`
+//! included, and a
 //! `.git` that another can write is code execution for whoever runs git in it. So we never do: we look at the folder
-//! through a git dir that is kept elsewhere, with a configuration and an index of our own. It borrows the objects of
-//! the project (`objects/info/alternates`), so it costs no copy.
+//! through a git dir that is kept elsewhere, with a configuration and an index of our own. It borrows the
+//! objects of the project (`objects/info/alternates`), so it costs no copy.
 //!
 //! The folder gets a `.git` as well, for the agent's convenience; we write it and never run git in it again.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::command::{GitCommand, GitProgram};
-use super::error::{GitError, file};
+use super::error::{GitError, append, file};
 use super::name::check_object;
 use super::project::Project;
 
@@ -73,6 +75,12 @@ impl SeparateRepository {
         &self.work_tree
     }
 
+    /// Keeps git, when others run it in the folder, from looking for a repository above.
+    pub(super) fn environment(&self) -> Vec<(&'static str, OsString)> {
+        let ceiling = self.work_tree.parent().unwrap_or(&self.work_tree);
+        vec![("GIT_CEILING_DIRECTORIES", ceiling.as_os_str().to_owned())]
+    }
+
     /// A command that sees the folder through our git dir.
     pub(super) fn git(&self) -> GitCommand {
         // Submodules are never entered: `git status` in one would run what its `.git` says.
@@ -100,7 +108,13 @@ impl SeparateRepository {
             Ignored::Stay => "-ffdq",
             Ignored::Go => "-ffdxq",
         };
-        self.git().args(["clean", flags]).succeed().map(drop)
+        let clean = self.git().args(["clean", flags]);
+        if clean.clone().run()?.code() == Some(0) {
+            return Ok(());
+        }
+        // Some tools (Go's module cache, for one) leave folders that even their owner may not write.
+        make_folders_writable(&self.work_tree);
+        clean.succeed().map(drop)
     }
 
     /// The commit that the folder was last brought to; none before the first time.
@@ -120,7 +134,8 @@ impl SeparateRepository {
         Ok(self.git().args(["rev-parse", "--verify", "--quiet", expression]).succeed()?.text())
     }
 
-    /// Gives the folder a fresh `.git` whose index is ours, so that the files count as unchanged in it at once.
+    /// Gives the folder a fresh `.git` whose index is ours, so that the files count as unchanged in it at
+    /// once.
     pub(super) fn install_inner(
         &self,
         project: &Project,
@@ -180,12 +195,6 @@ fn borrow_objects(project: &Project, git_dir: &Path) -> Result<(), GitError> {
     std::fs::write(&path, [objects.as_os_str().as_bytes(), b"\n"].concat()).map_err(file("write", &path))
 }
 
-fn append(path: &Path, text: &str) -> Result<(), GitError> {
-    use std::io::Write;
-    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
-    opened.and_then(|mut opened| opened.write_all(text.as_bytes())).map_err(file("write", path))
-}
-
 /// Removes a file, a link (not what it points to) or a folder. What is not there is fine.
 pub(super) fn remove(path: &Path) -> Result<(), GitError> {
     let removed = match std::fs::symlink_metadata(path) {
@@ -195,6 +204,18 @@ pub(super) fn remove(path: &Path) -> Result<(), GitError> {
         Ok(_) => std::fs::remove_file(path),
     };
     removed.map_err(file("remove", path))
+}
+
+/// Best effort: what stays unwritable makes the caller's next step fail.
+fn make_folders_writable(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    drop(std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)));
+    for name in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        // The kind of a link is link: what it points to is left alone.
+        if name.file_type().is_ok_and(|kind| kind.is_dir()) {
+            make_folders_writable(&name.path());
+        }
+    }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -19,12 +19,20 @@ impl TestRepository {
 
     /// The repository of a user whose `~/.gitconfig` holds these lines too.
     pub(super) fn with_user_configuration(lines: &str) -> Self {
+        Self::build(lines, "sha1")
+    }
+
+    pub(super) fn with_object_format(format: &str) -> Self {
+        Self::build("", format)
+    }
+
+    fn build(lines: &str, object_format: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let user = "[user]\n\tname = Ursula\n\temail = ursula@example.org\n";
         std::fs::write(folder.path().join(".gitconfig"), format!("{user}{lines}")).unwrap();
         let root = folder.path().join("project");
         std::fs::create_dir(&root).unwrap();
-        user_git(folder.path(), &root, &["init", "-q", "-b", "main"]);
+        user_git(folder.path(), &root, &["init", "-q", "-b", "main", "--object-format", object_format]);
         std::fs::write(root.join("README"), "hello\n").unwrap();
         user_git(folder.path(), &root, &["add", "--all"]);
         user_git(

@@ -1,9 +1,10 @@
 //! The folder that an agent works in: a clone of its own that borrows the project's objects.
 //!
 //! Not a linked worktree: those share one `.git`, which an agent could write, and contend for its locks.
-//! Nothing an agent left in its folder is deleted before a ref of the project, or a folder set aside, holds it.
-//! Ignored files are no part of anyone's work: they stay from task to task as they are, and are not kept.
+//! Nothing an agent left in its folder is deleted before a ref of the project, or a folder set aside, holds
+//! it. Ignored files are no part of anyone's work: they stay from task to task as they are, and are not kept.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::capture::{Captured, LAST, OWN, OwnCommits, Submission, capture, own_tip, store, write_tree};
@@ -94,6 +95,13 @@ impl Workspace {
         self.repository.work_tree()
     }
 
+    /// Variables for every command that the agent runs here, so that git in a workspace whose `.git` is gone
+    /// fails instead of finding the user's repository above it.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+        self.repository.environment()
+    }
+
     /// The commit that it was prepared at.
     ///
     /// # Errors
@@ -111,8 +119,8 @@ impl Workspace {
         Ok(branch.and_then(|branch| branch.strip_prefix("task/").map(str::to_owned)))
     }
 
-    /// Makes the folder's state one commit on the base, held by `refs/agent-team/attempts/<token>` of the project.
-    /// The folder is left as it is.
+    /// Makes the folder's state one commit on the base, held by `refs/agent-team/attempts/<token>` of the
+    /// project. The folder is left as it is.
     ///
     /// # Errors
     /// [`GitError`] when git breaks or an id is not safe.
@@ -120,8 +128,8 @@ impl Workspace {
         capture(&self.project, &self.repository, submission)
     }
 
-    /// Puts an earlier capture into this freshly prepared workspace, as changes on the new base. Where it conflicts, the
-    /// files hold conflict markers (`target` and `yours`) for the author to resolve.
+    /// Puts an earlier capture into this freshly prepared workspace, as changes on the new base. Where it
+    /// conflicts, the files hold conflict markers (`target` and `yours`) for the author to resolve.
     ///
     /// # Errors
     /// [`GitError`] when git breaks or the project does not have the commit.
@@ -217,7 +225,8 @@ impl Places {
     }
 }
 
-/// Whether a ref of the project holds all that lies in the folder: nothing was changed, or nothing since the newest capture.
+/// Whether a ref of the project holds all that lies in the folder: nothing was changed, or nothing since the
+/// newest capture.
 fn is_held(repository: &SeparateRepository, base: &str, tree: &str) -> Result<bool, GitError> {
     let held = |reference: &str| -> Result<Option<String>, GitError> {
         let output =

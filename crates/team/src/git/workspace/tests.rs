@@ -83,6 +83,32 @@ fn nothing_that_an_agent_plants_in_its_repository_is_run() {
 }
 
 #[test]
+fn a_missing_object_does_not_lead_git_to_a_command_of_the_agents() {
+    let user = TestRepository::new();
+    let workspace = user.workspace("worker-1", "T1");
+    let inside = |arguments: &[&str]| user_git(user.home(), workspace.path(), arguments);
+    write(workspace.path(), "file", "content\n");
+    inside(&["add", "--all"]);
+    inside(&["commit", "-q", "-m", "Its blob goes missing"]);
+    let blob = inside(&["rev-parse", "HEAD:file"]);
+    let (folder, name) = blob.split_at(2);
+    std::fs::remove_file(workspace.path().join(".git/objects").join(folder).join(name)).unwrap();
+    let canary = user.home().join("canary");
+    inside(&["config", "core.repositoryFormatVersion", "1"]);
+    inside(&["config", "extensions.partialClone", "origin"]);
+    inside(&["config", "remote.origin.promisor", "true"]);
+    inside(&["config", "remote.origin.url", &user.root().to_string_lossy()]);
+    inside(&["config", "remote.origin.uploadpack", &format!("touch '{}'; false", canary.display())]);
+    // The trap is a real one: it springs for whoever reads the object in there.
+    inside(&["-c", &format!("alias.read=!git cat-file blob {blob} || true"), "read"]);
+    std::fs::remove_file(&canary).unwrap();
+    let capture = captured(&workspace, "a1");
+    assert!(matches!(capture.own_commits, OwnCommits::Unreadable { .. }), "{:?}", capture.own_commits);
+    assert_eq!(capture.changed_files, ["file"]);
+    assert!(!canary.exists());
+}
+
+#[test]
 fn a_link_is_stored_as_a_link_and_not_followed() {
     let user = TestRepository::new();
     let workspace = user.workspace("worker-1", "T1");
@@ -187,6 +213,21 @@ fn a_repository_that_the_agent_deleted_or_damaged_is_made_anew() {
 }
 
 #[test]
+fn git_in_a_workspace_without_a_repository_does_not_find_the_users() {
+    let user = TestRepository::new();
+    let workspace = user.workspace("worker-1", "T1");
+    std::fs::remove_dir_all(workspace.path().join(".git")).unwrap();
+    let git = |variables: Vec<(&str, OsString)>| {
+        let mut command = std::process::Command::new("git");
+        command.args(["rev-parse", "--git-dir"]).current_dir(workspace.path()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", user.home()).envs(variables);
+        command.output().unwrap().status.success()
+    };
+    assert!(git(Vec::new()), "without the variables it would");
+    assert!(!git(workspace.environment()));
+}
+
+#[test]
 fn what_cannot_be_kept_by_a_ref_is_set_aside_whole() {
     let user = TestRepository::new();
     let workspace = user.workspace("worker-1", "T1");
@@ -243,4 +284,52 @@ fn trailers_cannot_be_forged_by_the_message() {
     let Captured::Done(capture) = workspace.capture(&order).unwrap() else { panic!("refused") };
     let trailers = user.git(&["log", "-1", "--format=%(trailers)", &capture.commit]);
     assert_eq!(trailers.trim_end(), "Task: T1\nAgent: worker-1");
+}
+
+#[test]
+fn agents_work_at_the_same_time() {
+    let user = TestRepository::new();
+    let names: Vec<String> = (0..6).map(|number| format!("worker-{number}")).collect();
+    std::thread::scope(|scope| {
+        for name in &names {
+            let user = &user;
+            scope.spawn(move || {
+                for round in ["a", "b"] {
+                    let workspace = user.workspace(name, round);
+                    write(workspace.path(), name, round);
+                    captured(&workspace, &format!("{name}-{round}"));
+                }
+            });
+        }
+    });
+    for name in &names {
+        assert_eq!(user.git(&["show", &format!("refs/agent-team/attempts/{name}-b:{name}")]), "b");
+    }
+}
+
+#[test]
+fn a_submodule_of_the_project_stays_as_it_is() {
+    let user = TestRepository::new();
+    user_git(user.home(), user.home(), &["clone", "-q", "project", "library"]);
+    let add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../library", "library"];
+    user.git(&add);
+    user.commit("A submodule");
+    let workspace = user.workspace("worker-1", "T1");
+    write(workspace.path(), "file", "1\n");
+    assert_eq!(captured(&workspace, "a1").changed_files, ["file"]);
+
+    // An agent that fetches the submodule itself, with a trap in it, changes nothing and springs nothing.
+    let inside = workspace.path().join("library");
+    user_git(user.home(), workspace.path(), &["clone", "-q", "../../../../library", "library"]);
+    let canary = user.home().join("canary");
+    let trap = format!("[core]\n\tfsmonitor = \"touch {};true\"\n", canary.display());
+    write(&inside, ".git/config", &trap);
+    write(&inside, "README", "changed\n");
+    write(
+        workspace.path(),
+        ".gitmodules",
+        "[submodule \"library\"]\n\tpath = library\n\turl = x\n\tignore = none\n",
+    );
+    assert_eq!(captured(&workspace, "a2").changed_files, [".gitmodules", "file"]);
+    assert!(!canary.exists());
 }
