@@ -6,6 +6,7 @@
 mod failure;
 mod request;
 mod response;
+mod target;
 mod transport;
 
 use async_trait::async_trait;
@@ -15,8 +16,11 @@ use genai::resolver::{AuthData, Endpoint};
 use genai::{Client, ModelIden, ServiceTarget, adapter::AdapterKind};
 use serde_json::json;
 
-use super::connect::{ConnectError, Key, Target, TimeLimits};
-use super::{Delta, Model, ModelError, ModelErrorKind, Provider, Request, Response};
+use self::target::{Key, Target};
+use super::{
+    ConnectError, Connection, Delta, Model, ModelError, ModelErrorKind, Provider, Request, Response,
+    TimeLimits,
+};
 
 /// What a server that wants no key is shown, since the protocol's header must hold something.
 const NO_KEY: &str = "no-key";
@@ -33,17 +37,18 @@ pub(super) struct Provided {
 impl Provided {
     /// Sets up the connection; nothing is sent yet.
     pub(super) fn new(
-        target: Target,
-        limits: TimeLimits,
-        environment: &dyn Fn(&str) -> Option<String>,
+        provider: Provider,
+        model: &str,
+        connection: &Connection<'_>,
     ) -> Result<Self, ConnectError> {
-        let http = transport::client(&target, environment)?;
-        let client = Client::builder().with_reqwest(http).build().map_err(|error| ConnectError::Client {
-            provider: target.provider.name(),
-            reason: error.to_string(),
-        })?;
-        let name = format!("{}:{}", target.provider.name(), target.model);
-        Ok(Self { name, target, limits, client })
+        let target = target::target(provider, model, connection)?;
+        let http = transport::client(&target, connection.environment)?;
+        let client = Client::builder()
+            .with_reqwest(http)
+            .build()
+            .map_err(|error| ConnectError::Client { provider: provider.name(), reason: error.to_string() })?;
+        let name = format!("{}:{model}", provider.name());
+        Ok(Self { name, target, limits: connection.limits, client })
     }
 
     async fn call(

@@ -8,8 +8,8 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::{Target, response};
-use crate::model::connect::{Key, without_user};
+use super::response;
+use super::target::{Key, Target, without_user};
 use crate::model::error::without_key;
 use crate::model::{ModelError, ModelErrorKind as Kind};
 

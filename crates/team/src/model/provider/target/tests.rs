@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::{RetryPolicy, TimeLimits};
 
 /// What comes of a model's name, an explicit base URL and an environment: the URL, and the key.
 fn settled(
