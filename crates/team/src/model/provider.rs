@@ -2,6 +2,8 @@
 //!
 //! What genai leaves to its caller is done here: time limits, telling a cut stream from a finished one, errors by kind
 //! and without the request or the key, one TLS provider, no redirects. It keeps no state between calls.
+//! genai also writes providers' errors to `tracing`, with whatever stands in them: a subscriber should leave out the
+//! target `genai`.
 
 mod failure;
 mod request;

@@ -38,6 +38,13 @@ async fn loopback_and_what_no_proxy_names_are_not_proxied() {
 }
 
 #[tokio::test]
+async fn a_server_without_tls_is_not_asked_again() {
+    let fake = FakeProvider::new(Protocol::Anthropic, Vec::new()).await;
+    let url = fake.url().replace("http://", "https://");
+    assert_eq!(call(&url, &[]).await.unwrap_err(), ModelErrorKind::Unreadable);
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed_with_the_key() {
     let elsewhere = FakeProvider::new(Protocol::Anthropic, vec![Answer::text("stolen")]).await;
     let location = format!("{}/v1/messages", elsewhere.url());

@@ -147,20 +147,28 @@ fn in_stream(body: &Value) -> Failure {
 
 /// A call that got no answer, or lost it on the way.
 fn network(target: &Target, error: &reqwest::Error) -> Failure {
+    let causes = || std::iter::successors(error.source(), |cause| (*cause).source());
     let kind = if error.is_timeout() {
         Kind::TimedOut
     } else if error.is_body() || error.is_decode() {
         Kind::Cut
+    } else if causes().any(is_tls) {
+        // A certificate that is not trusted, or no TLS at all, will be the same the next time.
+        Kind::Unreadable
     } else {
         Kind::Connection
     };
     // reqwest's own text holds the whole URL; the cause at the bottom says what happened.
-    let mut cause = error.source();
-    while let Some(deeper) = cause.and_then(|cause| cause.source()) {
-        cause = Some(deeper);
-    }
-    let cause = cause.map_or_else(|| "no answer".to_owned(), ToString::to_string);
+    let cause = causes().last().map_or_else(|| "no answer".to_owned(), ToString::to_string);
     plain(kind, format!("{}: {cause}", without_user(&target.base_url)))
+}
+
+/// Whether a cause is TLS's own. It comes wrapped in IO errors, which do not name what they wrap as their source.
+fn is_tls(cause: &(dyn std::error::Error + 'static)) -> bool {
+    match cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(wrapped) => is_tls(wrapped),
+        None => cause.is::<rustls::Error>(),
+    }
 }
 
 /// The reason in a provider's error: `{"error": {"message": …}}`, `{"error": …}` or `{"message": …}`, in an array
