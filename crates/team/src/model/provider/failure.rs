@@ -80,7 +80,9 @@ fn body(error: &Error) -> &str {
 
 /// An answer with an HTTP status that is no success.
 fn answered(target: &Target, status: StatusCode, headers: &HeaderMap, body: &str) -> Failure {
-    let json = serde_json::from_str::<Value>(body).unwrap_or_default();
+    let parsed = serde_json::from_str::<Value>(body).ok();
+    let is_text = parsed.is_none();
+    let json = parsed.unwrap_or_default();
     let retry_after = retry_after(headers, &json);
     let kind = match status.as_u16() {
         // Without an error of the protocol's own, there is another server at this place.
@@ -93,7 +95,9 @@ fn answered(target: &Target, status: StatusCode, headers: &HeaderMap, body: &str
         (None, Kind::Unreadable) => {
             format!("HTTP {} from {}", status.as_u16(), without_user(&target.base_url))
         }
-        (None, _) => format!("HTTP {status}: {body}"),
+        (None, _) if is_text => format!("HTTP {status}: {body}"),
+        // It may be anything, the request included.
+        (None, _) => format!("HTTP {status}, without a reason"),
     };
     Failure { kind, reason, retry_after }
 }

@@ -125,7 +125,9 @@ fn normalized_base_url(provider: Provider, given: &str) -> Result<String, Connec
     };
     let host = if provider == Provider::Ollama { ollama_host(host) } else { host.to_owned() };
     let slash = if path.is_empty() { "" } else { "/" };
-    Ok(format!("{scheme}://{host}/{path}{slash}"))
+    let url = format!("{scheme}://{host}/{path}{slash}");
+    reqwest::Url::parse(&url).map_err(|error| bad(&error.to_string()))?;
+    Ok(url)
 }
 
 fn joined(path: &str, version: &str) -> String {
