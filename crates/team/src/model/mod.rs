@@ -1,7 +1,7 @@
 //! What a language model is to agent-team: one request in, one answer out, streamed if one likes.
 //!
 //! Knows nothing of tasks, logs or workspaces, and reads no environment: keys and base URLs come in through
-//! [`connect`]. The parts: [`Model`] and its vocabulary, the providers (cargo feature `providers`), the
+//! [`connect()`]. The parts: [`Model`] and its vocabulary, the providers (cargo feature `providers`), the
 //! [`Script`] for rehearsals, [`Retrying`] around either, and the [`Prices`].
 
 mod connect;

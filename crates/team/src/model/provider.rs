@@ -2,10 +2,13 @@
 //!
 //! What genai leaves to its caller is done here: time limits, telling a cut stream from a finished one, errors by kind
 //! and without the request or the key, one TLS provider, no redirects. It keeps no state between calls.
+//! genai also writes providers' errors to `tracing`, with whatever stands in them: a subscriber should leave out the
+//! target `genai`.
 
 mod failure;
 mod request;
 mod response;
+mod target;
 mod transport;
 
 use async_trait::async_trait;
@@ -15,8 +18,11 @@ use genai::resolver::{AuthData, Endpoint};
 use genai::{Client, ModelIden, ServiceTarget, adapter::AdapterKind};
 use serde_json::json;
 
-use super::connect::{ConnectError, Key, Target, TimeLimits};
-use super::{Delta, Model, ModelError, ModelErrorKind, Provider, Request, Response};
+use self::target::{Key, Target};
+use super::{
+    ConnectError, Connection, Delta, Model, ModelError, ModelErrorKind, Provider, Request, Response,
+    TimeLimits,
+};
 
 /// What a server that wants no key is shown, since the protocol's header must hold something.
 const NO_KEY: &str = "no-key";
@@ -33,17 +39,18 @@ pub(super) struct Provided {
 impl Provided {
     /// Sets up the connection; nothing is sent yet.
     pub(super) fn new(
-        target: Target,
-        limits: TimeLimits,
-        environment: &dyn Fn(&str) -> Option<String>,
+        provider: Provider,
+        model: &str,
+        connection: &Connection<'_>,
     ) -> Result<Self, ConnectError> {
-        let http = transport::client(&target, environment)?;
-        let client = Client::builder().with_reqwest(http).build().map_err(|error| ConnectError::Client {
-            provider: target.provider.name(),
-            reason: error.to_string(),
-        })?;
-        let name = format!("{}:{}", target.provider.name(), target.model);
-        Ok(Self { name, target, limits, client })
+        let target = target::target(provider, model, connection)?;
+        let http = transport::client(&target, connection.environment)?;
+        let client = Client::builder()
+            .with_reqwest(http)
+            .build()
+            .map_err(|error| ConnectError::Client { provider: provider.name(), reason: error.to_string() })?;
+        let name = format!("{}:{model}", provider.name());
+        Ok(Self { name, target, limits: connection.limits, client })
     }
 
     async fn call(

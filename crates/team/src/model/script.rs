@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use self::format::{Answer, Answers, Outcome, Rule, ScriptedToolCall, ScriptedUsage, When};
 use super::{
@@ -189,7 +190,7 @@ fn says(
     for (index, ScriptedToolCall { name, input }) in tool_calls.iter().enumerate() {
         stream(Delta::ToolCall { name: name.clone() });
         let id = format!("call_{turn}_{index}");
-        parts.push(Part::ToolCall { id, name: name.clone(), input: input.clone() });
+        parts.push(Part::ToolCall { id, name: name.clone(), input: Value::Object(input.clone()) });
     }
     let usage = match usage {
         Some(ScriptedUsage { input_tokens, cached_tokens, output_tokens }) => {

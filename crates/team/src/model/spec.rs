@@ -6,6 +6,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Which model is wanted, and where it is found.
 ///
 /// ```
@@ -16,7 +18,8 @@ use std::str::FromStr;
 /// assert_eq!(spec.to_string(), "ollama:qwen3:8b");
 /// # Ok::<(), agent_team::model::SpecError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum ModelSpec {
     /// A provider's model, by the name that the provider gives it.
     Provider(Provider, String),
@@ -120,6 +123,20 @@ impl FromStr for ModelSpec {
     }
 }
 
+impl TryFrom<String> for ModelSpec {
+    type Error = SpecError;
+
+    fn try_from(text: String) -> Result<Self, SpecError> {
+        text.parse()
+    }
+}
+
+impl From<ModelSpec> for String {
+    fn from(spec: ModelSpec) -> Self {
+        spec.to_string()
+    }
+}
+
 impl fmt::Display for ModelSpec {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -194,6 +211,7 @@ mod tests {
         let script: ModelSpec = "script:a/b.json".parse().unwrap();
         assert_eq!(script, ModelSpec::Script("a/b.json".into()));
         assert_eq!(script.to_string(), "script:a/b.json");
+        assert_eq!(serde_json::from_str::<ModelSpec>(r#""script:a/b.json""#).unwrap(), script);
     }
 
     #[test]

@@ -61,6 +61,17 @@ async fn the_providers_words_say_more_than_the_status() {
 }
 
 #[tokio::test]
+async fn a_body_that_echoes_the_request_is_not_quoted() {
+    for protocol in PROTOCOLS {
+        let fake =
+            FakeProvider::by(protocol, |received| Answer::status(500, received.body.to_string())).await;
+        let asked = request(vec![Message::user("a sentence that only the request holds")]);
+        let error = ask(&model(protocol, &fake), &asked).await.0.unwrap_err();
+        assert!(error.to_string().ends_with("HTTP 500 Internal Server Error, without a reason"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_in_an_errors_body_is_not_shown() {
     let body = json!({"error": {"message": format!("key {KEY} at https://x/?key={KEY}, or sk-ant-0123456789abcdef")}});
     for protocol in [Protocol::Anthropic, Protocol::OpenAi, Protocol::Gemini] {
@@ -108,7 +119,7 @@ async fn a_cut_stream_is_never_an_answer() {
     let whole = Answer { text: "one two".into(), ..Answer::call("read", json!({"path": "a"})) };
     for protocol in PROTOCOLS {
         for count in 0..protocol.messages(&whole, 1).len() {
-            for ending in [Ending::ClosedAfter(count), Ending::BrokenAfter(count)] {
+            for ending in [Ending::ClosedAfter(count), Ending::BrokenAfter(count.max(1))] {
                 let (kind, text) = failure(protocol, whole.clone().ending(ending.clone())).await;
                 assert_eq!(kind, ModelErrorKind::Cut, "{protocol:?} {ending:?}: {text}");
             }

@@ -12,6 +12,7 @@ mod fake;
 mod gemini;
 mod ollama;
 mod openai;
+mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,8 +8,8 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::{Target, response};
-use crate::model::connect::{Key, without_user};
+use super::response;
+use super::target::{Key, Target, without_user};
 use crate::model::error::without_key;
 use crate::model::{ModelError, ModelErrorKind as Kind};
 
@@ -80,7 +80,9 @@ fn body(error: &Error) -> &str {
 
 /// An answer with an HTTP status that is no success.
 fn answered(target: &Target, status: StatusCode, headers: &HeaderMap, body: &str) -> Failure {
-    let json = serde_json::from_str::<Value>(body).unwrap_or_default();
+    let parsed = serde_json::from_str::<Value>(body).ok();
+    let is_text = parsed.is_none();
+    let json = parsed.unwrap_or_default();
     let retry_after = retry_after(headers, &json);
     let kind = match status.as_u16() {
         // Without an error of the protocol's own, there is another server at this place.
@@ -93,7 +95,9 @@ fn answered(target: &Target, status: StatusCode, headers: &HeaderMap, body: &str
         (None, Kind::Unreadable) => {
             format!("HTTP {} from {}", status.as_u16(), without_user(&target.base_url))
         }
-        (None, _) => format!("HTTP {status}: {body}"),
+        (None, _) if is_text => format!("HTTP {status}: {body}"),
+        // It may be anything, the request included.
+        (None, _) => format!("HTTP {status}, without a reason"),
     };
     Failure { kind, reason, retry_after }
 }
@@ -147,20 +151,28 @@ fn in_stream(body: &Value) -> Failure {
 
 /// A call that got no answer, or lost it on the way.
 fn network(target: &Target, error: &reqwest::Error) -> Failure {
+    let causes = || std::iter::successors(error.source(), |cause| (*cause).source());
     let kind = if error.is_timeout() {
         Kind::TimedOut
     } else if error.is_body() || error.is_decode() {
         Kind::Cut
+    } else if causes().any(is_tls) {
+        // A certificate that is not trusted, or no TLS at all, will be the same the next time.
+        Kind::Unreadable
     } else {
         Kind::Connection
     };
     // reqwest's own text holds the whole URL; the cause at the bottom says what happened.
-    let mut cause = error.source();
-    while let Some(deeper) = cause.and_then(|cause| cause.source()) {
-        cause = Some(deeper);
-    }
-    let cause = cause.map_or_else(|| "no answer".to_owned(), ToString::to_string);
+    let cause = causes().last().map_or_else(|| "no answer".to_owned(), ToString::to_string);
     plain(kind, format!("{}: {cause}", without_user(&target.base_url)))
+}
+
+/// Whether a cause is TLS's own. It comes wrapped in IO errors, which do not name what they wrap as their source.
+fn is_tls(cause: &(dyn std::error::Error + 'static)) -> bool {
+    match cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(wrapped) => is_tls(wrapped),
+        None => cause.is::<rustls::Error>(),
+    }
 }
 
 /// The reason in a provider's error: `{"error": {"message": …}}`, `{"error": …}` or `{"message": …}`, in an array

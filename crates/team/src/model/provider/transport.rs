@@ -7,7 +7,7 @@ use reqwest::{Client, NoProxy, Proxy, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt;
 
-use super::Target;
+use super::target::Target;
 use crate::model::ConnectError;
 
 /// How long a connection may take to stand.

@@ -3,8 +3,8 @@
 //! Only form is judged here; which rule answers a request is the parent's business.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::model::ModelErrorKind;
 
@@ -121,15 +121,14 @@ struct WrittenAnswer {
 }
 
 /// A tool that the scripted model calls.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ToolCall")]
 pub struct ScriptedToolCall {
     /// The tool's name.
     pub name: String,
     /// The arguments.
-    #[schemars(with = "serde_json::Map<String, Value>")]
-    pub input: Value,
+    pub input: Map<String, Value>,
 }
 
 /// Tokens used, as if a provider had counted them.

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::model::{RetryPolicy, Retrying};
 
-fn script(rules: &serde_json::Value) -> Script {
+fn script(rules: &Value) -> Script {
     Script::parse("test", &json!({ "rules": rules }).to_string()).unwrap()
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::{RetryPolicy, TimeLimits};
 
 /// What comes of a model's name, an explicit base URL and an environment: the URL, and the key.
 fn settled(
@@ -85,6 +86,7 @@ fn openais_key_goes_to_no_server_that_its_owner_did_not_name() {
 fn what_is_no_base_url_is_said() {
     for (url, reason) in [
         ("127.0.0.1:8080", "\"127.0.0.1:8080\" is no base URL: it must begin with http:// or https://"),
+        ("http://h:99999", "\"http://h:99999\" is no base URL: invalid port number"),
         ("http://", "\"http://\" is no base URL: it names no host"),
         ("http://h/v1?key=a", "it must have no query, no fragment and no space"),
         ("ftp://user:secret@h/", "\"ftp://h/\" is no base URL: it must begin with http:// or https://"),
