@@ -2,20 +2,28 @@
 //! running away with money.
 
 pub mod agent;
+mod agent_team;
 pub mod command;
+mod desk;
 mod error;
 mod folder;
 pub mod git;
+mod judge;
 mod liveness;
 mod merge_queue;
 mod message_bus;
 pub mod model;
 mod new_task;
 mod outside;
+mod progress;
+mod run;
 mod task_queue;
 mod team_log;
+mod teammate;
 pub mod tools;
+mod verify;
 
+pub use agent_team::{AgentTeam, RunOptions, Stop};
 pub use agent_team_core::id::{AgentId, BadName, RecordId, Skill, TaskId};
 pub use agent_team_core::machine::{Ending, Failure, FeedbackCause, Refusal, Status};
 pub use agent_team_core::record::{Account, Amount, ExpiryCause, Holder, Recipient, Role, Stage};
@@ -23,8 +31,13 @@ pub use agent_team_core::text::Text;
 pub use agent_team_core::view;
 pub use error::Error;
 pub use folder::{FOLDER, TeamFolder};
+pub use judge::{JUDGE_LIMIT, Judge, Judgement};
 pub use liveness::{Observer, TakenBack};
 pub use message_bus::{AgentMessage, MessageBus};
 pub use new_task::NewTask;
+pub use progress::{Progress, Reporter};
+pub use run::{Landed, RunOutcome, RunReport};
 pub use task_queue::{ClaimOptions, Claimed, TaskQueue, Waited};
 pub use team_log::{Durability, TeamLog, Written};
+pub use teammate::Teammate;
+pub use verify::{Verified, Verifier};

@@ -1,0 +1,57 @@
+//! Runs the commands that judge: a task's check, the team's gate. What they say is fixed in the log.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::command::{CommandEnding, CommandSpec, Environment};
+
+/// How long a gate or a check may take if nobody says otherwise.
+pub const JUDGE_LIMIT: Duration = Duration::from_secs(1_800);
+
+/// What a judging command came to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Judgement {
+    /// Whether it ended with 0.
+    pub passed: bool,
+    /// How it ended, then what it printed, cut to what a reader can use.
+    pub output: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// A command that judges, and where.
+#[derive(Debug, Clone)]
+pub struct Judge<'a> {
+    /// The command.
+    pub command: &'a str,
+    /// The folder that it judges.
+    pub folder: &'a Path,
+    /// Its environment.
+    pub environment: Environment,
+    /// How long it may take; [`JUDGE_LIMIT`] if nothing is said.
+    pub limit: Option<Duration>,
+    /// Where its whole output goes.
+    pub output_file: PathBuf,
+}
+
+impl Judge<'_> {
+    /// Runs the command; `None` if it was stopped before it had judged.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn run(self, stop: &CancellationToken) -> Result<Option<Judgement>, Error> {
+        let mut spec = CommandSpec::new(self.command, self.folder, self.output_file);
+        spec.environment = self.environment;
+        spec.time_limit = self.limit.unwrap_or(JUDGE_LIMIT);
+        let outcome = spec.run(stop).await?;
+        if outcome.ending == CommandEnding::Stopped {
+            return Ok(None);
+        }
+        let output = format!("`{}` {}\n{}", self.command, outcome.ending, outcome.output.text.trim_end());
+        let took_ms = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
+        Ok(Some(Judgement { passed: outcome.succeeded(), output, took_ms }))
+    }
+}
