@@ -257,7 +257,17 @@ impl State {
 
     /// Changes a task, and keeps everything that is derived from it in step. The only way to change a task.
     pub(crate) fn update(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
-        let Some(task) = self.tasks.get_mut(id) else { return };
+        for dependent in self.change(id, change) {
+            self.change(&dependent, |task| {
+                task.open_dependencies = task.open_dependencies.saturating_sub(1);
+                unblock(task);
+            });
+        }
+    }
+
+    /// Changes one task alone, and says which tasks it kept waiting until now.
+    fn change(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) -> Vec<TaskId> {
+        let Some(task) = self.tasks.get_mut(id) else { return Vec::new() };
         let claim_before = task.claim.as_ref().map(|claim| claim.id);
         let status_before = task.status;
         self.queue.remove(task);
@@ -274,12 +284,7 @@ impl State {
         if let Some(before) = claim_before.filter(|before| claim_now != Some(*before)) {
             self.files.release(before, &[]);
         }
-        for dependent in dependents {
-            self.update(&dependent, |task| {
-                task.open_dependencies = task.open_dependencies.saturating_sub(1);
-                unblock(task);
-            });
-        }
+        dependents
     }
 }
 
