@@ -141,6 +141,17 @@ impl Queue {
         self.lanes.keys()
     }
 
+    /// The tasks that only one agent is to take: those that want it, and those that went back to it.
+    pub fn waiting_for_agent(&self, agent: &AgentId) -> impl Iterator<Item = &TaskId> {
+        let from = Lane { agent: Some(agent.clone()), role: None, skill: None };
+        let lanes = self.lanes.range(from..).take_while(|(lane, _)| lane.agent.as_ref() == Some(agent));
+        lanes
+            .flat_map(|(_, waiting)| {
+                waiting.due.iter().chain(waiting.backing_off.iter().map(|(_, place)| place))
+            })
+            .map(|(_, _, task)| task)
+    }
+
     /// The tasks that wait for someone to take a stage, in order.
     pub fn waiting_for(&self, stage: Stage) -> impl Iterator<Item = &TaskId> {
         self.stages.get(&stage).into_iter().flatten().map(|(_, _, task)| task)
