@@ -77,6 +77,9 @@ pub enum Error {
     /// This process cannot announce that it is alive.
     #[error(transparent)]
     Announce(#[from] log::AnnounceError),
+    /// A command could not be run at all.
+    #[error(transparent)]
+    Command(#[from] crate::command::CommandError),
     /// Something that the user gave is wrong.
     #[error("{0}")]
     Input(String),

@@ -275,12 +275,15 @@ impl State {
             self.files.release(before, &[]);
         }
         for dependent in dependents {
-            self.update(&dependent, |task| {
-                task.open_dependencies = task.open_dependencies.saturating_sub(1);
-                unblock(task);
-            });
+            self.update(&dependent, dependency_completed);
         }
     }
+}
+
+/// A function and no closure: a closure in [`State::update`] would be of another type for each caller, without end.
+fn dependency_completed(task: &mut Task) {
+    task.open_dependencies = task.open_dependencies.saturating_sub(1);
+    unblock(task);
 }
 
 /// Makes a blocked task ready when nothing keeps it any more.
