@@ -14,12 +14,32 @@ pub const JUDGE_LIMIT: Duration = Duration::from_secs(1_800);
 /// What a judging command came to.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Judgement {
-    /// Whether it ended with 0.
+    /// The command.
+    pub command: String,
+    /// Whether it exited with 0.
     pub passed: bool,
-    /// How it ended, then what it printed, cut to what a reader can use.
+    /// How it ended, in words.
+    pub ending: String,
+    /// Its exit code; `None` if it was ended.
+    pub exit_code: Option<i32>,
+    /// What it printed, cut to what a reader can use.
     pub output: String,
+    /// The file with all that it printed.
+    pub whole_output: Option<PathBuf>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
+}
+
+impl Judgement {
+    /// The command and how it ended, in one line.
+    pub fn line(&self) -> String {
+        format!("`{}` {}", self.command.lines().next().unwrap_or_default(), self.ending)
+    }
+
+    /// All that whoever must mend it should know.
+    pub fn report(&self) -> String {
+        format!("{}\n{}", self.line(), self.output.trim_end())
+    }
 }
 
 /// A command that judges, and where.
@@ -50,8 +70,18 @@ impl Judge<'_> {
         if outcome.ending == CommandEnding::Stopped {
             return Ok(None);
         }
-        let output = format!("`{}` {}\n{}", self.command, outcome.ending, outcome.output.text.trim_end());
-        let took_ms = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
-        Ok(Some(Judgement { passed: outcome.succeeded(), output, took_ms }))
+        let exit_code = match outcome.ending {
+            CommandEnding::Exited(code) => Some(code),
+            _ => None,
+        };
+        Ok(Some(Judgement {
+            command: self.command.to_owned(),
+            passed: outcome.succeeded(),
+            ending: outcome.ending.to_string(),
+            exit_code,
+            output: outcome.output.text,
+            whole_output: outcome.output.whole,
+            took_ms: u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX),
+        }))
     }
 }

@@ -115,7 +115,7 @@ impl Merger {
             };
             if !judged.passed {
                 let what = if cause == RefusalCause::Check { "check" } else { "gate" };
-                return self.refuse(&work, cause, format!("the {what} failed"), judged.output);
+                return self.refuse(&work, cause, format!("the {what} failed"), judged.report());
             }
         }
         self.intend_and_land(&work, &landing, branch, &tip, &candidate.commit).await

@@ -8,7 +8,7 @@ use crate::desk::{Desk, as_it_is};
 use crate::git::{MergeWorktree, Rebased};
 use crate::judge::{Judge, Judgement};
 use crate::team_log::{blocking, refusal};
-use crate::{AgentId, ClaimOptions, Claimed, Error, TaskId, TaskQueue};
+use crate::{AgentId, ClaimOptions, Claimed, Error, RecordId, Refusal, TaskId, TaskQueue};
 
 /// Runs the checks of tasks that wait for it.
 pub struct Verifier {
@@ -20,14 +20,15 @@ pub struct Verifier {
     pub(crate) bench: Option<(Desk, u32)>,
 }
 
-/// A check that was run.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Verified {
-    /// The task.
-    pub task: TaskId,
-    /// What the check said.
-    #[serde(flatten)]
-    pub judgement: Judgement,
+/// What became of the wish to run a check.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verified {
+    /// It ran, and what came out is recorded.
+    Reported(TaskId, Judgement),
+    /// Nothing waits, someone else runs it, or it is over already.
+    NotOurs(Refusal),
+    /// It was stopped before it ended. Someone else may run it.
+    Stopped,
 }
 
 impl Verifier {
@@ -37,34 +38,42 @@ impl Verifier {
         Self { queue, by, options: ClaimOptions::default(), environment, bench: None }
     }
 
-    /// Runs the check of the next task that waits for it, or of a certain one; `None` if none waits, somebody else
-    /// runs it, or it was stopped.
+    /// Runs the check of the next task that waits for it, or of a certain one.
     ///
     /// # Errors
-    /// When the check cannot be started, or the log cannot be written.
-    pub async fn verify(
-        &self,
-        task: Option<TaskId>,
-        stop: &CancellationToken,
-    ) -> Result<Option<Verified>, Error> {
+    /// When the check cannot be started, or the log cannot be written. The task then waits for another try.
+    pub async fn verify(&self, task: Option<TaskId>, stop: &CancellationToken) -> Result<Verified, Error> {
         let (queue, by) = (self.queue.clone(), self.by.clone());
         let options = ClaimOptions { task, ..self.options.clone() };
         let claimed = blocking(move || refusal(queue.claim_stage(&by, Stage::Verify, &options))).await?;
-        let Ok(claimed) = claimed else { return Ok(None) };
-        let judgement = self.judge(&claimed, stop).await?;
-        let (team_log, by, claim) = (self.queue.team_log().clone(), self.by.clone(), claimed.token);
-        let Some(judgement) = judgement else {
-            let body = ClaimReleased { claim, reason: "stopped".into(), fenced: None };
-            blocking(move || refusal(team_log.submit(&by, &body.into())).map(|_| ())).await?;
-            return Ok(None);
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(refused) => return Ok(Verified::NotOurs(refused)),
         };
+        let judgement = match self.judge(&claimed, stop).await {
+            Ok(Some(judgement)) => judgement,
+            stopped_or_broken => {
+                self.give_back(claimed.token).await?;
+                return stopped_or_broken.map(|_| Verified::Stopped);
+            }
+        };
+        let (team_log, by, claim) = (self.queue.team_log().clone(), self.by.clone(), claimed.token);
         let said = judgement.clone();
         let reported = blocking(move || {
-            let output = team_log.text(said.output)?;
+            let output = team_log.text(if said.passed { said.output.clone() } else { said.report() })?;
             let body = CheckReported { claim, passed: said.passed, output };
             refusal(team_log.submit(&by, &body.into()))
         });
-        Ok(reported.await?.is_ok().then_some(Verified { task: claimed.task.id, judgement }))
+        Ok(match reported.await? {
+            Ok(_) => Verified::Reported(claimed.task.id, judgement),
+            Err(refused) => Verified::NotOurs(refused),
+        })
+    }
+
+    async fn give_back(&self, claim: RecordId) -> Result<(), Error> {
+        let (team_log, by) = (self.queue.team_log().clone(), self.by.clone());
+        let body = ClaimReleased { claim, reason: "the check did not run to its end".into(), fenced: None };
+        blocking(move || refusal(team_log.submit(&by, &body.into())).map(|_| ())).await
     }
 
     async fn judge(&self, claimed: &Claimed, stop: &CancellationToken) -> Result<Option<Judgement>, Error> {
@@ -114,5 +123,47 @@ impl Verifier {
             Ok(bench)
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NewTask, Status};
+
+    async fn deliver(check: &str, stop: &CancellationToken) -> (Verified, Status, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = TaskQueue::new(folder.path()).unwrap();
+        let id = queue.add_task(NewTask::new("Write it").check(check)).unwrap();
+        let worker: AgentId = "worker-1".parse().unwrap();
+        queue.claim_task(&worker).unwrap().unwrap();
+        queue.complete_task(&id, &worker, "done").unwrap();
+        let verifier = Verifier::new(queue.clone(), worker);
+        let checked = verifier.verify(Some(id.clone()), stop).await.unwrap();
+        let again = verifier.verify(Some(id.clone()), &CancellationToken::new()).await.unwrap();
+        assert_eq!(checked == Verified::Stopped, matches!(again, Verified::Reported(..)));
+        (checked, queue.get_task(&id).unwrap().status, folder)
+    }
+
+    #[tokio::test]
+    async fn a_check_that_holds_completes_the_task_and_one_that_fails_gives_it_back() {
+        let go = CancellationToken::new();
+        let (checked, status, _folder) = deliver("test -d .agent-team", &go).await;
+        assert!(matches!(checked, Verified::Reported(_, judgement) if judgement.passed));
+        assert_eq!(status, Status::Completed);
+        let (checked, status, _folder) = deliver("echo three is missing; exit 7", &go).await;
+        let Verified::Reported(_, judgement) = checked else { panic!("not reported") };
+        assert_eq!((judgement.passed, judgement.exit_code), (false, Some(7)));
+        assert!(judgement.output.contains("three is missing"));
+        assert_eq!(status, Status::Ready);
+    }
+
+    #[tokio::test]
+    async fn a_check_that_was_stopped_can_be_run_again() {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let (checked, status, _folder) = deliver("true", &stop).await;
+        assert_eq!(checked, Verified::Stopped);
+        assert_eq!(status, Status::Completed);
     }
 }

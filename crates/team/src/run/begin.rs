@@ -171,7 +171,7 @@ impl Run<'_> {
         let judged = self.judge_tip(&gate, "gate").await?;
         match judged {
             Some(judged) if judged.passed => Ok(()),
-            Some(judged) => Err(Error::GateRed { target: desk.target.clone(), output: judged.output }),
+            Some(judged) => Err(Error::GateRed { target: desk.target.clone(), output: judged.report() }),
             None => Err(Error::Input("stopped".into())),
         }
     }

@@ -113,7 +113,7 @@ impl Run<'_> {
         }
         let judged = self.judge_tip(check, "check").await?;
         if let Some(judged) = judged.as_ref().filter(|judged| !judged.passed) {
-            let line = judged.output.lines().next().unwrap_or_default();
+            let line = judged.line();
             self.reporter.report(Progress::Note(format!("ERROR the check of the goal failed: {line}")));
         }
         Ok(judged)

@@ -20,7 +20,7 @@ use crate::merge_queue::{Merger, Turn};
 use crate::progress::{Progress, Reporter};
 use crate::team_log::blocking;
 use crate::teammate::Teammate;
-use crate::verify::Verifier;
+use crate::verify::{Verified, Verifier};
 use crate::{AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
 
 /// Checks that are run at the same time.
@@ -214,12 +214,11 @@ async fn verify(verifier: Verifier, over: CancellationToken, reporter: Reporter)
     while !over.is_cancelled() {
         news.mark_unchanged();
         match verifier.verify(None, &over).await? {
-            Some(verified) => {
-                let reason = verified.judgement.output.lines().next().unwrap_or_default().to_owned();
-                let passed = verified.judgement.passed;
-                reporter.report(Progress::Checked { task: verified.task, passed, reason });
+            Verified::Reported(task, judgement) => {
+                let (passed, reason) = (judgement.passed, judgement.line());
+                reporter.report(Progress::Checked { task, passed, reason });
             }
-            None => wait(&mut news, &over).await,
+            Verified::NotOurs(_) | Verified::Stopped => wait(&mut news, &over).await,
         }
     }
     Ok(())
