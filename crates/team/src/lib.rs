@@ -3,6 +3,8 @@
 
 pub mod agent;
 pub mod command;
+pub mod config;
+mod duration;
 mod error;
 mod folder;
 pub mod git;
@@ -21,6 +23,7 @@ pub use agent_team_core::machine::{Ending, Failure, FeedbackCause, Refusal, Stat
 pub use agent_team_core::record::{Account, Amount, ExpiryCause, Holder, Recipient, Role, Stage};
 pub use agent_team_core::text::Text;
 pub use agent_team_core::view;
+pub use duration::{NotADuration, format_duration, parse_duration};
 pub use error::Error;
 pub use folder::{FOLDER, TeamFolder};
 pub use liveness::{Observer, TakenBack};
