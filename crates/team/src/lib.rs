@@ -3,8 +3,11 @@
 
 pub mod agent;
 mod agent_team;
+mod assemble;
 pub mod command;
+pub mod config;
 mod desk;
+mod duration;
 mod error;
 mod folder;
 pub mod git;
@@ -31,6 +34,8 @@ pub use agent_team_core::machine::{Ending, Failure, FeedbackCause, Refusal, Stat
 pub use agent_team_core::record::{Account, Amount, ExpiryCause, Holder, Recipient, Role, Stage};
 pub use agent_team_core::text::Text;
 pub use agent_team_core::view;
+pub use assemble::{Assembled, assemble};
+pub use duration::{NotADuration, format_duration, parse_duration};
 pub use error::Error;
 pub use folder::{FOLDER, TeamFolder};
 pub use judge::{JUDGE_LIMIT, Judge, Judgement};
