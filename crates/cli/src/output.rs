@@ -102,7 +102,9 @@ impl Output {
     pub fn table(&mut self, rows: &[Vec<Cell>]) -> io::Result<()> {
         let safe: Vec<Vec<(String, Option<Paint>)>> = rows
             .iter()
-            .map(|row| row.iter().map(|cell| (safe_text::line(&cell.text).into_owned(), cell.paint)).collect())
+            .map(|row| {
+                row.iter().map(|cell| (safe_text::line(&cell.text).into_owned(), cell.paint)).collect()
+            })
             .collect();
         let columns = safe.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column| {

@@ -17,9 +17,13 @@ pub fn block(text: &str) -> Cow<'_, str> {
 /// JSON text: what JSON leaves as it is and a terminal would obey (DEL, C1, direction marks) becomes `\uXXXX`.
 pub fn json(text: &str) -> Cow<'_, str> {
     // Outside of strings JSON has no such characters, and all of them are in the basic plane.
-    escape(text, |c| acts(c) || c == '\u{feff}', |out, c| {
-        let _ = write!(out, "\\u{:04x}", c as u32);
-    })
+    escape(
+        text,
+        |c| acts(c) || c == '\u{feff}',
+        |out, c| {
+            let _ = write!(out, "\\u{:04x}", c as u32);
+        },
+    )
 }
 
 fn escape(text: &str, is_bad: impl Fn(char) -> bool, replace: impl Fn(&mut String, char)) -> Cow<'_, str> {
@@ -35,7 +39,8 @@ fn escape(text: &str, is_bad: impl Fn(char) -> bool, replace: impl Fn(&mut Strin
 
 /// Whether a terminal does something else with it than to show it. Line breaks and tabs are left to the caller.
 fn acts(c: char) -> bool {
-    let directs = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}');
+    let directs =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}');
     directs || (c.is_control() && c != '\n' && c != '\t')
 }
 

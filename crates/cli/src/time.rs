@@ -47,7 +47,9 @@ mod tests {
 
     #[test]
     fn durations_are_read_with_their_unit_only() {
-        for (text, ms) in [("500ms", 500), ("90s", 90_000), ("15m", 900_000), ("2h", 7_200_000), ("1h30m", 5_400_000)] {
+        for (text, ms) in
+            [("500ms", 500), ("90s", 90_000), ("15m", 900_000), ("2h", 7_200_000), ("1h30m", 5_400_000)]
+        {
             assert_eq!(parse_duration(text).map(milliseconds), Ok(ms), "{text}");
         }
         for text in ["", "90", "s", "-5s", "5 bananas"] {
@@ -57,6 +59,9 @@ mod tests {
 
     #[test]
     fn lengths_are_short() {
-        assert_eq!([999, 1_000, 119_000, 180_000, 7_200_000, 172_800_000].map(short), ["999ms", "1s", "119s", "3m", "2h", "2d"]);
+        assert_eq!(
+            [999, 1_000, 119_000, 180_000, 7_200_000, 172_800_000].map(short),
+            ["999ms", "1s", "119s", "3m", "2h", "2d"]
+        );
     }
 }

@@ -2,6 +2,7 @@
 //! running away with money.
 
 pub mod command;
+mod doctor;
 mod error;
 mod folder;
 pub mod git;
@@ -11,6 +12,7 @@ mod message_bus;
 pub mod model;
 mod new_task;
 mod outside;
+mod records;
 mod review;
 mod task_file;
 mod task_queue;
@@ -19,15 +21,17 @@ pub mod tools;
 mod verify;
 
 pub use agent_team_core::id::{AgentId, BadName, RecordId, Skill, TaskId};
-pub use agent_team_core::machine::{Ending, Failure, FeedbackCause, Refusal, Status};
-pub use agent_team_core::record::{Account, Amount, ExpiryCause, Holder, Recipient, Role, Stage};
+pub use agent_team_core::machine::{Ending, Failure, FeedbackCause, Receipt, Refusal, Status};
+pub use agent_team_core::record::{Account, AgentJoined, Amount, ExpiryCause, Holder, Recipient, Role, Stage};
 pub use agent_team_core::text::Text;
 pub use agent_team_core::view;
+pub use doctor::{DamagedStretch, Diagnosis, HolderHealth, LostText, OddRecord, SnapshotHealth};
 pub use error::Error;
 pub use folder::{FOLDER, TeamFolder};
-pub use liveness::{Observer, TakenBack, holder_of_process};
+pub use liveness::{Health, Observer, TakenBack, holder_of_process};
 pub use message_bus::{AgentMessage, MessageBus};
 pub use new_task::NewTask;
+pub use records::{Fate, LoggedRecord, Records};
 pub use review::{Verdict, review};
 pub use task_file::TaskFileError;
 pub use task_queue::{ClaimOptions, Claimed, TaskQueue, Waited};

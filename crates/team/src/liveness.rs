@@ -56,10 +56,11 @@ impl<'a> Observer<'a> {
         let mut taken = Vec::new();
         for (task, claim, cause) in gone(folder, &held) {
             let by = claim.agent.clone();
-            let fenced = match held.iter().find(|(id, ..)| *id == task).and_then(|(.., intent)| intent.as_ref()) {
-                Some(intent) => fence_off(self.team_log, &by, &task, intent.id)?,
-                None => None,
-            };
+            let fenced =
+                match held.iter().find(|(id, ..)| *id == task).and_then(|(.., intent)| intent.as_ref()) {
+                    Some(intent) => fence_off(self.team_log, &by, &task, intent.id)?,
+                    None => None,
+                };
             let command = Command::Expire { claim: claim.id, cause, fenced };
             // Whoever else saw it first has taken it back already, and a renewal keeps the claim: both are fine.
             if refusal(self.team_log.submit(&by, &command))?.is_ok() {
@@ -82,10 +83,7 @@ pub fn holder_of_process(pid: u32) -> Result<Holder, Error> {
 }
 
 /// The claims whose holders are gone, and why that is known.
-fn gone(
-    folder: &TeamFolder,
-    held: &[(TaskId, Claim, Option<Intent>)],
-) -> Vec<(TaskId, Claim, ExpiryCause)> {
+fn gone(folder: &TeamFolder, held: &[(TaskId, Claim, Option<Intent>)]) -> Vec<(TaskId, Claim, ExpiryCause)> {
     let leased = held.iter().any(|(_, claim, _)| claim.holder.lease_ms.is_some());
     let mut observed = leased.then(|| Observed::open(&folder.cache()));
     let mut gone = Vec::new();
@@ -106,6 +104,33 @@ fn gone(
         let _ = observed.save();
     }
     gone
+}
+
+/// Whether a holder lives, as far as this process can know at one look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Its process lives.
+    Alive,
+    /// Its process is gone: what it holds goes back into the queue.
+    Dead,
+    /// Its process is on another machine or in another container.
+    Elsewhere,
+    /// It has no process: its lease alone decides.
+    Leased,
+    /// It has neither process nor lease: it holds until it is ended.
+    Unbound,
+}
+
+/// Looks at a holder once. Leases take time to be seen, so they are left out here.
+pub(crate) fn health(folder: &TeamFolder, holder: &Holder) -> Health {
+    match &holder.process {
+        None if holder.lease_ms.is_some() => Health::Leased,
+        None => Health::Unbound,
+        Some(_) if is_dead(folder, holder) => Health::Dead,
+        Some(process) if identity(process).judge() == Liveness::Unknown => Health::Elsewhere,
+        Some(_) => Health::Alive,
+    }
 }
 
 /// Whether the process behind a holder is certainly gone.

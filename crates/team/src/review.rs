@@ -44,7 +44,8 @@ mod tests {
     #[test]
     fn the_human_sends_back_and_approves_and_an_author_does_neither() {
         let queue = TaskQueue::in_memory().unwrap();
-        let id = queue.add_task(NewTask { backoff_ms: Some(0), ..NewTask::new("Write it").review(true) }).unwrap();
+        let id =
+            queue.add_task(NewTask { backoff_ms: Some(0), ..NewTask::new("Write it").review(true) }).unwrap();
         let (worker, human) = ("worker-1".parse().unwrap(), AgentId::human());
         let deliver = || {
             queue.claim_task(&worker).unwrap().unwrap();

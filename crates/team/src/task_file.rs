@@ -40,7 +40,12 @@ impl NewTask {
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let tasks: Vec<Self> = lines.map(|(index, line)| parse(index + 1, line)).collect::<Result<_, _>>()?;
         if tasks.is_empty() {
-            return Err(TaskFileError { line: 1, column: 1, field: None, problem: "there is no task in it".into() });
+            return Err(TaskFileError {
+                line: 1,
+                column: 1,
+                field: None,
+                problem: "there is no task in it".into(),
+            });
         }
         Ok(tasks)
     }
@@ -104,9 +109,15 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
-        assert_eq!(error("{\"title\":\"a\"}\n{\"title\":7}"), "2:10: field `title`: invalid type: integer `7`, expected a string");
+        assert_eq!(
+            error("{\"title\":\"a\"}\n{\"title\":7}"),
+            "2:10: field `title`: invalid type: integer `7`, expected a string"
+        );
         assert!(error("{\"titel\":\"a\"}").starts_with("1:8: field `titel`: unknown field `titel`"));
-        assert!(error("\n{\"title\":\"a\",\"after\":[\"a b\"]}").starts_with("2:14: field `after`: `a b` is no task id"));
+        assert!(
+            error("\n{\"title\":\"a\",\"after\":[\"a b\"]}")
+                .starts_with("2:14: field `after`: `a b` is no task id")
+        );
         assert!(error("{\"title\":").starts_with("1:9: EOF"), "{}", error("{\"title\":"));
         assert!(error("{\"title\":\"a\"} {\"title\":\"b\"}").contains("more on the line"));
         assert!(error("{\"id\":\"a\"}").contains("field `title`: a task needs"));

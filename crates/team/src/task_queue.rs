@@ -8,7 +8,7 @@ use std::time::Duration;
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::{Command, Refusal, State};
 use agent_team_core::record::{
-    AgentJoined, ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Role, Stage, TaskSpec,
+    AgentJoined, AgentLeft, ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Role, Stage, TaskSpec,
     TaskSubmitted, WorkCommit,
 };
 use agent_team_core::text::Text;
@@ -408,6 +408,15 @@ impl TaskQueue {
             with: Some(with.to_owned()),
             orchestrated: false,
         })
+    }
+
+    /// Lets an agent leave the team. Mail to it that is unread goes back to its senders.
+    ///
+    /// # Errors
+    /// A refusal when it is no member.
+    pub fn leave(&self, agent: &AgentId) -> Result<(), Error> {
+        self.team_log.submit(agent, &AgentLeft { agent: agent.clone() }.into())?;
+        Ok(())
     }
 
     /// The team at a glance. Holders that are gone are found out first.

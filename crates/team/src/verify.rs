@@ -58,7 +58,10 @@ pub async fn run_check(
     };
     let Some(command) = claimed.task.check else {
         queue.release(claimed.token, by, "the task has no check")?;
-        return Ok(Checked::NotOurs(Refusal::WrongStatus { task: task.clone(), status: claimed.task.status }));
+        return Ok(Checked::NotOurs(Refusal::WrongStatus {
+            task: task.clone(),
+            status: claimed.task.status,
+        }));
     };
     let outcome = match spec(queue, &command, folder, claimed.token)?.run(stop).await {
         Ok(outcome) if outcome.ending != CommandEnding::Stopped => outcome,

@@ -134,8 +134,10 @@ fn read_tasks(file: &Path) -> Result<Vec<NewTask>, Failure> {
         ("standard input".to_owned(), read_text("-".to_owned())?)
     } else {
         let name = file.display().to_string();
-        let text = std::fs::read_to_string(file).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+        let text =
+            std::fs::read_to_string(file).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
         (name, text)
     };
-    NewTask::parse_lines(&text).map_err(|error| Failure::usage(format!("{name}:{error}")).hint("no task was added"))
+    NewTask::parse_lines(&text)
+        .map_err(|error| Failure::usage(format!("{name}:{error}")).hint("no task was added"))
 }

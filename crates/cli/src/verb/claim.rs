@@ -124,7 +124,9 @@ impl Claim {
             Waited::NothingEver(reason) => {
                 Err(Failure::new(Exit::NoWork, format!("no work will come for {}: {reason}", self.agent)))
             }
-            Waited::TimedOut => Err(Failure::new(Exit::TimedOut, format!("no work for {} in time", self.agent))),
+            Waited::TimedOut => {
+                Err(Failure::new(Exit::TimedOut, format!("no work for {} in time", self.agent)))
+            }
         }
     }
 }
@@ -154,7 +156,12 @@ fn print(task: &TaskView, dependencies: &[Dependency], out: &mut Output) -> std:
         section(out, &format!("Result of {} ({}):", dependency.id, dependency.title), &dependency.result)?;
     }
     for feedback in &task.feedback {
-        let head = format!("Attempt {} by {} went wrong ({}):", feedback.attempt, feedback.agent, feedback.cause.as_str());
+        let head = format!(
+            "Attempt {} by {} went wrong ({}):",
+            feedback.attempt,
+            feedback.agent,
+            feedback.cause.as_str()
+        );
         section(out, &head, &full(&feedback.text))?;
     }
     Ok(())

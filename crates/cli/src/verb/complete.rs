@@ -85,12 +85,19 @@ pub fn verify(queue: &TaskQueue, by: &AgentId, id: &TaskId, out: &mut Output) ->
             tell(queue, id, None, out)?;
             Ok(Exit::Done)
         }
-        Checked::Stopped => Err(interrupt::failure().hint(format!("`agent-team verify {id}` runs the check again"))),
+        Checked::Stopped => {
+            Err(interrupt::failure().hint(format!("`agent-team verify {id}` runs the check again")))
+        }
     }
 }
 
 /// Says where the task stands now.
-fn tell(queue: &TaskQueue, id: &TaskId, check: Option<&CheckReport>, out: &mut Output) -> Result<(), Failure> {
+fn tell(
+    queue: &TaskQueue,
+    id: &TaskId,
+    check: Option<&CheckReport>,
+    out: &mut Output,
+) -> Result<(), Failure> {
     let task = queue.get_task(id)?;
     if out.is_json() {
         let check = check.map(|report| {

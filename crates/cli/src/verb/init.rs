@@ -27,7 +27,8 @@ pub struct Init {
 impl Init {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let dir = self.dir.unwrap_or_else(|| global.start().to_owned());
-        let dir = std::path::absolute(&dir).map_err(|error| Failure::io(&dir.display().to_string(), &error))?;
+        let dir =
+            std::path::absolute(&dir).map_err(|error| Failure::io(&dir.display().to_string(), &error))?;
         let folder = TeamFolder::of(&dir);
         let created = !folder.log().is_file();
         Global::open_or_create(&folder)?;
