@@ -82,6 +82,7 @@ pub enum ColorWhen {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     Init(verb::init::Init),
+    Run(verb::run::Run),
     Add(verb::add::Add),
     List(verb::list::List),
     Show(verb::show::Show),
@@ -108,6 +109,7 @@ impl Verb {
     fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         match self {
             Self::Init(verb) => verb.run(global, out),
+            Self::Run(verb) => verb.run(global, out),
             Self::Add(verb) => verb.run(global, out),
             Self::List(verb) => verb.run(global, out),
             Self::Show(verb) => verb.run(global, out),

@@ -21,6 +21,8 @@ pub enum Exit {
     Refused = 3,
     /// There is no work, and none will come.
     NoWork = 4,
+    /// A run ended with tasks that failed, or wait for something, or with a goal that is not proved.
+    Unfinished = 5,
     /// The time that was given is over.
     TimedOut = 124,
     /// Someone pressed Ctrl-C.

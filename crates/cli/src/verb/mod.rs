@@ -17,6 +17,7 @@ pub mod release;
 pub mod renew;
 pub mod retry;
 pub mod review;
+pub mod run;
 pub mod send;
 pub mod show;
 pub mod status;
