@@ -37,8 +37,46 @@ impl Model {
     /// Whether a record takes effect; `None` where the model has no opinion. It has happened then.
     pub fn write(&mut self, record: &Record) -> Option<bool> {
         let id = record.id;
-        let effective = match &record.body {
+        let effective = self
+            .wished(id, &record.body)
+            .or_else(|| self.claimed(id, &record.body))
+            .or_else(|| self.judged(id, &record.body));
+        self.unblock();
+        effective
+    }
+
+    /// What those who want tasks done write.
+    fn wished(&mut self, id: RecordId, body: &Body) -> Option<bool> {
+        Some(match body {
             Body::TaskAdded(body) if body.batch.is_none() => self.add(&body.task, id),
+            Body::TaskEdited(body) => self.with(&body.task, |item| {
+                let open = !matches!(item.status, Status::Completed | Status::Cancelled);
+                open && body.on == Some(item.version) && item.touch(id)
+            }),
+            Body::TaskRetried(body) => self.with(&body.task, |item| {
+                let ended = matches!(item.status, Status::Failed | Status::Cancelled);
+                ended && body.on == Some(item.version) && {
+                    (item.failures, item.conflicts, item.takeovers) = (0, 0, 0);
+                    item.status = Status::Blocked;
+                    item.touch(id)
+                }
+            }),
+            Body::TaskCancelled(body) => {
+                let cancelled = self.with(&body.task, |item| {
+                    body.on == Some(item.version) && item.fenced(body.fenced) && item.cancel(id)
+                });
+                if cancelled && body.dependents {
+                    self.cancel_dependents(&body.task, id);
+                }
+                cancelled
+            }
+            _ => return None,
+        })
+    }
+
+    /// Who holds what.
+    fn claimed(&mut self, id: RecordId, body: &Body) -> Option<bool> {
+        Some(match body {
             Body::TaskClaimed(body) => self.with(&body.task, |item| {
                 let stage = match item.status {
                     Status::Ready => Stage::Work,
@@ -87,6 +125,13 @@ impl Model {
                 }
                 item.leave(id) && item.back()
             }),
+            _ => return None,
+        })
+    }
+
+    /// What came of it.
+    fn judged(&mut self, id: RecordId, body: &Body) -> Option<bool> {
+        Some(match body {
             Body::TaskSubmitted(body) => self.held(body.claim, |item| {
                 item.status == Status::Running && {
                     item.author = item.holder.as_ref().map(|hold| hold.agent.clone());
@@ -124,31 +169,8 @@ impl Model {
                     && item.fenced(body.fenced)
                     && item.sent_back(id, body.cause == RefusalCause::Conflict)
             }),
-            Body::TaskEdited(body) => self.with(&body.task, |item| {
-                let open = !matches!(item.status, Status::Completed | Status::Cancelled);
-                open && body.on == Some(item.version) && item.touch(id)
-            }),
-            Body::TaskRetried(body) => self.with(&body.task, |item| {
-                let ended = matches!(item.status, Status::Failed | Status::Cancelled);
-                ended && body.on == Some(item.version) && {
-                    (item.failures, item.conflicts, item.takeovers) = (0, 0, 0);
-                    item.status = Status::Blocked;
-                    item.touch(id)
-                }
-            }),
-            Body::TaskCancelled(body) => {
-                let cancelled = self.with(&body.task, |item| {
-                    body.on == Some(item.version) && item.fenced(body.fenced) && item.cancel(id)
-                });
-                if cancelled && body.dependents {
-                    self.cancel_dependents(&body.task, id);
-                }
-                cancelled
-            }
             _ => return None,
-        };
-        self.unblock();
-        Some(effective)
+        })
     }
 
     /// Panics unless every task stands where the model says.
@@ -257,9 +279,9 @@ impl Item {
     fn sent_back(&mut self, id: RecordId, conflict: bool) -> bool {
         self.takeovers = 0;
         if conflict {
-            self.conflicts += 1
+            self.conflicts += 1;
         } else {
-            self.failures += 1
+            self.failures += 1;
         }
         self.leave(id) && self.again_or_fail()
     }

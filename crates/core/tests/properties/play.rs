@@ -123,7 +123,7 @@ impl Play {
         let live: Vec<RecordId> = self.state.held().map(|(_, claim)| claim.id).collect();
         match live.len() {
             0 => self.id_of("task_claimed", number),
-            _ if number % 4 == 0 => self.id_of("task_claimed", number),
+            _ if number.is_multiple_of(4) => self.id_of("task_claimed", number),
             many => live[usize::from(number) % many],
         }
     }
@@ -137,7 +137,7 @@ impl Play {
         let stage = task.status.stage().unwrap_or(Stage::Work);
         let Some(claim) = &task.claim else {
             let agent = if stage == Stage::Review { agent(3) } else { agent(b % 3) };
-            let holder = Holder { orchestrated: b % 2 == 0, ..Holder::default() };
+            let holder = Holder { orchestrated: b.is_multiple_of(2), ..Holder::default() };
             return Command::Claim { agent, task: Some(task.id().clone()), stage, holder };
         };
         let what = match (stage, &task.intent) {
@@ -145,10 +145,10 @@ impl Play {
             (Stage::Verify, _) => 24,
             (Stage::Review, _) => {
                 let submission = task.submission.as_ref().map_or(RecordId(0), |submission| submission.id);
-                let (claim, approved) = (claim.id, b % 4 != 0);
+                let (claim, approved) = (claim.id, !b.is_multiple_of(4));
                 return ReviewGiven { claim, submission, approved, feedback: "hm".into() }.into();
             }
-            (Stage::Merge, None) if b % 4 == 0 => 30,
+            (Stage::Merge, None) if b.is_multiple_of(4) => 30,
             (Stage::Merge, None) => 28,
             (Stage::Merge, Some(intent)) => return Merged { intent: intent.id }.into(),
         };
@@ -156,7 +156,7 @@ impl Play {
     }
 
     fn fenced(&self, b: u8, c: u8) -> Option<RecordId> {
-        (c % 2 == 0).then(|| self.id_of("merge_intended", b))
+        (c.is_multiple_of(2)).then(|| self.id_of("merge_intended", b))
     }
 
     fn command(&self, what: u8, a: u8, b: u8, c: u8) -> Command {
@@ -167,23 +167,23 @@ impl Play {
             0..=3 => Command::AddTasks { tasks: vec![spec(a, b, c)], batch: RecordId(0) },
             4..=11 => Command::Claim {
                 agent: agent(a),
-                task: (b % 4 == 0).then(|| task(c)),
+                task: (b.is_multiple_of(4)).then(|| task(c)),
                 stage: Stage::ALL[usize::from(b / 4) % 4],
-                holder: Holder { orchestrated: c % 2 == 0, ..Holder::default() },
+                holder: Holder { orchestrated: c.is_multiple_of(2), ..Holder::default() },
             },
             12 => Command::RetryTask { task: task(a) },
-            13 => Command::CancelTask { task: task(a), dependents: b % 2 == 0, fenced },
+            13 => Command::CancelTask { task: task(a), dependents: b.is_multiple_of(2), fenced },
             14 => Command::EditTask {
                 task: task(a),
                 change: TaskChange { priority: Some(i32::from(b)), ..TaskChange::default() },
             },
             15..=17 => {
-                let cause = if b % 2 == 0 { ExpiryCause::Lease } else { ExpiryCause::ProcessGone };
+                let cause = if b.is_multiple_of(2) { ExpiryCause::Lease } else { ExpiryCause::ProcessGone };
                 Command::Expire { claim, cause, fenced }
             }
-            18 => Command::Fail { claim, error: "no".into(), for_good: b % 8 == 0 },
+            18 => Command::Fail { claim, error: "no".into(), for_good: b.is_multiple_of(8) },
             19 => {
-                let account = if b % 2 == 0 { Account::Team } else { Account::Agent(agent(a)) };
+                let account = if b.is_multiple_of(2) { Account::Team } else { Account::Agent(agent(a)) };
                 Command::SetBudget { account, micro_usd: Some(u64::from(c) * 10), tokens: None }
             }
             what => Command::Record(self.body(what, a, b, c)),
@@ -195,15 +195,15 @@ impl Play {
         match what {
             20..=23 => {
                 let commit = WorkCommit { commit: "c".into(), base: "b".into(), files: 1 };
-                let commit = (b % 2 == 0).then_some(commit);
+                let commit = (b.is_multiple_of(2)).then_some(commit);
                 TaskSubmitted { claim, result: "done".into(), commit, protected: Vec::new() }.into()
             }
-            24 | 25 => CheckReported { claim, passed: b % 3 != 0, output: "out".into() }.into(),
+            24 | 25 => CheckReported { claim, passed: !b.is_multiple_of(3), output: "out".into() }.into(),
             28 => {
                 MergeIntended { claim, commit: "c".into(), old_tip: "t".into(), branch: "main".into() }.into()
             }
             _ => {
-                let cause = if b % 2 == 0 { RefusalCause::Conflict } else { RefusalCause::Gate };
+                let cause = if b.is_multiple_of(2) { RefusalCause::Conflict } else { RefusalCause::Gate };
                 let fenced = (b % 4 < 2).then(|| self.id_of("merge_intended", 0));
                 MergeRefused { claim, cause, output: "red".into(), fenced }.into()
             }
@@ -216,20 +216,21 @@ impl Play {
             20..=25 | 28 | 30 => self.holder_does(what, claim, b),
             26 | 27 => {
                 let submission = self.id_of("task_submitted", c % 4);
-                ReviewGiven { claim, submission, approved: b % 3 != 0, feedback: "hm".into() }.into()
+                ReviewGiven { claim, submission, approved: !b.is_multiple_of(3), feedback: "hm".into() }
+                    .into()
             }
             29 => Merged { intent: self.id_of("merge_intended", a) }.into(),
             31 => ClaimReleased { claim, reason: String::new(), fenced: self.fenced(b, c) }.into(),
-            32 if b % 2 == 0 => ClaimRenewed { claim }.into(),
+            32 if b.is_multiple_of(2) => ClaimRenewed { claim }.into(),
             32 => {
                 TurnJournalled { claim, turn: u32::from(b), read: vec![self.id_of("message_sent", c)] }.into()
             }
-            33 if b % 2 == 0 => {
+            33 if b.is_multiple_of(2) => {
                 TaskFailed { claim, error: "no".into(), for_good: false, not_before_ms: 0 }.into()
             }
             33 => LateResult { task: task(b), claim, agent: agent(c), result: "late".into(), commit: None }
                 .into(),
-            34 if b % 2 == 0 => AgentLeft { agent: agent(2) }.into(),
+            34 if b.is_multiple_of(2) => AgentLeft { agent: agent(2) }.into(),
             34 => {
                 let (role, skills) = (Role::Worker, Vec::new());
                 AgentJoined { agent: agent(2), role, skills, with: None, orchestrated: true }.into()
@@ -277,10 +278,11 @@ fn amount(number: u8) -> u64 {
 
 fn spec(a: u8, b: u8, c: u8) -> TaskSpec {
     let mut spec = TaskSpec::new(task(a), "a task");
-    spec.after = [b, c].into_iter().filter(|number| number % 3 == 0).map(|number| task(number / 3)).collect();
+    spec.after =
+        [b, c].into_iter().filter(|number| number.is_multiple_of(3)).map(|number| task(number / 3)).collect();
     spec.attempts = u32::from(c % 3) + 1;
     spec.backoff_ms = u64::from(b % 4) * 50;
-    spec.check = (a % 2 == 0).then(|| "true".to_owned());
-    spec.review = b % 2 == 0;
+    spec.check = (a.is_multiple_of(2)).then(|| "true".to_owned());
+    spec.review = b.is_multiple_of(2);
     spec
 }
