@@ -13,6 +13,7 @@ use agent_team_log::{Liveness, Observed, ProcessIdentity, probe};
 
 use crate::Error;
 use crate::folder::TeamFolder;
+use crate::task_queue::process_id;
 use crate::team_log::{TeamLog, refusal};
 
 /// How often those who wait look for holders that are gone: the death of a process wakes nobody.
@@ -70,6 +71,17 @@ impl<'a> Observer<'a> {
     }
 }
 
+/// A holder that lives as long as another process of this machine: the shell that a short command was started from.
+///
+/// # Errors
+/// [`Error::Process`] when there is no such process, or the system does not tell.
+pub fn holder_of_process(pid: u32) -> Result<Holder, Error> {
+    let failed = |reason: String| Error::Process { pid, reason };
+    let known = ProcessIdentity::of(pid).map_err(|error| failed(error.to_string()))?;
+    let known = known.ok_or_else(|| failed("there is no such process".into()))?;
+    Ok(Holder { process: Some(process_id(known)), ..Holder::default() })
+}
+
 /// The claims whose holders are gone, and why that is known.
 fn gone(folder: &TeamFolder, held: &[(TaskId, Claim, Option<Intent>)]) -> Vec<(TaskId, Claim, ExpiryCause)> {
     let leased = held.iter().any(|(_, claim, _)| claim.holder.lease_ms.is_some());
@@ -92,6 +104,33 @@ fn gone(folder: &TeamFolder, held: &[(TaskId, Claim, Option<Intent>)]) -> Vec<(T
         let _ = observed.save();
     }
     gone
+}
+
+/// Whether a holder lives, as far as this process can know at one look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Its process lives.
+    Alive,
+    /// Its process is gone: what it holds goes back into the queue.
+    Dead,
+    /// Its process is on another machine or in another container.
+    Elsewhere,
+    /// It has no process: its lease alone decides.
+    Leased,
+    /// It has neither process nor lease: it holds until it is ended.
+    Unbound,
+}
+
+/// Looks at a holder once. Leases take time to be seen, so they are left out here.
+pub(crate) fn health(folder: &TeamFolder, holder: &Holder) -> Health {
+    match &holder.process {
+        None if holder.lease_ms.is_some() => Health::Leased,
+        None => Health::Unbound,
+        Some(_) if is_dead(folder, holder) => Health::Dead,
+        Some(process) if identity(process).judge() == Liveness::Unknown => Health::Elsewhere,
+        Some(_) => Health::Alive,
+    }
 }
 
 /// Whether the process behind a holder is certainly gone.

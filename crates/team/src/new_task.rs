@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use agent_team_core::id::{AgentId, Skill, TaskId};
 use agent_team_core::record::{Role, TaskSpec};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
 use crate::team_log::TeamLog;
+use crate::{Error, duration};
 
 /// The longest title, in characters, that is made of a description.
 const TITLE_CHARS_MAX: usize = 80;
@@ -20,8 +21,9 @@ const TITLE_CHARS_MAX: usize = 80;
 /// let task = NewTask::new("Compare and synthesize").id("compare").after("a").after("b").priority(2);
 /// assert_eq!(task.after, ["a", "b"]);
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Task", description = "A task. Only the title is needed; it may be the whole text.")]
 pub struct NewTask {
     /// One line for people. If it is empty, it is made of the description.
     #[serde(default)]
@@ -40,6 +42,7 @@ pub struct NewTask {
     pub priority: i32,
     /// Only agents of this role may take it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub role: Option<Role>,
     /// Only agents with this skill may take it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,9 +59,10 @@ pub struct NewTask {
     /// The command that proves the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<String>,
-    /// How long one attempt may take, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_limit_ms: Option<u64>,
+    /// How long one attempt may take, as in `15m`.
+    #[serde(default, with = "duration::optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub time_limit: Option<Duration>,
     /// Words to find it by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
@@ -138,7 +142,7 @@ impl NewTask {
     /// Sets how long one attempt may take.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.time_limit_ms = Some(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+        self.time_limit = Some(limit);
         self
     }
 
@@ -169,7 +173,7 @@ impl NewTask {
             attempts: self.attempts.unwrap_or(defaults.attempts),
             backoff_ms: self.backoff_ms.unwrap_or(defaults.backoff_ms),
             check: self.check.clone(),
-            time_limit_ms: self.time_limit_ms,
+            time_limit_ms: self.time_limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
             labels: self.labels.clone(),
             parent: self.parent.as_deref().map(TaskId::try_from).transpose()?,
             review: self.review,

@@ -24,6 +24,7 @@ pub use message::{Caller, Message, Part, Request, Response, StopReason, ToolSpec
 pub use price::{Price, Prices};
 pub use retry::{RetryPolicy, Retrying};
 pub use script::{Script, ScriptError};
+pub(crate) use spec::edit_distance;
 pub use spec::{ModelSpec, Provider, SpecError};
 
 /// Something that answers a request: a provider over the network, a script, or what a test puts in its place.

@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Usage;
 
 /// The price of a million tokens, in micro-dollars.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "WrittenPrice")]
 pub struct Price {
     /// For tokens read.
@@ -38,21 +39,24 @@ pub struct Price {
 /// assert_eq!(prices.cost("ollama:qwen3:8b", usage), Some(0));
 /// assert_eq!(prices.cost("openai:a-model-of-tomorrow", usage), None);
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Prices {
     by_model: BTreeMap<String, Price>,
 }
 
 /// A price as a user writes it: US dollars for a million tokens.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Price")]
 struct WrittenPrice {
+    /// For tokens read.
     input: f64,
     /// Without it, tokens from a cache cost what others cost.
     cached: Option<f64>,
     /// Without it, tokens written to a cache cost what others cost.
     cache_write: Option<f64>,
+    /// For tokens written.
     output: f64,
 }
 

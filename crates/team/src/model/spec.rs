@@ -174,7 +174,7 @@ fn near_miss(given: &str) -> Option<&'static str> {
 }
 
 /// The number of letters to change, insert or delete between two words (Levenshtein 1966).
-fn edit_distance(from: &str, to: &str) -> usize {
+pub(crate) fn edit_distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (index, letter) in from.chars().enumerate() {

@@ -1,0 +1,179 @@
+//! `team.toml`: what a user says once about a team, as plain values that have been checked.
+//!
+//! Knows nothing of the log, and neither runs a command nor connects to a model. What its text alone can tell is
+//! judged here, at its line and column; what needs the team's state (a cycle among tasks, say) is not.
+
+mod check;
+mod environment;
+mod error;
+mod value;
+
+use std::path::Path;
+use std::time::Duration;
+
+use agent_team_core::id::{AgentId, Skill};
+use agent_team_core::record::Role;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::model::{ModelSpec, Prices};
+use crate::{Durability, NewTask, duration};
+
+pub use environment::Variables;
+pub use error::{ConfigError, Mistake};
+
+/// The file's name.
+pub const CONFIG_FILE: &str = "team.toml";
+
+/// What no task may change unless it is allowed to, whatever the file says: the rules by which work is judged.
+pub const ALWAYS_PROTECTED: [&str; 2] = [CONFIG_FILE, ".ci/**"];
+
+/// A team as `team.toml` describes it. All of it may be left out.
+///
+/// ```
+/// use agent_team::config::Config;
+/// use std::path::Path;
+///
+/// let text = "gate = 'make test'\n[[agent]]\nname = 'worker'\ncount = 2\n";
+/// let config = Config::parse(text, Path::new("team.toml"))?;
+/// let names: Vec<_> = config.agents.iter().flat_map(|agent| &agent.names).map(|name| name.as_str()).collect();
+/// assert_eq!(names, ["worker-1", "worker-2"]);
+///
+/// let error = Config::parse("gaet = 'make test'", Path::new("team.toml")).unwrap_err();
+/// assert!(error.to_string().starts_with("team.toml:1:1: unknown key `gaet`, did you mean `gate`?"));
+/// # Ok::<(), agent_team::config::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "agent-team team.toml", description = "A team. All of it may be left out.")]
+pub struct Config {
+    /// What the team is to reach. With tasks alone there may be none.
+    #[serde(deserialize_with = "value::filled")]
+    pub goal: Option<String>,
+    /// The model of every agent that names none: `anthropic:MODEL`, `openai:MODEL`, `gemini:MODEL`, `ollama:MODEL`,
+    /// `openai-compatible:MODEL` or `script:FILE`. A script's file is found from the folder of team.toml.
+    #[serde(deserialize_with = "value::parsed")]
+    #[schemars(with = "Option<String>")]
+    pub with: Option<ModelSpec>,
+    /// Where the models' provider is found, if not where it always is.
+    #[serde(deserialize_with = "value::base_url")]
+    pub base_url: Option<String>,
+    /// What survives: `power`, a power cut too; `process`, only the death of processes.
+    #[serde(deserialize_with = "value::durability")]
+    #[schemars(with = "value::WrittenDurability")]
+    pub durability: Durability,
+    /// The branch that work is merged into; without it, the one that is checked out.
+    #[serde(deserialize_with = "value::filled")]
+    pub into: Option<String>,
+    /// The command that must hold on the target branch at all times.
+    #[serde(deserialize_with = "value::filled")]
+    pub gate: Option<String>,
+    /// How long gate and checks may take, as in `10m`.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
+    #[schemars(with = "Option<String>")]
+    pub gate_time_limit: Option<Duration>,
+    /// The command that proves the whole goal at the end.
+    #[serde(deserialize_with = "value::filled")]
+    pub check: Option<String>,
+    /// Whether work may be merged with neither check nor gate.
+    pub no_gate: bool,
+    /// Patterns of files that no task may change unless it is allowed to; see [`Config::protected`].
+    pub protect: Vec<String>,
+    /// How long a run may take, as in `2h`.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
+    #[schemars(with = "Option<String>")]
+    pub timeout: Option<Duration>,
+    /// What the team may spend.
+    pub budget: Budget,
+    /// The agents.
+    #[serde(rename = "agent")]
+    #[schemars(with = "Vec<value::WrittenAgent>")]
+    pub agents: Vec<AgentConfig>,
+    /// The tasks.
+    #[serde(rename = "task")]
+    pub tasks: Vec<NewTask>,
+    /// Prices of models that are not known, or that cost something else here, in US dollars for a million tokens.
+    pub prices: Prices,
+    /// What commands of agents, checks and gates find in their environment besides what every program needs.
+    pub environment: Variables,
+}
+
+/// What a team may spend in all. What is left out has no bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Budget {
+    /// Money, in millionths of a US dollar. Written in dollars: `usd = 5.0`.
+    #[serde(rename = "usd", deserialize_with = "value::micro_usd")]
+    #[schemars(with = "Option<f64>")]
+    pub micro_usd: Option<u64>,
+    /// Tokens read and written.
+    #[serde(deserialize_with = "value::tokens")]
+    pub tokens: Option<u64>,
+}
+
+/// One agent, or several that differ in nothing but their number.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "value::WrittenAgent")]
+pub struct AgentConfig {
+    /// The name; with a `count`, that many: `worker-1`, `worker-2`, and so on.
+    pub names: Vec<AgentId>,
+    /// What it is for.
+    pub role: Role,
+    /// Its model, if not the team's.
+    pub with: Option<ModelSpec>,
+    /// What it can do that others cannot.
+    pub skills: Vec<Skill>,
+    /// What it is told besides its role's instructions.
+    pub prompt: Option<String>,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Read`] if it cannot be read, [`ConfigError::Invalid`] with line and column otherwise.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, path),
+            Err(source) => Err(ConfigError::Read { path: path.to_path_buf(), source }),
+        }
+    }
+
+    /// Reads a file's text. `path` is for errors, and for scripts, which are found from its folder.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`], with line and column.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let document =
+            toml::de::DeTable::parse(text).map_err(|error| Mistake::of_toml(&error, text, path))?;
+        let mut config = Self::deserialize(toml::de::Deserializer::from(document.clone()))
+            .map_err(|error| Mistake::of_toml(&error, text, path))?;
+        check::check(&config, document.get_ref())
+            .map_err(|fault| Mistake::new(text, path, &fault.span, fault.reason))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let specs = config.agents.iter_mut().map(|agent| &mut agent.with).chain([&mut config.with]);
+        for spec in specs.flatten() {
+            if let ModelSpec::Script(file) = spec {
+                *file = folder.join(&*file);
+            }
+        }
+        Ok(config)
+    }
+
+    /// All patterns of files that no task may change unless it is allowed to: those of the file, and
+    /// [`ALWAYS_PROTECTED`].
+    pub fn protected(&self) -> Vec<String> {
+        let always = ALWAYS_PROTECTED.iter().map(|&pattern| pattern.to_owned());
+        always.chain(self.protect.iter().cloned()).collect()
+    }
+
+    /// The JSON Schema of team.toml, as `docs/team.schema.json` holds it.
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

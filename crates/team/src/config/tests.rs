@@ -1,0 +1,203 @@
+use std::ffi::OsStr;
+
+use super::*;
+use crate::model::{Provider, Usage};
+
+const DOCUMENTATION: &str = include_str!("../../../../docs/team-toml.md");
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("team.toml")).map_err(|error| error.to_string())
+}
+
+/// The first line of the error.
+fn mistake(text: &str) -> String {
+    parse(text).unwrap_err().lines().next().unwrap_or_default().to_owned()
+}
+
+fn names(config: &Config) -> Vec<&str> {
+    config.agents.iter().flat_map(|agent| &agent.names).map(AgentId::as_str).collect()
+}
+
+#[test]
+fn the_documented_example_is_read_whole() {
+    let example = DOCUMENTATION.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let config = parse(example).unwrap();
+    assert_eq!(config.goal.as_deref(), Some("Port the parser to the new grammar"));
+    assert_eq!(config.with, Some(ModelSpec::Provider(Provider::Anthropic, "claude-sonnet-4-5".into())));
+    assert_eq!((config.durability, config.into.as_deref()), (Durability::Power, Some("main")));
+    assert_eq!(
+        (config.gate.as_deref(), config.check.as_deref()),
+        (Some("make test"), Some("make acceptance"))
+    );
+    assert_eq!(config.gate_time_limit, Some(Duration::from_secs(600)));
+    assert_eq!(config.timeout, Some(Duration::from_secs(7_200)));
+    assert_eq!(config.protected(), ["team.toml", ".ci/**", "tests/**", "Makefile"]);
+    assert_eq!(config.budget, Budget { micro_usd: Some(5_000_000), tokens: Some(2_000_000) });
+    assert_eq!(names(&config), ["lead", "worker-1", "worker-2", "worker-3", "reviewer", "sql"]);
+    let roles: Vec<_> = config.agents.iter().map(|agent| agent.role).collect();
+    assert_eq!(roles, [Role::Lead, Role::Worker, Role::Reviewer, Role::Specialist]);
+    let grammar = NewTask::new("Write the grammar")
+        .id("grammar")
+        .description("As in docs/grammar.md. Keep the old one until the parser is ported.")
+        .check("make test-grammar")
+        .time_limit(Duration::from_secs(1_800))
+        .attempts(3)
+        .priority(2);
+    let parser =
+        NewTask::new("Port the parser").id("parser").after("grammar").check("make test-parser").review(true);
+    assert_eq!(config.tasks, [grammar, parser]);
+    let million = Usage { input_tokens: 1_000_000, ..Usage::default() };
+    assert_eq!(config.prices.cost("my-model", million), Some(3_000_000));
+}
+
+#[test]
+fn an_empty_file_is_a_team_of_defaults() {
+    assert_eq!(parse(""), Ok(Config::default()));
+    assert_eq!(Config::default().protected(), ALWAYS_PROTECTED);
+}
+
+#[test]
+fn a_mistake_is_marked_in_its_line() {
+    let text = "gate = \"make test\"\n\n[[agent]]\nname = \"a\"\n\trole = \"wroker\" # ?\n";
+    assert_eq!(
+        parse(text).unwrap_err(),
+        "team.toml:5:9: unknown value `wroker`, did you mean `worker`? (known here: lead, worker, reviewer, specialist)\n  \
+         |\n\
+         5 | \trole = \"wroker\" # ?\n  \
+         | \t       ^^^^^^^^"
+    );
+    let text = "goal = \"größer\"\ntimeout = 'zwölf'";
+    let ConfigError::Invalid(mistake) = Config::parse(text, Path::new("a/team.toml")).unwrap_err() else {
+        panic!("the text was there to be read");
+    };
+    assert_eq!((mistake.line, mistake.column, mistake.width), (2, 11, 7));
+    assert_eq!(mistake.excerpt, "timeout = 'zwölf'");
+}
+
+#[test]
+fn what_is_wrong_in_itself_is_refused_at_its_place() {
+    let cases = [
+        ("gaet = 'make'", "1:1: unknown key `gaet`, did you mean `gate`? (known here: goal, with, "),
+        ("[budget]\ndollars = 3", "2:1: unknown key `dollars` (known here: usd, tokens)"),
+        ("[[task]]\ntitel = 'x'", "2:1: unknown key `titel`, did you mean `title`? (known here: "),
+        ("[[agent]]\nrole = 'lead'", "1:1: the key `name` is missing"),
+        ("gate = ' '", "1:8: nothing is written here: say something, or leave the key out"),
+        ("gate = ", "1:8: "),
+        ("gate = 'a'\ngate = 'b'", "2:1: duplicate key"),
+        ("timeout = '90'", "1:11: `90` is no duration: write whole numbers with a unit"),
+        ("timeout = '0s'", "1:11: a time of nothing lets nothing happen"),
+        ("timeout = 90", "1:11: invalid type: integer `90`, expected a string"),
+        ("with = 'claude:opus'", "1:8: `claude` is no provider of models, did you mean `anthropic:opus`?"),
+        ("base_url = 'localhost:80'", "1:12: \"localhost:80\" is no base URL"),
+        ("durability = 'disk'", "1:14: unknown value `disk` (known here: power, process)"),
+        ("protect = ['a/**', 'b/{']", "1:20: error parsing glob 'b/{'"),
+        ("[budget]\nusd = 0", "2:7: a budget is more than 0 US dollars"),
+        ("[budget]\nusd = -1.5", "2:7: a budget is more than 0 US dollars"),
+        ("[budget]\nusd = nan", "2:7: a budget is more than 0 US dollars"),
+        ("[budget]\ntokens = 0", "2:10: a budget is more than 0 tokens"),
+        ("[[agent]]\nname = 'a b'", "2:8: `a b` is no agent"),
+        ("[[agent]]\nname = 'a'\ncount = 0", "3:9: there can be 1 to 10000 of it, not 0"),
+        ("[prices.m]\ninput = -1.0\noutput = 1", "1:1: a price is US dollars for a million tokens"),
+        ("[environment]\npass = ['HOME', 'OPENAI_API_KEY']", "2:17: commands never see OPENAI_API_KEY: "),
+        ("[environment]\nset = { 'A=B' = 'x' }", "2:17: \"A=B\" is no name of a variable"),
+        ("[[task]]\ntitle = 'x'\ntime_limit = '5 m'", "3:14: `5 m` is no duration"),
+    ];
+    for (text, expected) in cases {
+        let mistake = mistake(text);
+        assert!(
+            mistake.starts_with(&format!("team.toml:{expected}")),
+            "{text}\ngives {mistake}\nnot   {expected}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_together_is_refused_at_the_later_place() {
+    let cases = [
+        ("no_gate = true\ngate = 'make'", "1:11: there is a gate: leave out `no_gate`, or the gate"),
+        (
+            "[[agent]]\nname = 'w'\ncount = 2\n[[agent]]\nname = 'w-2'",
+            "5:8: there is an agent w-2 already: every agent needs a name of its own",
+        ),
+        (
+            "[[agent]]\nname = 'a'\nrole = 'lead'\n[[agent]]\nname = 'b'\nrole = 'lead'",
+            "6:8: a team has one lead, and there is another: make this one a worker",
+        ),
+        (
+            "[[agent]]\nname = 'a'\nrole = 'lead'\ncount = 2",
+            "3:8: a team has one lead, and there is another: make this one a worker",
+        ),
+        ("[[task]]\npriority = 1", "1:1: a task needs a title or a description"),
+        ("[[task]]\ntitle = 'x'\ncheck = ''", "3:9: the check is empty: give a command, or leave it out"),
+        (
+            "[[task]]\ntitle = 'x'\nattempts = 0",
+            "3:12: a task without an attempt is never done: give 1 or more",
+        ),
+        ("[[task]]\ntitle = 'x'\nid = '../x'", "3:6: `../x` is no task"),
+        (
+            "[[task]]\ntitle = 'x'\nid = 'x'\n[[task]]\ntitle = 'y'\nid = 'x'",
+            "6:6: there is a task x already: every task needs an id of its own",
+        ),
+        (
+            "[[task]]\ntitle = 'x'\nid = 'parser'\n[[task]]\ntitle = 'y'\nafter = ['parser', 'praser']",
+            "6:20: no task here has the id `praser`, did you mean `parser`?",
+        ),
+        ("[[task]]\ntitle = 'x'\nid = 'x'\nafter = ['x']", "4:10: task x cannot wait for itself"),
+        ("[[task]]\ntitle = 'x'\nparent = 'epic'", "3:10: no task here has the id `epic`"),
+    ];
+    for (text, expected) in cases {
+        let mistake = mistake(text);
+        assert!(
+            mistake.starts_with(&format!("team.toml:{expected}")),
+            "{text}\ngives {mistake}\nnot   {expected}"
+        );
+    }
+}
+
+#[test]
+fn tasks_may_refer_forward() {
+    let text = "[[task]]\ntitle = 'b'\nafter = ['a']\n[[task]]\ntitle = 'a'\nid = 'a'";
+    assert_eq!(parse(text).unwrap().tasks, [NewTask::new("b").after("a"), NewTask::new("a").id("a")]);
+}
+
+#[test]
+fn scripts_are_found_from_the_folder_of_the_file() {
+    let text = "with = 'script:demo.json'\n[[agent]]\nname = 'a'\nwith = 'script:/b.json'";
+    let config = Config::parse(text, Path::new("/project/team.toml")).unwrap();
+    assert_eq!(config.with, Some(ModelSpec::Script("/project/demo.json".into())));
+    assert_eq!(config.agents[0].with, Some(ModelSpec::Script("/b.json".into())));
+}
+
+#[test]
+fn commands_get_what_the_file_names() {
+    let text = "[environment]\npass = ['CARGO_HOME', 'NOT_SET']\nset = { LANG = 'de_DE.UTF-8' }";
+    let parent = [("PATH", "/bin"), ("CARGO_HOME", "/cargo"), ("EDITOR", "vi"), ("OPENAI_API_KEY", "no")];
+    let parent = parent.map(|(name, value)| (name.into(), value.into()));
+    let environment = parse(text).unwrap().environment.environment(parent);
+    let variables: Vec<_> = environment.iter().collect();
+    let expected = [("CARGO_HOME", "/cargo"), ("LANG", "de_DE.UTF-8"), ("PATH", "/bin"), ("TERM", "dumb")];
+    assert_eq!(variables, expected.map(|(name, value)| (OsStr::new(name), OsStr::new(value))));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Config::load(Path::new("/nowhere/team.toml")).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read /nowhere/team.toml: "), "{error}");
+}
+
+#[test]
+fn the_schema_is_the_documented_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/team.schema.json");
+    let derived = serde_json::to_string_pretty(&Config::schema()).unwrap() + "\n";
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &derived).unwrap();
+    }
+    let documented = std::fs::read_to_string(&path).unwrap_or_default();
+    // Compared as values: the order of keys depends on what else is in the build.
+    let values = [&documented, &derived]
+        .map(|text| serde_json::from_str::<serde_json::Value>(text).unwrap_or_default());
+    assert_eq!(values[0], values[1], "run this test with UPDATE=1 and commit docs/team.schema.json");
+    for role in Role::ALL {
+        assert!(derived.contains(&format!("\"{role}\"")), "the schema lacks the role {role}");
+    }
+}

@@ -1,0 +1,148 @@
+//! How single values are written, and what is refused whatever stands around them.
+//!
+//! Every error of a value is raised while it is read, so that the parser knows its place.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use agent_team_core::id::{AgentId, BadName, Skill};
+use agent_team_core::record::Role;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de};
+
+use super::AgentConfig;
+use crate::Durability;
+use crate::model::ModelSpec;
+
+/// More agents than this are taken for a slip of the finger.
+const AGENTS_MAX: u32 = 10_000;
+
+/// One agent, or with `count` several that differ in nothing but their number.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Agent")]
+pub(super) struct WrittenAgent {
+    /// The name; with `count`, what comes before the number.
+    #[schemars(with = "String")]
+    name: AgentId,
+    /// What it is for.
+    #[serde(default = "worker")]
+    #[schemars(with = "WrittenRole")]
+    role: Role,
+    /// Its model, if not the team's.
+    #[serde(default, deserialize_with = "parsed")]
+    #[schemars(with = "Option<String>")]
+    with: Option<ModelSpec>,
+    /// What it can do that others cannot.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    skills: Vec<Skill>,
+    /// What it is told besides its role's instructions.
+    #[serde(default, deserialize_with = "filled")]
+    prompt: Option<String>,
+    /// How many there are of it: `name = "worker"` and `count = 3` are worker-1, worker-2 and worker-3.
+    #[serde(default, deserialize_with = "count")]
+    #[schemars(range(min = 1, max = AGENTS_MAX))]
+    count: Option<u32>,
+}
+
+/// The roles, for the schema.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Role")]
+#[expect(dead_code, reason = "the core's type has no schema; a test holds the two together")]
+pub(super) enum WrittenRole {
+    Lead,
+    Worker,
+    Reviewer,
+    Specialist,
+}
+
+/// The settings of durability as they are written.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Durability")]
+pub(super) enum WrittenDurability {
+    Power,
+    Process,
+}
+
+impl TryFrom<WrittenAgent> for AgentConfig {
+    type Error = String;
+
+    fn try_from(written: WrittenAgent) -> Result<Self, String> {
+        let WrittenAgent { name, role, with, skills, prompt, count } = written;
+        let names = match count {
+            None => Ok(vec![name]),
+            Some(count) => (1..=count).map(|number| format!("{name}-{number}").try_into()).collect(),
+        };
+        let names = names.map_err(|error: BadName| error.to_string())?;
+        Ok(Self { names, role, with, skills, prompt })
+    }
+}
+
+fn worker() -> Role {
+    Role::Worker
+}
+
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let written = i64::deserialize(deserializer)?;
+    let count = u32::try_from(written).ok().filter(|count| (1..=AGENTS_MAX).contains(count));
+    let refusal = || de::Error::custom(format_args!("there can be 1 to {AGENTS_MAX} of it, not {written}"));
+    count.map(Some).ok_or_else(refusal)
+}
+
+/// A value that is written as a text.
+pub(super) fn parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse().map_err(de::Error::custom)).transpose()
+}
+
+/// A text that is not empty.
+pub(super) fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.trim().is_empty() {
+        return Err(de::Error::custom("nothing is written here: say something, or leave the key out"));
+    }
+    Ok(Some(text))
+}
+
+pub(super) fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if ["http://", "https://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)) {
+        return Ok(Some(text));
+    }
+    Err(de::Error::custom(format_args!(
+        "{text:?} is no base URL: write one such as http://127.0.0.1:8080/v1"
+    )))
+}
+
+pub(super) fn durability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Durability, D::Error> {
+    Ok(match WrittenDurability::deserialize(deserializer)? {
+        WrittenDurability::Power => Durability::Power,
+        WrittenDurability::Process => Durability::Process,
+    })
+}
+
+/// An amount of money, written in dollars.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before")]
+pub(super) fn micro_usd<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let dollars = f64::deserialize(deserializer)?;
+    if (1e-6..=1e9).contains(&dollars) {
+        return Ok(Some((dollars * 1e6).round() as u64));
+    }
+    Err(de::Error::custom(
+        "a budget is more than 0 US dollars, and at most a billion: leave it out for no bound",
+    ))
+}
+
+pub(super) fn tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    match i64::deserialize(deserializer).map(u64::try_from)? {
+        Ok(tokens @ 1..) => Ok(Some(tokens)),
+        _ => Err(de::Error::custom("a budget is more than 0 tokens: leave it out for no bound")),
+    }
+}
