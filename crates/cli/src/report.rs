@@ -54,13 +54,8 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
         out.block("", summary.trim())?;
     }
     if let Some(landing) = &report.landing {
-        let command = landing.command.as_ref();
-        match command {
-            Some(command) => {
-                out.line(&format!("merged work is on {}; bring it in with: {command}", landing.branch))?
-            }
-            None => out.line(&format!("merged work is on {}", landing.branch))?;
-        }
+        let how = landing.command.as_ref().map(|command| format!("; bring it in with: {command}"));
+        out.line(&format!("merged work is on {}{}", landing.branch, how.unwrap_or_default()))?;
     }
     Ok(())
 }
