@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod command;
 pub mod config;
+pub mod demo;
 mod duration;
 mod error;
 mod folder;
