@@ -1,2 +1,23 @@
-//! The `agent-team` command.
-fn main() {}
+//! The `agent-team` command. It renders and transports, and decides nothing: every rule is the library's.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `cli` | the arguments that all verbs share, and the list of verbs |
+//! | `verb/` | one file per verb: its arguments, its help, what it does |
+//! | `output` | the only way to standard output; text of agents cannot reach the terminal unescaped |
+//! | `exit` | the exit codes, and what is said when a verb did not do what was asked |
+
+mod cli;
+mod exit;
+mod interrupt;
+mod output;
+mod safe_text;
+mod task_text;
+mod time;
+mod verb;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

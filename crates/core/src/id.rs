@@ -107,7 +107,7 @@ fn fault(text: &str) -> Option<&'static str> {
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal $(, not $reserved:literal: $because:literal)?) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(into = "String", try_from = "String")]
@@ -124,6 +124,9 @@ macro_rules! name {
             type Err = BadName;
 
             fn from_str(text: &str) -> Result<Self, BadName> {
+                $(if text == $reserved {
+                    return Err(BadName { what: $what, text: text.to_owned(), why: $because });
+                })?
                 match fault(text) {
                     None => Ok(Self(text.into())),
                     Some(why) => {
@@ -183,7 +186,8 @@ name!(
 name!(
     /// The name of an agent, or of whoever else writes records.
     AgentId,
-    "agent name"
+    "agent name",
+    not "everyone": "messages to it would go to all agents"
 );
 name!(
     /// A skill that a task wants and a specialist has.
@@ -234,6 +238,12 @@ mod tests {
     fn a_bad_name_is_shown_without_its_marks() {
         let error = AgentId::try_from("a\u{202e}b").unwrap_err();
         assert!(error.to_string().starts_with(r"`a\u{202e}b` is no agent name"), "{error}");
+    }
+
+    #[test]
+    fn no_agent_is_called_everyone() {
+        assert!(AgentId::try_from("everyone").is_err());
+        assert!(TaskId::try_from("everyone").is_ok());
     }
 
     #[test]

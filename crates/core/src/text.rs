@@ -56,3 +56,10 @@ impl From<String> for Text {
         Self::Inline(text)
     }
 }
+
+/// Whether a line would mislead who reads it in a terminal: it holds control characters, which can move the cursor and
+/// colour what follows, line breaks, or marks that change the direction of writing (Unicode Technical Report 36).
+pub fn misleads(line: &str) -> bool {
+    let turns = |c: char| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    line.chars().any(|c| c.is_control() || turns(c))
+}

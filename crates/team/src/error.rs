@@ -77,6 +77,29 @@ pub enum Error {
     /// This process cannot announce that it is alive.
     #[error(transparent)]
     Announce(#[from] log::AnnounceError),
+    /// The gate does not hold on the untouched target, so it can say nothing about anyone's work.
+    #[error("the gate fails on the untouched {target}: {output}")]
+    GateRed {
+        /// The branch.
+        target: String,
+        /// What the gate printed.
+        output: String,
+    },
+    /// Git broke, or there is no usable repository.
+    #[error(transparent)]
+    Git(#[from] crate::git::GitError),
+    /// There is no usable repository.
+    #[error(transparent)]
+    Discover(#[from] crate::git::DiscoverError),
+    /// There is no usable target branch.
+    #[error(transparent)]
+    Target(#[from] crate::git::TargetError),
+    /// A pattern of protected files is wrong.
+    #[error(transparent)]
+    Pattern(#[from] crate::git::PatternError),
+    /// A command cannot be run.
+    #[error(transparent)]
+    Command(#[from] crate::command::CommandError),
     /// Something that the user gave is wrong.
     #[error("{0}")]
     Input(String),
@@ -111,6 +134,9 @@ impl Error {
             Self::Refused(refusal) => refusal.hint(),
             Self::NoTeam { .. } => Some("`agent-team init` makes one here".into()),
             Self::AlreadyRunning { .. } => Some("wait for it, or end that process".into()),
+            Self::GateRed { .. } => Some(
+                "mend it first; what is still to be reached belongs into checks, not into the gate".into(),
+            ),
             Self::NewerFormat { .. } => Some("update agent-team; reading still works".into()),
             Self::Overtaken { .. } => Some("try again; `agent-team doctor` shows what is void".into()),
             Self::Read(log::ReadError::Corrupt { .. }) => Some("`agent-team doctor` lists the damage".into()),

@@ -13,6 +13,7 @@ use agent_team_log::{Liveness, Observed, ProcessIdentity, probe};
 
 use crate::Error;
 use crate::folder::TeamFolder;
+use crate::task_queue::process_id;
 use crate::team_log::{TeamLog, refusal};
 
 /// How often those who wait look for holders that are gone: the death of a process wakes nobody.
@@ -68,6 +69,17 @@ impl<'a> Observer<'a> {
         }
         Ok(taken)
     }
+}
+
+/// A holder that lives as long as another process of this machine: the shell that a short command was started from.
+///
+/// # Errors
+/// [`Error::Process`] when there is no such process, or the system does not tell.
+pub fn holder_of_process(pid: u32) -> Result<Holder, Error> {
+    let failed = |reason: String| Error::Process { pid, reason };
+    let known = ProcessIdentity::of(pid).map_err(|error| failed(error.to_string()))?;
+    let known = known.ok_or_else(|| failed("there is no such process".into()))?;
+    Ok(Holder { process: Some(process_id(known)), ..Holder::default() })
 }
 
 /// The claims whose holders are gone, and why that is known.

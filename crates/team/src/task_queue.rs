@@ -113,6 +113,9 @@ impl TaskQueue {
     /// # Errors
     /// A refusal that names what is wrong: a cycle, a missing or a repeated id.
     pub fn add_tasks(&self, by: &AgentId, tasks: &[NewTask]) -> Result<Vec<TaskId>, Error> {
+        if tasks.is_empty() {
+            return Ok(Vec::new());
+        }
         loop {
             let (ids, generated) = self.ids_for(tasks)?;
             let with_ids = tasks.iter().zip(&ids);

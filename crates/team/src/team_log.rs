@@ -390,6 +390,16 @@ fn must_survive_power_cuts(body: &Body) -> bool {
     }
 }
 
+/// Runs something that blocks (git, a sync) away from the threads that serve everyone.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(failed) => Err(Error::Input(format!("a task of this program broke down: {failed}"))),
+    }
+}
+
 /// The refusal that an outcome is, for callers that treat some of them as answers.
 pub(crate) fn refusal<T>(outcome: Result<T, Error>) -> Result<Result<T, Refusal>, Error> {
     match outcome {

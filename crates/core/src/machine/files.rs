@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
 use crate::id::{AgentId, RecordId};
+use crate::text::misleads;
 
 /// One reserved path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +29,7 @@ impl Files {
     /// Whether paths can be reserved under a claim.
     pub fn check(&self, claim: RecordId, paths: &[String]) -> Result<(), Refusal> {
         for path in paths {
-            let parts = || path.trim_end_matches('/').split('/');
-            if path.starts_with('/') || parts().any(|part| matches!(part, "" | "." | "..")) {
+            if name(path).split('/').any(|part| matches!(part, "" | "." | "..")) || misleads(path) {
                 return Err(Refusal::BadPath { path: path.clone() });
             }
             let taken = self.0.iter().find(|other| other.claim != claim && overlap(&other.path, path));
@@ -57,6 +57,13 @@ impl Files {
 
 /// Whether two paths name the same file, or one a folder that holds the other.
 fn overlap(a: &str, b: &str) -> bool {
-    let inside = |folder: &str, path: &str| folder.ends_with('/') && path.starts_with(folder);
-    a.trim_end_matches('/') == b.trim_end_matches('/') || inside(a, b) || inside(b, a)
+    let inside =
+        |folder: &str, path: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let (a, b) = (name(a), name(b));
+    a == b || inside(a, b) || inside(b, a)
+}
+
+/// A path without the slash that marks it as a folder: only the disk knows whether it is one.
+fn name(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
 }

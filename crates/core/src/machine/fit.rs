@@ -2,7 +2,7 @@
 
 use super::queue::Lane;
 use super::refusal::Unfit;
-use super::state::State;
+use super::state::{Agent, State};
 use super::task::Task;
 use crate::id::{AgentId, HUMAN, Skill};
 use crate::record::{Role, Stage};
@@ -14,10 +14,16 @@ pub(crate) struct Member<'a> {
     pub skills: &'a [Skill],
 }
 
+impl<'a> From<&'a Agent> for Member<'a> {
+    fn from(agent: &'a Agent) -> Self {
+        Self { agent: &agent.id, role: agent.role, skills: &agent.skills }
+    }
+}
+
 impl<'a> Member<'a> {
     pub fn of(state: &'a State, agent: &'a AgentId) -> Self {
         match state.agents.get(agent) {
-            Some(known) => Self { agent, role: known.role, skills: &known.skills },
+            Some(known) => known.into(),
             None => Self { agent, role: Role::Worker, skills: &[] },
         }
     }

@@ -88,10 +88,13 @@ impl Ledger {
     pub(crate) fn fits(&self, agent: &AgentId, task: Option<&TaskId>, upper: Amount) -> Result<(), Refusal> {
         for account in accounts(agent, task) {
             let balance = self.balance(&account);
-            let sum = balance.spent.plus(balance.reserved).plus(upper);
+            let used = balance.spent.plus(balance.reserved);
+            let sum = used.plus(upper);
+            // Sums stop at the greatest number: what was added beyond it could not be given back.
+            let adds_up = sum.minus(used) == upper && sum.tokens() < u64::MAX;
             let money_fits = balance.limit.micro_usd.is_none_or(|most| sum.micro_usd <= most);
             let tokens_fit = balance.limit.tokens.is_none_or(|most| sum.tokens() <= most);
-            if !(money_fits && tokens_fit) {
+            if !(adds_up && money_fits && tokens_fit) {
                 return Err(Refusal::OverBudget { account });
             }
         }

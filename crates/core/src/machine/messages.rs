@@ -1,6 +1,6 @@
 //! Messages, and how far each has come with each of its readers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,15 +46,23 @@ pub enum Receipt {
 pub struct Messages {
     all: Vec<Message>,
     by_id: BTreeMap<RecordId, usize>,
-    /// For each agent, a place in `all` before which it has nothing unread.
+    /// The places of what only one agent may read, or got back, and has not read.
+    alone: BTreeMap<AgentId, BTreeSet<usize>>,
+    /// The places of what went to everyone.
+    to_everyone: Vec<usize>,
+    /// The places of what went to a role.
+    to_roles: BTreeMap<Role, Vec<usize>>,
+    /// How many of those that went to everyone, from the oldest on, an agent has read or sent itself.
     settled: BTreeMap<AgentId, usize>,
+    /// The same for each role that it had when it read.
+    settled_roles: BTreeMap<AgentId, BTreeMap<Role, usize>>,
 }
 
 impl Message {
-    /// Whether the agent is one of its readers.
+    /// Whether the agent is one of its readers. What was returned is its sender's again.
     pub fn is_for(&self, agent: &AgentId, role: Option<Role>) -> bool {
-        if self.returned && self.from == *agent {
-            return true;
+        if self.returned {
+            return self.from == *agent;
         }
         match &self.to {
             Recipient::Agent(to) => to == agent,
@@ -94,14 +102,32 @@ impl Messages {
 
     /// What an agent has not read, oldest first.
     pub fn unread(&self, agent: &AgentId, role: Option<Role>) -> impl Iterator<Item = &Message> + use<'_> {
-        let from = self.settled.get(agent).copied().unwrap_or(0);
+        let role_settled = |role| self.settled_roles.get(agent).and_then(|known| known.get(&role)).copied();
+        let settled = self.settled.get(agent).copied().unwrap_or(0);
+        let of_role = role.and_then(|role| {
+            let from = role_settled(role).unwrap_or(0);
+            self.to_roles.get(&role).and_then(|places| places.get(from..))
+        });
+        let shared = self.to_everyone.get(settled..).into_iter().chain(of_role).flatten();
+        let mut places: Vec<usize> =
+            self.alone.get(agent).into_iter().flatten().chain(shared).copied().collect();
+        places.sort_unstable();
         let agent = agent.clone();
-        let rest = self.all.iter().skip(from);
-        rest.filter(move |message| message.is_for(&agent, role) && !message.is_read_by(&agent))
+        let messages = places.into_iter().filter_map(|place| self.all.get(place));
+        messages.filter(move |message| message.is_for(&agent, role) && !message.is_read_by(&agent))
     }
 
     pub(crate) fn push(&mut self, message: Message) {
-        self.by_id.insert(message.id, self.all.len());
+        let place = self.all.len();
+        match &message.to {
+            Recipient::Agent(to) => {
+                let reader = if message.returned { &message.from } else { to };
+                self.alone.entry(reader.clone()).or_default().insert(place);
+            }
+            Recipient::Role(role) => self.to_roles.entry(*role).or_default().push(place),
+            Recipient::Everyone => self.to_everyone.push(place),
+        }
+        self.by_id.insert(message.id, place);
         self.all.push(message);
     }
 
@@ -114,36 +140,48 @@ impl Messages {
         receipt: Receipt,
     ) {
         for id in ids {
-            let message = self.by_id.get(id).and_then(|place| self.all.get_mut(*place));
-            if let Some(message) = message.filter(|message| message.is_for(agent, role)) {
-                let known = message.receipts.entry(agent.clone()).or_insert(receipt);
-                *known = receipt.max(*known);
+            let Some(place) = self.by_id.get(id).copied() else { continue };
+            let Some(message) = self.all.get_mut(place).filter(|message| message.is_for(agent, role)) else {
+                continue;
+            };
+            let known = message.receipts.entry(agent.clone()).or_insert(receipt);
+            *known = receipt.max(*known);
+            if receipt == Receipt::Read
+                && let Some(alone) = self.alone.get_mut(agent)
+            {
+                alone.remove(&place);
             }
         }
-        let mut settled = self.settled.get(agent).copied().unwrap_or(0);
-        while let Some(message) = self.all.get(settled) {
-            // A message to a role stays open: the agent may still get that role.
-            let done = message.is_read_by(agent)
-                || match &message.to {
-                    Recipient::Agent(to) => to != agent && message.from != *agent,
-                    Recipient::Role(_) => false,
-                    Recipient::Everyone => message.from == *agent,
-                };
-            if !done {
-                break;
-            }
-            settled += 1;
+        if receipt == Receipt::Read {
+            self.settle(agent, role);
         }
-        self.settled.insert(agent.clone(), settled);
+    }
+
+    /// Moves an agent's cursors over what it has read or sent itself, so that looking for what is new stays cheap.
+    fn settle(&mut self, agent: &AgentId, role: Option<Role>) {
+        let all = &self.all;
+        let done = |place: &usize| {
+            all.get(*place).is_none_or(|message| message.is_read_by(agent) || message.from == *agent)
+        };
+        let advance = |places: &[usize], cursor: &mut usize| {
+            *cursor +=
+                places.get(*cursor..).unwrap_or_default().iter().take_while(|place| done(place)).count();
+        };
+        advance(&self.to_everyone, self.settled.entry(agent.clone()).or_default());
+        if let Some((role, places)) = role.and_then(|role| self.to_roles.get_key_value(&role)) {
+            let cursors = self.settled_roles.entry(agent.clone()).or_default();
+            advance(places, cursors.entry(*role).or_default());
+        }
     }
 
     /// Sends back what was for one agent alone and will not be read.
     pub(crate) fn return_unread(&mut self, agent: &AgentId) {
-        for message in &mut self.all {
-            let direct = matches!(&message.to, Recipient::Agent(to) if to == agent);
-            if direct && !message.is_read_by(agent) {
-                message.returned = true;
-            }
+        let unread = self.alone.remove(agent).unwrap_or_default();
+        for place in unread {
+            let Some(message) = self.all.get_mut(place) else { continue };
+            // What it got back itself stays with it, should it ever join again.
+            message.returned |= message.from != *agent;
+            self.alone.entry(message.from.clone()).or_default().insert(place);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Whether the team can go on by itself, or everything that is left waits for somebody from outside.
 
 use super::fit::Member;
-use super::state::State;
+use super::queue::Lane;
+use super::state::{Agent, State};
 use super::task::Task;
-use crate::id::HUMAN;
+use crate::id::{AgentId, HUMAN};
 use crate::record::Stage;
 
 impl State {
@@ -12,16 +13,26 @@ impl State {
         if !self.held.is_empty() || self.waiting_for(Stage::Verify).next().is_some() {
             return true;
         }
-        let members = || self.agents.values().filter(|agent| !agent.left && agent.id.as_str() != HUMAN);
-        let mut lanes = self.queue.wanted();
-        if lanes.any(|lane| members().any(|agent| Member::of(self, &agent.id).fits(lane).is_ok())) {
+        let asks_nobody = |agent: &Agent| agent.id.as_str() != HUMAN;
+        if self.queue.wanted().any(|lane| self.members_for(lane).any(asks_nobody)) {
             return true;
         }
+        let members = || self.agents.values().filter(|agent| !agent.left && agent.id.as_str() != HUMAN);
         let reviewable = |task: &Task| {
             members().any(|agent| Member::of(self, &agent.id).fits_stage(task, Stage::Review).is_ok())
         };
         self.waiting_for(Stage::Review).any(reviewable)
             || self.waiting_for(Stage::Merge).any(|task| self.may_merge(task))
+    }
+
+    /// The members who may take what waits in a lane.
+    pub(crate) fn members_for(&self, lane: &Lane) -> impl Iterator<Item = &Agent> {
+        let candidates = match &lane.agent {
+            Some(agent) => self.agents.range(agent..=agent),
+            None => self.agents.range::<AgentId, _>(..),
+        };
+        let candidates = candidates.map(|(_, agent)| agent).filter(|agent| !agent.left);
+        candidates.filter(move |agent| Member::of(self, &agent.id).fits(lane).is_ok())
     }
 
     /// Whether a task's work may be merged: something must have proved it, or the user said that nothing needs to.

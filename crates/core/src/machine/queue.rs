@@ -4,6 +4,7 @@
 //! that depends on the number of lanes, not on the number of tasks.
 
 use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -91,10 +92,14 @@ impl Queue {
         }
     }
 
-    /// Takes a task out, as it was inserted.
+    /// Takes a task out, as it was inserted. Leaves nothing empty behind: a queue that was kept in step equals one
+    /// that is made from the tasks.
     pub fn remove(&mut self, task: &Task) {
-        if let Some(count) = self.counts.get_mut(&task.status) {
-            *count = count.saturating_sub(1);
+        if let Entry::Occupied(mut count) = self.counts.entry(task.status) {
+            *count.get_mut() = count.get().saturating_sub(1);
+            if *count.get() == 0 {
+                count.remove();
+            }
         }
         if task.status == Status::Ready {
             let lane = lane(task);
@@ -105,8 +110,13 @@ impl Queue {
                     self.lanes.remove(&lane);
                 }
             }
-        } else if let Some(waiting) = task.status.stage().and_then(|stage| self.stages.get_mut(&stage)) {
-            waiting.remove(&place(task));
+        } else if let Some(Entry::Occupied(mut waiting)) =
+            task.status.stage().map(|stage| self.stages.entry(stage))
+        {
+            waiting.get_mut().remove(&place(task));
+            if waiting.get().is_empty() {
+                waiting.remove();
+            }
         }
     }
 
@@ -129,6 +139,17 @@ impl Queue {
     /// What the tasks want that wait for an agent.
     pub fn wanted(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.keys()
+    }
+
+    /// The tasks that only one agent is to take: those that want it, and those that went back to it.
+    pub fn waiting_for_agent(&self, agent: &AgentId) -> impl Iterator<Item = &TaskId> {
+        let from = Lane { agent: Some(agent.clone()), role: None, skill: None };
+        let lanes = self.lanes.range(from..).take_while(|(lane, _)| lane.agent.as_ref() == Some(agent));
+        lanes
+            .flat_map(|(_, waiting)| {
+                waiting.due.iter().chain(waiting.backing_off.iter().map(|(_, place)| place))
+            })
+            .map(|(_, _, task)| task)
     }
 
     /// The tasks that wait for someone to take a stage, in order.

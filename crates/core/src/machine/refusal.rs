@@ -62,6 +62,12 @@ pub enum Refusal {
         /// The tasks, each waiting for the next, the last for the first.
         tasks: Vec<TaskId>,
     },
+    /// Tasks would be parts of each other.
+    #[error("these tasks would be parts of each other: {}", chain(.tasks))]
+    ParentCycle {
+        /// The tasks, each part of the next, the last of the first.
+        tasks: Vec<TaskId>,
+    },
     /// A batch is not whole.
     #[error("a batch of {expected} tasks was closed with {found}")]
     BatchIncomplete {
@@ -257,6 +263,7 @@ impl Refusal {
                 Some("add it first, or in the same batch".into())
             }
             Self::Cycle { .. } => Some("remove one of these dependencies".into()),
+            Self::ParentCycle { .. } => Some("leave out one of these parents".into()),
             Self::IdTaken { .. } | Self::RepeatedId { .. } => Some("choose another id".into()),
             Self::WrongStatus { task, status: Status::Failed } => {
                 Some(format!("`agent-team retry {task}` gives it new attempts"))

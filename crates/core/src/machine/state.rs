@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::files::Files;
+use super::fit::Member;
 use super::ledger::Ledger;
 use super::messages::Messages;
 use super::queue::{Counts, Queue};
@@ -33,8 +34,8 @@ pub struct State {
     pub(crate) claims: BTreeMap<RecordId, TaskId>,
     /// Tasks under a claim, so that finding holders that are gone takes no look at all tasks.
     pub(crate) held: BTreeSet<TaskId>,
-    /// Tasks that were written but whose batch is not closed.
-    pub(crate) batches: BTreeMap<RecordId, Vec<TaskSpec>>,
+    /// Tasks that were written but whose batch is not closed, each with its place in the order.
+    pub(crate) batches: BTreeMap<RecordId, Vec<(u64, TaskSpec)>>,
     pub(crate) late: Vec<Late>,
     pub(crate) messages: Messages,
     pub(crate) ledger: Ledger,
@@ -240,6 +241,11 @@ impl State {
         &self.late
     }
 
+    /// Batches that are not closed, with the number of their tasks. Such a task is not there; its writer may be dead.
+    pub fn open_batches(&self) -> impl Iterator<Item = (RecordId, usize)> {
+        self.batches.iter().map(|(batch, specs)| (*batch, specs.len()))
+    }
+
     /// The messages.
     pub fn messages(&self) -> &Messages {
         &self.messages
@@ -257,11 +263,30 @@ impl State {
 
     /// Changes a task, and keeps everything that is derived from it in step. The only way to change a task.
     pub(crate) fn update(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
-        let Some(task) = self.tasks.get_mut(id) else { return };
+        for dependent in self.change(id, change) {
+            self.change(&dependent, |task| {
+                task.open_dependencies = task.open_dependencies.saturating_sub(1);
+                unblock(task);
+            });
+        }
+    }
+
+    /// Changes one task alone, and says which tasks it kept waiting until now.
+    fn change(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) -> Vec<TaskId> {
+        let Some(task) = self.tasks.get_mut(id) else { return Vec::new() };
         let claim_before = task.claim.as_ref().map(|claim| claim.id);
         let status_before = task.status;
         self.queue.remove(task);
         change(task);
+        // Nobody is waited for who is not there, or may not take the task any more.
+        let agents = &self.agents;
+        let may_take = |id: &AgentId| {
+            let member = agents.get(id).filter(|agent| !agent.left);
+            member.is_some_and(|agent| Member::from(agent).fits_stage(task, Stage::Work).is_ok())
+        };
+        if !task.back_to.as_ref().is_none_or(may_take) {
+            task.back_to = None;
+        }
         self.queue.insert(task);
         let claim_now = task.claim.as_ref().map(|claim| claim.id);
         let completed = task.status == Status::Completed && status_before != Status::Completed;
@@ -274,12 +299,7 @@ impl State {
         if let Some(before) = claim_before.filter(|before| claim_now != Some(*before)) {
             self.files.release(before, &[]);
         }
-        for dependent in dependents {
-            self.update(&dependent, |task| {
-                task.open_dependencies = task.open_dependencies.saturating_sub(1);
-                unblock(task);
-            });
-        }
+        dependents
     }
 }
 

@@ -42,9 +42,10 @@ pub struct Task {
     pub claim: Option<Claim>,
     /// Claims that have ended, oldest first.
     pub past_claims: Vec<PastClaim>,
-    /// The attempt that an orchestrator's death interrupted: the next claim goes on with it.
+    /// The claim whose attempt was interrupted, not failed: if the same agent claims next, it goes on with it.
     pub resume: Option<RecordId>,
-    /// The agent of a living team to whom it went back.
+    /// The member to whom it went back: `decide` offers it to nobody else. Only while it is ready, and only as long as
+    /// that agent is a member that may take it.
     pub back_to: Option<AgentId>,
     /// What was delivered and is being judged, or has been accepted.
     pub submission: Option<Submission>,
@@ -92,6 +93,8 @@ pub struct PastClaim {
     pub agent: AgentId,
     /// The attempt that it was part of.
     pub attempt: u32,
+    /// The claim whose attempt it continued: so an attempt's transcripts can be followed back to the first.
+    pub resumes: Option<RecordId>,
     /// How it ended.
     pub ending: Ending,
     /// When it was made, in milliseconds since 1970.
@@ -288,18 +291,19 @@ impl Task {
         }
     }
 
-    /// Ends the present claim, if there is one.
-    pub(crate) fn end_claim(&mut self, ending: Ending, to_ms: u64) {
-        if let Some(claim) = self.claim.take() {
-            self.past_claims.push(PastClaim {
-                id: claim.id,
-                stage: claim.stage,
-                agent: claim.agent,
-                attempt: self.attempt,
-                ending,
-                from_ms: claim.at_ms,
-                to_ms,
-            });
-        }
+    /// Ends the present claim, if there is one, and gives it back.
+    pub(crate) fn end_claim(&mut self, ending: Ending, to_ms: u64) -> Option<Claim> {
+        let claim = self.claim.take()?;
+        self.past_claims.push(PastClaim {
+            id: claim.id,
+            stage: claim.stage,
+            agent: claim.agent.clone(),
+            attempt: self.attempt,
+            resumes: claim.resumes,
+            ending,
+            from_ms: claim.at_ms,
+            to_ms,
+        });
+        Some(claim)
     }
 }

@@ -1,5 +1,7 @@
 //! The members of the team.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, Skill, TaskId};
@@ -31,27 +33,26 @@ pub struct AgentView {
 
 /// All agents that ever joined, by name.
 pub fn agents(state: &State) -> Vec<AgentView> {
+    // One look at the tasks for all agents: teams may have thousands of both.
+    let mut holds: BTreeMap<&AgentId, Vec<(TaskId, Stage)>> = BTreeMap::new();
+    for (task, claim) in state.held() {
+        holds.entry(&claim.agent).or_default().push((task.id().clone(), claim.stage));
+    }
+    let mut completed: BTreeMap<&AgentId, u64> = BTreeMap::new();
+    let done = state.tasks().filter(|task| task.status == Status::Completed);
+    for submission in done.filter_map(|task| task.submission.as_ref()) {
+        *completed.entry(&submission.author).or_default() += 1;
+    }
     let view = |agent: &Agent| AgentView {
         id: agent.id.clone(),
         role: agent.role,
         skills: agent.skills.clone(),
         with: agent.with.clone(),
         left: agent.left,
-        holds: holds(state, &agent.id),
-        completed: completed(state, &agent.id),
+        holds: holds.get(&agent.id).cloned().unwrap_or_default(),
+        completed: completed.get(&agent.id).copied().unwrap_or(0),
         unread: state.messages().unread(&agent.id, Some(agent.role)).count(),
         spent: state.ledger().spent(&Account::Agent(agent.id.clone())),
     };
     state.agents().map(view).collect()
-}
-
-fn holds(state: &State, agent: &AgentId) -> Vec<(TaskId, Stage)> {
-    let held = state.held().filter(|(_, claim)| claim.agent == *agent);
-    held.map(|(task, claim)| (task.id().clone(), claim.stage)).collect()
-}
-
-fn completed(state: &State, agent: &AgentId) -> u64 {
-    let done = state.tasks().filter(|task| task.status == Status::Completed);
-    let by = done.filter(|task| task.submission.as_ref().is_some_and(|s| s.author == *agent));
-    by.count() as u64
 }

@@ -53,7 +53,7 @@ fn reason(state: &State, task: &Task) -> Option<(String, bool)> {
         Status::Blocked => Some(blocked(state, task)),
         Status::Ready => Some(ready(state, task)),
         Status::Verifying if task.claim.is_none() => Some(("its check to be run".to_owned(), false)),
-        Status::Merging if !state.may_merge(task) => {
+        Status::Merging if task.claim.is_none() && !state.may_merge(task) => {
             Some(("a check or a gate to prove it, or the user to allow `--no-gate`".to_owned(), true))
         }
         Status::Merging if task.claim.is_none() => Some(("its turn in the merge queue".to_owned(), false)),

@@ -29,6 +29,8 @@ pub struct Assignment {
     pub setbacks: Vec<Setback>,
     /// For a review: who delivered what.
     pub delivered: Option<Delivered>,
+    /// What the agent should know about the folder that it works in.
+    pub note: Option<String>,
 }
 
 /// What a task that this one depends on gave.
@@ -71,6 +73,23 @@ pub struct Delivered {
 }
 
 impl Assignment {
+    /// A question to an agent, outside of any task.
+    pub(crate) fn question(id: TaskId, text: String) -> Self {
+        Self {
+            id,
+            title: text.clone(),
+            description: text,
+            stage: Stage::Work,
+            attempt: 1,
+            resumes: None,
+            check: None,
+            dependencies: Vec::new(),
+            setbacks: Vec::new(),
+            delivered: None,
+            note: None,
+        }
+    }
+
     /// The assignment of a claim, if it is still in force.
     pub(crate) fn of(team_log: &TeamLog, token: RecordId) -> Result<Self, Error> {
         let draft = team_log.look(|state| Draft::of(state, token))??;
@@ -98,9 +117,13 @@ impl Assignment {
             dependencies: dependencies.collect::<Result<_, _>>()?,
             setbacks: setbacks.collect::<Result<_, _>>()?,
             delivered: delivered.transpose()?,
+            note: None,
         })
     }
 }
+
+/// Submission, author, result, and the commit with its base.
+type DraftDelivered = (RecordId, crate::AgentId, Text, Option<(String, String)>);
 
 /// An assignment whose texts have not been fetched yet.
 struct Draft {
@@ -113,7 +136,7 @@ struct Draft {
     check: Option<String>,
     dependencies: Vec<(TaskId, String, Text)>,
     setbacks: Vec<(u32, FeedbackCause, Text, Option<String>)>,
-    delivered: Option<(RecordId, crate::AgentId, Text, Option<(String, String)>)>,
+    delivered: Option<DraftDelivered>,
 }
 
 impl Draft {

@@ -7,7 +7,7 @@ mod closure;
 mod journal;
 mod metered;
 mod model_agent;
-mod prompt;
+pub(crate) mod prompt;
 mod team_tools;
 
 use std::path::PathBuf;
@@ -44,6 +44,14 @@ pub trait Agent: Send + Sync {
     /// # Errors
     /// [`AgentError`] says why the attempt failed, and whether another one makes sense.
     async fn execute_task(&self, task: &Assignment, context: &Context) -> Result<Answer, AgentError>;
+
+    /// Answers a question outside of any task: the lead is asked to sum up at the end.
+    ///
+    /// # Errors
+    /// As [`execute_task`](Agent::execute_task).
+    async fn answer(&self, question: &Assignment, context: &Context) -> Result<String, AgentError> {
+        Ok(self.execute_task(question, context).await?.text)
+    }
 
     /// What stands behind it, for people: `anthropic:claude-…`, `closure`.
     fn with(&self) -> String {

@@ -66,29 +66,6 @@ impl ModelAgent {
         self
     }
 
-    /// One call without tools: a question and its answer.
-    ///
-    /// # Errors
-    /// What the model says went wrong, or that the budget is used up.
-    pub(crate) async fn ask(&self, question: String, context: &Context) -> Result<String, AgentError> {
-        let request = Request {
-            system: prompt::system(&context.agent, context.role, &self.instructions, false),
-            messages: vec![Message::user(question)],
-            tools: Vec::new(),
-            max_output_tokens: None,
-            caller: Caller {
-                agent: context.agent.to_string(),
-                role: context.role.to_string(),
-                task: None,
-                attempt: 1,
-                retry: 0,
-            },
-        };
-        let meter = Meter::new(context.queue.team_log(), self.prices.clone(), &context.agent, None);
-        let (response, _) = meter.call(self.model.as_ref(), request, &mut |_| {}).await?;
-        Ok(response.text())
-    }
-
     fn toolbox(context: &Context, stage: Stage) -> Toolbox {
         let looks_only = stage == Stage::Review || matches!(context.role, Role::Lead | Role::Reviewer);
         let files = match &context.workspace {
@@ -111,6 +88,26 @@ impl Agent for ModelAgent {
         };
         attempt.journal.write(Line::Ended { at_ms: now_ms(), outcome: words })?;
         outcome
+    }
+
+    /// One call without tools.
+    async fn answer(&self, question: &Assignment, context: &Context) -> Result<String, AgentError> {
+        let request = Request {
+            system: prompt::system(&context.agent, context.role, &self.instructions, false),
+            messages: vec![Message::user(question.description.clone())],
+            tools: Vec::new(),
+            max_output_tokens: None,
+            caller: Caller {
+                agent: context.agent.to_string(),
+                role: context.role.to_string(),
+                task: Some(question.id.to_string()),
+                attempt: question.attempt,
+                retry: 0,
+            },
+        };
+        let meter = Meter::new(context.queue.team_log(), self.prices.clone(), &context.agent, None);
+        let (response, _) = meter.call(self.model.as_ref(), request, &mut |_| {}).await?;
+        Ok(response.text())
     }
 
     fn with(&self) -> String {

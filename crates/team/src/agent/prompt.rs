@@ -52,6 +52,9 @@ pub(super) fn task(assignment: &Assignment) -> String {
     for setback in &assignment.setbacks {
         text += &setback_text(setback);
     }
+    if let Some(note) = &assignment.note {
+        let _ = writeln!(text, "\n{note}");
+    }
     if let Some(delivered) = &assignment.delivered {
         text += &review(assignment.stage, delivered);
     }

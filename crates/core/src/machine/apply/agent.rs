@@ -1,7 +1,7 @@
 //! Agents join and leave.
 
 use super::{Meta, Rule};
-use crate::id::TaskId;
+use crate::id::{AgentId, TaskId};
 use crate::machine::refusal::Refusal;
 use crate::machine::state::{Agent, State};
 use crate::record::{AgentJoined, AgentLeft};
@@ -21,6 +21,7 @@ impl Rule for AgentJoined {
             left: false,
         };
         state.agents.insert(self.agent.clone(), agent);
+        reconsider(state, &self.agent);
     }
 }
 
@@ -35,11 +36,14 @@ impl Rule for AgentLeft {
             agent.left = true;
         }
         state.messages.return_unread(&self.agent);
-        // What went back to it is for anyone now.
-        let went_back = state.tasks.values().filter(|task| task.back_to.as_ref() == Some(&self.agent));
-        let went_back: Vec<TaskId> = went_back.map(|task| task.id().clone()).collect();
-        for task in went_back {
-            state.update(&task, |task| task.back_to = None);
-        }
+        reconsider(state, &self.agent);
+    }
+}
+
+/// What went back to an agent that left, or may not take it any more, is for anyone: each change of a task sees to it.
+fn reconsider(state: &mut State, agent: &AgentId) {
+    let waiting: Vec<TaskId> = state.queue.waiting_for_agent(agent).cloned().collect();
+    for task in waiting {
+        state.update(&task, |_| ());
     }
 }

@@ -6,7 +6,7 @@ use crate::id::{AgentId, RecordId, TaskId};
 use crate::machine::fit::Member;
 use crate::machine::refusal::Refusal;
 use crate::machine::state::State;
-use crate::machine::task::{Claim, Ending, Failure};
+use crate::machine::task::{Claim, Ending, Failure, Task};
 use crate::machine::transition::{Status, Step, next};
 use crate::record::{
     ClaimExpired, ClaimReleased, ClaimRenewed, ExpiryCause, Stage, TaskClaimed, TurnJournalled,
@@ -40,7 +40,10 @@ impl Rule for TaskClaimed {
         state.claims.insert(meta.id, self.task.clone());
         state.update(&self.task, |task| {
             task.revision = meta.id;
-            let resumes = task.resume.take();
+            // Only its own agent can go on with a transcript; for any other this is a new attempt.
+            let interrupted = task.resume.take();
+            let resumes = interrupted
+                .filter(|id| task.past_claims.iter().any(|c| c.id == *id && c.agent == self.agent));
             if self.stage == Stage::Work {
                 task.since_ms = meta.at_ms;
                 task.attempt += u32::from(resumes.is_none());
@@ -101,15 +104,13 @@ impl Rule for ClaimReleased {
         state.update(&id, |task| {
             task.revision = meta.id;
             task.intent = None;
-            let claim = task.claim.clone();
-            task.end_claim(Ending::Released, meta.at_ms);
+            let claim = task.end_claim(Ending::Released, meta.at_ms);
             if task.status == Status::Running {
                 task.step(Step::GivenBack);
                 task.since_ms = meta.at_ms;
                 // Giving a task back is no failed attempt: the next one goes on where this one stopped.
                 if let Some(claim) = claim.filter(|claim| claim.holder.orchestrated) {
-                    task.resume = Some(claim.resumes.filter(|_| claim.turns == 0).unwrap_or(claim.id));
-                    task.back_to = Some(claim.agent);
+                    to_be_resumed(task, claim);
                 }
             }
         });
@@ -130,29 +131,31 @@ impl Rule for ClaimExpired {
         state.update(&id, |task| {
             task.revision = meta.id;
             task.intent = None;
-            let claim = task.claim.clone();
-            task.end_claim(self.cause.into(), meta.at_ms);
-            if task.status != Status::Running {
-                return;
-            }
-            task.since_ms = meta.at_ms;
-            let orchestrator_died = self.cause == ExpiryCause::ProcessGone
-                && claim.as_ref().is_some_and(|claim| claim.holder.orchestrated);
-            if let Some(claim) = claim.filter(|_| orchestrator_died) {
-                task.step(Step::GivenBack);
-                task.resume = Some(claim.resumes.filter(|_| claim.turns == 0).unwrap_or(claim.id));
-                task.back_to = Some(claim.agent);
-                return;
-            }
-            task.takeovers += 1;
-            if task.takeovers >= TAKEOVERS_MAX {
+            let Some(claim) = task.end_claim(self.cause.into(), meta.at_ms) else { return };
+            let orchestrator_died = self.cause == ExpiryCause::ProcessGone && claim.holder.orchestrated;
+            // A reviewer that is gone says nothing against the work. What kills whoever works on it, or whoever runs
+            // its check, does.
+            let counts = !orchestrator_died && claim.stage != Stage::Review;
+            task.takeovers += u32::from(counts);
+            if counts && task.takeovers >= TAKEOVERS_MAX {
+                task.since_ms = meta.at_ms;
                 task.step(Step::Exhausted);
                 task.failure = Some(Failure::Quarantined);
-            } else {
+            } else if claim.stage == Stage::Work {
+                task.since_ms = meta.at_ms;
                 task.step(Step::GivenBack);
+                if orchestrator_died {
+                    to_be_resumed(task, claim);
+                }
             }
         });
     }
+}
+
+/// The same agent goes on where this claim ended, from the newest transcript that holds a turn.
+fn to_be_resumed(task: &mut Task, claim: Claim) {
+    task.resume = Some(claim.resumes.filter(|_| claim.turns == 0).unwrap_or(claim.id));
+    task.back_to = Some(claim.agent);
 }
 
 /// The task of a claim that is in force, and its holder.

@@ -26,6 +26,7 @@ pub(super) fn at_stage(state: &State, claim: RecordId, stage: Stage) -> Result<(
 pub(super) fn pass(task: &mut Task, stage: Stage, meta: &Meta) {
     task.revision = meta.id;
     task.since_ms = meta.at_ms;
+    task.takeovers = 0;
     task.end_claim(Ending::Done, meta.at_ms);
     task.step(Step::Passed { to: task.after(stage) });
 }
@@ -34,6 +35,7 @@ pub(super) fn pass(task: &mut Task, stage: Stage, meta: &Meta) {
 pub(super) fn send_back(task: &mut Task, cause: FeedbackCause, text: &Text, meta: &Meta) {
     task.revision = meta.id;
     task.since_ms = meta.at_ms;
+    task.takeovers = 0;
     task.end_claim(Ending::Failed, meta.at_ms);
     if let Some(submission) = task.submission.take() {
         task.back_to = Some(submission.author.clone()).filter(|_| submission.orchestrated);
@@ -77,7 +79,6 @@ impl Rule for TaskSubmitted {
         state.update(&id, |task| {
             let orchestrated = task.claim.as_ref().is_some_and(|claim| claim.holder.orchestrated);
             let protected = if task.spec.allow_protected { Vec::new() } else { self.protected.clone() };
-            task.takeovers = 0;
             task.submission = Some(Submission {
                 id: meta.id,
                 author,

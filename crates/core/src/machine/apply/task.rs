@@ -15,14 +15,14 @@ impl Rule for TaskAdded {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         match self.batch {
             Some(_) => Ok(()),
-            None => graph::check(state, std::slice::from_ref(&self.task)),
+            None => graph::check(state, [&self.task]),
         }
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
         match self.batch {
-            Some(batch) => state.batches.entry(batch).or_default().push(self.task.clone()),
-            None => add(state, vec![self.task.clone()], meta),
+            Some(batch) => state.batches.entry(batch).or_default().push((meta.seq, self.task.clone())),
+            None => add(state, vec![(meta.seq, self.task.clone())], meta),
         }
     }
 }
@@ -34,7 +34,7 @@ impl Rule for BatchClosed {
             let found = u32::try_from(specs.len()).unwrap_or(u32::MAX);
             return Err(Refusal::BatchIncomplete { expected: self.tasks, found });
         }
-        graph::check(state, specs)
+        graph::check(state, specs.iter().map(|(_, spec)| spec))
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
@@ -43,17 +43,16 @@ impl Rule for BatchClosed {
     }
 }
 
-/// Adds tasks that may refer to each other in any direction.
-fn add(state: &mut State, specs: Vec<TaskSpec>, meta: &Meta) {
-    let ids: Vec<TaskId> = specs.iter().map(|spec| spec.id.clone()).collect();
-    for spec in specs {
-        let task = new_task(spec, meta);
+/// Adds tasks, each with the place in the order at which it was written. They may refer to each other in any direction.
+fn add(state: &mut State, specs: Vec<(u64, TaskSpec)>, meta: &Meta) {
+    let ids: Vec<TaskId> = specs.iter().map(|(_, spec)| spec.id.clone()).collect();
+    for (seq, spec) in specs {
+        let task = new_task(spec, seq, meta);
         state.queue.insert(&task);
         state.tasks.insert(task.id().clone(), task);
     }
     for id in ids {
-        let named = state.tasks.get(&id).map(|task| task.spec.after.iter().cloned());
-        let dependencies: BTreeSet<TaskId> = named.into_iter().flatten().collect();
+        let dependencies = state.tasks.get(&id).map_or(Vec::new(), |task| task.spec.after.clone());
         let mut open = 0;
         for dependency in dependencies {
             if let Some(needed) = state.tasks.get_mut(&dependency) {
@@ -68,12 +67,14 @@ fn add(state: &mut State, specs: Vec<TaskSpec>, meta: &Meta) {
     }
 }
 
-fn new_task(spec: TaskSpec, meta: &Meta) -> Task {
+fn new_task(mut spec: TaskSpec, seq: u64, meta: &Meta) -> Task {
+    let mut named = BTreeSet::new();
+    spec.after.retain(|dependency| named.insert(dependency.clone()));
     Task {
         spec,
         status: Status::Blocked,
         revision: meta.id,
-        added: meta.seq,
+        added: seq,
         added_at_ms: meta.at_ms,
         since_ms: meta.at_ms,
         open_dependencies: 0,
@@ -125,9 +126,8 @@ pub(super) fn fence_moved(task: &Task, fenced: Option<RecordId>) -> Result<(), R
 impl Rule for TaskEdited {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let task = unchanged(state, &self.task, self.on)?;
-        if self.change.title.as_ref().is_some_and(|title| title.trim().is_empty()) {
-            let reason = "its title would be empty".to_owned();
-            return Err(Refusal::BadTask { task: self.task.clone(), reason });
+        if let Some(fault) = self.change.title.as_deref().and_then(graph::title_fault) {
+            return Err(Refusal::BadTask { task: self.task.clone(), reason: fault.to_owned() });
         }
         if matches!(task.status, Status::Completed | Status::Cancelled) {
             return Err(Refusal::WrongStatus { task: self.task.clone(), status: task.status });
@@ -164,9 +164,23 @@ impl Rule for TaskRetried {
             task.not_before_ms = 0;
             task.failure = None;
             task.resume = None;
+            task.submission = None;
             unblock(task);
         });
     }
+}
+
+/// A task and all that wait for it, directly or not, as far as they can be cancelled. Those that were cancelled before
+/// are passed through: what waits for them waits for this one too.
+fn with_dependents(state: &State, root: &TaskId) -> Vec<TaskId> {
+    let mut found = BTreeSet::from([root.clone()]);
+    let mut open = vec![root];
+    while let Some(task) = open.pop().and_then(|id| state.tasks.get(id)) {
+        open.extend(task.dependents.iter().filter(|id| found.insert((*id).clone())));
+    }
+    let can_be =
+        |id: &TaskId| state.tasks.get(id).is_some_and(|task| next(task.status, Step::Cancelled).is_some());
+    found.into_iter().filter(can_be).collect()
 }
 
 impl Rule for TaskCancelled {
@@ -177,15 +191,9 @@ impl Rule for TaskCancelled {
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let mut doomed = vec![self.task.clone()];
-        while let Some(id) = doomed.pop() {
-            let Some(task) = state.tasks.get(&id) else { continue };
-            if next(task.status, Step::Cancelled).is_none() {
-                continue;
-            }
-            if self.dependents {
-                doomed.extend(task.dependents.iter().cloned());
-            }
+        let doomed =
+            if self.dependents { with_dependents(state, &self.task) } else { vec![self.task.clone()] };
+        for id in doomed {
             state.update(&id, |task| {
                 task.revision = meta.id;
                 task.since_ms = meta.at_ms;
@@ -193,6 +201,7 @@ impl Rule for TaskCancelled {
                 task.intent = None;
                 task.resume = None;
                 task.back_to = None;
+                task.failure = None;
                 task.step(Step::Cancelled);
             });
         }

@@ -7,7 +7,7 @@ use crate::record::{FORMAT, FormatRaised, PolicySet, RunEnded, RunStarted};
 
 impl Rule for FormatRaised {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
-        let expected = state.format.saturating_add(1);
+        let expected = state.newer_format.unwrap_or(state.format).saturating_add(1);
         if self.version < expected {
             return Err(Refusal::WrongFormat { expected, found: self.version });
         }

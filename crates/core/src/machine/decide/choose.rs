@@ -39,11 +39,12 @@ fn nothing(state: &State, member: &Member<'_>) -> Refusal {
         return Refusal::NothingNow { agent, at_ms: Some(at_ms) };
     }
     let counts = state.counts();
-    // Work under way may fail and come back, unblock others, or add tasks; so may work that another member can take.
-    let others = state.agents().filter(|other| !other.left && other.id != *member.agent);
-    let mut others = others.map(|other| Member::of(state, &other.id));
-    let taken_by_others = others.any(|other| state.queue.wanted().any(|lane| other.fits(lane).is_ok()));
-    if counts.running > 0 || taken_by_others {
+    // Work under way may fail and come back, unblock others, or add tasks; so may work that a member can take. The one
+    // who asks can: it may have asked for a later stage.
+    let mut wanted = state.queue.wanted();
+    if counts.running > 0
+        || wanted.any(|lane| member.fits(lane).is_ok() || state.members_for(lane).next().is_some())
+    {
         return Refusal::NothingNow { agent, at_ms: None };
     }
     let reason = if counts.total == 0 {

@@ -12,8 +12,8 @@ use super::refusal::Refusal;
 use super::state::State;
 use crate::id::TaskId;
 use crate::record::{
-    BatchClosed, Body, BudgetSet, ClaimExpired, PolicySet, Revision, TaskAdded, TaskCancelled, TaskClaimed,
-    TaskEdited, TaskFailed, TaskRetried, TaskSpec,
+    BatchClosed, Body, BudgetSet, ClaimExpired, FORMAT, PolicySet, Revision, TaskAdded, TaskCancelled,
+    TaskClaimed, TaskEdited, TaskFailed, TaskRetried, TaskSpec,
 };
 
 /// The longest backoff, in milliseconds.
@@ -24,6 +24,9 @@ const BACKOFF_MS_MAX: u64 = 15 * 60 * 1_000;
 /// # Errors
 /// The refusal that the newest state gives; nothing is to be written then.
 pub fn decide(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>, Refusal> {
+    if let Some(expected) = state.newer_format {
+        return Err(Refusal::WrongFormat { expected, found: FORMAT });
+    }
     let body: Body = match command {
         Command::AddTasks { tasks, batch } => return add(state, tasks, *batch),
         Command::EditTask { task, change } => {
@@ -69,11 +72,16 @@ fn revision(state: &State, task: &TaskId) -> Result<Revision, Refusal> {
 
 fn add(state: &State, tasks: &[TaskSpec], batch: crate::id::RecordId) -> Result<Vec<Body>, Refusal> {
     super::graph::check(state, tasks)?;
-    if let [task] = tasks {
-        return Ok(vec![TaskAdded { task: task.clone(), batch: None }.into()]);
+    match tasks {
+        [] => return Ok(Vec::new()),
+        [task] => return Ok(vec![TaskAdded { task: task.clone(), batch: None }.into()]),
+        _ => {}
     }
+    // A writer that was cut off in the middle decides again, and goes on where it stopped.
+    let written = state.batches.get(&batch).map_or(&[][..], Vec::as_slice);
+    let missing = tasks.iter().filter(|task| !written.iter().any(|(_, known)| known == *task));
     let added = |task: &TaskSpec| TaskAdded { task: task.clone(), batch: Some(batch) }.into();
-    let mut bodies: Vec<Body> = tasks.iter().map(added).collect();
+    let mut bodies: Vec<Body> = missing.map(added).collect();
     if let Ok(tasks) = u32::try_from(tasks.len()) {
         bodies.push(BatchClosed { batch, tasks }.into());
     }

@@ -1,0 +1,167 @@
+//! The arguments that all verbs share, the list of verbs, and the way from arguments to an exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use agent_team::{Durability, TaskQueue, TeamFolder, TeamLog};
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::verb;
+
+/// What stands under `agent-team --help`.
+const AFTER_HELP: &str = "\
+The team is found by walking up from the current folder to one that holds `.agent-team`, as git finds its repository.
+
+Exit codes:
+  0    done
+  1    something broke
+  2    the command line is wrong
+  3    refused: the team's state does not allow it, nothing is broken
+  4    no work will come (claim)
+  5    a run ended with failed or blocked tasks
+  124  time was over
+  130  interrupted
+
+Results go to standard output. What went wrong goes to standard error: one line `ERROR ...` and, where there is
+something to do, one line `  hint: ...`; with --json one object with `error`, `hint` and `code`.
+
+Examples:
+  agent-team init
+  agent-team add 'Write the parser' --id parse
+  agent-team add 'Test the parser' --after parse
+  agent-team claim --as worker-1 --wait --json
+  agent-team status";
+
+/// Many LLM agents at work in parallel on shared tasks, without losing work or doing it twice.
+#[derive(Debug, Parser)]
+#[command(name = "agent-team", version, about, after_help = AFTER_HELP, subcommand_required = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What every verb understands.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Print JSON for programs instead of text for people
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+    /// When to use colours; NO_COLOR is honoured
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Everywhere"
+    )]
+    pub color: ColorWhen,
+    /// Look for the team from this folder upwards instead of the current one
+    #[arg(short = 'C', long = "team", global = true, value_name = "DIR", help_heading = "Everywhere")]
+    pub team: Option<PathBuf>,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    Init(verb::init::Init),
+    Add(verb::add::Add),
+    List(verb::list::List),
+    Show(verb::show::Show),
+    Status(verb::status::Status),
+    Claim(verb::claim::Claim),
+    Complete(verb::complete::Complete),
+}
+
+impl Verb {
+    fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        match self {
+            Self::Init(verb) => verb.run(global, out),
+            Self::Add(verb) => verb.run(global, out),
+            Self::List(verb) => verb.run(global, out),
+            Self::Show(verb) => verb.run(global, out),
+            Self::Status(verb) => verb.run(global, out),
+            Self::Claim(verb) => verb.run(global, out),
+            Self::Complete(verb) => verb.run(global, out),
+        }
+    }
+}
+
+impl Global {
+    /// Where the search for the team begins.
+    pub fn start(&self) -> &Path {
+        self.team.as_deref().unwrap_or(Path::new("."))
+    }
+
+    /// The folder of the team that is meant.
+    pub fn folder(&self) -> Result<TeamFolder, Failure> {
+        Ok(TeamFolder::find(self.start())?)
+    }
+
+    /// The team that is meant.
+    pub fn open(&self) -> Result<TaskQueue, Failure> {
+        Ok(TaskQueue::over(TeamLog::open(&self.folder()?)?))
+    }
+
+    /// The team of exactly this folder, made if it is not there.
+    pub fn open_or_create(folder: &TeamFolder) -> Result<TaskQueue, Failure> {
+        Ok(TaskQueue::over(TeamLog::open_or_create(folder, Durability::default())?))
+    }
+}
+
+/// Does what the command line says.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misunderstood(&error),
+    };
+    let mut out = Output::new(&cli.global);
+    let outcome = cli.verb.run(&cli.global, &mut out);
+    let flushed = out.flush().map_err(Failure::from);
+    let exit = match outcome.and_then(|exit| flushed.map(|()| exit)) {
+        Ok(exit) => exit,
+        Err(failure) => failure.tell(cli.global.json),
+    };
+    exit.into()
+}
+
+/// Help that was asked for, or what is wrong with the command line.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A reader that is gone (`--help | head -1`) has read what it wanted.
+        let _ = error.print();
+        return Exit::Done.into();
+    }
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
+        eprintln!("{text}");
+        return Exit::Usage.into();
+    }
+    let (message, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let rest = rest.trim();
+    if json {
+        return Failure::usage(message).tell(true).into();
+    }
+    let exit = Failure::usage(message).tell(false);
+    eprintln!("{rest}");
+    exit.into()
+}

@@ -1,0 +1,140 @@
+//! The exit codes, and how it is said that a verb did not do what was asked. The one place where errors become codes.
+
+use std::io::{self, ErrorKind};
+use std::process::ExitCode;
+
+use agent_team::{Error, Refusal};
+use serde::Serialize;
+
+use crate::safe_text;
+
+/// How the command ends. The numbers are an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// What was asked for is done.
+    Done = 0,
+    /// Something broke.
+    Broken = 1,
+    /// The command line, or a file that it names, is wrong.
+    Usage = 2,
+    /// The team's state does not allow it. Nothing is broken.
+    Refused = 3,
+    /// There is no work, and none will come.
+    NoWork = 4,
+    /// The time that was given is over.
+    TimedOut = 124,
+    /// Someone pressed Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a verb did not do what was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// It is said on standard error.
+    Told(Box<Told>),
+    /// Whoever reads our output has gone, as `head` does: nothing to say, and nobody to say it to.
+    ReaderGone,
+}
+
+/// What is said of a failure.
+#[derive(Debug)]
+pub struct Told {
+    exit: Exit,
+    message: String,
+    hint: Option<String>,
+    refusal: Option<Refusal>,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    error: &'a str,
+    hint: Option<&'a str>,
+    code: u8,
+    /// The refusal as a value, so that a program need not read the sentence.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'a Refusal>,
+}
+
+impl Failure {
+    /// A failure with the code that it ends with.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self::Told(Box::new(Told { exit, message: message.into(), hint: None, refusal: None }))
+    }
+
+    /// The command line, or a file that it names, is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// The team's state does not allow it.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Exit::Refused, message)
+    }
+
+    /// Something that was read from or written to `what` broke.
+    pub fn io(what: &str, error: &io::Error) -> Self {
+        Self::new(Exit::Broken, format!("{what}: {error}"))
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Self::Told(told) = &mut self {
+            told.hint = Some(hint.into());
+        }
+        self
+    }
+
+    /// Says it on standard error, and gives the code to end with.
+    pub fn tell(&self, json: bool) -> Exit {
+        let Self::Told(told) = self else { return Exit::Done };
+        if json {
+            let value = Json {
+                error: &told.message,
+                hint: told.hint.as_deref(),
+                code: told.exit as u8,
+                refusal: told.refusal.as_ref(),
+            };
+            let text = serde_json::to_string(&value).unwrap_or_default();
+            eprintln!("{}", safe_text::json(&text));
+            return told.exit;
+        }
+        // That no work will come is an answer; a script that looks for ERROR should not find one.
+        let mark = if told.exit == Exit::NoWork { "" } else { "ERROR " };
+        eprintln!("{mark}{}", safe_text::line(&told.message));
+        if let Some(hint) = &told.hint {
+            eprintln!("  hint: {}", safe_text::line(hint));
+        }
+        told.exit
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = match &error {
+            Error::Refused(Refusal::NothingEver { .. }) => Exit::NoWork,
+            Error::Refused(_) | Error::AlreadyRunning { .. } => Exit::Refused,
+            Error::Name(_) | Error::Input(_) | Error::Process { .. } | Error::NoTeam { .. } => Exit::Usage,
+            _ => Exit::Broken,
+        };
+        let (message, hint) = (error.to_string(), error.hint());
+        let refusal = error.refusal().cloned();
+        Self::Told(Box::new(Told { exit, message, hint, refusal }))
+    }
+}
+
+/// Standard output broke; that its reader went away is no failure.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::BrokenPipe => Self::ReaderGone,
+            _ => Self::io("cannot write to standard output", &error),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The only way to standard output: lines for people or JSON for programs.
+//!
+//! Every text passes through [`safe_text`] here, so that no verb can forget it; colours are put around it afterwards.
+
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+
+use serde::Serialize;
+
+use crate::cli::{ColorWhen, Global};
+use crate::safe_text;
+
+/// Standard output.
+pub struct Output {
+    json: bool,
+    color: bool,
+    stdout: BufWriter<Stdout>,
+}
+
+/// What a text means, where a colour helps to see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// It went well.
+    Good,
+    /// It went wrong.
+    Bad,
+    /// Somebody should look at it.
+    Warning,
+    /// It is under way.
+    Active,
+    /// It matters less.
+    Faint,
+}
+
+/// A text in a table.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    text: String,
+    paint: Option<Paint>,
+}
+
+impl<T: ToString> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self { text: text.to_string(), paint: None }
+    }
+}
+
+impl Cell {
+    /// A text in a colour.
+    pub fn painted(text: impl ToString, paint: Option<Paint>) -> Self {
+        Self { text: text.to_string(), paint }
+    }
+}
+
+impl Output {
+    /// Standard output as the command line wants it.
+    pub fn new(global: &Global) -> Self {
+        let color = match global.color {
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+            ColorWhen::Auto => io::stdout().is_terminal() && wants_color(),
+        };
+        Self { json: global.json, color, stdout: BufWriter::new(io::stdout()) }
+    }
+
+    /// Whether a program reads it.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints a value as JSON, on one line.
+    pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        let text = serde_json::to_string(value).map_err(io::Error::from)?;
+        writeln!(self.stdout, "{}", safe_text::json(&text))
+    }
+
+    /// Prints one line.
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        self.painted(text, None)
+    }
+
+    /// Prints one line in a colour.
+    pub fn painted(&mut self, text: &str, paint: Option<Paint>) -> io::Result<()> {
+        writeln!(self.stdout, "{}", self.paint(&safe_text::line(text), paint))
+    }
+
+    /// Prints a text of several lines, each indented.
+    pub fn block(&mut self, indent: &str, text: &str) -> io::Result<()> {
+        for line in safe_text::block(text).lines() {
+            let indent = if line.is_empty() { "" } else { indent };
+            writeln!(self.stdout, "{indent}{line}")?;
+        }
+        Ok(())
+    }
+
+    /// Prints fields that a script splits at tabs. A tab within one is shown as an escape.
+    pub fn tabbed(&mut self, fields: &[&str]) -> io::Result<()> {
+        let fields: Vec<_> = fields.iter().map(|field| safe_text::line(field)).collect();
+        writeln!(self.stdout, "{}", fields.join("\t"))
+    }
+
+    /// Prints rows with their columns aligned, two blanks between them and none at the end.
+    pub fn table(&mut self, rows: &[Vec<Cell>]) -> io::Result<()> {
+        let safe: Vec<Vec<(String, Option<Paint>)>> = rows
+            .iter()
+            .map(|row| {
+                row.iter().map(|cell| (safe_text::line(&cell.text).into_owned(), cell.paint)).collect()
+            })
+            .collect();
+        let columns = safe.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column| {
+            let cells = safe.iter().filter_map(|row| row.get(column));
+            cells.map(|(text, _): &(String, _)| text.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for row in &safe {
+            let mut line = String::new();
+            let shown = row.iter().rposition(|(text, _)| !text.is_empty()).map_or(0, |last| last + 1);
+            for (index, ((text, paint), width)) in row.iter().zip(&widths).take(shown).enumerate() {
+                line += &self.paint(text, *paint);
+                if index + 1 < shown {
+                    line += &" ".repeat(width - text.chars().count() + 2);
+                }
+            }
+            writeln!(self.stdout, "{line}")?;
+        }
+        Ok(())
+    }
+
+    /// Hands on what is buffered.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
+    }
+
+    fn paint(&self, text: &str, paint: Option<Paint>) -> String {
+        let Some(paint) = paint.filter(|_| self.color && !text.is_empty()) else { return text.to_owned() };
+        let code = match paint {
+            Paint::Good => 32,
+            Paint::Bad => 31,
+            Paint::Warning => 33,
+            Paint::Active => 36,
+            Paint::Faint => 2,
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+/// Whether the environment has nothing against colours (<https://no-color.org>).
+fn wants_color() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !set("NO_COLOR") && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+}

@@ -1,0 +1,143 @@
+//! `add`: adds tasks, one from the command line or many from a file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use agent_team::{AgentId, NewTask, Role, Skill, TaskId};
+use clap::Args;
+use serde_json::json;
+
+use super::read_text;
+use crate::cli::Global;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::time::{milliseconds, parse_duration};
+
+/// The arguments of `add`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Add a task, or many from a file",
+    long_about = "Add a task, or all tasks of a file or none of them. Prints the ids.\n\nA file of tasks has one JSON \
+                  object per line with the fields `title`, `id`, `description`, `after` (an array of ids), `priority`, \
+                  `role`, `skill`, `agent`, `attempts`, `backoff_ms`, `check`, `time_limit_ms`, `labels`, `parent`, \
+                  `review`, `allow_protected`; only the title or the description is needed. Tasks of one file may \
+                  refer to each other in any direction.",
+    after_help = "Examples:\n  agent-team add 'Write the parser' --id parse --check 'cargo test parse'\n  \
+                  agent-team add 'Compare' --after a --after b --priority 2\n  \
+                  agent-team add 'Long story' --description - < story.md\n  agent-team add --file tasks.jsonl"
+)]
+pub struct Add {
+    /// One line for people; it may be the whole task
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    title: Option<String>,
+    /// Add the tasks of this file, one JSON object per line; - for standard input
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    wishes: Wishes,
+}
+
+/// What a task from the command line may ask for.
+#[derive(Debug, Args)]
+#[group(conflicts_with = "file", multiple = true)]
+struct Wishes {
+    /// The id; a short one is made if there is none
+    #[arg(long)]
+    id: Option<TaskId>,
+    /// The whole text for whoever does it; - for standard input
+    #[arg(long, short, value_name = "TEXT")]
+    description: Option<String>,
+    /// A task that must be completed first (repeat it, or separate by commas)
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    after: Vec<TaskId>,
+    /// Higher goes first
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    priority: i32,
+    /// Only agents of this role may take it: lead, worker, reviewer or specialist
+    #[arg(long)]
+    role: Option<Role>,
+    /// Only agents with this skill may take it
+    #[arg(long)]
+    skill: Option<Skill>,
+    /// Only this agent may take it
+    #[arg(long, value_name = "NAME")]
+    agent: Option<AgentId>,
+    /// How many attempts may fail before it fails for good (3 if not said)
+    #[arg(long, value_name = "N")]
+    attempts: Option<u32>,
+    /// The wait after the first failed attempt; it doubles with each further one (1s if not said)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    backoff: Option<Duration>,
+    /// The shell command that proves the result: it must exit with 0
+    #[arg(long, value_name = "COMMAND")]
+    check: Option<String>,
+    /// How long one attempt may take
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    time_limit: Option<Duration>,
+    /// A word to find it by (repeat it, or separate by commas)
+    #[arg(long, value_delimiter = ',')]
+    label: Vec<String>,
+    /// The task that it is a part of
+    #[arg(long, value_name = "ID")]
+    parent: Option<TaskId>,
+    /// Someone other than the author must approve the result
+    #[arg(long)]
+    review: bool,
+    /// It may change the files that the team protects
+    #[arg(long)]
+    allow_protected: bool,
+}
+
+impl Add {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let queue = global.open()?;
+        let tasks = match &self.file {
+            Some(file) => read_tasks(file)?,
+            None => vec![self.wishes.task(self.title.unwrap_or_default())?],
+        };
+        let ids = queue.add_tasks(&AgentId::human(), &tasks)?;
+        if out.is_json() {
+            out.json(&json!({ "ids": ids }))?;
+        } else {
+            ids.iter().try_for_each(|id| out.line(id.as_str()))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Wishes {
+    fn task(self, title: String) -> Result<NewTask, Failure> {
+        Ok(NewTask {
+            title,
+            id: self.id.map(String::from),
+            description: self.description.map(read_text).transpose()?.unwrap_or_default(),
+            after: self.after.into_iter().map(String::from).collect(),
+            priority: self.priority,
+            role: self.role,
+            skill: self.skill.map(String::from),
+            agent: self.agent.map(String::from),
+            attempts: self.attempts,
+            backoff_ms: self.backoff.map(milliseconds),
+            check: self.check,
+            time_limit_ms: self.time_limit.map(milliseconds),
+            labels: self.label,
+            parent: self.parent.map(String::from),
+            review: self.review,
+            allow_protected: self.allow_protected,
+        })
+    }
+}
+
+/// The tasks of a file. Errors name the file, the line, the column and the field.
+fn read_tasks(file: &Path) -> Result<Vec<NewTask>, Failure> {
+    let (name, text) = if file == Path::new("-") {
+        ("standard input".to_owned(), read_text("-".to_owned())?)
+    } else {
+        let name = file.display().to_string();
+        let text =
+            std::fs::read_to_string(file).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+        (name, text)
+    };
+    NewTask::parse_lines(&text)
+        .map_err(|error| Failure::usage(format!("{name}:{error}")).hint("no task was added"))
+}

@@ -1,0 +1,109 @@
+//! `show`: all that is known of one task.
+
+use agent_team::TaskId;
+use agent_team::view::TaskView;
+use clap::Args;
+
+use crate::cli::Global;
+use crate::exit::{Exit, Failure};
+use crate::output::{Cell, Output};
+use crate::task_text::{self, full};
+use crate::time;
+
+/// The arguments of `show`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Show all that is known of a task",
+    long_about = "Show all that is known of a task: every text in full, what it waits for, its attempts, what went \
+                  wrong with them, and results that came too late.",
+    after_help = "Examples:\n  agent-team show parse\n  agent-team show parse --json | jq -r .result"
+)]
+pub struct Show {
+    /// The task
+    id: TaskId,
+}
+
+impl Show {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let queue = global.open()?;
+        let task = task_text::in_full(&queue, queue.get_task(&self.id)?);
+        if out.is_json() {
+            out.json(&task)?;
+        } else {
+            print(&task, out)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn print(task: &TaskView, out: &mut Output) -> std::io::Result<()> {
+    out.line(&format!("{}  {}", task.id, task.title))?;
+    out.table(&fields(task))?;
+    section(out, "description", &full(&task.description))?;
+    for feedback in &task.feedback {
+        let head = format!("attempt {} by {}: {}", feedback.attempt, feedback.agent, feedback.cause.as_str());
+        section(out, &head, &full(&feedback.text))?;
+    }
+    for late in &task.late {
+        section(
+            out,
+            &format!("late result by {}, {}", late.agent, time::local(late.at_ms)),
+            &full(&late.result),
+        )?;
+    }
+    if let Some(result) = &task.result {
+        section(out, "result", &full(result))?;
+    }
+    Ok(())
+}
+
+fn section(out: &mut Output, head: &str, text: &str) -> std::io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    out.line("")?;
+    out.line(&format!("{head}:"))?;
+    out.block("  ", text)
+}
+
+/// What there is to say in one line each. What is not set is left out.
+fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            rows.push(vec![format!("  {name}").into(), value.into()]);
+        }
+    };
+    add("status", Some(format!("{}, since {}", task.status, time::local(task.since_ms))));
+    add("waits for", task.waits_for.clone());
+    add("failed by", task.failure.map(|failure| failure.as_str().to_owned()));
+    add("held by", task.agent.as_ref().zip(task.stage).map(|(agent, stage)| format!("{agent} ({stage})")));
+    add("token", task.token.map(|token| token.to_string()));
+    add("author", task.author.as_ref().map(ToString::to_string));
+    add("attempt", (task.attempt > 0).then(|| format!("{} of {}", task.attempt, task.attempts)));
+    add("after", Some(names(&task.after)));
+    add("before", Some(names(&task.dependents)));
+    add("parent", task.parent.as_ref().map(ToString::to_string));
+    add("priority", (task.priority != 0).then(|| task.priority.to_string()));
+    add("role", task.role.map(|role| role.to_string()));
+    add("skill", task.skill.as_ref().map(ToString::to_string));
+    add("for", task.for_agent.as_ref().map(ToString::to_string));
+    add("check", task.check.clone());
+    add("time limit", task.time_limit_ms.map(time::short));
+    add("review", task.review.then(|| "wanted".to_owned()));
+    add("labels", Some(task.labels.join(", ")));
+    add("commit", task.commit.as_ref().map(|commit| commit.commit.clone()));
+    add("merged", task.merged.clone());
+    add("cost", task_text::cost(task.spent));
+    add("added", Some(time::local(task.added_at_ms)));
+    for claim in &task.claims {
+        let took = time::short(claim.to_ms.saturating_sub(claim.from_ms));
+        let what = format!("{} {} for {took}: {}", claim.agent, claim.stage, claim.ending);
+        add(&format!("attempt {}", claim.attempt), Some(what));
+    }
+    rows
+}
+
+fn names(tasks: &[TaskId]) -> String {
+    tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,108 @@
+//! `status`: the team at a glance.
+
+use agent_team::view::{AgentView, StatusView};
+use agent_team::{Observer, TakenBack};
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::Global;
+use crate::exit::{Exit, Failure};
+use crate::output::{Cell, Output, Paint};
+use crate::task_text;
+
+/// The arguments of `status`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Show the team at a glance",
+    long_about = "Show the team at a glance: how many tasks there are of each status, who does what, what is stuck \
+                  and why, and what was spent. Leases and processes are tested first, and what dead holders held goes \
+                  back into the queue.\n\nWith --json: `total`, `completed`, `failed`, `running` (up to merging), \
+                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck`, `late`, `spent`, and more.",
+    after_help = "Examples:\n  agent-team status\n  agent-team status --json | jq .completed"
+)]
+pub struct Status {}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    #[serde(flatten)]
+    status: &'a StatusView,
+    taken_back: &'a [TakenBack],
+}
+
+impl Status {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let queue = global.open()?;
+        let taken_back = Observer::new(queue.team_log()).expire_dead()?;
+        let status = queue.get_status()?;
+        if out.is_json() {
+            out.json(&Json { status: &status, taken_back: &taken_back })?;
+        } else {
+            print(&status, &taken_back, out)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn print(status: &StatusView, taken_back: &[TakenBack], out: &mut Output) -> std::io::Result<()> {
+    let counts = &status.counts;
+    let all = [
+        ("total", counts.total, None),
+        ("completed", counts.completed, Some(Paint::Good)),
+        ("failed", counts.failed, Some(Paint::Bad)),
+        ("running", counts.running, Some(Paint::Active)),
+        ("ready", counts.ready, None),
+        ("blocked", counts.blocked, None),
+        ("cancelled", counts.cancelled, None),
+    ];
+    let row = |(name, count, paint): (&str, u64, Option<Paint>)| {
+        vec![name.into(), Cell::painted(count, paint.filter(|_| count > 0))]
+    };
+    out.table(&all.map(row))?;
+    for taken in taken_back {
+        let text = format!("taken back  {}  from {}: {}", taken.task, taken.agent, cause(taken));
+        out.painted(&text, Some(Paint::Warning))?;
+    }
+    out.table(&status.agents.iter().map(agent).collect::<Vec<_>>())?;
+    let stuck = status.stuck.iter().map(|waiting| {
+        vec![
+            Cell::painted("stuck", Some(Paint::Warning)),
+            waiting.task.as_str().into(),
+            waiting.status.into(),
+            format!("waits for {}", waiting.reason).into(),
+        ]
+    });
+    out.table(&stuck.collect::<Vec<_>>())?;
+    if status.late > 0 {
+        out.line(&format!("late results  {}", status.late))?;
+    }
+    if let Some(cost) = task_text::cost(status.spent) {
+        out.line(&format!("spent  {cost}"))?;
+    }
+    Ok(())
+}
+
+fn agent(agent: &AgentView) -> Vec<Cell> {
+    let holds: Vec<String> = agent.holds.iter().map(|(task, stage)| format!("{task} ({stage})")).collect();
+    let does = match (agent.left, holds.is_empty()) {
+        (true, _) => "left".to_owned(),
+        (false, true) => "idle".to_owned(),
+        (false, false) => holds.join(", "),
+    };
+    let unread = if agent.unread > 0 { format!("{} unread", agent.unread) } else { String::new() };
+    vec![
+        "agent".into(),
+        agent.id.as_str().into(),
+        agent.role.into(),
+        does.into(),
+        format!("{} completed", agent.completed).into(),
+        unread.into(),
+        task_text::cost(agent.spent).unwrap_or_default().into(),
+    ]
+}
+
+fn cause(taken: &TakenBack) -> &'static str {
+    match taken.cause {
+        agent_team::ExpiryCause::Lease => "its lease is over",
+        agent_team::ExpiryCause::ProcessGone => "its process is gone",
+    }
+}

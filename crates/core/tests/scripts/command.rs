@@ -1,0 +1,297 @@
+//! The commands of the scripts. Each line is one wish, or one look at the state.
+
+use agent_team_core::id::{AgentId, RecordId, TaskId};
+use agent_team_core::machine::{Command, decide};
+use agent_team_core::record::{
+    Account, AgentJoined, AgentLeft, Amount, Body, CheckReported, ClaimReleased, ClaimRenewed, ExpiryCause,
+    FilesReleased, FilesReserved, FormatRaised, Holder, LateResult, MergeIntended, MergeRefused, Merged,
+    MessageSent, MessagesDelivered, MessagesRead, Policy, RefusalCause, ReviewGiven, SpendingReserved,
+    SpendingSettled, Stage, TaskChange, TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit, codec,
+};
+use agent_team_core::text::Text;
+
+use crate::parse::{Line, Problem, parse};
+use crate::show;
+use crate::world::World;
+
+/// Runs one line; what it prints is what stands beside it.
+pub fn run(world: &mut World, text: &str) -> Result<String, Problem> {
+    if let Some((command, name)) = text.strip_prefix("decide ").and_then(|rest| rest.rsplit_once(" as ")) {
+        let command = wish(world, &Line::parse(command))?;
+        return Ok(match decide(&world.state, &command, world.now_ms) {
+            Ok(bodies) => {
+                let kinds: Vec<&str> = bodies.iter().map(Body::kind).collect();
+                let said = format!("{name}: {}", kinds.join(", "));
+                world.decided.insert(name.to_owned(), bodies);
+                said
+            }
+            Err(refusal) => format!("{name}: refused: {refusal}"),
+        });
+    }
+    let line = Line::parse(text);
+    match line.word(0)? {
+        "tick" => {
+            world.now_ms += parse::<u64>(line.word(1)?)?;
+            Ok(String::new())
+        }
+        "apply" => {
+            let bodies = world.decided.remove(line.word(1)?).ok_or("nothing was decided under this name")?;
+            Ok(world.append(bodies))
+        }
+        "repeat" => {
+            let record = world.record(world.id(line.word(1)?)?).ok_or("there is no such record")?;
+            Ok(world.apply(record))
+        }
+        "raw" => raw(world, &line),
+        "snapshot" => Ok(show::snapshot(&world.state)),
+        "show" => show::task(&world.state, line.word(1)?),
+        "status" => Ok(show::status(&world.state)),
+        "board" => Ok(show::board(&world.state)),
+        "stuck" => Ok(show::stuck(&world.state)),
+        "inbox" => show::inbox(&world.state, line.word(1)?, line.option("since")?),
+        "messages" => Ok(show::messages(&world.state)),
+        "ledger" => show::ledger(&world.state, line.rest(1)),
+        "files" => Ok(show::files(&world.state)),
+        _ => {
+            let command = wish(world, &line)?;
+            let said = world.submit(&command);
+            if let (Some(name), Some(id)) = (line.text("name"), world.last()) {
+                world.name(name, id);
+            }
+            Ok(said)
+        }
+    }
+}
+
+/// The command that a line wishes for.
+fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
+    let command = match line.word(0)? {
+        "add" => {
+            let lists = line.rest(1);
+            let tasks =
+                lists.first().map_or_else(|| Err("name a task".to_owned()), |_| Ok(vec![spec(line)?]))?;
+            Command::AddTasks { tasks, batch: world.new_id() }
+        }
+        "batch" => {
+            let texts = line.rest(1).iter();
+            let tasks =
+                texts.map(|text| spec(&Line::parse(&format!("add {text}")))).collect::<Result<_, _>>()?;
+            let batch = line.text("id").map(|id| world.id(id)).transpose()?;
+            Command::AddTasks { tasks, batch: batch.unwrap_or_else(|| world.new_id()) }
+        }
+        "edit" => Command::EditTask {
+            task: parse(line.word(1)?)?,
+            change: TaskChange {
+                title: line.option("title")?,
+                description: line.text("description").map(Text::from),
+                priority: line.option("priority")?,
+                allow_protected: line.option("allowprotected")?,
+            },
+        },
+        "retry" => Command::RetryTask { task: parse(line.word(1)?)? },
+        "cancel" => Command::CancelTask {
+            task: parse(line.word(1)?)?,
+            dependents: line.has("dependents"),
+            fenced: fenced(world, line)?,
+        },
+        "claim" => Command::Claim {
+            agent: parse(line.word(1)?)?,
+            task: line.option("task")?,
+            stage: line.text("stage").map_or(Ok(Stage::Work), stage)?,
+            holder: Holder {
+                lease_ms: line.option("lease")?,
+                orchestrated: line.has("orchestrated"),
+                ..Holder::default()
+            },
+        },
+        "expire" => Command::Expire {
+            claim: world.id(line.word(1)?)?,
+            cause: if line.has("gone") { ExpiryCause::ProcessGone } else { ExpiryCause::Lease },
+            fenced: fenced(world, line)?,
+        },
+        "fail" => Command::Fail {
+            claim: world.id(line.word(1)?)?,
+            error: line.word(2)?.into(),
+            for_good: line.has("for-good"),
+        },
+        "policy" => Command::SetPolicy { policy: Policy { gate: line.option("gate")?, ..Policy::default() } },
+        "budget" => Command::SetBudget {
+            account: account(line.word(1)?)?,
+            micro_usd: line.option("usd")?,
+            tokens: line.option("tokens")?,
+        },
+        _ => Command::Record(body(world, line)?),
+    };
+    Ok(command)
+}
+
+/// The body of a line that names its claim, or only adds.
+fn body(world: &World, line: &Line) -> Result<Body, Problem> {
+    let id = |at: usize| world.id(line.word(at)?);
+    let text = |at: usize| line.rest(at).first().map_or_else(Text::default, |text| text.as_str().into());
+    Ok(match line.word(0)? {
+        "join" => AgentJoined {
+            agent: parse(line.word(1)?)?,
+            role: parse(line.word(2)?)?,
+            skills: line.list("skills")?,
+            with: None,
+            orchestrated: line.has("orchestrated"),
+        }
+        .into(),
+        "leave" => AgentLeft { agent: parse(line.word(1)?)? }.into(),
+        "renew" => ClaimRenewed { claim: id(1)? }.into(),
+        "release" => {
+            ClaimReleased { claim: id(1)?, reason: String::new(), fenced: fenced(world, line)? }.into()
+        }
+        "turn" => {
+            let read = ids(world, line.text("read"))?;
+            TurnJournalled { claim: id(1)?, turn: parse(line.word(2)?)?, read }.into()
+        }
+        "complete" => TaskSubmitted {
+            claim: id(1)?,
+            result: text(2),
+            commit: commit(line),
+            protected: line.list("protected")?,
+        }
+        .into(),
+        "late" => {
+            let claim = id(1)?;
+            let task =
+                world.state.task_of_claim(claim).map(|task| task.id().clone()).ok_or("no such claim")?;
+            LateResult {
+                task,
+                claim,
+                agent: line.option("agent")?.ok_or("whose?")?,
+                result: text(2),
+                commit: None,
+            }
+            .into()
+        }
+        "check" => CheckReported { claim: id(1)?, passed: line.word(2)? == "passed", output: text(3) }.into(),
+        "review" => review(world, line)?,
+        "intend" => MergeIntended {
+            claim: id(1)?,
+            commit: line.word(2)?.to_owned(),
+            old_tip: "tip".to_owned(),
+            branch: "main".to_owned(),
+        }
+        .into(),
+        "merged" => Merged { intent: id(1)? }.into(),
+        "unmerged" => MergeRefused {
+            claim: id(1)?,
+            cause: cause(line.word(2)?)?,
+            output: text(3),
+            fenced: fenced(world, line)?,
+        }
+        .into(),
+        "send" => {
+            let (from, to) = (parse(line.word(1)?)?, parse(line.word(2)?)?);
+            MessageSent { from, to, text: text(3), task: line.option("task")? }.into()
+        }
+        "deliver" => {
+            MessagesDelivered { agent: parse(line.word(1)?)?, messages: ids(world, Some(line.word(2)?))? }
+                .into()
+        }
+        "read" => {
+            MessagesRead { agent: parse(line.word(1)?)?, messages: ids(world, Some(line.word(2)?))? }.into()
+        }
+        "reserve" => SpendingReserved {
+            agent: parse(line.word(1)?)?,
+            task: line.option("task")?,
+            upper: amount(line)?,
+        }
+        .into(),
+        "settle" => SpendingSettled {
+            reservation: line.text("of").map(|id| world.id(id)).transpose()?,
+            agent: parse(line.word(1)?)?,
+            task: line.option("task")?,
+            model: line.text("model").unwrap_or_default().to_owned(),
+            actual: amount(line)?,
+        }
+        .into(),
+        "reserve-files" => FilesReserved { claim: id(1)?, paths: line.rest(2).to_vec() }.into(),
+        "free-files" => FilesReleased { claim: id(1)?, paths: line.rest(2).to_vec() }.into(),
+        "raise-format" => FormatRaised { version: parse(line.word(1)?)? }.into(),
+        other => return Err(format!("`{other}` is no command")),
+    })
+}
+
+fn spec(line: &Line) -> Result<TaskSpec, Problem> {
+    let id: TaskId = parse(line.word(1)?)?;
+    let title = line.text("title").unwrap_or(id.as_str()).to_owned();
+    let mut spec = TaskSpec::new(id, title);
+    spec.after = line.list("after")?;
+    spec.priority = line.option("priority")?.unwrap_or_default();
+    spec.role = line.option("role")?;
+    spec.skill = line.option("skill")?;
+    spec.agent = line.option("agent")?;
+    spec.attempts = line.option("attempts")?.unwrap_or(spec.attempts);
+    spec.backoff_ms = line.option("backoff")?.unwrap_or(spec.backoff_ms);
+    spec.check = line.option("check")?;
+    spec.labels = line.list("labels")?;
+    spec.parent = line.option("parent")?;
+    spec.review = line.has("review");
+    Ok(spec)
+}
+
+fn review(world: &World, line: &Line) -> Result<Body, Problem> {
+    let claim = world.id(line.word(1)?)?;
+    let task = world.state.task_of_claim(claim).ok_or("no such claim")?;
+    let current = task.submission.as_ref().map(|submission| submission.id);
+    let submission =
+        line.text("of").map(|id| world.id(id)).transpose()?.or(current).ok_or("no submission")?;
+    let feedback = line.rest(3).first().map_or_else(Text::default, |text| text.as_str().into());
+    Ok(ReviewGiven { claim, submission, approved: line.word(2)? == "approved", feedback }.into())
+}
+
+/// A line that some program wrote: of any kind, any format.
+fn raw(world: &mut World, line: &Line) -> Result<String, Problem> {
+    let id = world.new_id();
+    let (format, kind) = (line.text("v").unwrap_or("1"), line.word(1)?);
+    let body = line.text("body").unwrap_or("{}").replace('\'', "\"");
+    let line =
+        format!(r#"{{"v":{format},"id":"{id}","at_ms":5,"by":"other","kind":"{kind}","body":{body}}}"#);
+    let record = codec::decode(line.as_bytes()).map_err(|error| error.to_string())?;
+    Ok(world.apply(record))
+}
+
+fn fenced(world: &World, line: &Line) -> Result<Option<RecordId>, Problem> {
+    line.text("fenced").map(|id| world.id(id)).transpose()
+}
+
+fn ids(world: &World, text: Option<&str>) -> Result<Vec<RecordId>, Problem> {
+    text.map_or(Ok(Vec::new()), |text| text.split(',').map(|id| world.id(id)).collect())
+}
+
+fn commit(line: &Line) -> Option<WorkCommit> {
+    let commit = line.text("commit")?.to_owned();
+    Some(WorkCommit { commit, base: "base".to_owned(), files: 1 })
+}
+
+fn stage(text: &str) -> Result<Stage, Problem> {
+    Stage::ALL.into_iter().find(|stage| stage.as_str() == text).ok_or_else(|| format!("`{text}` is no stage"))
+}
+
+fn cause(text: &str) -> Result<RefusalCause, Problem> {
+    match text {
+        "conflict" => Ok(RefusalCause::Conflict),
+        "check" => Ok(RefusalCause::Check),
+        "gate" => Ok(RefusalCause::Gate),
+        _ => Err(format!("`{text}` is no cause")),
+    }
+}
+
+fn amount(line: &Line) -> Result<Amount, Problem> {
+    let of = |name| line.option(name).map(Option::unwrap_or_default);
+    Ok(Amount { micro_usd: of("usd")?, input_tokens: of("input")?, output_tokens: of("output")? })
+}
+
+/// `team`, `agent:NAME` or `task:ID`.
+pub fn account(text: &str) -> Result<Account, Problem> {
+    match text.split_once(':') {
+        Some(("agent", agent)) => Ok(Account::Agent(parse::<AgentId>(agent)?)),
+        Some(("task", task)) => Ok(Account::Task(parse::<TaskId>(task)?)),
+        _ if text == "team" => Ok(Account::Team),
+        _ => Err(format!("`{text}` is no account")),
+    }
+}

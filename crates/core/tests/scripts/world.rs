@@ -1,0 +1,124 @@
+//! The world of a script: one log, its state, a clock that only `tick` moves, and ids that count from 1.
+
+use std::collections::BTreeMap;
+
+use agent_team_core::id::RecordId;
+use agent_team_core::machine::{Command, Outcome, State, decide};
+use agent_team_core::record::{Body, FORMAT, Record, codec};
+
+use crate::parse::Problem;
+
+pub struct World {
+    pub state: State,
+    pub now_ms: u64,
+    /// Ids that the script named.
+    names: BTreeMap<String, RecordId>,
+    /// What was decided and not applied yet.
+    pub decided: BTreeMap<String, Vec<Body>>,
+    log: Vec<Record>,
+    last_id: u128,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            state: State::new(),
+            now_ms: 1_000_000,
+            names: BTreeMap::new(),
+            decided: BTreeMap::new(),
+            log: Vec::new(),
+            last_id: 0,
+        }
+    }
+
+    pub fn new_id(&mut self) -> RecordId {
+        self.last_id += 1;
+        RecordId(self.last_id)
+    }
+
+    pub fn name(&mut self, name: &str, id: RecordId) {
+        self.names.insert(name.to_owned(), id);
+    }
+
+    /// The id behind `$name` or `#7`.
+    pub fn id(&self, text: &str) -> Result<RecordId, Problem> {
+        if let Some(number) = text.strip_prefix('#') {
+            return number.parse().map(RecordId).map_err(|error| format!("{error}"));
+        }
+        let known = text.strip_prefix('$').and_then(|name| self.names.get(name));
+        known.copied().ok_or_else(|| format!("`{text}` names no record"))
+    }
+
+    /// Decides a command and applies what was decided.
+    pub fn submit(&mut self, command: &Command) -> String {
+        match decide(&self.state, command, self.now_ms) {
+            Ok(bodies) => self.append(bodies),
+            Err(refusal) => format!("refused: {refusal}"),
+        }
+    }
+
+    /// Appends bodies to the log, as bytes, and applies what is read back. Says what became of each.
+    pub fn append(&mut self, bodies: Vec<Body>) -> String {
+        let outcomes = bodies.into_iter().map(|body| {
+            let id = self.new_id();
+            let by = "script".parse().unwrap();
+            let written = Record { id, format: FORMAT, at_ms: self.now_ms, by, body };
+            let line = codec::encode(&written).unwrap();
+            let read = codec::decode(&line).unwrap();
+            assert_eq!(read, written, "a record reads back as it was written");
+            self.apply(read)
+        });
+        outcomes.collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn apply(&mut self, record: Record) -> String {
+        let outcome = self.state.apply(&record);
+        let (id, kind) = (record.id, record.body.kind());
+        let said = match outcome {
+            Outcome::Effective => String::new(),
+            Outcome::Void(refusal) => format!(": void: {refusal}"),
+            Outcome::Repeated => ": repeated".to_owned(),
+            Outcome::Unknown => ": unknown".to_owned(),
+        };
+        let line = match &record.body {
+            Body::TaskClaimed(claimed) => {
+                if said.is_empty() {
+                    self.name(claimed.agent.as_str(), id);
+                }
+                format!("{id} {kind} {}{said}", claimed.task)
+            }
+            Body::Malformed { reason, .. } => format!("{id} {kind}{said}: {reason}"),
+            _ => format!("{id} {kind}{said}"),
+        };
+        self.log.push(record);
+        line
+    }
+
+    pub fn record(&self, id: RecordId) -> Option<Record> {
+        self.log.iter().find(|record| record.id == id).cloned()
+    }
+
+    /// The newest record's id.
+    pub fn last(&self) -> Option<RecordId> {
+        self.log.last().map(|record| record.id)
+    }
+}
+
+/// A line with every record id in its short form, `#7`.
+pub fn short(line: &str) -> String {
+    let mut output = String::new();
+    let mut rest = line;
+    while let Some(c) = rest.chars().next() {
+        match rest.get(..32).and_then(|digits| digits.parse::<RecordId>().ok()) {
+            Some(id) => {
+                output += &format!("#{}", id.0);
+                rest = &rest[32..];
+            }
+            None => {
+                output.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+    }
+    output
+}

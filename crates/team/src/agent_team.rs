@@ -1,0 +1,209 @@
+//! A team: its members, its tasks, and running them until there is nothing left to do.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::Agent;
+use crate::command::Environment;
+use crate::folder::TeamFolder;
+use crate::progress::Reporter;
+use crate::run::{self, RunReport};
+use crate::team_log::{Durability, TeamLog};
+use crate::view::StatusView;
+use crate::{AgentId, Error, MessageBus, NewTask, Role, Skill, TaskId, TaskQueue};
+
+/// A team of agents that work on shared tasks.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use agent_team::{AgentTeam, NewTask, Role, agent::llm_fn};
+///
+/// let my_llm = || llm_fn(async |prompt: String| Ok::<_, std::convert::Infallible>(format!("{} bytes", prompt.len())));
+/// let mut team = AgentTeam::in_memory()?;
+/// team.add_agent("lead-1", Role::Lead, my_llm())?;
+/// team.add_agent("worker-1", Role::Worker, my_llm())?;
+/// team.add_agent("worker-2", Role::Worker, my_llm())?;
+/// let a = team.add_task("Implement solution A")?;
+/// let b = team.add_task("Implement solution B")?;
+/// team.add_task(NewTask::new("Compare and synthesize").after(a.as_str()).after(b.as_str()))?;
+/// let report = team.run(None).await?;
+/// assert_eq!((report.status.counts.completed, report.status.counts.total), (3, 3));
+/// # Ok(()) }
+/// ```
+pub struct AgentTeam {
+    pub(crate) queue: TaskQueue,
+    pub(crate) bus: MessageBus,
+    pub(crate) members: Vec<Member>,
+    pub(crate) options: RunOptions,
+    pub(crate) stop: Stop,
+}
+
+/// A member that this program runs.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub id: AgentId,
+    pub role: Role,
+    pub skills: Vec<Skill>,
+    pub agent: Arc<dyn Agent>,
+}
+
+/// How a team is run. Everything has a sensible default.
+#[derive(Clone, Default)]
+pub struct RunOptions {
+    /// What the team shall reach. A lead splits it into tasks; without a lead it is one task.
+    pub goal: Option<String>,
+    /// The command that proves the goal as a whole, at the end.
+    pub check: Option<String>,
+    /// The command that must hold on the target branch at all times.
+    pub gate: Option<String>,
+    /// How long gate and checks may take.
+    pub gate_limit: Option<Duration>,
+    /// Patterns of files that no task may change unless it is allowed to.
+    pub protect: Vec<String>,
+    /// Whether work with neither check nor gate may be merged.
+    pub no_gate: bool,
+    /// The branch to merge into; the checked-out one if nothing is said.
+    pub into: Option<String>,
+    /// The most money the team may use, in millionths of a US dollar.
+    pub budget_micro_usd: Option<u64>,
+    /// The most tokens the team may use.
+    pub budget_tokens: Option<u64>,
+    /// The environment of commands: checks, gates, and what agents run.
+    pub environment: Option<Environment>,
+    /// Whether the models are scripted.
+    pub rehearsal: bool,
+    /// Told what happens, as it happens.
+    pub reporter: Reporter,
+}
+
+/// Stops a run from outside: first gently, then at once.
+#[derive(Clone, Default)]
+pub struct Stop {
+    pub(crate) gently: CancellationToken,
+    pub(crate) at_once: CancellationToken,
+}
+
+impl Stop {
+    /// Agents finish their turns and give back what they hold; the run ends then.
+    pub fn gently(&self) {
+        self.gently.cancel();
+    }
+
+    /// Agents drop what they do. What they hold is taken up by the next run, where their journals end.
+    pub fn at_once(&self) {
+        self.gently.cancel();
+        self.at_once.cancel();
+    }
+
+    /// Whether someone asked for it.
+    pub fn is_asked(&self) -> bool {
+        self.gently.is_cancelled()
+    }
+}
+
+impl AgentTeam {
+    /// The team of a folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When the log cannot be made or read.
+    pub fn new(workspace: impl AsRef<Path>) -> Result<Self, Error> {
+        let folder = TeamFolder::of(workspace.as_ref());
+        Ok(Self::over(TeamLog::open_or_create(&folder, Durability::default())?))
+    }
+
+    /// A team in this process's memory.
+    ///
+    /// # Errors
+    /// None that happen.
+    pub fn in_memory() -> Result<Self, Error> {
+        Ok(Self::over(TeamLog::in_memory()?))
+    }
+
+    /// The team of a log.
+    pub fn over(team_log: TeamLog) -> Self {
+        Self {
+            queue: TaskQueue::over(team_log.clone()),
+            bus: MessageBus::over(team_log),
+            members: Vec::new(),
+            options: RunOptions::default(),
+            stop: Stop::default(),
+        }
+    }
+
+    /// Adds an agent that works when the team is run.
+    ///
+    /// # Errors
+    /// When the name cannot be one, or is taken by another agent of this team.
+    pub fn add_agent(&mut self, id: &str, role: Role, agent: Arc<dyn Agent>) -> Result<(), Error> {
+        self.add_specialist(id, role, &[], agent)
+    }
+
+    /// Adds an agent with skills.
+    ///
+    /// # Errors
+    /// When a name cannot be one, or is taken by another agent of this team.
+    pub fn add_specialist(
+        &mut self,
+        id: &str,
+        role: Role,
+        skills: &[&str],
+        agent: Arc<dyn Agent>,
+    ) -> Result<(), Error> {
+        let id: AgentId = id.parse()?;
+        if self.members.iter().any(|member| member.id == id) {
+            return Err(Error::Input(format!("there are two agents called {id}")));
+        }
+        let skills = skills.iter().map(|skill| skill.parse()).collect::<Result<_, _>>()?;
+        self.members.push(Member { id, role, skills, agent });
+        Ok(())
+    }
+
+    /// Adds a task.
+    ///
+    /// # Errors
+    /// A refusal when its id is taken, or a dependency does not exist.
+    pub fn add_task(&self, task: impl Into<NewTask>) -> Result<TaskId, Error> {
+        self.queue.add_task(task)
+    }
+
+    /// Sets how the team is run.
+    pub fn options(&mut self, options: RunOptions) -> &mut Self {
+        self.options = options;
+        self
+    }
+
+    /// What stops a run from outside.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// The tasks.
+    pub fn queue(&self) -> &TaskQueue {
+        &self.queue
+    }
+
+    /// The messages.
+    pub fn bus(&self) -> &MessageBus {
+        &self.bus
+    }
+
+    /// The team at a glance.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn get_status(&self) -> Result<StatusView, Error> {
+        self.queue.get_status()
+    }
+
+    /// Runs the team until all is done, nothing can go on, time is over, or somebody stops it. Running it again
+    /// goes on where it ended.
+    ///
+    /// # Errors
+    /// When another process runs this team, the gate does not hold on the untouched target, or something is broken.
+    pub async fn run(&self, timeout: Option<Duration>) -> Result<RunReport, Error> {
+        run::run(self, timeout).await
+    }
+}

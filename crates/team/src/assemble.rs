@@ -1,0 +1,243 @@
+//! From a configuration to a team that can be run: models are connected, agents made, tasks added.
+//!
+//! Where no model is named anywhere, the team **rehearses**: a copy of it in memory runs with a scripted model, so that
+//! one sees how it would go. Nothing is called, nothing is changed, and no real task counts as done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use crate::agent::ModelAgent;
+use crate::agent_team::{AgentTeam, RunOptions};
+use crate::config::{AgentConfig, Config};
+use crate::model::{Connection, Model, ModelSpec, Prices, RetryPolicy, Script, TimeLimits, connect};
+use crate::progress::Reporter;
+use crate::team_log::TeamLog;
+use crate::{AgentId, Error, NewTask, Role, TaskId};
+
+/// The script of a rehearsal.
+const REHEARSAL: &str = include_str!("rehearsal.json");
+/// The longest id that is made of a title.
+const SLUG_CHARS_MAX: usize = 40;
+
+/// A team that is ready to be run.
+pub struct Assembled {
+    /// The team.
+    pub team: AgentTeam,
+    /// Whether it only rehearses, since no model is named.
+    pub rehearses: bool,
+    /// The models that cost money, by name, for a question before the first call.
+    pub paid_models: Vec<String>,
+}
+
+/// Makes a team of a configuration. `parent` is the environment in which this program was started: keys and base URLs
+/// of providers are read from it, and commands get the few variables that they may see.
+///
+/// # Errors
+/// When a model cannot be connected to, a budget cannot be kept since a price is not known, or a task is refused.
+pub fn assemble(
+    team_log: &TeamLog,
+    config: &Config,
+    parent: &[(OsString, OsString)],
+    reporter: Reporter,
+) -> Result<Assembled, Error> {
+    let agents = members(config);
+    let models =
+        if names_a_model(config, &agents) { Some(connect_all(config, &agents, parent)?) } else { None };
+    let rehearses = models.is_none();
+    let mut team = match rehearses {
+        false => AgentTeam::over(team_log.clone()),
+        true => rehearsing_copy(team_log)?,
+    };
+    let models = models.map_or_else(|| scripted(&agents), Ok)?;
+    let prices = Arc::new(config.prices.clone());
+    let mut paid_models = BTreeSet::new();
+    for agent in &agents {
+        for name in &agent.names {
+            let Some(model) = models.get(name) else { continue };
+            if prices.cost(model.name(), one_token()) != Some(0) {
+                paid_models.insert(model.name().to_owned());
+            }
+            let instructions = agent.prompt.clone().unwrap_or_default();
+            let made = ModelAgent::new(model.clone()).prices(prices.clone()).instructions(instructions);
+            let skills: Vec<&str> = agent.skills.iter().map(crate::Skill::as_str).collect();
+            team.add_specialist(name.as_str(), agent.role, &skills, Arc::new(made))?;
+        }
+    }
+    budget_can_be_kept(config, &prices, &paid_models)?;
+    add_missing_tasks(&team, config, rehearses)?;
+    team.options(options(config, parent, rehearses, reporter));
+    Ok(Assembled { team, rehearses, paid_models: paid_models.into_iter().collect() })
+}
+
+/// The agents of the configuration; one worker if it names none.
+fn members(config: &Config) -> Vec<AgentConfig> {
+    if !config.agents.is_empty() {
+        return config.agents.clone();
+    }
+    let names = "worker-1".parse().into_iter().collect();
+    vec![AgentConfig { names, role: Role::Worker, with: None, skills: Vec::new(), prompt: None }]
+}
+
+fn names_a_model(config: &Config, agents: &[AgentConfig]) -> bool {
+    config.with.is_some() || agents.iter().any(|agent| agent.with.is_some())
+}
+
+/// The model of each agent. Agents that name the same one share it.
+fn connect_all(
+    config: &Config,
+    agents: &[AgentConfig],
+    parent: &[(OsString, OsString)],
+) -> Result<BTreeMap<AgentId, Arc<dyn Model>>, Error> {
+    let environment = |name: &str| {
+        let value = parent.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        value.map(|value| value.to_string_lossy().into_owned()).filter(|value| !value.is_empty())
+    };
+    let connection = Connection {
+        base_url: config.base_url.as_deref(),
+        environment: &environment,
+        limits: TimeLimits::default(),
+        retry: RetryPolicy::default(),
+    };
+    let mut connected: BTreeMap<String, Arc<dyn Model>> = BTreeMap::new();
+    let mut models = BTreeMap::new();
+    for agent in agents {
+        let Some(spec) = agent.with.as_ref().or(config.with.as_ref()) else {
+            let names: Vec<&str> = agent.names.iter().map(AgentId::as_str).collect();
+            return Err(Error::Input(format!(
+                "no model is named for {}: give it a `with`",
+                names.join(", ")
+            )));
+        };
+        let model = match connected.get(&spec.to_string()) {
+            Some(model) => model.clone(),
+            None => connect_one(spec, &connection)?,
+        };
+        connected.insert(spec.to_string(), model.clone());
+        models.extend(agent.names.iter().map(|name| (name.clone(), model.clone())));
+    }
+    Ok(models)
+}
+
+fn connect_one(spec: &ModelSpec, connection: &Connection<'_>) -> Result<Arc<dyn Model>, Error> {
+    connect(spec, connection).map_err(|error| Error::Input(error.to_string()))
+}
+
+/// The model of a rehearsal, for every agent.
+fn scripted(agents: &[AgentConfig]) -> Result<BTreeMap<AgentId, Arc<dyn Model>>, Error> {
+    let script =
+        Script::parse(REHEARSAL, "the rehearsal").map_err(|error| Error::Input(error.to_string()))?;
+    let script: Arc<dyn Model> = Arc::new(script);
+    let names = agents.iter().flat_map(|agent| &agent.names);
+    Ok(names.map(|name| (name.clone(), script.clone())).collect())
+}
+
+/// A team in memory with the tasks of the real one that are not done, without their checks: nobody will have worked.
+fn rehearsing_copy(team_log: &TeamLog) -> Result<AgentTeam, Error> {
+    let copy = AgentTeam::over(TeamLog::in_memory()?);
+    let tasks = team_log.look(|state| {
+        let mut tasks: Vec<_> = state.tasks().filter(|task| !task.status.is_ended()).collect();
+        tasks.sort_by_key(|task| task.added);
+        let open: BTreeSet<TaskId> = tasks.iter().map(|task| task.id().clone()).collect();
+        let copies = tasks.into_iter().map(|task| {
+            let after = task.spec.after.iter().filter(|id| open.contains(*id));
+            NewTask {
+                title: task.spec.title.clone(),
+                id: Some(task.id().to_string()),
+                after: after.map(TaskId::to_string).collect(),
+                priority: task.spec.priority,
+                role: task.spec.role,
+                skill: task.spec.skill.as_ref().map(crate::Skill::to_string),
+                agent: task.spec.agent.as_ref().map(AgentId::to_string),
+                review: task.spec.review,
+                ..NewTask::default()
+            }
+        });
+        copies.collect::<Vec<NewTask>>()
+    })?;
+    copy.queue().add_tasks(&AgentId::human(), &tasks)?;
+    Ok(copy)
+}
+
+/// A budget in money needs the price of every model.
+fn budget_can_be_kept(config: &Config, prices: &Prices, models: &BTreeSet<String>) -> Result<(), Error> {
+    if config.budget.micro_usd.is_none() {
+        return Ok(());
+    }
+    match models.iter().find(|model| prices.cost(model, one_token()).is_none()) {
+        None => Ok(()),
+        Some(model) => Err(Error::Input(format!(
+            "the budget in dollars cannot be kept, since the price of {model} is not known: add `[prices.\"{model}\"]` \
+             with `input` and `output` to team.toml, or set the budget in tokens"
+        ))),
+    }
+}
+
+fn one_token() -> crate::model::Usage {
+    crate::model::Usage { input_tokens: 1, output_tokens: 1, ..crate::model::Usage::default() }
+}
+
+/// Adds the tasks of the configuration that are not there from an earlier run. One without an id gets one from its
+/// title, so that it is known again.
+fn add_missing_tasks(team: &AgentTeam, config: &Config, rehearses: bool) -> Result<(), Error> {
+    let mut taken: BTreeSet<String> = config.tasks.iter().filter_map(|task| task.id.clone()).collect();
+    let mut tasks = Vec::new();
+    for task in &config.tasks {
+        let id = task.id.clone().unwrap_or_else(|| free_slug(&task.title, &mut taken));
+        let known: TaskId = id.parse()?;
+        if team.queue().team_log().look(|state| state.task(&known).is_some())? {
+            continue;
+        }
+        let check = task.check.clone().filter(|_| !rehearses);
+        tasks.push(NewTask { id: Some(id), check, ..task.clone() });
+    }
+    team.queue().add_tasks(&AgentId::human(), &tasks)?;
+    Ok(())
+}
+
+/// A readable id made of a title, other than those that are taken.
+fn free_slug(title: &str, taken: &mut BTreeSet<String>) -> String {
+    let words = title.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut slug = String::new();
+    for word in words {
+        if slug.len() + word.len() >= SLUG_CHARS_MAX {
+            break;
+        }
+        if !slug.is_empty() {
+            slug.push('-');
+        }
+        slug += &word.to_ascii_lowercase();
+    }
+    if slug.is_empty() {
+        slug.push_str("task");
+    }
+    let mut free = slug.clone();
+    let mut number = 1;
+    while !taken.insert(free.clone()) {
+        number += 1;
+        free = format!("{slug}-{number}");
+    }
+    free
+}
+
+fn options(
+    config: &Config,
+    parent: &[(OsString, OsString)],
+    rehearses: bool,
+    reporter: Reporter,
+) -> RunOptions {
+    RunOptions {
+        goal: config.goal.clone(),
+        check: config.check.clone().filter(|_| !rehearses),
+        gate: config.gate.clone().filter(|_| !rehearses),
+        gate_limit: config.gate_time_limit,
+        protect: config.protected(),
+        no_gate: config.no_gate,
+        into: config.into.clone(),
+        budget_micro_usd: config.budget.micro_usd,
+        budget_tokens: config.budget.tokens,
+        environment: Some(config.environment.environment(parent.iter().cloned())),
+        rehearsal: rehearses || matches!(config.with, Some(ModelSpec::Script(_))),
+        reporter,
+    }
+}

@@ -1,0 +1,179 @@
+//! The team's work on a git repository: where its agents work, what they deliver, where it is merged.
+//!
+//! Blocking calls around [`crate::git`], with the team's words on both sides.
+
+use std::path::PathBuf;
+
+use agent_team_core::record::WorkCommit;
+
+use crate::agent::Assignment;
+use crate::git::{
+    Candidate, Captured, FILE_LIMIT_BYTES, GitProgram, Intent, Landed, Landing, MergeWorktree, Prepared,
+    Project, Protected, Replayed, Submission, Workspace,
+};
+use crate::{AgentId, Error};
+
+/// The longest difference that a reviewer is shown, in bytes.
+const DIFF_BYTES_MAX: usize = 60_000;
+
+/// A team's git repository and the branch that its work is for.
+#[derive(Debug, Clone)]
+pub(crate) struct Desk {
+    pub project: Project,
+    pub target: String,
+    protected: Protected,
+}
+
+/// A folder for an assignment.
+pub(crate) struct Place {
+    pub folder: PathBuf,
+    pub environment: Vec<(&'static str, std::ffi::OsString)>,
+    /// What the agent should know about it.
+    pub note: Option<String>,
+}
+
+/// What an agent's work came to.
+pub(crate) enum Delivery {
+    /// Nothing was changed.
+    Nothing,
+    /// A commit, and the protected files that it changes.
+    Commit(WorkCommit, Vec<String>),
+    /// It cannot be taken, for a reason that the author can mend.
+    Refused(String),
+}
+
+impl Desk {
+    /// The repository around a folder.
+    pub fn open(folder: &std::path::Path, into: Option<&str>, protect: &[String]) -> Result<Self, Error> {
+        let project = Project::discover(&GitProgram::from_process_environment(), folder)?;
+        project.exclude_state_folder()?;
+        let target = project.target(into)?;
+        let protected = Protected::new(protect.iter().map(String::as_str))?;
+        Ok(Self { project, target, protected })
+    }
+
+    /// The branch on which work is merged now, and its tip: the target, or the branch beside it on which work gathers.
+    pub fn landing(&self) -> Result<(Landing, String, String), Error> {
+        let landing = self.project.choose_landing(&self.target)?;
+        let branch = match &landing {
+            Landing::Gather { branch, .. } => branch.clone(),
+            Landing::BranchOnly | Landing::Checkout { .. } | Landing::Blocked { .. } => self.target.clone(),
+        };
+        let tip = self.project.tip(&branch)?;
+        let tip = tip.ok_or_else(|| Error::Input(format!("the branch {branch} is gone")))?;
+        Ok((landing, branch, tip))
+    }
+
+    /// The folder in which an agent does, or judges, an assignment.
+    pub fn place(&self, agent: &AgentId, assignment: &Assignment) -> Result<Place, Error> {
+        if let Some(delivered) = assignment.delivered.as_ref() {
+            let tip = self.landing()?.2;
+            let commit = delivered.commit.as_ref().map_or(tip.as_str(), |(commit, _)| commit.as_str());
+            let prepared = Workspace::prepare(&self.project, agent.as_str(), assignment.id.as_str(), commit)?;
+            return Ok(place(&prepared.workspace, None));
+        }
+        if assignment.resumes.is_some()
+            && let Some(workspace) = Workspace::open(&self.project, agent.as_str())?
+            && workspace.task()?.as_deref() == Some(assignment.id.as_str())
+        {
+            return Ok(place(&workspace, None));
+        }
+        let tip = self.landing()?.2;
+        let Prepared { workspace, .. } =
+            Workspace::prepare(&self.project, agent.as_str(), assignment.id.as_str(), &tip)?;
+        let earlier = assignment.setbacks.last().and_then(|setback| setback.commit.as_deref());
+        let note = match earlier {
+            None => None,
+            Some(commit) => Some(match workspace.replay(commit)? {
+                Replayed::Clean => {
+                    "Your folder is at the newest state of the target, with the changes of the earlier attempt in it."
+                        .to_owned()
+                }
+                Replayed::Conflict(conflict) => format!(
+                    "Your folder is at the newest state of the target, with the changes of the earlier attempt in it. \
+                     Where both changed the same lines, the files hold conflict markers (`target` and `yours`) that \
+                     you must resolve: {}",
+                    conflict.files.join(", ")
+                ),
+            }),
+        };
+        Ok(place(&workspace, note))
+    }
+
+    /// What a commit changes, for a reviewer.
+    pub fn diff(&self, base: &str, commit: &str) -> Result<String, Error> {
+        Ok(self.project.diff(base, commit, DIFF_BYTES_MAX)?)
+    }
+
+    /// Makes one commit of what the agent left in its workspace.
+    pub fn capture(
+        &self,
+        agent: &AgentId,
+        token: &str,
+        assignment: &Assignment,
+        result: &str,
+    ) -> Result<Delivery, Error> {
+        let Some(workspace) = Workspace::open(&self.project, agent.as_str())? else {
+            return Ok(Delivery::Nothing);
+        };
+        let message = format!("{}\n\n{}", assignment.title, result.trim());
+        let captured = workspace.capture(&Submission {
+            token,
+            task: assignment.id.as_str(),
+            agent: agent.as_str(),
+            message: &message,
+            file_limit_bytes: FILE_LIMIT_BYTES,
+        })?;
+        Ok(match captured {
+            Captured::Refused(problems) => {
+                let lines: Vec<String> = problems.iter().map(|problem| format!("ERROR {problem}")).collect();
+                Delivery::Refused(lines.join("\n"))
+            }
+            Captured::Done(capture) if capture.is_empty => Delivery::Nothing,
+            Captured::Done(capture) => {
+                let protected = self.protected.among(&capture.changed_files);
+                let files = u32::try_from(capture.changed_files.len()).unwrap_or(u32::MAX);
+                Delivery::Commit(WorkCommit { commit: capture.commit, base: capture.base, files }, protected)
+            }
+        })
+    }
+
+    /// A clean folder of ours; each user of it needs a number of its own.
+    pub fn bench(&self, number: u32) -> Result<MergeWorktree, Error> {
+        Ok(MergeWorktree::open(&self.project, number)?)
+    }
+
+    /// Brings work to the target that had to gather beside it, if nothing is in its way any more.
+    pub fn bring_in_gathered(&self, fence: &str) -> Result<bool, Error> {
+        let Some(gathered) = self.project.gathered(&self.target)?.filter(|gathered| gathered.is_fast_forward)
+        else {
+            return Ok(false);
+        };
+        let Some(old) = self.project.tip(&self.target)? else { return Ok(false) };
+        let checkout = self.project.checkout_of(&self.target)?;
+        self.project.move_fence(&self.target, fence)?;
+        let landed = self.project.land(&Intent {
+            target: &self.target,
+            fence,
+            branch: &self.target,
+            old: &old,
+            new: &gathered.tip,
+            checkout: checkout.as_ref().map(|checkout| checkout.path.as_path()),
+        })?;
+        Ok(matches!(landed, Landed::Landed { .. }))
+    }
+}
+
+fn place(workspace: &Workspace, note: Option<String>) -> Place {
+    Place { folder: workspace.path().to_owned(), environment: workspace.environment(), note }
+}
+
+/// A commit as it is, to be checked out into a clean folder.
+pub(crate) fn as_it_is(commit: &str) -> Candidate {
+    Candidate {
+        commit: commit.to_owned(),
+        tree: String::new(),
+        target_tip: commit.to_owned(),
+        changed_files: Vec::new(),
+    }
+}

@@ -1,0 +1,63 @@
+//! The reviewing stage: someone other than the author judges what was delivered.
+
+use agent_team_core::id::{AgentId, TaskId};
+use agent_team_core::machine::Refusal;
+use agent_team_core::record::{ReviewGiven, Stage};
+
+use crate::Error;
+use crate::task_queue::{ClaimOptions, TaskQueue};
+
+/// What a reviewer says of a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is good. The words are for people.
+    Approved(String),
+    /// It goes back to its author, who is told why.
+    ChangesRequested(String),
+}
+
+/// Gives a verdict on what was delivered for a task: claims its reviewing stage, and ends it.
+///
+/// # Errors
+/// A refusal when the task waits for no review, another reviewer has it, or `by` may not review it.
+pub fn review(queue: &TaskQueue, by: &AgentId, task: &TaskId, verdict: Verdict) -> Result<(), Error> {
+    let options = ClaimOptions { task: Some(task.clone()), holder: None };
+    let claim = queue.claim_stage(by, Stage::Review, &options)?.token;
+    let known = queue.team_log().look(|state| {
+        state.task(task).and_then(|task| task.submission.as_ref()).map(|submission| submission.id)
+    })?;
+    let submission = known.ok_or_else(|| Refusal::OtherSubmission { task: task.clone() })?;
+    let (approved, words) = match verdict {
+        Verdict::Approved(words) => (true, words),
+        Verdict::ChangesRequested(words) => (false, words),
+    };
+    let feedback = queue.team_log().text(words)?;
+    queue.team_log().submit(by, &ReviewGiven { claim, submission, approved, feedback }.into())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NewTask, Status};
+
+    #[test]
+    fn the_human_sends_back_and_approves_and_an_author_does_neither() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let id =
+            queue.add_task(NewTask { backoff_ms: Some(0), ..NewTask::new("Write it").review(true) }).unwrap();
+        let (worker, human) = ("worker-1".parse().unwrap(), AgentId::human());
+        let deliver = || {
+            queue.claim_task(&worker).unwrap().unwrap();
+            queue.complete_task(&id, &worker, "done").unwrap();
+        };
+        deliver();
+        let own = review(&queue, &worker, &id, Verdict::Approved(String::new())).unwrap_err();
+        assert!(matches!(own.refusal(), Some(Refusal::NotFitting { .. })), "{own}");
+        review(&queue, &human, &id, Verdict::ChangesRequested("Too short.".into())).unwrap();
+        assert_eq!(queue.get_task(&id).unwrap().feedback[0].text.preview(), "Too short.");
+        deliver();
+        review(&queue, &human, &id, Verdict::Approved(String::new())).unwrap();
+        assert_eq!(queue.get_task(&id).unwrap().status, Status::Completed);
+    }
+}

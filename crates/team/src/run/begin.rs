@@ -1,0 +1,246 @@
+//! The beginning of a run: alone, with its members, its rules and its gate green.
+
+use std::collections::BTreeSet;
+
+use agent_team_core::machine::Command;
+use agent_team_core::record::{Account, AgentJoined, AgentLeft, Policy, ProcessId, RunStarted};
+use agent_team_log::{AnnounceError, Presence, ProcessIdentity};
+use tokio_util::sync::CancellationToken;
+
+use super::Run;
+use crate::agent::prompt;
+use crate::agent_team::AgentTeam;
+use crate::command::Environment;
+use crate::desk::{Desk, as_it_is};
+use crate::git::DiscoverError;
+use crate::judge::Judge;
+use crate::liveness::Observer;
+use crate::outside::new_id;
+use crate::progress::Progress;
+use crate::task_queue::process_id;
+use crate::team_log::blocking;
+use crate::{AgentId, Error, Holder, NewTask, Role};
+
+/// The name under which checks and merges are recorded.
+const ORCHESTRATOR: &str = "orchestrator";
+/// The presence by which a second run is kept away.
+const ALONE: &str = "run";
+
+/// Prepares a run. The presence must be kept as long as it lasts.
+pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>), Error> {
+    if team.members.is_empty() {
+        return Err(Error::Input("the team has no agents to run".into()));
+    }
+    let alone = be_alone(team)?;
+    let by: AgentId = ORCHESTRATOR.parse()?;
+    let team_log = team.queue.team_log();
+    Observer::new(team_log).expire_dead()?;
+    gather_members(team, &by)?;
+    let desk = open_desk(team).await?;
+    set_policy(team, &by, desk.as_ref())?;
+    let presence = team_log.presence()?;
+    let (presence, process) = presence.map(|(name, identity)| (name, process_id(identity))).unzip();
+    let holder = Holder { process: process.clone(), presence, lease_ms: None, orchestrated: true };
+    let started = RunStarted {
+        process: process.unwrap_or_else(nowhere),
+        goal: team.options.goal.clone(),
+        rehearsal: team.options.rehearsal,
+    };
+    let id = team_log.submit(&by, &started.into())?.id();
+    let run = Run {
+        team,
+        id,
+        by,
+        holder,
+        desk,
+        environment: team.options.environment.clone().unwrap_or_else(Environment::of_this_process),
+        reporter: team.options.reporter.clone(),
+        stop: CancellationToken::new(),
+        over: CancellationToken::new(),
+        merges_blocked: std::sync::Arc::default(),
+    };
+    run.bring_in_gathered().await?;
+    run.gate_holds().await?;
+    run.add_goal()?;
+    Ok((run, alone))
+}
+
+/// What stands for the process of a team in memory, which nobody else can see.
+fn nowhere() -> ProcessId {
+    let unknown = || "memory".to_owned();
+    ProcessId { machine: unknown(), boot: unknown(), namespace: unknown(), pid: std::process::id(), start: 0 }
+}
+
+/// Keeps a second run away from a living team.
+fn be_alone(team: &AgentTeam) -> Result<Option<Presence>, Error> {
+    let Some(folder) = team.queue.team_log().folder() else { return Ok(None) };
+    match Presence::announce(&folder.presence(), ALONE) {
+        Ok(presence) => Ok(Some(presence)),
+        Err(AnnounceError::Taken { holder, .. }) => {
+            let known: Option<ProcessIdentity> = serde_json::from_str(&holder).ok();
+            let holder = known.map_or(holder, |process| format!("process {}", process.pid));
+            Err(Error::AlreadyRunning { holder })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Those who are here join; those who worked for an earlier run and are not here leave.
+fn gather_members(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
+    let here: BTreeSet<&AgentId> = team.members.iter().map(|member| &member.id).collect();
+    let gone: Vec<AgentId> = team.queue.team_log().look(|state| {
+        let members = state.agents().filter(|agent| agent.orchestrated && !agent.left);
+        members.map(|agent| agent.id.clone()).filter(|id| !here.contains(id)).collect()
+    })?;
+    for agent in gone {
+        team.queue.team_log().submit(by, &AgentLeft { agent }.into())?;
+    }
+    for member in &team.members {
+        team.queue.join(AgentJoined {
+            agent: member.id.clone(),
+            role: member.role,
+            skills: member.skills.clone(),
+            with: Some(member.agent.with()),
+            orchestrated: true,
+        })?;
+    }
+    Ok(())
+}
+
+/// The git repository, if there is one and an agent changes files.
+async fn open_desk(team: &AgentTeam) -> Result<Option<Desk>, Error> {
+    let Some(folder) = team.queue.team_log().folder().cloned() else { return Ok(None) };
+    if !team.members.iter().any(|member| member.agent.needs_workspace()) {
+        return Ok(None);
+    }
+    let (into, mut protect) = (team.options.into.clone(), team.options.protect.clone());
+    if protect.is_empty() {
+        protect = team.queue.team_log().look(|state| state.policy().protect.clone())?;
+    }
+    let opened = blocking(move || Desk::open(folder.workspace(), into.as_deref(), &protect)).await;
+    match opened {
+        Ok(desk) => Ok(Some(desk)),
+        Err(Error::Discover(DiscoverError::NotARepository { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Fixes the rules in the log. What this run does not say stays as it was.
+fn set_policy(team: &AgentTeam, by: &AgentId, desk: Option<&Desk>) -> Result<(), Error> {
+    let options = &team.options;
+    let team_log = team.queue.team_log();
+    let known = team_log.look(|state| state.policy().clone())?;
+    let limit_ms = options.gate_limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+    let policy = Policy {
+        gate: options.gate.clone().or_else(|| known.gate.clone()),
+        gate_limit_ms: limit_ms.or(known.gate_limit_ms),
+        protect: if options.protect.is_empty() { known.protect.clone() } else { options.protect.clone() },
+        no_gate: options.no_gate || known.no_gate,
+        target: desk.map(|desk| desk.target.clone()).or_else(|| known.target.clone()),
+    };
+    if policy != known {
+        team_log.submit(by, &Command::SetPolicy { policy })?;
+    }
+    let limit = team_log.look(|state| state.ledger().limit(&Account::Team))?;
+    let (micro_usd, tokens) = (options.budget_micro_usd, options.budget_tokens);
+    let said = micro_usd.is_some() || tokens.is_some();
+    if said && (limit.micro_usd, limit.tokens) != (micro_usd, tokens) {
+        team_log.submit(by, &Command::SetBudget { account: Account::Team, micro_usd, tokens })?;
+    }
+    Ok(())
+}
+
+impl Run<'_> {
+    /// Work that gathered beside the target comes in, now that its checkout may be clean.
+    async fn bring_in_gathered(&self) -> Result<(), Error> {
+        let Some(desk) = self.desk.clone() else { return Ok(()) };
+        let target = desk.target.clone();
+        if blocking(move || desk.bring_in_gathered(&new_id().to_string())).await? {
+            let note = format!("work that had gathered on agent-team/{target} is on {target} now");
+            self.reporter.report(Progress::Note(note));
+        }
+        Ok(())
+    }
+
+    /// The gate must hold on the untouched target: what is red from the start says nothing about anyone's work.
+    async fn gate_holds(&self) -> Result<(), Error> {
+        let Some(desk) = &self.desk else { return Ok(()) };
+        let policy = self.team.queue.team_log().look(|state| state.policy().clone())?;
+        let Some(gate) = policy.gate else { return Ok(()) };
+        self.reporter.report(Progress::Note(format!("gate on the untouched {}: {gate}", desk.target)));
+        let judged = self.judge_tip(&gate, "gate").await?;
+        match judged {
+            Some(judged) if judged.passed => Ok(()),
+            Some(judged) => Err(Error::GateRed { target: desk.target.clone(), output: judged.report() }),
+            None => Err(Error::Input("stopped".into())),
+        }
+    }
+
+    /// Runs a command on the tip of the branch that work lands on.
+    pub(super) async fn judge_tip(
+        &self,
+        command: &str,
+        name: &str,
+    ) -> Result<Option<crate::Judgement>, Error> {
+        let mut environment = self.environment.clone();
+        let folder = match self.desk.clone() {
+            None => self.team.queue.team_log().folder().map(|folder| folder.workspace().to_owned()),
+            Some(desk) => {
+                let bench = blocking(move || {
+                    let bench = desk.bench(0)?;
+                    bench.reset_pristine(&as_it_is(&desk.landing()?.2))?;
+                    Ok(bench)
+                })
+                .await?;
+                for (name, value) in bench.environment() {
+                    environment = environment.with(name, value);
+                }
+                Some(bench.path().to_owned())
+            }
+        };
+        let team_log = self.team.queue.team_log();
+        let limit = team_log.look(|state| state.policy().gate_limit_ms)?;
+        let outputs = team_log.folder().map_or_else(std::env::temp_dir, |folder| folder.attempt(self.id));
+        let judge = Judge {
+            command,
+            folder: &folder.unwrap_or_else(std::env::temp_dir),
+            environment,
+            limit: limit.map(std::time::Duration::from_millis),
+            output_file: outputs.join(format!("{name}.txt")),
+        };
+        judge.run(&self.team.stop.gently).await
+    }
+
+    /// The goal as the first task, unless it is there from an earlier run: the lead's to split, or the worker's to do.
+    fn add_goal(&self) -> Result<(), Error> {
+        let Some(goal) = &self.team.options.goal else { return Ok(()) };
+        let queue = &self.team.queue;
+        let known = queue.team_log().look(|state| state.tasks().next().is_some())?;
+        if known {
+            return Ok(());
+        }
+        let lead = self.team.members.iter().find(|member| member.role == Role::Lead);
+        let task = match lead {
+            Some(_) => {
+                let title = NewTask::new(format!("Plan: {}", goal.lines().next().unwrap_or_default()));
+                title.id("plan").description(prompt::planning(goal, &self.roster())).role(Role::Lead)
+            }
+            None => NewTask {
+                check: self.team.options.check.clone(),
+                ..NewTask::default().id("goal").description(goal.clone())
+            },
+        };
+        queue.add_tasks(&AgentId::human(), &[task])?;
+        Ok(())
+    }
+
+    fn roster(&self) -> String {
+        let lines = self.team.members.iter().map(|member| {
+            let skills: Vec<&str> = member.skills.iter().map(crate::Skill::as_str).collect();
+            let skills =
+                if skills.is_empty() { String::new() } else { format!(" with {}", skills.join(", ")) };
+            format!("- {}, {}{skills}", member.id, member.role)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}

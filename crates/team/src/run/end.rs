@@ -1,0 +1,192 @@
+//! The end of a run: what came of it, in figures and in the lead's words.
+
+use std::time::Duration;
+
+use agent_team_core::machine::State;
+use agent_team_core::record::{AgentLeft, RunEnded};
+use agent_team_core::view::{self, StatusView};
+
+use super::Run;
+use crate::agent::{Activity, Assignment, Context, prompt};
+use crate::git::Landing;
+use crate::progress::Progress;
+use crate::team_log::{blocking, refusal};
+use crate::{Error, Judgement, RecordId, Role, TaskId};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// Every task is completed, or was cancelled.
+    Completed,
+    /// Tasks failed, or wait for something that will not happen by itself.
+    Stuck,
+    /// Time was over.
+    TimedOut,
+    /// Somebody stopped it.
+    Interrupted,
+    /// Something broke.
+    Broken,
+}
+
+impl RunOutcome {
+    /// The outcome as written in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Stuck => "stuck",
+            Self::TimedOut => "timed_out",
+            Self::Interrupted => "interrupted",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct RunReport {
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// The team at a glance.
+    #[serde(flatten)]
+    pub status: StatusView,
+    /// The lead's summing up.
+    pub summary: Option<String>,
+    /// What the check of the whole goal said.
+    pub check: Option<Judgement>,
+    /// Where merged work is, where there is a repository.
+    pub landing: Option<Landed>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// Where merged work is.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Landed {
+    /// The branch that was asked for.
+    pub target: String,
+    /// The branch that holds the work.
+    pub branch: String,
+    /// The command that brings it in, if it gathered beside the target.
+    pub command: Option<String>,
+}
+
+impl RunReport {
+    /// Whether everything that was asked for is done and proved.
+    pub fn succeeded(&self) -> bool {
+        self.outcome == RunOutcome::Completed && self.check.as_ref().is_none_or(|check| check.passed)
+    }
+}
+
+impl Run<'_> {
+    /// Records the end of the run.
+    pub(super) fn ended(&self, outcome: RunOutcome) -> Result<(), Error> {
+        let body = RunEnded { run: self.id, outcome: outcome.as_str().to_owned() };
+        self.team.queue.team_log().submit(&self.by, &body.into())?;
+        Ok(())
+    }
+
+    /// Ends the run: the goal's check, the lead's words, the members' leave.
+    pub(super) async fn report(&self, outcome: RunOutcome, took: Duration) -> Result<RunReport, Error> {
+        let finished = matches!(outcome, RunOutcome::Completed | RunOutcome::Stuck);
+        let check = if outcome == RunOutcome::Completed { self.prove_goal().await? } else { None };
+        let summary = if finished { self.sum_up().await } else { None };
+        if finished {
+            self.say_goodbye()?;
+        }
+        self.ended(outcome)?;
+        let landing = match self.desk.clone() {
+            None => None,
+            Some(desk) => Some(blocking(move || where_it_is(&desk)).await?),
+        };
+        let status = self.team.queue.get_status()?;
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        Ok(RunReport { outcome, status, summary, check, landing, took_ms })
+    }
+
+    /// Runs the check of the whole goal. Where the goal was one task, that task's check was it.
+    async fn prove_goal(&self) -> Result<Option<Judgement>, Error> {
+        let Some(check) = &self.team.options.check else { return Ok(None) };
+        let one_task = "goal".parse::<TaskId>()?;
+        if self.team.queue.team_log().look(|state| state.task(&one_task).is_some())? {
+            return Ok(None);
+        }
+        let judged = self.judge_tip(check, "check").await?;
+        if let Some(judged) = judged.as_ref().filter(|judged| !judged.passed) {
+            let line = judged.line();
+            self.reporter.report(Progress::Note(format!("ERROR the check of the goal failed: {line}")));
+        }
+        Ok(judged)
+    }
+
+    /// Asks the lead to sum up. That it cannot is no reason to lose the report.
+    async fn sum_up(&self) -> Option<String> {
+        let lead = self.team.members.iter().find(|member| member.role == Role::Lead)?;
+        let board = self.team.queue.team_log().look(board).ok()?;
+        let text = prompt::synthesis(self.team.options.goal.as_deref(), &board);
+        let question = Assignment::question("summary".parse().ok()?, text);
+        let reporter = self.reporter.clone();
+        let agent = lead.id.clone();
+        let context = Context {
+            agent: lead.id.clone(),
+            role: lead.role,
+            token: RecordId(0),
+            queue: self.team.queue.clone(),
+            bus: self.team.bus.clone(),
+            workspace: None,
+            attempt_folder: None,
+            environment: self.environment.clone(),
+            stop: self.team.stop.gently.clone(),
+            activity: Activity::told_to(move |what| {
+                reporter.report(Progress::Activity { agent: agent.clone(), what });
+            }),
+        };
+        context.activity.is("sums up");
+        match lead.agent.answer(&question, &context).await {
+            Ok(summary) => Some(summary),
+            Err(error) => {
+                self.reporter.report(Progress::Note(format!("ERROR the lead could not sum up: {error}")));
+                None
+            }
+        }
+    }
+
+    /// The members leave; mail that they did not read goes back to its senders.
+    fn say_goodbye(&self) -> Result<(), Error> {
+        for member in &self.team.members {
+            let left = AgentLeft { agent: member.id.clone() };
+            let _ = refusal(self.team.queue.team_log().submit(&self.by, &left.into()))?;
+        }
+        Ok(())
+    }
+}
+
+fn where_it_is(desk: &crate::desk::Desk) -> Result<Landed, Error> {
+    let (landing, branch, _) = desk.landing()?;
+    let command = match landing {
+        Landing::Gather { command, .. } => Some(command),
+        Landing::BranchOnly | Landing::Checkout { .. } | Landing::Blocked { .. } => None,
+    };
+    Ok(Landed { target: desk.target.clone(), branch, command })
+}
+
+/// All tasks with their results, for the lead.
+fn board(state: &State) -> String {
+    let mut tasks: Vec<_> = state.tasks().collect();
+    tasks.sort_by_key(|task| task.added);
+    let lines = tasks.into_iter().map(|task| {
+        let view = view::task(state, task);
+        let said = match (&view.result, view.failure) {
+            (Some(result), _) => result.preview().into_owned(),
+            (None, Some(failure)) => {
+                let last = view.feedback.last().map(|last| last.text.preview().into_owned());
+                format!("failed ({}): {}", failure.as_str(), last.unwrap_or_default())
+            }
+            (None, None) => {
+                view.waits_for.clone().map(|what| format!("waits for {what}")).unwrap_or_default()
+            }
+        };
+        format!("- {} [{}] {}\n  {}", view.id, view.status, view.title, said.replace('\n', "\n  "))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

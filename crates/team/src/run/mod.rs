@@ -1,0 +1,259 @@
+//! Running a team: its agents at work at once, checks and merges beside them, until nothing is left to do.
+
+mod begin;
+mod end;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use end::{Landed, RunOutcome, RunReport};
+
+use crate::agent_team::AgentTeam;
+use crate::command::Environment;
+use crate::desk::Desk;
+use crate::liveness::{self, Observer};
+use crate::merge_queue::{Merger, Turn};
+use crate::progress::{Progress, Reporter};
+use crate::team_log::blocking;
+use crate::teammate::Teammate;
+use crate::verify::{Verified, Verifier};
+use crate::{AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
+
+/// Checks that are run at the same time.
+const VERIFIERS: u32 = 2;
+/// How long agents may take to finish their turns when time is over.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// A run that has begun: everything is prepared.
+struct Run<'a> {
+    team: &'a AgentTeam,
+    id: RecordId,
+    /// Who writes the records of checks and merges.
+    by: AgentId,
+    holder: Holder,
+    desk: Option<Desk>,
+    environment: Environment,
+    reporter: Reporter,
+    /// Cancelled when agents shall finish their turns and take nothing new.
+    stop: CancellationToken,
+    /// Cancelled when nothing of this run shall go on.
+    over: CancellationToken,
+    /// Whether merges wait for the user.
+    merges_blocked: Arc<AtomicBool>,
+}
+
+pub(crate) async fn run(team: &AgentTeam, timeout: Option<Duration>) -> Result<RunReport, Error> {
+    let started = std::time::Instant::now();
+    let (run, _alone) = begin::begin(team).await?;
+    let outcome = run.work(timeout).await;
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            run.ended(RunOutcome::Broken)?;
+            return Err(error);
+        }
+    };
+    run.report(outcome, started.elapsed()).await
+}
+
+impl Run<'_> {
+    async fn work(&self, timeout: Option<Duration>) -> Result<RunOutcome, Error> {
+        let mut agents = self.start_agents();
+        let mut stages = self.start_stages();
+        let outcome = self.until_the_end(timeout, &mut agents).await;
+        self.stop.cancel();
+        let finished = self.finish(&mut agents, outcome.as_ref().ok().copied()).await;
+        self.over.cancel();
+        while let Some(ended) = stages.join_next().await {
+            broken_down(ended)?;
+        }
+        finished?;
+        outcome
+    }
+
+    fn start_agents(&self) -> JoinSet<Result<(), Error>> {
+        let reviewers = self.team.members.iter().any(|member| member.role == crate::Role::Reviewer);
+        let mut agents = JoinSet::new();
+        for member in &self.team.members {
+            let (queue, bus) = (self.team.queue.clone(), self.team.bus.clone());
+            let mut mate = Teammate::new(member.id.clone(), member.role, queue, bus, member.agent.clone());
+            if member.role == crate::Role::Lead && reviewers {
+                mate.stages = vec![Stage::Work];
+            }
+            mate.stop = self.stop.clone();
+            mate.abort = self.team.stop.at_once.clone();
+            mate.desk = self.desk.clone();
+            mate.environment = self.environment.clone();
+            mate.reporter = self.reporter.clone();
+            mate.holder = Some(self.holder.clone());
+            mate.stays = true;
+            agents.spawn(async move { mate.run_loop(None).await.map(|_| ()) });
+        }
+        agents
+    }
+
+    /// Starts what serves all agents: checks, merges, and the look for holders that are gone.
+    fn start_stages(&self) -> JoinSet<Result<(), Error>> {
+        let mut stages = JoinSet::new();
+        let queue = &self.team.queue;
+        let options = ClaimOptions { task: None, holder: Some(self.holder.clone()) };
+        for number in 1..=VERIFIERS {
+            let verifier = Verifier {
+                queue: queue.clone(),
+                by: self.by.clone(),
+                options: options.clone(),
+                environment: self.environment.clone(),
+                bench: self.desk.clone().map(|desk| (desk, number)),
+            };
+            stages.spawn(verify(verifier, self.over.clone(), self.reporter.clone()));
+        }
+        if let Some(desk) = self.desk.clone() {
+            let merger = Merger {
+                queue: queue.clone(),
+                desk,
+                by: self.by.clone(),
+                options,
+                environment: self.environment.clone(),
+                stop: self.over.clone(),
+            };
+            stages.spawn(merge(merger, self.merges_blocked.clone(), self.reporter.clone()));
+        }
+        let (team_log, over, reporter) = (queue.team_log().clone(), self.over.clone(), self.reporter.clone());
+        stages.spawn(async move {
+            while !over.is_cancelled() {
+                let observed = team_log.clone();
+                for gone in blocking(move || Observer::new(&observed).expire_dead()).await? {
+                    let note = format!("{} is gone; task {} is free again", gone.agent, gone.task);
+                    reporter.report(Progress::Note(note));
+                }
+                let _ = tokio::time::timeout(liveness::INTERVAL, over.cancelled()).await;
+            }
+            Ok(())
+        });
+        stages
+    }
+
+    /// Waits until nothing can go on, time is over, or somebody stops the run.
+    async fn until_the_end(
+        &self,
+        timeout: Option<Duration>,
+        agents: &mut JoinSet<Result<(), Error>>,
+    ) -> Result<RunOutcome, Error> {
+        let team_log = self.team.queue.team_log();
+        let mut news = team_log.follow();
+        let time_over = async {
+            match timeout {
+                Some(timeout) => tokio::time::sleep(timeout).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(time_over);
+        loop {
+            news.mark_unchanged();
+            let (goes_on, merging, counts) = team_log.look(|state| {
+                let merging = state.waiting_for(Stage::Merge).next().is_some();
+                (state.can_go_on(), merging && state.held().next().is_none(), state.counts())
+            })?;
+            let waits_for_user = merging && self.merges_blocked.load(Ordering::Relaxed) && counts.ready == 0;
+            if !goes_on || waits_for_user || agents.is_empty() {
+                let done = counts.completed + counts.cancelled == counts.total;
+                return Ok(if done { RunOutcome::Completed } else { RunOutcome::Stuck });
+            }
+            tokio::select! {
+                () = self.team.stop.gently.cancelled() => return Ok(RunOutcome::Interrupted),
+                () = &mut time_over => return Ok(RunOutcome::TimedOut),
+                Some(ended) = agents.join_next() => broken_down(ended)?,
+                _ = tokio::time::timeout(Duration::from_secs(1), news.changed()) => {}
+            }
+        }
+    }
+
+    /// Lets agents finish their turns: as long as it takes if the user asked for it, for a while if time is over.
+    async fn finish(
+        &self,
+        agents: &mut JoinSet<Result<(), Error>>,
+        outcome: Option<RunOutcome>,
+    ) -> Result<(), Error> {
+        let patience = async {
+            match outcome {
+                Some(RunOutcome::Interrupted) => self.team.stop.at_once.cancelled().await,
+                _ => tokio::time::sleep(GRACE).await,
+            }
+        };
+        tokio::pin!(patience);
+        loop {
+            tokio::select! {
+                ended = agents.join_next() => match ended {
+                    Some(ended) => broken_down(ended)?,
+                    None => return Ok(()),
+                },
+                () = &mut patience => break,
+            }
+        }
+        // What they hold goes with this process's presence, and is taken up by the next run.
+        agents.shutdown().await;
+        Ok(())
+    }
+}
+
+/// An error of a part of the run is the run's.
+fn broken_down(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(), Error> {
+    match ended {
+        Ok(outcome) => outcome,
+        Err(failed) if failed.is_cancelled() => Ok(()),
+        Err(failed) => Err(Error::Input(format!("a part of this program broke down: {failed}"))),
+    }
+}
+
+async fn verify(verifier: Verifier, over: CancellationToken, reporter: Reporter) -> Result<(), Error> {
+    let mut news = verifier.queue.team_log().follow();
+    while !over.is_cancelled() {
+        news.mark_unchanged();
+        match verifier.verify(None, &over).await? {
+            Verified::Reported(task, judgement) => {
+                let (passed, reason) = (judgement.passed, judgement.line());
+                reporter.report(Progress::Checked { task, passed, reason });
+            }
+            Verified::NotOurs(_) | Verified::Stopped => wait(&mut news, &over).await,
+        }
+    }
+    Ok(())
+}
+
+async fn merge(merger: Merger, blocked: Arc<AtomicBool>, reporter: Reporter) -> Result<(), Error> {
+    let mut news = merger.queue.team_log().follow();
+    while !merger.stop.is_cancelled() {
+        news.mark_unchanged();
+        let turn = merger.turn().await?;
+        let is_blocked = matches!(turn, Turn::Blocked { .. });
+        let was_blocked = blocked.swap(is_blocked, Ordering::Relaxed);
+        match turn {
+            Turn::Merged { task, commit, branch } => {
+                reporter.report(Progress::Merged { task, commit, branch });
+            }
+            Turn::Refused { task, reason, .. } => reporter.report(Progress::Refused { task, reason }),
+            Turn::Again { task, reason } => {
+                reporter.report(Progress::Note(format!("{task} is tried again: {reason}")));
+            }
+            Turn::Blocked { reason } => {
+                if !was_blocked {
+                    reporter.report(Progress::Note(format!("ERROR nothing can be merged: {reason}")));
+                }
+                wait(&mut news, &merger.stop).await;
+            }
+            Turn::Idle => wait(&mut news, &merger.stop).await,
+        }
+    }
+    Ok(())
+}
+
+async fn wait(news: &mut tokio::sync::watch::Receiver<u64>, over: &CancellationToken) {
+    tokio::select! {
+        () = over.cancelled() => {}
+        _ = tokio::time::timeout(Duration::from_secs(2), news.changed()) => {}
+    }
+}

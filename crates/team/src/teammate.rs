@@ -1,0 +1,385 @@
+//! One agent at work: claims what fits it, does it, delivers it, and begins anew.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_team_core::record::{ReviewGiven, Stage};
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::{Activity, Agent, AgentError, Answer, Assignment, Context};
+use crate::command::Environment;
+use crate::desk::{Delivery, Desk};
+use crate::progress::{Progress, Reporter};
+use crate::team_log::{blocking, refusal};
+use crate::{AgentId, ClaimOptions, Claimed, Error, Holder, MessageBus, Refusal, Role, TaskQueue, liveness};
+
+/// An agent with its name, its role and its place in a team.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use agent_team::{MessageBus, Role, TaskQueue, Teammate, agent::llm_fn};
+///
+/// let queue = TaskQueue::in_memory()?;
+/// let bus = MessageBus::over(queue.team_log().clone());
+/// queue.add_task("Say hello")?;
+/// let echo = llm_fn(async |prompt: String| Ok::<_, std::convert::Infallible>(prompt));
+/// let worker = Teammate::new("worker-1".parse()?, Role::Worker, queue.clone(), bus, echo);
+/// assert_eq!(worker.run_loop(None).await?, 1);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Teammate {
+    pub(crate) id: AgentId,
+    pub(crate) role: Role,
+    pub(crate) queue: TaskQueue,
+    pub(crate) bus: MessageBus,
+    pub(crate) agent: Arc<dyn Agent>,
+    /// Cancelled when it should finish its turn and take nothing new.
+    pub(crate) stop: CancellationToken,
+    /// Cancelled when it should drop everything.
+    pub(crate) abort: CancellationToken,
+    pub(crate) desk: Option<Desk>,
+    pub(crate) environment: Environment,
+    pub(crate) reporter: Reporter,
+    /// How its claims are held; by this process if nothing is said.
+    pub(crate) holder: Option<Holder>,
+    /// The stages that it takes, the first that has something for it first.
+    pub(crate) stages: Vec<Stage>,
+    /// Whether it stays when no work is in sight, since somebody else watches for the end.
+    pub(crate) stays: bool,
+}
+
+impl Teammate {
+    /// A teammate that works by itself.
+    pub fn new(id: AgentId, role: Role, queue: TaskQueue, bus: MessageBus, agent: Arc<dyn Agent>) -> Self {
+        let stages = match role {
+            Role::Reviewer | Role::Lead => vec![Stage::Review, Stage::Work],
+            Role::Worker | Role::Specialist => vec![Stage::Work],
+        };
+        Self {
+            id,
+            role,
+            queue,
+            bus,
+            agent,
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            desk: None,
+            environment: Environment::of_this_process(),
+            reporter: Reporter::default(),
+            holder: None,
+            stages,
+            stays: false,
+        }
+    }
+
+    /// Claims and does one assignment after the other, at most `max_iterations`. Ends when no work will come, or
+    /// when it is told to [`stop`](Teammate::stop). Returns how many it did.
+    ///
+    /// # Errors
+    /// When the team's log cannot be read or written. A failed attempt is no error: the log has it.
+    pub async fn run_loop(&self, max_iterations: Option<u64>) -> Result<u64, Error> {
+        let mut done = 0;
+        while max_iterations.is_none_or(|most| done < most) {
+            let Some(claimed) = self.next().await? else { break };
+            let outcome = self.execute(claimed).await?;
+            done += 1;
+            if outcome == Outcome::OverBudget {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Tells it to finish its turn, give back what it holds, and take nothing new.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// The next assignment; `None` when none will come or it was told to stop.
+    async fn next(&self) -> Result<Option<Claimed>, Error> {
+        let mut news = self.queue.team_log().follow();
+        loop {
+            if self.stop.is_cancelled() {
+                return Ok(None);
+            }
+            news.mark_unchanged();
+            let mut in_sight = false;
+            let mut wait = Duration::from_secs(5);
+            for stage in &self.stages {
+                match self.claim(*stage).await? {
+                    Ok(claimed) => return Ok(Some(claimed)),
+                    Err(Refusal::NothingEver { .. }) => {}
+                    Err(Refusal::NothingNow { at_ms, .. }) => {
+                        in_sight = true;
+                        let at = at_ms.map(|at_ms| at_ms.saturating_sub(crate::outside::now_ms()));
+                        wait = at.map_or(wait, |at| wait.min(Duration::from_millis(at)));
+                    }
+                    // Someone else was faster: look again.
+                    Err(_) => wait = Duration::ZERO,
+                }
+            }
+            if !(in_sight || self.stays) {
+                return Ok(None);
+            }
+            if !self.stays {
+                wait = wait.min(liveness::INTERVAL);
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(None),
+                _ = tokio::time::timeout(wait, news.changed()) => {}
+            }
+        }
+    }
+
+    async fn claim(&self, stage: Stage) -> Result<Result<Claimed, Refusal>, Error> {
+        let (queue, agent, stays) = (self.queue.clone(), self.id.clone(), self.stays);
+        let options = ClaimOptions { task: None, holder: self.holder.clone() };
+        blocking(move || {
+            if !stays {
+                liveness::Observer::new(queue.team_log()).expire_dead()?;
+            }
+            refusal(queue.claim_stage(&agent, stage, &options))
+        })
+        .await
+    }
+
+    /// Does one assignment and delivers what came out.
+    pub(crate) async fn execute(&self, claimed: Claimed) -> Result<Outcome, Error> {
+        let token = claimed.token;
+        let team_log = self.queue.team_log().clone();
+        let read = team_log.clone();
+        let Ok(assignment) = refusal(blocking(move || Assignment::of(&read, token)).await)? else {
+            return Ok(Outcome::Lost);
+        };
+        self.reporter.report(Progress::Began {
+            agent: self.id.clone(),
+            task: assignment.id.clone(),
+            stage: assignment.stage,
+            attempt: assignment.attempt,
+        });
+        let limit = claimed.task.time_limit_ms.map(Duration::from_millis);
+        let attempt = self.attempt(assignment, claimed, limit).await?;
+        let lost = attempt == Outcome::Lost;
+        self.reporter.report(Progress::Idle { agent: self.id.clone() });
+        if lost {
+            self.reporter.report(Progress::Note(format!("{} lost its claim", self.id)));
+        }
+        Ok(attempt)
+    }
+
+    async fn attempt(
+        &self,
+        mut assignment: Assignment,
+        claimed: Claimed,
+        limit: Option<Duration>,
+    ) -> Result<Outcome, Error> {
+        let stop = self.stop.child_token();
+        let context = match self.context(&mut assignment, &claimed, stop.clone()).await {
+            Ok(context) => context,
+            Err(error) => {
+                let reason = format!("its workspace cannot be made: {error}");
+                return self.fail(&claimed, reason, false).await;
+            }
+        };
+        let work = self.agent.execute_task(&assignment, &context);
+        tokio::pin!(work);
+        let out_of_time = async {
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        let answer = tokio::select! {
+            answer = &mut work => answer,
+            () = self.abort.cancelled() => Err(AgentError::Stopped),
+            () = self.claim_lost(claimed.token) => return Ok(Outcome::Lost),
+            () = out_of_time => {
+                let limit = limit.unwrap_or_default();
+                Err(AgentError::Failed(format!("it took longer than its time limit of {limit:?}")))
+            }
+        };
+        match answer {
+            Ok(answer) if assignment.stage == Stage::Review => {
+                self.judge(&claimed, &assignment, answer).await
+            }
+            Ok(answer) => self.deliver(&claimed, &assignment, answer).await,
+            Err(AgentError::Failed(reason)) => self.fail(&claimed, reason, false).await,
+            Err(AgentError::GaveUp(reason)) => self.fail(&claimed, reason, true).await,
+            Err(AgentError::Stopped) => self.give_back(&claimed, "stopped").await,
+            Err(AgentError::OverBudget(refused)) => {
+                self.reporter.report(Progress::Note(format!("ERROR {refused}")));
+                self.give_back(&claimed, &refused.to_string()).await?;
+                Ok(Outcome::OverBudget)
+            }
+            Err(AgentError::Broken(Error::Refused(_))) => Ok(Outcome::Lost),
+            Err(AgentError::Broken(error)) => Err(error),
+        }
+    }
+
+    async fn context(
+        &self,
+        assignment: &mut Assignment,
+        claimed: &Claimed,
+        stop: CancellationToken,
+    ) -> Result<Context, Error> {
+        let mut environment = self.environment.clone();
+        let mut workspace = None;
+        if let Some(desk) = self.desk.clone().filter(|_| self.agent.needs_workspace()) {
+            let (agent, given) = (self.id.clone(), assignment.clone());
+            let (place, diff) = blocking(move || {
+                let commit = given.delivered.as_ref().and_then(|delivered| delivered.commit.as_ref());
+                let diff = commit.map(|(commit, base)| desk.diff(base, commit)).transpose()?;
+                Ok((desk.place(&agent, &given)?, diff))
+            })
+            .await?;
+            for (name, value) in place.environment {
+                environment = environment.with(name, value);
+            }
+            workspace = Some(place.folder);
+            assignment.note = place.note;
+            if let Some(delivered) = assignment.delivered.as_mut() {
+                delivered.diff = diff;
+            }
+        }
+        let folder = self.queue.team_log().folder();
+        let root = assignment.resumes.unwrap_or(claimed.token);
+        let (reporter, agent) = (self.reporter.clone(), self.id.clone());
+        let activity = move |what| reporter.report(Progress::Activity { agent: agent.clone(), what });
+        Ok(Context {
+            agent: self.id.clone(),
+            role: self.role,
+            token: claimed.token,
+            queue: self.queue.clone(),
+            bus: self.bus.clone(),
+            workspace,
+            attempt_folder: folder.map(|folder| folder.attempt(root)),
+            environment,
+            stop,
+            activity: Activity::told_to(activity),
+        })
+    }
+
+    /// Resolves when the claim is not in force any more.
+    async fn claim_lost(&self, token: crate::RecordId) {
+        let team_log = self.queue.team_log();
+        let mut news = team_log.follow();
+        loop {
+            news.mark_unchanged();
+            if team_log.look(|state| state.live_claim(token).is_err()).unwrap_or(false) {
+                return;
+            }
+            let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
+        }
+    }
+
+    /// Delivers work: captured as a commit where there is a workspace.
+    async fn deliver(
+        &self,
+        claimed: &Claimed,
+        assignment: &Assignment,
+        answer: Answer,
+    ) -> Result<Outcome, Error> {
+        let mut commit = None;
+        let mut protected = Vec::new();
+        if let Some(desk) = self.desk.clone().filter(|_| self.agent.needs_workspace()) {
+            let (agent, token) = (self.id.clone(), claimed.token.to_string());
+            let (given, text) = (assignment.clone(), answer.text.clone());
+            match blocking(move || desk.capture(&agent, &token, &given, &text)).await? {
+                Delivery::Nothing => {}
+                Delivery::Commit(work, touched) => (commit, protected) = (Some(work), touched),
+                Delivery::Refused(reason) => return self.fail(claimed, reason, false).await,
+            }
+        }
+        let (queue, token, agent) = (self.queue.clone(), claimed.token, self.id.clone());
+        let text = answer.text;
+        let completed = blocking(move || queue.complete(token, &agent, text, commit, protected)).await;
+        self.outcome(
+            claimed,
+            refusal(completed)?,
+            Progress::Delivered { agent: self.id.clone(), task: assignment.id.clone() },
+        )
+    }
+
+    async fn judge(
+        &self,
+        claimed: &Claimed,
+        assignment: &Assignment,
+        answer: Answer,
+    ) -> Result<Outcome, Error> {
+        let Some(delivered) = &assignment.delivered else { return Ok(Outcome::Lost) };
+        let team_log = self.queue.team_log().clone();
+        let (by, claim, submission) = (self.id.clone(), claimed.token, delivered.submission);
+        let approved = answer.approved.unwrap_or(false);
+        let given = blocking(move || {
+            let feedback = team_log.text(answer.text)?;
+            let body = ReviewGiven { claim, submission, approved, feedback };
+            team_log.submit(&by, &body.into())
+        })
+        .await;
+        self.outcome(
+            claimed,
+            refusal(given)?.map(|_| ()),
+            Progress::Reviewed { agent: self.id.clone(), task: assignment.id.clone(), approved },
+        )
+    }
+
+    async fn fail(&self, claimed: &Claimed, reason: String, for_good: bool) -> Result<Outcome, Error> {
+        let (queue, token, agent) = (self.queue.clone(), claimed.token, self.id.clone());
+        let progress = Progress::Failed {
+            agent: self.id.clone(),
+            task: claimed.task.id.clone(),
+            reason: reason.clone(),
+        };
+        let failed = match claimed.task.stage {
+            Some(Stage::Work) | None => blocking(move || queue.fail(token, &agent, reason, for_good)).await,
+            // A reviewer that breaks down says nothing about the work.
+            Some(_) => {
+                let released = blocking(move || queue.release(token, &agent, &reason)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                released
+            }
+        };
+        self.outcome(claimed, refusal(failed)?, progress)
+    }
+
+    async fn give_back(&self, claimed: &Claimed, reason: &str) -> Result<Outcome, Error> {
+        let (queue, token, agent) = (self.queue.clone(), claimed.token, self.id.clone());
+        let reason = reason.to_owned();
+        let released = blocking(move || queue.release(token, &agent, &reason)).await;
+        Ok(refusal(released)?.map_or(Outcome::Lost, |()| Outcome::GivenBack))
+    }
+
+    fn outcome(
+        &self,
+        claimed: &Claimed,
+        written: Result<(), Refusal>,
+        progress: Progress,
+    ) -> Result<Outcome, Error> {
+        match written {
+            Ok(()) => {
+                self.reporter.report(progress);
+                Ok(Outcome::Written)
+            }
+            Err(Refusal::ClaimLost { .. } | Refusal::NoSuchClaim { .. }) => Ok(Outcome::Lost),
+            Err(refused) => {
+                let (agent, task) = (self.id.clone(), claimed.task.id.clone());
+                self.reporter.report(Progress::Failed { agent, task, reason: refused.to_string() });
+                Err(refused.into())
+            }
+        }
+    }
+}
+
+/// What became of an assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Delivered, judged or failed: it is in the log.
+    Written,
+    /// Given back without being done.
+    GivenBack,
+    /// The claim was lost meanwhile.
+    Lost,
+    /// Given back, since no budget is left.
+    OverBudget,
+}
