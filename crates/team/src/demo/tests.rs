@@ -276,15 +276,27 @@ async fn whoever_comes_second_resolves_the_conflict() {
         demo.succeed("git add --all && git commit --quiet --message second && git switch --quiet main");
         demo.work(first, 1).await;
         demo.succeed("git add --all && git commit --quiet --message first");
-        // As a workspace holds it after a conflict: the earlier work on the new tip, with marks.
+        // As a workspace holds it after a conflict: the earlier work on the new tip, with marks that name the sides.
         demo.fail("git merge --no-commit second");
-        let marked = demo.succeed("cat README.md; git reset --quiet");
-        assert!(marked.contains("\n<<<<<<< ") && marked.contains("\n>>>>>>> "), "{marked}");
+        demo.succeed("git reset --quiet && cp README.md ../marked");
+        demo.succeed(
+            "sed -e 's/^<<<<<<< .*/<<<<<<< target/' -e 's/^>>>>>>> .*/>>>>>>> yours/' ../marked >README.md",
+        );
         demo.fail("tests/gate");
-        demo.work(second, 2).await;
+        let resolved = demo.work(second, 2).await;
+        assert!(
+            resolved.outputs.iter().any(|output| output.contains("\t>>>>>>> yours\n")),
+            "it sees the marks"
+        );
         demo.succeed("tests/gate");
-        let lines = demo.succeed("grep -c -e '^- `bin/head ' -e '^- `bin/tail ' README.md");
-        assert_eq!(lines, "2\n");
+        assert_eq!(
+            demo.succeed("grep -o -e '`bin/head ' -e '`bin/tail ' README.md"),
+            "`bin/head \n`bin/tail \n"
+        );
+        // A last attempt copes with marks of another kind.
+        demo.succeed("cp ../marked README.md");
+        demo.work(second, 3).await;
+        demo.succeed("tests/gate");
     }
 }
 
@@ -306,10 +318,10 @@ async fn the_reviewer_approves_what_is_to_be_reviewed() {
 async fn the_lead_sums_up_in_plain_text() {
     let request = Request {
         system: String::new(),
-        messages: vec![Message::user("The team is done.\nSum up for the user: what was achieved")],
+        messages: vec![Message::user("The team is done. Sum up.")],
         tools: Vec::new(),
         max_output_tokens: None,
-        caller: Caller { agent: "lead".into(), role: "lead".into(), attempt: 1, ..Caller::default() },
+        caller: Caller { role: "lead".into(), task: Some("summary".into()), attempt: 1, ..Caller::default() },
     };
     let answer = undelayed().respond(&request, &mut |_| {}).await.unwrap();
     assert!(answer.text().starts_with("text-tools is complete: "), "{}", answer.text());
