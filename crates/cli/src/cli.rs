@@ -25,8 +25,8 @@ Exit codes:
   124  time was over
   130  interrupted
 
-Results go to standard output. What went wrong goes to standard error: one line `ERROR ...` and, where there is
-something to do, one line `  hint: ...`; with --json one object with `error`, `hint` and `code`.
+Results go to standard output. What went wrong goes to standard error: one line `ERROR ...` and, where \
+there is something to do, one line `  hint: ...`; with --json one object with `error`, `hint` and `code`.
 
 Examples:
   agent-team init
@@ -37,7 +37,7 @@ Examples:
 
 /// Many LLM agents at work in parallel on shared tasks, without losing work or doing it twice.
 #[derive(Debug, Parser)]
-#[command(name = "agent-team", version, about, after_help = AFTER_HELP, subcommand_required = true)]
+#[command(name = "agent-team", version, after_help = AFTER_HELP, subcommand_required = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -82,24 +82,54 @@ pub enum ColorWhen {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     Init(verb::init::Init),
+    Run(verb::run::Run),
     Add(verb::add::Add),
     List(verb::list::List),
     Show(verb::show::Show),
     Status(verb::status::Status),
     Claim(verb::claim::Claim),
     Complete(verb::complete::Complete),
+    Fail(verb::fail::Fail),
+    Renew(verb::renew::Renew),
+    Release(verb::release::Release),
+    Retry(verb::retry::Retry),
+    Cancel(verb::cancel::Cancel),
+    Verify(verb::verify::Verify),
+    Review(verb::review::Review),
+    Send(verb::send::Send),
+    Inbox(verb::inbox::Inbox),
+    Join(verb::join::Join),
+    Leave(verb::leave::Leave),
+    Log(verb::log::Log),
+    Doctor(verb::doctor::Doctor),
+    Completions(verb::completions::Completions),
 }
 
 impl Verb {
     fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         match self {
             Self::Init(verb) => verb.run(global, out),
+            Self::Run(verb) => verb.run(global, out),
             Self::Add(verb) => verb.run(global, out),
             Self::List(verb) => verb.run(global, out),
             Self::Show(verb) => verb.run(global, out),
             Self::Status(verb) => verb.run(global, out),
             Self::Claim(verb) => verb.run(global, out),
             Self::Complete(verb) => verb.run(global, out),
+            Self::Fail(verb) => verb.run(global, out),
+            Self::Renew(verb) => verb.run(global, out),
+            Self::Release(verb) => verb.run(global, out),
+            Self::Retry(verb) => verb.run(global, out),
+            Self::Cancel(verb) => verb.run(global, out),
+            Self::Verify(verb) => verb.run(global, out),
+            Self::Review(verb) => verb.run(global, out),
+            Self::Send(verb) => verb.run(global, out),
+            Self::Inbox(verb) => verb.run(global, out),
+            Self::Join(verb) => verb.run(global, out),
+            Self::Leave(verb) => verb.run(global, out),
+            Self::Log(verb) => verb.run(global, out),
+            Self::Doctor(verb) => verb.run(global, out),
+            Self::Completions(verb) => verb.run(global, out),
         }
     }
 }
@@ -150,18 +180,17 @@ fn misunderstood(error: &clap::Error) -> ExitCode {
         return Exit::Done.into();
     }
     let json = std::env::args_os().any(|argument| argument == "--json");
-    let text = error.render().to_string();
-    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
-        eprintln!("{text}");
+        eprintln!("{}", error.render());
         return Exit::Usage.into();
     }
-    let (message, rest) = text.split_once('\n').unwrap_or((text, ""));
-    let rest = rest.trim();
-    if json {
-        return Failure::usage(message).tell(true).into();
+    // The first paragraph says what is wrong, the others what would be right.
+    let text = error.render().to_string();
+    let (wrong, right) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let wrong = wrong.strip_prefix("error: ").unwrap_or(wrong);
+    let exit = Failure::usage(wrong.split_whitespace().collect::<Vec<_>>().join(" ")).tell(json);
+    if !json {
+        eprint!("{right}");
     }
-    let exit = Failure::usage(message).tell(false);
-    eprintln!("{rest}");
     exit.into()
 }

@@ -21,6 +21,8 @@ pub enum Exit {
     Refused = 3,
     /// There is no work, and none will come.
     NoWork = 4,
+    /// A run ended with tasks that failed, or wait for something, or with a goal that is not proved.
+    Unfinished = 5,
     /// The time that was given is over.
     TimedOut = 124,
     /// Someone pressed Ctrl-C.
@@ -57,8 +59,8 @@ struct Json<'a> {
     hint: Option<&'a str>,
     code: u8,
     /// The refusal as a value, so that a program need not read the sentence.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    refusal: Option<&'a Refusal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'a Refusal>,
 }
 
 impl Failure {
@@ -99,7 +101,7 @@ impl Failure {
                 error: &told.message,
                 hint: told.hint.as_deref(),
                 code: told.exit as u8,
-                refusal: told.refusal.as_ref(),
+                refused: told.refusal.as_ref(),
             };
             let text = serde_json::to_string(&value).unwrap_or_default();
             eprintln!("{}", safe_text::json(&text));

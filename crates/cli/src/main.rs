@@ -5,12 +5,15 @@
 //! | `cli` | the arguments that all verbs share, and the list of verbs |
 //! | `verb/` | one file per verb: its arguments, its help, what it does |
 //! | `output` | the only way to standard output; text of agents cannot reach the terminal unescaped |
+//! | `live`, `report` | what is shown while a team runs, and at the end |
 //! | `exit` | the exit codes, and what is said when a verb did not do what was asked |
 
 mod cli;
 mod exit;
 mod interrupt;
+mod live;
 mod output;
+mod report;
 mod safe_text;
 mod task_text;
 mod time;

@@ -45,6 +45,9 @@ pub enum Error {
     /// The log cannot be opened.
     #[error(transparent)]
     Open(#[from] log::OpenError),
+    /// The log cannot be examined.
+    #[error(transparent)]
+    Examine(#[from] log::ExamineError),
     /// The log cannot be read.
     #[error(transparent)]
     Read(#[from] log::ReadError),

@@ -106,6 +106,33 @@ fn gone(folder: &TeamFolder, held: &[(TaskId, Claim, Option<Intent>)]) -> Vec<(T
     gone
 }
 
+/// Whether a holder lives, as far as this process can know at one look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Its process lives.
+    Alive,
+    /// Its process is gone: what it holds goes back into the queue.
+    Dead,
+    /// Its process is on another machine or in another container.
+    Elsewhere,
+    /// It has no process: its lease alone decides.
+    Leased,
+    /// It has neither process nor lease: it holds until it is ended.
+    Unbound,
+}
+
+/// Looks at a holder once. Leases take time to be seen, so they are left out here.
+pub(crate) fn health(folder: &TeamFolder, holder: &Holder) -> Health {
+    match &holder.process {
+        None if holder.lease_ms.is_some() => Health::Leased,
+        None => Health::Unbound,
+        Some(_) if is_dead(folder, holder) => Health::Dead,
+        Some(process) if identity(process).judge() == Liveness::Unknown => Health::Elsewhere,
+        Some(_) => Health::Alive,
+    }
+}
+
 /// Whether the process behind a holder is certainly gone.
 fn is_dead(folder: &TeamFolder, holder: &Holder) -> bool {
     let Some(process) = &holder.process else { return false };

@@ -8,8 +8,8 @@ use std::time::Duration;
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::{Command, Refusal, State};
 use agent_team_core::record::{
-    AgentJoined, ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Role, Stage, TaskSpec,
-    TaskSubmitted, WorkCommit,
+    AgentJoined, AgentLeft, ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Role, Stage,
+    TaskSpec, TaskSubmitted, WorkCommit,
 };
 use agent_team_core::text::Text;
 use agent_team_core::view::{StatusView, TaskView, status, task as task_view};
@@ -411,6 +411,15 @@ impl TaskQueue {
             with: Some(with.to_owned()),
             orchestrated: false,
         })
+    }
+
+    /// Lets an agent leave the team. Mail to it that is unread goes back to its senders.
+    ///
+    /// # Errors
+    /// A refusal when it is no member.
+    pub fn leave(&self, agent: &AgentId) -> Result<(), Error> {
+        self.team_log.submit(agent, &AgentLeft { agent: agent.clone() }.into())?;
+        Ok(())
     }
 
     /// The team at a glance. Holders that are gone are found out first.

@@ -19,7 +19,7 @@ use crate::time::{milliseconds, parse_duration};
     about = "Add a task, or many from a file",
     long_about = "Add a task, or all tasks of a file or none of them. Prints the ids.\n\nA file of tasks has one JSON \
                   object per line with the fields `title`, `id`, `description`, `after` (an array of ids), `priority`, \
-                  `role`, `skill`, `agent`, `attempts`, `backoff_ms`, `check`, `time_limit_ms`, `labels`, `parent`, \
+                  `role`, `skill`, `agent`, `attempts`, `backoff_ms`, `check`, `time_limit` (as in `15m`), `labels`, `parent`, \
                   `review`, `allow_protected`; only the title or the description is needed. Tasks of one file may \
                   refer to each other in any direction.",
     after_help = "Examples:\n  agent-team add 'Write the parser' --id parse --check 'cargo test parse'\n  \
@@ -119,7 +119,7 @@ impl Wishes {
             attempts: self.attempts,
             backoff_ms: self.backoff.map(milliseconds),
             check: self.check,
-            time_limit_ms: self.time_limit.map(milliseconds),
+            time_limit: self.time_limit,
             labels: self.label,
             parent: self.parent.map(String::from),
             review: self.review,

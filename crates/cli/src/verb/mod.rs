@@ -1,18 +1,36 @@
 //! One file per verb: its arguments, its help with examples, and what it does.
 
 pub mod add;
+pub mod cancel;
 pub mod claim;
 pub mod complete;
+pub mod completions;
+pub mod doctor;
+pub mod fail;
+pub mod inbox;
 pub mod init;
+pub mod join;
+pub mod leave;
 pub mod list;
+pub mod log;
+pub mod release;
+pub mod renew;
+pub mod retry;
+pub mod review;
+pub mod run;
+pub mod send;
 pub mod show;
 pub mod status;
+pub mod verify;
 
 use std::io::Read;
 
 use agent_team::{AgentId, Error, RecordId, TaskId, TaskQueue};
+use serde_json::json;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::task_text;
 
 /// A text from the command line; `-` stands for standard input.
 fn read_text(text: String) -> Result<String, Failure> {
@@ -41,4 +59,33 @@ fn token(
         }
         error => error.into(),
     })
+}
+
+/// Says where a task stands after something was done to it.
+fn tell_task(queue: &TaskQueue, id: &TaskId, out: &mut Output) -> Result<Exit, Failure> {
+    let task = queue.get_task(id)?;
+    if out.is_json() {
+        out.json(&json!({ "id": task.id, "status": task.status }))?;
+    } else {
+        out.table(&[task_text::row(&task)])?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Says where tasks stand after something was done to all of them.
+fn tell_tasks(
+    queue: &TaskQueue,
+    ids: &[TaskId],
+    done: Result<(), Error>,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    done?;
+    let tasks = ids.iter().map(|id| queue.get_task(id)).collect::<Result<Vec<_>, _>>()?;
+    if out.is_json() {
+        let tasks = tasks.iter().map(|task| json!({ "id": task.id, "status": task.status }));
+        out.json(&tasks.collect::<Vec<_>>())?;
+    } else {
+        out.table(&tasks.iter().map(task_text::row).collect::<Vec<_>>())?;
+    }
+    Ok(Exit::Done)
 }

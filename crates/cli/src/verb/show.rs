@@ -74,7 +74,10 @@ fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
             rows.push(vec![format!("  {name}").into(), value.into()]);
         }
     };
-    add("status", Some(format!("{}, since {}", task.status, time::local(task.since_ms))));
+    add(
+        "status",
+        Some(format!("{}, since {} ({})", task.status, time::local(task.since_ms), time::ago(task.since_ms))),
+    );
     add("waits for", task.waits_for.clone());
     add("failed by", task.failure.map(|failure| failure.as_str().to_owned()));
     add("held by", task.agent.as_ref().zip(task.stage).map(|(agent, stage)| format!("{agent} ({stage})")));

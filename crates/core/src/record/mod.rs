@@ -50,11 +50,11 @@ pub struct Record {
 pub type Revision = Option<RecordId>;
 
 macro_rules! bodies {
-    ($($(#[$doc:meta])* $kind:literal $name:ident),* $(,)?) => {
+    ($($(#[doc = $doc:literal])* $kind:literal $name:ident),* $(,)?) => {
         /// What a record says.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Body {
-            $($(#[$doc])* $name($name),)*
+            $($(#[doc = $doc])* $name($name),)*
             /// A kind that this program does not know. It changes nothing.
             Unknown {
                 /// The kind as written.
@@ -72,6 +72,9 @@ macro_rules! bodies {
         impl Body {
             /// Every kind that this program knows, as written in the log.
             pub const KINDS: &'static [&'static str] = &[$($kind),*];
+
+            /// What each kind says, in the order of [`KINDS`](Self::KINDS).
+            pub const MEANINGS: &'static [&'static str] = &[$(concat!($($doc),*)),*];
 
             /// The kind, as written in the log.
             pub fn kind(&self) -> &str {

@@ -129,7 +129,8 @@ impl Project {
     /// [`GitError::File`] when the file cannot be read or written.
     pub fn exclude_state_folder(&self) -> Result<(), GitError> {
         let path = self.common_dir.join("info/exclude");
-        let line = format!("/{STATE_FOLDER}/");
+        // Without a slash before it: a team may work for a folder further down.
+        let line = format!("{STATE_FOLDER}/");
         let old = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),

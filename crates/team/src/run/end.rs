@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use agent_team_core::machine::State;
+use agent_team_core::machine::{State, Status, Task};
 use agent_team_core::record::{AgentLeft, RunEnded};
-use agent_team_core::view::{self, StatusView};
+use agent_team_core::view::{self, StatusView, TaskView};
 
 use super::Run;
 use crate::agent::{Activity, Assignment, Context, prompt};
@@ -50,6 +50,8 @@ pub struct RunReport {
     /// The team at a glance.
     #[serde(flatten)]
     pub status: StatusView,
+    /// The tasks that are neither completed nor cancelled, in the order in which they were added.
+    pub unfinished: Vec<TaskView>,
     /// The lead's summing up.
     pub summary: Option<String>,
     /// What the check of the whole goal said.
@@ -100,8 +102,14 @@ impl Run<'_> {
             Some(desk) => Some(blocking(move || where_it_is(&desk)).await?),
         };
         let status = self.team.queue.get_status()?;
+        let unfinished = self.team.queue.team_log().look(|state| {
+            let done = |task: &&Task| matches!(task.status, Status::Completed | Status::Cancelled);
+            let mut open: Vec<&Task> = state.tasks().filter(|task| !done(task)).collect();
+            open.sort_by_key(|task| task.added);
+            open.into_iter().map(|task| view::task(state, task)).collect()
+        })?;
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        Ok(RunReport { outcome, status, summary, check, landing, took_ms })
+        Ok(RunReport { outcome, status, unfinished, summary, check, landing, took_ms })
     }
 
     /// Runs the check of the whole goal. Where the goal was one task, that task's check was it.

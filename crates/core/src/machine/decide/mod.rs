@@ -8,6 +8,8 @@ mod command;
 
 pub use command::Command;
 
+use std::collections::BTreeMap;
+
 use super::refusal::Refusal;
 use super::state::State;
 use crate::id::TaskId;
@@ -78,8 +80,9 @@ fn add(state: &State, tasks: &[TaskSpec], batch: crate::id::RecordId) -> Result<
         _ => {}
     }
     // A writer that was cut off in the middle decides again, and goes on where it stopped.
-    let written = state.batches.get(&batch).map_or(&[][..], Vec::as_slice);
-    let missing = tasks.iter().filter(|task| !written.iter().any(|(_, known)| known == *task));
+    let written = state.batches.get(&batch).into_iter().flatten();
+    let written: BTreeMap<&TaskId, &TaskSpec> = written.map(|(_, spec)| (&spec.id, spec)).collect();
+    let missing = tasks.iter().filter(|task| written.get(&task.id) != Some(task));
     let added = |task: &TaskSpec| TaskAdded { task: task.clone(), batch: Some(batch) }.into();
     let mut bodies: Vec<Body> = missing.map(added).collect();
     if let Ok(tasks) = u32::try_from(tasks.len()) {

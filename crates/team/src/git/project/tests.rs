@@ -43,7 +43,7 @@ fn the_state_folder_is_excluded_once() {
     std::fs::write(&exclude, "*.log").unwrap();
     user.project.exclude_state_folder().unwrap();
     user.project.exclude_state_folder().unwrap();
-    assert_eq!(std::fs::read_to_string(exclude).unwrap(), "*.log\n/.agent-team/\n");
+    assert_eq!(std::fs::read_to_string(exclude).unwrap(), "*.log\n.agent-team/\n");
     user.write(".agent-team/log.jsonl", "{}");
     assert_eq!(user.status(), "");
 }

@@ -1,0 +1,176 @@
+//! What is shown while a team runs: on a terminal a line per agent and one for the whole, elsewhere a line for each
+//! thing that happens. All of it on standard error, so that standard output holds the report alone.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use agent_team::config::Config;
+use agent_team::{Progress, Reporter, Stage};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::output::Output;
+use crate::safe_text;
+
+/// The longest text of one line, in characters.
+const LINE_CHARS: usize = 160;
+
+/// The live display of a run. Clones show the same.
+#[derive(Clone)]
+pub struct Live(Arc<Display>);
+
+struct Display {
+    started: Instant,
+    /// `None` without a terminal.
+    bars: Option<Bars>,
+}
+
+struct Bars {
+    all: MultiProgress,
+    agents: Mutex<BTreeMap<String, ProgressBar>>,
+    counts: Mutex<Counts>,
+    whole: ProgressBar,
+}
+
+#[derive(Default)]
+struct Counts {
+    delivered: u32,
+    merged: u32,
+    sent_back: u32,
+}
+
+impl Live {
+    /// A display for a run of the team that a configuration describes.
+    pub fn new(out: &Output, config: &Config) -> Self {
+        let terminal = std::io::stderr().is_terminal() && !out.is_json();
+        let bars = terminal.then(|| Bars::new(config));
+        Self(Arc::new(Display { started: Instant::now(), bars }))
+    }
+
+    /// What a run tells its progress to.
+    pub fn reporter(&self) -> Reporter {
+        let display = self.0.clone();
+        Reporter::to(move |progress| display.show(&progress))
+    }
+
+    /// Shows a line that stays.
+    pub fn say(&self, text: &str) {
+        self.0.line(text);
+    }
+
+    /// Takes the moving lines away.
+    pub fn finish(&self) {
+        if let Some(bars) = &self.0.bars {
+            bars.whole.finish_and_clear();
+            for bar in bars.agents.lock().unwrap_or_else(PoisonError::into_inner).values() {
+                bar.finish_and_clear();
+            }
+        }
+    }
+}
+
+impl Display {
+    fn show(&self, progress: &Progress) {
+        if let Some(bars) = &self.bars {
+            bars.follow(progress);
+        }
+        if let Some(text) = words(progress) {
+            self.line(&text);
+        }
+    }
+
+    fn line(&self, text: &str) {
+        let text: String = safe_text::line(text).chars().take(LINE_CHARS).collect();
+        let text = format!("{:>7.1}s {text}", self.started.elapsed().as_secs_f64());
+        match &self.bars {
+            Some(bars) => {
+                let _ = bars.all.println(text);
+            }
+            None => {
+                // A reader that is gone needs no line.
+                let _ = writeln!(std::io::stderr(), "{text}");
+            }
+        }
+    }
+}
+
+impl Bars {
+    fn new(config: &Config) -> Self {
+        let all = MultiProgress::new();
+        let whole = all.add(ProgressBar::new_spinner());
+        whole.set_style(style("{spinner} {elapsed:>6}  {msg}"));
+        whole.enable_steady_tick(Duration::from_millis(120));
+        let bars = Self { all, agents: Mutex::default(), counts: Mutex::default(), whole };
+        for name in config.agents.iter().flat_map(|agent| &agent.names) {
+            bars.agent(name.as_str(), "idle");
+        }
+        bars
+    }
+
+    /// Shows what an agent does.
+    fn agent(&self, name: &str, what: &str) {
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = agents.entry(name.to_owned()).or_insert_with(|| {
+            let bar = self.all.insert_before(&self.whole, ProgressBar::new_spinner());
+            bar.set_style(style("  {prefix:<12} {wide_msg}"));
+            bar.set_prefix(name.to_owned());
+            bar
+        });
+        bar.set_message(safe_text::line(what).into_owned());
+    }
+
+    fn follow(&self, progress: &Progress) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        match progress {
+            Progress::Began { agent, task, stage, .. } => {
+                self.agent(agent.as_str(), &format!("{task}: {}", doing(*stage)));
+            }
+            Progress::Activity { agent, what } => self.agent(agent.as_str(), what),
+            Progress::Idle { agent } => self.agent(agent.as_str(), "idle"),
+            Progress::Delivered { .. } => counts.delivered += 1,
+            Progress::Merged { .. } => counts.merged += 1,
+            Progress::Refused { .. } | Progress::Checked { passed: false, .. } => counts.sent_back += 1,
+            _ => {}
+        }
+        let Counts { delivered, merged, sent_back } = *counts;
+        self.whole.set_message(format!("{delivered} delivered, {merged} merged, {sent_back} sent back"));
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn doing(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Work => "works",
+        Stage::Verify => "runs the check",
+        Stage::Review => "reviews",
+        Stage::Merge => "merges",
+    }
+}
+
+/// The line that stays for something that happened; `None` for what only moves.
+fn words(progress: &Progress) -> Option<String> {
+    Some(match progress {
+        Progress::Began { agent, task, stage, attempt } => {
+            let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+            format!("{agent} {} {task}{again}", if *stage == Stage::Review { "reviews" } else { "begins" })
+        }
+        Progress::Activity { .. } | Progress::Idle { .. } => return None,
+        Progress::Delivered { agent, task } => format!("{agent} delivered {task}"),
+        Progress::Failed { agent, task, reason } => format!("ERROR {task} failed ({agent}): {reason}"),
+        Progress::Checked { task, passed: true, .. } => format!("check of {task} passed"),
+        Progress::Checked { task, passed: false, reason } => {
+            format!("ERROR check of {task} failed: {reason}")
+        }
+        Progress::Reviewed { agent, task, approved: true } => format!("{agent} approved {task}"),
+        Progress::Reviewed { agent, task, approved: false } => format!("{agent} wants changes in {task}"),
+        Progress::Merged { task, commit, branch } => {
+            format!("merged {task} into {branch} ({})", commit.get(..10).unwrap_or(commit))
+        }
+        Progress::Refused { task, reason } => format!("ERROR {task} was not merged and goes back: {reason}"),
+        Progress::Note(text) => text.clone(),
+    })
+}

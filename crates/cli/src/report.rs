@@ -1,0 +1,91 @@
+//! The summary at the end of a run.
+
+use agent_team::view::TaskView;
+use agent_team::{Amount, RunOutcome, RunReport};
+
+use crate::exit::Failure;
+use crate::output::{Output, Paint};
+use crate::time::short;
+
+/// Says what came of a run.
+pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(), Failure> {
+    if out.is_json() {
+        out.json(report)?;
+        return Ok(());
+    }
+    let counts = &report.status.counts;
+    let outcome = match report.outcome {
+        _ if rehearsed => "rehearsed",
+        RunOutcome::Completed if report.succeeded() => "done",
+        RunOutcome::Completed => "NOT PROVED",
+        RunOutcome::Stuck => "NOT DONE",
+        RunOutcome::TimedOut => "TIME OVER",
+        RunOutcome::Interrupted => "INTERRUPTED",
+        RunOutcome::Broken => "BROKEN",
+    };
+    let paint = if report.succeeded() { Paint::Good } else { Paint::Bad };
+    let mut line = format!("{outcome}: {} of {} tasks completed", counts.completed, counts.total);
+    for (count, what) in [
+        (counts.failed, "failed"),
+        (counts.blocked, "blocked"),
+        (counts.ready, "ready"),
+        (counts.running, "running"),
+        (counts.cancelled, "cancelled"),
+    ] {
+        if count > 0 {
+            line += &format!(", {count} {what}");
+        }
+    }
+    line += &format!(" in {}", short(report.took_ms));
+    let spent = spent(report.status.spent);
+    if !spent.is_empty() {
+        line += &format!(", {spent}");
+    }
+    out.painted(&line, Some(paint))?;
+    for task in &report.unfinished {
+        out.painted(&unfinished(task), Some(Paint::Bad))?;
+    }
+    if let Some(check) = report.check.as_ref().filter(|check| !check.passed) {
+        out.painted(&format!("ERROR the goal is not proved: {}", check.line()), Some(Paint::Bad))?;
+        out.block("  ", &check.output)?;
+    }
+    if let Some(summary) = &report.summary {
+        out.line("")?;
+        out.block("", summary.trim())?;
+    }
+    if let Some(landing) = &report.landing {
+        let command = landing.command.as_ref();
+        match command {
+            Some(command) => {
+                out.line(&format!("merged work is on {}; bring it in with: {command}", landing.branch))?
+            }
+            None => out.line(&format!("merged work is on {}", landing.branch))?;
+        }
+    }
+    Ok(())
+}
+
+/// Why a task is not done, in one line.
+fn unfinished(task: &TaskView) -> String {
+    let last = task.feedback.last().map(|last| last.text.preview().into_owned());
+    let reason = match (&task.failure, &task.waits_for) {
+        (Some(failure), _) => format!("failed ({}): {}", failure.as_str(), last.unwrap_or_default()),
+        (None, Some(what)) => format!("{}: waits for {what}", task.status),
+        (None, None) => task.status.to_string(),
+    };
+    format!("ERROR {} {}", task.id, reason.lines().next().unwrap_or_default())
+}
+
+/// Tokens and money, in words.
+fn spent(amount: Amount) -> String {
+    let tokens = amount.tokens();
+    if tokens == 0 {
+        return String::new();
+    }
+    let dollars = amount.micro_usd / 1_000_000;
+    let cents = amount.micro_usd % 1_000_000 / 10_000;
+    if amount.micro_usd == 0 {
+        return format!("{tokens} tokens");
+    }
+    format!("{tokens} tokens, ${dollars}.{cents:02}")
+}

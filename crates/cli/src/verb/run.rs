@@ -1,0 +1,230 @@
+//! `run`: agents work until there is nothing left to do.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use agent_team::config::{AgentConfig, CONFIG_FILE, Config};
+use agent_team::git::{GitProgram, Project};
+use agent_team::model::ModelSpec;
+use agent_team::{AgentId, Role, RunOutcome, Stop, TeamFolder, assemble};
+use clap::Args;
+
+use crate::cli::Global;
+use crate::exit::{Exit, Failure};
+use crate::interrupt;
+use crate::live::Live;
+use crate::output::Output;
+use crate::report;
+use crate::time::parse_duration;
+
+const LONG_ABOUT: &str = "\
+Run the team: its agents claim tasks, work each in a workspace of their own, and what passes its check and the gate is \
+merged. It ends when all is done, when nothing can go on (and says what waits for what), at --timeout, or on Ctrl-C: \
+the first lets agents finish their turns and give back what they hold, the second ends at once. Running it again goes \
+on where it ended.
+
+Agents, models, tasks, gate and budget come from team.toml, if there is one; the command line goes first. A goal with \
+one agent is that agent's task; with more, the first is the lead, who splits it, and --check proves the whole at the end.
+
+Without a model, by --with or in team.toml, the team rehearses: a scripted copy of it shows how the run would go, and \
+nothing is called or changed.
+
+Work is merged into the branch that is checked out (or --into). If its work tree is clean, it moves along; if not, merged \
+work gathers on agent-team/BRANCH, and the command that brings it in is printed. Uncommitted files are never touched.
+
+Without a terminal it prints one line for each thing that happens, ERROR first where something went wrong.
+
+Exit codes: 0 all done; 5 tasks failed or wait for something; 124 at --timeout; 130 interrupted.";
+
+const AFTER_HELP: &str = "\
+Examples:
+  agent-team run                                      rehearse, or run what team.toml describes
+  agent-team run 'Add a --version flag' --with anthropic:claude-sonnet-4-5 --check './tool --version'
+  agent-team run 'Port the parser to C' --agents 4 --with openai:gpt-5 --gate 'make test' --budget-usd 5
+  agent-team run --with ollama:qwen3-coder --timeout 2h --json";
+
+/// The arguments of `run`.
+#[derive(Debug, Args)]
+#[command(about = "Let the team work until there is nothing left to do", long_about = LONG_ABOUT, after_help = AFTER_HELP)]
+pub struct Run {
+    /// What the team shall reach
+    goal: Option<String>,
+    /// How many agents; with more than one, the first is the lead
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    agents: Option<u32>,
+    /// The model: anthropic:MODEL, openai:MODEL, gemini:MODEL, ollama:MODEL, openai-compatible:MODEL or script:FILE
+    #[arg(long, value_name = "MODEL")]
+    with: Option<ModelSpec>,
+    /// Where the model's provider is found
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// The command that proves the goal
+    #[arg(long, value_name = "COMMAND")]
+    check: Option<String>,
+    /// The command that must hold on the target branch at all times
+    #[arg(long, value_name = "COMMAND")]
+    gate: Option<String>,
+    /// Files that no task may change, as in .gitignore; repeat it for more
+    #[arg(long, value_name = "PATTERN")]
+    protect: Vec<String>,
+    /// Merge work even if neither a check nor a gate proves it
+    #[arg(long)]
+    no_gate: bool,
+    /// The branch to merge into; the one that is checked out if not said
+    #[arg(long, value_name = "BRANCH")]
+    into: Option<String>,
+    /// End after this time, as in 90s, 15m or 2h
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+    /// The most money that the team may use, in US dollars
+    #[arg(long, value_name = "USD")]
+    budget_usd: Option<f64>,
+    /// The most tokens that the team may use
+    #[arg(long, value_name = "N")]
+    budget_tokens: Option<u64>,
+    /// The configuration; team.toml in the team's folder if not said
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Do not ask before models that cost money are called
+    #[arg(long, short)]
+    yes: bool,
+}
+
+impl Run {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let folder = self.folder(global)?;
+        let config = self.configuration(&folder)?;
+        let yes = self.yes;
+        run_team(&folder, &config, yes, out)
+    }
+
+    /// The team that is meant: the nearest one, or a new one at the top of the repository.
+    fn folder(&self, global: &Global) -> Result<TeamFolder, Failure> {
+        if let Ok(folder) = TeamFolder::find(global.start()) {
+            return Ok(folder);
+        }
+        let here =
+            std::path::absolute(global.start()).map_err(|error| Failure::io("the current folder", &error))?;
+        let project = Project::discover(&GitProgram::from_process_environment(), &here);
+        Ok(TeamFolder::of(project.map_or(here, |project| project.root().to_owned()).as_path()))
+    }
+
+    /// What team.toml says, and the command line where it says something else.
+    fn configuration(&self, folder: &TeamFolder) -> Result<Config, Failure> {
+        let file = self.config.clone().unwrap_or_else(|| folder.workspace().join(CONFIG_FILE));
+        let mut config = if self.config.is_some() || file.is_file() {
+            Config::load(&file).map_err(|error| Failure::usage(error.to_string()))?
+        } else {
+            Config::default()
+        };
+        config.goal = self.goal.clone().or(config.goal);
+        config.with = self.with.clone().or(config.with);
+        if self.with.is_some() {
+            // What is said now goes for everyone.
+            config.agents.iter_mut().for_each(|agent| agent.with = None);
+        }
+        config.base_url = self.base_url.clone().or(config.base_url);
+        config.check = self.check.clone().or(config.check);
+        config.gate = self.gate.clone().or(config.gate);
+        config.into = self.into.clone().or(config.into);
+        config.timeout = self.timeout.or(config.timeout);
+        config.no_gate |= self.no_gate;
+        config.protect.extend(self.protect.iter().cloned());
+        config.budget.tokens = self.budget_tokens.or(config.budget.tokens);
+        if let Some(usd) = self.budget_usd {
+            config.budget.micro_usd = Some(micro_usd(usd)?);
+        }
+        if let Some(count) = self.agents {
+            config.agents = agents(count)?;
+        }
+        Ok(config)
+    }
+}
+
+/// As many agents as were asked for: one worker, or a lead and workers.
+fn agents(count: u32) -> Result<Vec<AgentConfig>, Failure> {
+    let group = |role: Role, names: Vec<String>| {
+        let names: Result<Vec<AgentId>, _> = names.into_iter().map(AgentId::try_from).collect();
+        let names = names.map_err(|error| Failure::usage(error.to_string()))?;
+        Ok::<_, Failure>(AgentConfig { names, role, with: None, skills: Vec::new(), prompt: None })
+    };
+    let workers = |most: u32| (1..=most).map(|number| format!("worker-{number}")).collect();
+    if count == 1 {
+        return Ok(vec![group(Role::Worker, workers(1))?]);
+    }
+    Ok(vec![group(Role::Lead, vec!["lead-1".to_owned()])?, group(Role::Worker, workers(count - 1))?])
+}
+
+fn micro_usd(usd: f64) -> Result<u64, Failure> {
+    if !(usd.is_finite() && (0.000_001..=1e9).contains(&usd)) {
+        return Err(Failure::usage("--budget-usd must be an amount of dollars above 0"));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded just above")]
+    let micro = (usd * 1e6).round() as u64;
+    Ok(micro)
+}
+
+/// Runs a team as a configuration describes it, and says what happens and what came of it.
+pub fn run_team(folder: &TeamFolder, config: &Config, yes: bool, out: &mut Output) -> Result<Exit, Failure> {
+    let queue = Global::open_or_create(folder)?;
+    let parent: Vec<_> = std::env::vars_os().collect();
+    let live = Live::new(out, config);
+    let assembled = assemble(queue.team_log(), config, &parent, live.reporter())?;
+    if assembled.rehearses {
+        live.say("REHEARSAL no model is named (--with, or `with` in team.toml): nothing is called and nothing is changed");
+    } else if !yes && !agreed(&assembled.paid_models, config)? {
+        return Err(Failure::new(Exit::Interrupted, "not started"));
+    }
+    let team = assembled.team;
+    let timeout = config.timeout;
+    let report = block_on_all(async {
+        let stop = team.stop();
+        let watching = tokio::spawn(stop_on_interrupt(stop, live.clone()));
+        let report = team.run(timeout).await;
+        watching.abort();
+        report
+    })?;
+    live.finish();
+    let report = report?;
+    report::tell(&report, assembled.rehearses, out)?;
+    Ok(match report.outcome {
+        RunOutcome::TimedOut => Exit::TimedOut,
+        RunOutcome::Interrupted => Exit::Interrupted,
+        _ if report.succeeded() => Exit::Done,
+        _ => Exit::Unfinished,
+    })
+}
+
+/// Asks before money may be spent without a limit, where there is somebody to ask.
+fn agreed(paid: &[String], config: &Config) -> Result<bool, Failure> {
+    let limited = config.budget.micro_usd.is_some() || config.budget.tokens.is_some();
+    let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if paid.is_empty() || limited || !somebody {
+        return Ok(true);
+    }
+    eprint!("This calls {} without a budget (--budget-usd). Go on? [y/N] ", paid.join(", "));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(|error| Failure::io("standard input", &error))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// The first Ctrl-C lets agents finish their turns, the second ends at once.
+async fn stop_on_interrupt(stop: Stop, live: Live) {
+    interrupt::interrupted().await;
+    live.say("INTERRUPTED agents finish their turns and give back what they hold; once more to end at once");
+    stop.gently();
+    interrupt::interrupted().await;
+    live.say("INTERRUPTED ending at once");
+    stop.at_once();
+}
+
+/// Runs async work on all cores.
+fn block_on_all<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::io("cannot start", &error))?;
+    let outcome = runtime.block_on(work);
+    // What a second Ctrl-C left behind is not waited for.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    Ok(outcome)
+}

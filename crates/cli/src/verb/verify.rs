@@ -1,0 +1,51 @@
+//! `verify`: runs a check that waits to be run.
+
+use agent_team::{AgentId, Status, TaskId};
+use clap::Args;
+
+use super::complete;
+use crate::cli::Global;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+/// The arguments of `verify`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Run a check that waits to be run",
+    long_about = "Run the check of a task whose result waits for it. `complete` does that by itself; this is for a \
+                  check that was interrupted. Without an id, runs all checks that wait, and ends at the first that \
+                  fails (exit code 3).",
+    after_help = "Examples:\n  agent-team verify parse\n  agent-team verify"
+)]
+pub struct Verify {
+    /// The task; all that wait for their check if not said
+    id: Option<TaskId>,
+    /// Who runs it
+    #[arg(long = "as", value_name = "NAME", default_value = "human")]
+    agent: AgentId,
+}
+
+impl Verify {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let queue = global.open()?;
+        agent_team::Observer::new(queue.team_log()).expire_dead()?;
+        let ids = match self.id {
+            Some(id) => {
+                let status = queue.get_task(&id)?.status;
+                if status != Status::Verifying {
+                    return Err(Failure::refused(format!("task `{id}` is {status}, and waits for no check")));
+                }
+                vec![id]
+            }
+            None => {
+                let tasks = queue.list_tasks()?.into_iter();
+                let waiting = tasks.filter(|task| task.status == Status::Verifying && task.agent.is_none());
+                waiting.map(|task| task.id).collect()
+            }
+        };
+        for id in ids {
+            complete::verify(&queue, &self.agent, &id, out)?;
+        }
+        Ok(Exit::Done)
+    }
+}
