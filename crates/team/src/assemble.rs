@@ -231,7 +231,7 @@ fn options(
         check: config.check.clone().filter(|_| !rehearses),
         gate: config.gate.clone().filter(|_| !rehearses),
         gate_limit: config.gate_time_limit,
-        protect: config.protected(),
+        protect: config.protect.clone(),
         no_gate: config.no_gate,
         into: config.into.clone(),
         budget_micro_usd: config.budget.micro_usd,

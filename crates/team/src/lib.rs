@@ -6,6 +6,7 @@ mod agent_team;
 mod assemble;
 pub mod command;
 pub mod config;
+pub mod demo;
 mod desk;
 mod doctor;
 mod duration;

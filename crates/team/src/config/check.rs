@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::Config;
 use super::environment::refusal;
 use super::error::nearest;
+use crate::git::Protected;
 
 /// Something wrong, and the bytes of the text where it is.
 pub(super) struct Fault {
@@ -62,7 +63,7 @@ fn check_gate(config: &Config, places: &Places<'_>) -> Result<(), Fault> {
         return Err(places.fault(&[Key("no_gate")], "there is a gate: leave out `no_gate`, or the gate"));
     }
     for (index, pattern) in config.protect.iter().enumerate() {
-        if let Err(error) = globset::Glob::new(pattern) {
+        if let Err(error) = Protected::new([pattern.as_str()]) {
             return Err(places.fault(&[Key("protect"), Number(index)], error.to_string()));
         }
     }

@@ -25,9 +25,6 @@ pub use error::{ConfigError, Mistake};
 /// The file's name.
 pub const CONFIG_FILE: &str = "team.toml";
 
-/// What no task may change unless it is allowed to, whatever the file says: the rules by which work is judged.
-pub const ALWAYS_PROTECTED: [&str; 2] = [CONFIG_FILE, ".ci/**"];
-
 /// A team as `team.toml` describes it. All of it may be left out.
 ///
 /// ```
@@ -77,7 +74,8 @@ pub struct Config {
     pub check: Option<String>,
     /// Whether work may be merged with neither check nor gate.
     pub no_gate: bool,
-    /// Patterns of files that no task may change unless it is allowed to; see [`Config::protected`].
+    /// Patterns of files that no task may change unless it is allowed to, read as in .gitignore. The rules by which
+    /// work is judged, team.toml and .ci, need not be named.
     pub protect: Vec<String>,
     /// How long a run may take, as in `2h`.
     #[serde(deserialize_with = "duration::optional::deserialize")]
@@ -160,13 +158,6 @@ impl Config {
             }
         }
         Ok(config)
-    }
-
-    /// All patterns of files that no task may change unless it is allowed to: those of the file, and
-    /// [`ALWAYS_PROTECTED`].
-    pub fn protected(&self) -> Vec<String> {
-        let always = ALWAYS_PROTECTED.iter().map(|&pattern| pattern.to_owned());
-        always.chain(self.protect.iter().cloned()).collect()
     }
 
     /// The JSON Schema of team.toml, as `docs/team.schema.json` holds it.

@@ -31,7 +31,7 @@ fn the_documented_example_is_read_whole() {
     );
     assert_eq!(config.gate_time_limit, Some(Duration::from_secs(600)));
     assert_eq!(config.timeout, Some(Duration::from_secs(7_200)));
-    assert_eq!(config.protected(), ["team.toml", ".ci/**", "tests/**", "Makefile"]);
+    assert_eq!(config.protect, ["tests/**", "Makefile"]);
     assert_eq!(config.budget, Budget { micro_usd: Some(5_000_000), tokens: Some(2_000_000) });
     assert_eq!(names(&config), ["lead", "worker-1", "worker-2", "worker-3", "reviewer", "sql"]);
     let roles: Vec<_> = config.agents.iter().map(|agent| agent.role).collect();
@@ -53,7 +53,6 @@ fn the_documented_example_is_read_whole() {
 #[test]
 fn an_empty_file_is_a_team_of_defaults() {
     assert_eq!(parse(""), Ok(Config::default()));
-    assert_eq!(Config::default().protected(), ALWAYS_PROTECTED);
 }
 
 #[test]
@@ -90,7 +89,7 @@ fn what_is_wrong_in_itself_is_refused_at_its_place() {
         ("with = 'claude:opus'", "1:8: `claude` is no provider of models, did you mean `anthropic:opus`?"),
         ("base_url = 'localhost:80'", "1:12: \"localhost:80\" is no base URL"),
         ("durability = 'disk'", "1:14: unknown value `disk` (known here: power, process)"),
-        ("protect = ['a/**', 'b/{']", "1:20: error parsing glob 'b/{'"),
+        ("protect = ['a/**', 'b/{']", "1:20: protect pattern \"b/{\" cannot be read: "),
         ("[budget]\nusd = 0", "2:7: a budget is more than 0 US dollars"),
         ("[budget]\nusd = -1.5", "2:7: a budget is more than 0 US dollars"),
         ("[budget]\nusd = nan", "2:7: a budget is more than 0 US dollars"),
