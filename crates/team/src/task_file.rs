@@ -56,7 +56,7 @@ fn parse(number: usize, line: &str) -> Result<NewTask, TaskFileError> {
     let task: NewTask = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let source = error.into_inner();
-        let field = Some(path).filter(|path| path != "." && !source.is_syntax());
+        let field = Some(path).filter(|path| path != "." && source.is_data());
         TaskFileError { line: number, column: source.column().max(1), field, problem: without_place(&source) }
     })?;
     json.end().map_err(|error| TaskFileError {

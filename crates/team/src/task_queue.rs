@@ -12,7 +12,7 @@ use agent_team_core::record::{
     TaskSpec, TaskSubmitted, WorkCommit,
 };
 use agent_team_core::text::Text;
-use agent_team_core::view::{StatusView, TaskView, status, task as task_view};
+use agent_team_core::view::{StatusView, TaskView, status, stuck, task as task_view};
 
 use crate::Error;
 use crate::folder::TeamFolder;
@@ -212,7 +212,7 @@ impl TaskQueue {
         Ok(Holder { process, presence, ..Holder::default() })
     }
 
-    /// Waits for a task that fits the agent, while work may still come.
+    /// Waits for a task that fits the agent, or for a certain one, while it may still come.
     ///
     /// # Errors
     /// When the log cannot be read or written, or a certain task was asked for and cannot be had.
@@ -233,6 +233,13 @@ impl TaskQueue {
                     at_ms.map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms())))
                 }
                 Err(Refusal::BackingOff { wait_ms, .. }) => Some(Duration::from_millis(wait_ms)),
+                Err(Refusal::Held { .. }) => None,
+                Err(Refusal::WrongStatus { task, status }) if !status.is_ended() => {
+                    if let Some(reason) = self.why_stuck(&task)? {
+                        return Ok(Waited::NothingEver(reason));
+                    }
+                    None
+                }
                 Err(refused) => return Err(refused.into()),
             };
             let wait = wait.unwrap_or(liveness::INTERVAL).min(liveness::INTERVAL);
@@ -244,6 +251,12 @@ impl TaskQueue {
             let wake = deadline.map_or(wake, |deadline| wake.min(deadline));
             let _ = tokio::time::timeout_at(wake, news.changed()).await;
         }
+    }
+
+    /// Why a task waits for something that will not happen by itself, if it does.
+    fn why_stuck(&self, task: &TaskId) -> Result<Option<String>, Error> {
+        let stuck = self.team_log.look(stuck)?.into_iter().find(|waiting| waiting.task == *task);
+        Ok(stuck.map(|waiting| format!("task `{task}` is {} and waits for {}", waiting.status, waiting.reason)))
     }
 
     /// Delivers the result of a task that the agent claimed through this queue.

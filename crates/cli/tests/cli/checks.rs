@@ -1,0 +1,58 @@
+//! Checks and reviews, from the command line.
+
+use crate::support::Team;
+
+#[test]
+fn a_check_that_fails_refuses_the_result_with_its_output_and_one_that_holds_completes_the_task() {
+    let team = Team::new();
+    let check = "cat proof || { echo 'no proof'; exit 9; }";
+    team.ok(["add", "Prove it", "--id", "a", "--check", check, "--backoff", "0ms"]);
+    let token = team.json(["claim", "--as", "w"])["token"].as_str().unwrap().to_owned();
+    let refused = team.run(["complete", "a", "--as", "w", "--token", &token, "--result", "It is proved."]);
+    refused.failed(3, "task `a` was refused by its check (exit code 9)");
+    assert!(refused.stdout.contains("no proof\n"), "{refused:?}");
+    let again = team.json(["claim", "--as", "w"]);
+    assert!(again["feedback"][0]["text"].as_str().unwrap().contains("no proof"), "{again}");
+    assert_eq!(again["feedback"][0]["cause"], "check");
+    std::fs::write(team.path().join("proof"), "here\n").unwrap();
+    let token = again["token"].as_str().unwrap();
+    let done = team.json(["complete", "a", "--as", "w", "--token", token, "--result", "Now it is."]);
+    assert_eq!((&done["status"], &done["check"]["passed"]), (&"completed".into(), &true.into()));
+    let whole = std::fs::read_to_string(done["check"]["whole_output"].as_str().unwrap()).unwrap();
+    assert_eq!(whole, "here\n");
+}
+
+#[test]
+fn a_check_whose_runner_died_can_be_run_again() {
+    let team = Team::new();
+    // The first run ends the process that runs the check: the parent of its shell.
+    let check = "test -e died || { touch died; kill -9 $PPID; }";
+    team.ok(["add", "Prove it", "--id", "a", "--check", check]);
+    team.ok(["claim", "--as", "w"]);
+    let died = team.run(["complete", "a", "--as", "w", "--result", "done"]);
+    assert_eq!(died.code, -1, "it was killed: {died:?}");
+    assert!(team.ok(["list"]).contains("verifying"));
+    assert!(team.ok(["verify"]).starts_with("a  completed"));
+    team.run(["verify", "a"]).failed(3, "task `a` is completed, and waits for no check");
+}
+
+#[test]
+fn results_are_approved_or_sent_back() {
+    let team = Team::new();
+    team.ok(["add", "Judge it", "--id", "a", "--review", "--backoff", "0ms"]);
+    team.ok(["claim", "--as", "w"]);
+    team.ok(["complete", "a", "--as", "w", "--result", "first"]);
+    team.run(["review", "a", "--as", "w", "--approve"]).failed(3, "an author does not review their own work");
+    team.run(["review", "a", "--as", "x", "--approve"]).failed(3, "reviews are for reviewers");
+    team.run(["review", "a"]).failed(2, "--approve");
+    assert!(team.ok(["review", "a", "--reject", "Too short."]).starts_with("a  ready"));
+    let again = team.json(["claim", "--as", "w"]);
+    assert_eq!(
+        (&again["feedback"][0]["cause"], &again["feedback"][0]["text"]),
+        (&"review".into(), &"Too short.".into())
+    );
+    let token = again["token"].as_str().unwrap();
+    team.ok(["complete", "a", "--as", "w", "--token", token, "--result", "second"]);
+    team.ok(["join", "--as", "critic", "--role", "reviewer"]);
+    assert!(team.ok(["review", "a", "--as", "critic", "--approve"]).starts_with("a  completed  w"));
+}

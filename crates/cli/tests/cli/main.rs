@@ -1,0 +1,12 @@
+//! The command as its users meet it: the real binary, in folders of its own, with a cleared environment.
+
+mod checks;
+mod claims;
+mod files;
+mod health;
+mod help;
+mod loops;
+mod messages;
+mod support;
+mod tasks;
+mod terminal;
