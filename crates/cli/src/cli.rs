@@ -83,6 +83,7 @@ pub enum ColorWhen {
 pub enum Verb {
     Init(verb::init::Init),
     Run(verb::run::Run),
+    Demo(verb::demo::Demo),
     Add(verb::add::Add),
     List(verb::list::List),
     Show(verb::show::Show),
@@ -110,6 +111,7 @@ impl Verb {
         match self {
             Self::Init(verb) => verb.run(global, out),
             Self::Run(verb) => verb.run(global, out),
+            Self::Demo(verb) => verb.run(global, out),
             Self::Add(verb) => verb.run(global, out),
             Self::List(verb) => verb.run(global, out),
             Self::Show(verb) => verb.run(global, out),

@@ -256,7 +256,8 @@ impl TaskQueue {
     /// Why a task waits for something that will not happen by itself, if it does.
     fn why_stuck(&self, task: &TaskId) -> Result<Option<String>, Error> {
         let stuck = self.team_log.look(stuck)?.into_iter().find(|waiting| waiting.task == *task);
-        Ok(stuck.map(|waiting| format!("task `{task}` is {} and waits for {}", waiting.status, waiting.reason)))
+        Ok(stuck
+            .map(|waiting| format!("task `{task}` is {} and waits for {}", waiting.status, waiting.reason)))
     }
 
     /// Delivers the result of a task that the agent claimed through this queue.

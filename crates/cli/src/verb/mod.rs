@@ -5,6 +5,7 @@ pub mod cancel;
 pub mod claim;
 pub mod complete;
 pub mod completions;
+pub mod demo;
 pub mod doctor;
 pub mod fail;
 pub mod inbox;

@@ -5,12 +5,16 @@
 //! workers and a reviewer who build it: one first attempt fails its check, and two edits conflict. Only words are
 //! scripted here. Nothing in this module runs a team.
 
+mod seen;
+
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+pub use seen::Seen;
 
 use crate::model::{Script, ScriptError};
 
