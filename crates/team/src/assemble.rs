@@ -126,7 +126,7 @@ fn connect_one(spec: &ModelSpec, connection: &Connection<'_>) -> Result<Arc<dyn 
 /// The model of a rehearsal, for every agent.
 fn scripted(agents: &[AgentConfig]) -> Result<BTreeMap<AgentId, Arc<dyn Model>>, Error> {
     let script =
-        Script::parse(REHEARSAL, "the rehearsal").map_err(|error| Error::Input(error.to_string()))?;
+        Script::parse("the rehearsal", REHEARSAL).map_err(|error| Error::Input(error.to_string()))?;
     let script: Arc<dyn Model> = Arc::new(script);
     let names = agents.iter().flat_map(|agent| &agent.names);
     Ok(names.map(|name| (name.clone(), script.clone())).collect())
