@@ -1,7 +1,9 @@
 //! `complete`: delivers the result of a task, and runs its check if it has one.
 
 use agent_team::command::CommandEnding;
-use agent_team::{AgentId, CheckReport, Checked, RecordId, Status, TaskId, TaskQueue, run_check};
+use agent_team::{
+    AgentId, CheckReport, Checked, Error, RecordId, Refusal, Status, TaskId, TaskQueue, run_check,
+};
 use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +49,8 @@ impl Complete {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
         let token = token(&queue, self.token, &self.id, &self.agent)?;
-        queue.complete(token, &self.agent, read_text(self.result)?, None, Vec::new())?;
+        let delivered = queue.complete(token, &self.agent, read_text(self.result)?, None, Vec::new());
+        delivered.map_err(|error| too_late(error, &self.id))?;
         let task = queue.get_task(&self.id)?;
         if task.status == Status::Verifying {
             return verify(&queue, &self.agent, &self.id, out);
@@ -55,6 +58,13 @@ impl Complete {
         tell(&queue, &self.id, None, out)?;
         Ok(Exit::Done)
     }
+}
+
+/// A result whose claim was lost is no result any more, but it is not thrown away either.
+fn too_late(error: Error, id: &TaskId) -> Failure {
+    let lost = matches!(error.refusal(), Some(Refusal::ClaimLost { .. }));
+    let failure = Failure::from(error);
+    if lost { failure.hint(format!("the result is kept: `agent-team show {id}` lists it")) } else { failure }
 }
 
 /// Runs the check of a task whose result waits for it, and says what came out.

@@ -47,7 +47,8 @@ impl Rule for BatchClosed {
 fn add(state: &mut State, specs: Vec<TaskSpec>, meta: &Meta) {
     let ids: Vec<TaskId> = specs.iter().map(|spec| spec.id.clone()).collect();
     for spec in specs {
-        let task = new_task(spec, meta);
+        let place = state.tasks.len() as u64 + 1;
+        let task = new_task(spec, place, meta);
         state.queue.insert(&task);
         state.tasks.insert(task.id().clone(), task);
     }
@@ -68,12 +69,12 @@ fn add(state: &mut State, specs: Vec<TaskSpec>, meta: &Meta) {
     }
 }
 
-fn new_task(spec: TaskSpec, meta: &Meta) -> Task {
+fn new_task(spec: TaskSpec, place: u64, meta: &Meta) -> Task {
     Task {
         spec,
         status: Status::Blocked,
         revision: meta.id,
-        added: meta.seq,
+        added: place,
         added_at_ms: meta.at_ms,
         since_ms: meta.at_ms,
         open_dependencies: 0,
