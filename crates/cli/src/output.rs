@@ -2,6 +2,7 @@
 //!
 //! Every text passes through [`safe_text`] here, so that no verb can forget it; colours are put around it afterwards.
 
+use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use serde::Serialize;
@@ -38,7 +39,7 @@ pub struct Cell {
     paint: Option<Paint>,
 }
 
-impl<T: ToString> From<T> for Cell {
+impl<T: Display> From<T> for Cell {
     fn from(text: T) -> Self {
         Self { text: text.to_string(), paint: None }
     }
@@ -46,7 +47,7 @@ impl<T: ToString> From<T> for Cell {
 
 impl Cell {
     /// A text in a colour.
-    pub fn painted(text: impl ToString, paint: Option<Paint>) -> Self {
+    pub fn painted(text: impl Display, paint: Option<Paint>) -> Self {
         Self { text: text.to_string(), paint }
     }
 }

@@ -14,6 +14,8 @@ use agent_team_core::record::{
 use agent_team_core::text::Text;
 use agent_team_core::view::{StatusView, TaskView, status, stuck, task as task_view};
 
+use tokio::time::Instant;
+
 use crate::Error;
 use crate::folder::TeamFolder;
 use crate::liveness::{self, Observer};
@@ -222,32 +224,31 @@ impl TaskQueue {
         options: &ClaimOptions,
         timeout: Option<Duration>,
     ) -> Result<Waited, Error> {
-        let deadline = timeout.map(|timeout| tokio::time::Instant::now() + timeout);
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
         let mut news = self.team_log.follow();
+        let mut observed: Option<Instant> = None;
         loop {
             news.mark_unchanged();
-            let wait = match refusal(self.claim(agent, options))? {
+            // The death of a holder is no news, so it is looked for at intervals, and not once for each record.
+            if observed.is_none_or(|at| at.elapsed() >= liveness::INTERVAL) {
+                Observer::new(&self.team_log).expire_dead()?;
+                observed = Some(Instant::now());
+            }
+            let wait = match refusal(self.claim_stage(agent, Stage::Work, options))? {
                 Ok(claimed) => return Ok(Waited::Claimed(Box::new(claimed))),
                 Err(Refusal::NothingEver { reason, .. }) => return Ok(Waited::NothingEver(reason)),
-                Err(Refusal::NothingNow { at_ms, .. }) => {
-                    at_ms.map(|at_ms| Duration::from_millis(at_ms.saturating_sub(now_ms())))
-                }
-                Err(Refusal::BackingOff { wait_ms, .. }) => Some(Duration::from_millis(wait_ms)),
-                Err(Refusal::Held { .. }) => None,
                 Err(Refusal::WrongStatus { task, status }) if !status.is_ended() => {
                     if let Some(reason) = self.why_stuck(&task)? {
                         return Ok(Waited::NothingEver(reason));
                     }
-                    None
+                    liveness::INTERVAL
                 }
-                Err(refused) => return Err(refused.into()),
+                Err(refused) => wait_after(refused)?.min(liveness::INTERVAL),
             };
-            let wait = wait.unwrap_or(liveness::INTERVAL).min(liveness::INTERVAL);
-            let over = deadline.is_some_and(|deadline| tokio::time::Instant::now() >= deadline);
-            if over {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Ok(Waited::TimedOut);
             }
-            let wake = tokio::time::Instant::now() + wait;
+            let wake = Instant::now() + wait;
             let wake = deadline.map_or(wake, |deadline| wake.min(deadline));
             let _ = tokio::time::timeout_at(wake, news.changed()).await;
         }
@@ -476,6 +477,18 @@ impl TaskQueue {
             return Ok(*token);
         }
         self.team_log.look(|state| token_in_log(state, task, agent))?
+    }
+}
+
+/// How long to wait for news at most after a refusal that may not last; the others are given back.
+fn wait_after(refused: Refusal) -> Result<Duration, Refusal> {
+    match refused {
+        Refusal::NothingNow { at_ms: Some(at_ms), .. } => {
+            Ok(Duration::from_millis(at_ms.saturating_sub(now_ms())))
+        }
+        Refusal::BackingOff { wait_ms, .. } => Ok(Duration::from_millis(wait_ms)),
+        Refusal::NothingNow { at_ms: None, .. } | Refusal::Held { .. } => Ok(liveness::INTERVAL),
+        refused => Err(refused),
     }
 }
 

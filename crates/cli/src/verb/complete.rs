@@ -1,6 +1,8 @@
 //! `complete`: delivers the result of a task, and runs its check if it has one.
 
-use agent_team::{AgentId, Judgement, RecordId, Status, TaskId, TaskQueue, Verified, Verifier};
+use agent_team::{
+    AgentId, Error, Judgement, RecordId, Refusal, Status, TaskId, TaskQueue, Verified, Verifier,
+};
 use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -46,7 +48,8 @@ impl Complete {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
         let token = token(&queue, self.token, &self.id, &self.agent)?;
-        queue.complete(token, &self.agent, read_text(self.result)?, None, Vec::new())?;
+        let delivered = queue.complete(token, &self.agent, read_text(self.result)?, None, Vec::new());
+        delivered.map_err(|error| too_late(error, &self.id))?;
         let task = queue.get_task(&self.id)?;
         if task.status == Status::Verifying {
             return verify(&queue, &self.agent, &self.id, out);
@@ -54,6 +57,13 @@ impl Complete {
         tell(&queue, &self.id, None, out)?;
         Ok(Exit::Done)
     }
+}
+
+/// A result whose claim was lost is no result any more, but it is not thrown away either.
+fn too_late(error: Error, id: &TaskId) -> Failure {
+    let lost = matches!(error.refusal(), Some(Refusal::ClaimLost { .. }));
+    let failure = Failure::from(error);
+    if lost { failure.hint(format!("the result is kept: `agent-team show {id}` lists it")) } else { failure }
 }
 
 /// Runs the check of a task whose result waits for it, and says what came out.

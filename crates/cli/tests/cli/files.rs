@@ -24,6 +24,19 @@ fn tasks_of_a_file_may_refer_forward() {
 }
 
 #[test]
+fn tasks_are_listed_and_taken_in_the_order_of_their_file() {
+    let team = Team::new();
+    let lines: Vec<String> =
+        (1..=11).rev().map(|n| format!("{{\"id\":\"n{n}\",\"title\":\"Task {n}\"}}")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert_eq!(add(&team, &lines).code, 0);
+    let listed = team.ok(["list"]);
+    let ids: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!((ids[0], ids[1], ids[10]), ("n11", "n10", "n1"));
+    assert_eq!(team.json(["claim", "--as", "w"])["id"], "n11");
+}
+
+#[test]
 fn what_is_wrong_is_named_and_nothing_is_added() {
     let team = Team::new();
     let good = r#"{"id":"good","title":"Good"}"#;

@@ -268,9 +268,7 @@ impl Refusal {
             Self::WrongStatus { task, status: Status::Failed } => {
                 Some(format!("`agent-team retry {task}` gives it new attempts"))
             }
-            Self::ClaimLost { .. } => {
-                Some("the result is kept as a late result; claim again for new work".into())
-            }
+            Self::ClaimLost { .. } => Some("claim again for new work".into()),
             Self::MergeUnderWay { .. } => Some("try again in a moment".into()),
             Self::OverBudget { .. } => Some("raise the budget, or stop here".into()),
             Self::WrongFormat { .. } => Some("use the version of agent-team that wrote the log".into()),

@@ -18,7 +18,7 @@ pub struct Task {
     pub status: Status,
     /// The last record that took effect on it.
     pub revision: RecordId,
-    /// The sequence number at which it was added: the older goes first.
+    /// Its place among all tasks in the order in which they were added, from 1: the older goes first.
     pub added: u64,
     /// When it was added, in milliseconds since 1970, by its writer's clock.
     pub added_at_ms: u64,
