@@ -48,7 +48,8 @@ pub enum Durability {
 pub struct TeamLog(Arc<Shared>);
 
 struct Shared {
-    log: Box<dyn Log>,
+    /// Shared with the follower, which must hold nothing else while it waits.
+    log: Arc<dyn Log>,
     folder: Option<TeamFolder>,
     blobs: Option<BlobStore>,
     durability: Durability,
@@ -99,7 +100,7 @@ impl TeamLog {
     /// When the folder cannot be made, or the log cannot be read.
     pub fn open_or_create(folder: &TeamFolder, durability: Durability) -> Result<Self, Error> {
         folder.create()?;
-        let log = Box::new(FileLog::open_or_create(&folder.log())?);
+        let log = Arc::new(FileLog::open_or_create(&folder.log())?);
         Self::over(log, Some(folder.clone()), durability)
     }
 
@@ -108,7 +109,7 @@ impl TeamLog {
     /// # Errors
     /// When the log cannot be read.
     pub fn open_read_only(log: &Path) -> Result<Self, Error> {
-        Self::over(Box::new(FileLog::open_read_only(log)?), None, Durability::Process)
+        Self::over(Arc::new(FileLog::open_read_only(log)?), None, Durability::Process)
     }
 
     /// A team that lives in this process's memory alone.
@@ -116,10 +117,10 @@ impl TeamLog {
     /// # Errors
     /// When the new log cannot be read, which does not happen.
     pub fn in_memory() -> Result<Self, Error> {
-        Self::over(Box::new(MemoryLog::new()), None, Durability::Process)
+        Self::over(Arc::new(MemoryLog::new()), None, Durability::Process)
     }
 
-    fn over(log: Box<dyn Log>, folder: Option<TeamFolder>, durability: Durability) -> Result<Self, Error> {
+    fn over(log: Arc<dyn Log>, folder: Option<TeamFolder>, durability: Durability) -> Result<Self, Error> {
         let blobs = folder.as_ref().map(|folder| BlobStore::new(&folder.blobs()));
         let replica = Replica::open(log.as_ref(), folder.as_ref())?;
         let (news, _) = watch::channel(replica.state.records());
@@ -337,14 +338,17 @@ impl Replica {
     }
 }
 
-/// Waits for news and applies them, as long as anyone holds the team log.
+/// Waits for news and applies them, as long as anyone holds the team log. While it waits it holds only the log, so that
+/// this process's presence ends with the last one who needs it.
 fn follow(shared: &Weak<Shared>) {
-    while let Some(strong) = shared.upgrade() {
-        let team_log = TeamLog(strong);
-        let position = team_log.lock().position;
-        let waited = team_log.0.log.wait(position, FOLLOW);
+    while let Some((log, position)) =
+        shared.upgrade().map(|shared| (shared.log.clone(), TeamLog(shared).lock().position))
+    {
+        let waited = log.wait(position, FOLLOW);
+        let Some(team_log) = shared.upgrade().map(TeamLog) else { return };
         // What is broken is told to whoever looks or submits next.
         if waited.is_err() || team_log.look(|_| ()).is_err() {
+            drop(team_log);
             thread::sleep(FOLLOW);
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_team_core::record::{ReviewGiven, Stage};
+use agent_team_core::record::{AgentLeft, ReviewGiven, Stage};
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Activity, Agent, AgentError, Answer, Assignment, Context};
@@ -11,7 +11,14 @@ use crate::command::Environment;
 use crate::desk::{Delivery, Desk};
 use crate::progress::{Progress, Reporter};
 use crate::team_log::{blocking, refusal};
-use crate::{AgentId, ClaimOptions, Claimed, Error, Holder, MessageBus, Refusal, Role, TaskQueue, liveness};
+use crate::{
+    Account, AgentId, ClaimOptions, Claimed, Error, Holder, MessageBus, Refusal, Role, TaskQueue, liveness,
+};
+
+/// Reviews in a row that may break down before a reviewer is taken for useless: it would come back to them for ever.
+const BREAKDOWNS_MAX: u32 = 3;
+/// The pause after a review that broke down.
+const BREAKDOWN_PAUSE: Duration = Duration::from_secs(1);
 
 /// An agent with its name, its role and its place in a team.
 ///
@@ -79,16 +86,34 @@ impl Teammate {
     /// # Errors
     /// When the team's log cannot be read or written. A failed attempt is no error: the log has it.
     pub async fn run_loop(&self, max_iterations: Option<u64>) -> Result<u64, Error> {
-        let mut done = 0;
+        let (mut done, mut breakdowns) = (0, 0);
         while max_iterations.is_none_or(|most| done < most) {
             let Some(claimed) = self.next().await? else { break };
             let outcome = self.execute(claimed).await?;
             done += 1;
-            if outcome == Outcome::OverBudget {
+            breakdowns = if outcome == Outcome::BrokenDown { breakdowns + 1 } else { 0 };
+            if outcome == Outcome::OverBudget || breakdowns == BREAKDOWNS_MAX {
+                self.leave().await?;
                 break;
+            }
+            if outcome == Outcome::BrokenDown {
+                let _ = tokio::time::timeout(BREAKDOWN_PAUSE, self.stop.cancelled()).await;
             }
         }
         Ok(done)
+    }
+
+    /// Leaves the team, so that nobody waits for it.
+    async fn leave(&self) -> Result<(), Error> {
+        self.reporter.report(Progress::Note(format!("ERROR {} can do no more and leaves the team", self.id)));
+        let (team_log, agent) = (self.queue.team_log().clone(), self.id.clone());
+        let left = blocking(move || {
+            let known = team_log.look(|state| state.agent(&agent).is_some())?;
+            let submit = || team_log.submit(&agent, &AgentLeft { agent: agent.clone() }.into());
+            refusal(if known { submit().map(|_| ()) } else { Ok(()) })
+        });
+        // One who has left already need not leave.
+        left.await.map(|_| ())
     }
 
     /// Tells it to finish its turn, give back what it holds, and take nothing new.
@@ -115,8 +140,8 @@ impl Teammate {
                         let at = at_ms.map(|at_ms| at_ms.saturating_sub(crate::outside::now_ms()));
                         wait = at.map_or(wait, |at| wait.min(Duration::from_millis(at)));
                     }
-                    // Someone else was faster: look again.
-                    Err(_) => wait = Duration::ZERO,
+                    // Whatever is in the way may pass; looking again at once would change nothing.
+                    Err(_) => in_sight = true,
                 }
             }
             if !(in_sight || self.stays) {
@@ -207,6 +232,10 @@ impl Teammate {
             Err(AgentError::Failed(reason)) => self.fail(&claimed, reason, false).await,
             Err(AgentError::GaveUp(reason)) => self.fail(&claimed, reason, true).await,
             Err(AgentError::Stopped) => self.give_back(&claimed, "stopped").await,
+            // What else is to be done has a budget of its own.
+            Err(AgentError::OverBudget(refused @ Refusal::OverBudget { account: Account::Task(_) })) => {
+                self.fail(&claimed, refused.to_string(), true).await
+            }
             Err(AgentError::OverBudget(refused)) => {
                 self.reporter.report(Progress::Note(format!("ERROR {refused}")));
                 self.give_back(&claimed, &refused.to_string()).await?;
@@ -331,15 +360,13 @@ impl Teammate {
             task: claimed.task.id.clone(),
             reason: reason.clone(),
         };
-        let failed = match claimed.task.stage {
-            Some(Stage::Work) | None => blocking(move || queue.fail(token, &agent, reason, for_good)).await,
+        if claimed.task.stage == Some(Stage::Review) {
             // A reviewer that breaks down says nothing about the work.
-            Some(_) => {
-                let released = blocking(move || queue.release(token, &agent, &reason)).await;
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                released
-            }
-        };
+            let released = blocking(move || queue.release(token, &agent, &reason)).await;
+            let outcome = self.outcome(claimed, refusal(released)?, progress)?;
+            return Ok(if outcome == Outcome::Written { Outcome::BrokenDown } else { outcome });
+        }
+        let failed = blocking(move || queue.fail(token, &agent, reason, for_good)).await;
         self.outcome(claimed, refusal(failed)?, progress)
     }
 
@@ -382,4 +409,6 @@ pub(crate) enum Outcome {
     Lost,
     /// Given back, since no budget is left.
     OverBudget,
+    /// A review was given back, since the reviewer could not judge.
+    BrokenDown,
 }

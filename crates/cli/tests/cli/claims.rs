@@ -27,7 +27,7 @@ impl Drop for Sleeper {
 
 fn one_task() -> Team {
     let team = Team::new();
-    team.ok(["add", "Write\tit", "--id", "a", "--description", "All of it."]);
+    team.ok(["add", "Write it", "--id", "a", "--description", "All of it."]);
     team
 }
 
@@ -37,7 +37,7 @@ fn a_claim_prints_what_its_holder_needs() {
     team.ok(["add", "Then this", "--id", "b", "--after", "a", "--check", "true"]);
     let printed = team.ok(["claim", "--as", "w"]);
     let first: Vec<&str> = printed.lines().next().unwrap().split('\t').collect();
-    assert_eq!((first[0], first[1].len(), first[2]), ("a", 32, "Write\\tit"));
+    assert_eq!((first[0], first[1].len(), first[2]), ("a", 32, "Write it"));
     assert!(printed.contains("\nAll of it.\n"), "{printed}");
     team.ok(["complete", "a", "--as", "w", "--result", "The result of a."]);
     let task = team.json(["claim", "--as", "w"]);
@@ -147,7 +147,7 @@ fn the_claim_is_found_by_token_environment_or_name_but_never_guessed() {
     assert!(guess.stderr.contains("$AGENT_TEAM_TOKEN"), "{guess:?}");
     let mut named = team.command(["complete", "a", "--as", "w", "--result", "-"]);
     named.env("AGENT_TEAM_TOKEN", token);
-    assert_eq!(Ran::of(named.output().unwrap()).stdout, "a  completed  w  Write\\tit\n");
+    assert_eq!(Ran::of(named.output().unwrap()).stdout, "a  completed  w  Write it\n");
 }
 
 #[test]

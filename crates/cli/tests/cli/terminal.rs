@@ -10,7 +10,8 @@ const NASTY: &str = "x\u{1b}]0;owned\u{7}\u{1b}[31m\u{9b}2J\u{202e}y\rz";
 #[test]
 fn text_of_agents_cannot_act_on_the_terminal() {
     let team = Team::new();
-    team.ok(["add", NASTY, "--id", "a", "--description", NASTY, "--label", NASTY, "--backoff", "0ms"]);
+    assert_eq!(team.run(["add", NASTY]).code, 3, "a title is one line without control characters");
+    team.ok(["add", "A", "--id", "a", "--description", NASTY, "--backoff", "0ms"]);
     team.ok(["claim", "--as", "w"]);
     team.ok(["fail", "a", "--as", "w", "--error", NASTY]);
     team.ok(["send", "w", NASTY, "--from", "v"]);
@@ -30,7 +31,7 @@ fn text_of_agents_cannot_act_on_the_terminal() {
         let acts = |c: &char| (c.is_control() && !['\n', '\t'].contains(c)) || *c == '\u{202e}';
         assert_eq!(printed.chars().find(acts), None, "{verb:?}: {printed:?}");
     }
-    assert_eq!(team.json(["show", "a"])["title"], NASTY);
+    assert_eq!(team.json(["show", "a"])["description"], NASTY);
     let said = team.run(["show", NASTY]).stderr;
     assert!(!said.contains('\u{1b}'), "{said:?}");
 }

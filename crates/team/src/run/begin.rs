@@ -7,7 +7,7 @@ use agent_team_core::record::{Account, AgentJoined, AgentLeft, Policy, ProcessId
 use agent_team_log::{AnnounceError, Presence, ProcessIdentity};
 use tokio_util::sync::CancellationToken;
 
-use super::Run;
+use super::{Run, RunOutcome};
 use crate::agent::prompt;
 use crate::agent_team::AgentTeam;
 use crate::command::Environment;
@@ -55,14 +55,18 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         desk,
         environment: team.options.environment.clone().unwrap_or_else(Environment::of_this_process),
         reporter: team.options.reporter.clone(),
-        stop: CancellationToken::new(),
+        stop: team.stop.gently.child_token(),
+        abort: team.stop.at_once.child_token(),
         over: CancellationToken::new(),
         merges_blocked: std::sync::Arc::default(),
     };
-    run.bring_in_gathered().await?;
-    run.gate_holds().await?;
-    run.add_goal()?;
-    Ok((run, alone))
+    match run.prepare().await {
+        Ok(()) => Ok((run, alone)),
+        Err(error) => {
+            run.ended(RunOutcome::Broken)?;
+            Err(error)
+        }
+    }
 }
 
 /// What stands for the process of a team in memory, which nobody else can see.
@@ -151,6 +155,12 @@ fn set_policy(team: &AgentTeam, by: &AgentId, desk: Option<&Desk>) -> Result<(),
 }
 
 impl Run<'_> {
+    async fn prepare(&self) -> Result<(), Error> {
+        self.bring_in_gathered().await?;
+        self.gate_holds().await?;
+        self.add_goal()
+    }
+
     /// Work that gathered beside the target comes in, now that its checkout may be clean.
     async fn bring_in_gathered(&self) -> Result<(), Error> {
         let Some(desk) = self.desk.clone() else { return Ok(()) };
@@ -172,7 +182,8 @@ impl Run<'_> {
         match judged {
             Some(judged) if judged.passed => Ok(()),
             Some(judged) => Err(Error::GateRed { target: desk.target.clone(), output: judged.report() }),
-            None => Err(Error::Input("stopped".into())),
+            // The run is being stopped: nothing will be judged by this gate.
+            None => Ok(()),
         }
     }
 

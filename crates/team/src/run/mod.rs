@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use agent_team_core::machine::Task;
+use agent_team_core::record::ClaimReleased;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +20,7 @@ use crate::desk::Desk;
 use crate::liveness::{self, Observer};
 use crate::merge_queue::{Merger, Turn};
 use crate::progress::{Progress, Reporter};
-use crate::team_log::blocking;
+use crate::team_log::{blocking, refusal};
 use crate::teammate::Teammate;
 use crate::verify::{Verified, Verifier};
 use crate::{AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
@@ -27,6 +29,8 @@ use crate::{AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
 const VERIFIERS: u32 = 2;
 /// How long agents may take to finish their turns when time is over.
 const GRACE: Duration = Duration::from_secs(20);
+/// How long agents that were told to drop everything may take to give back what they hold.
+const LAST_GRACE: Duration = Duration::from_secs(2);
 
 /// A run that has begun: everything is prepared.
 struct Run<'a> {
@@ -40,6 +44,8 @@ struct Run<'a> {
     reporter: Reporter,
     /// Cancelled when agents shall finish their turns and take nothing new.
     stop: CancellationToken,
+    /// Cancelled when agents shall drop what they do.
+    abort: CancellationToken,
     /// Cancelled when nothing of this run shall go on.
     over: CancellationToken,
     /// Whether merges wait for the user.
@@ -50,7 +56,8 @@ pub(crate) async fn run(team: &AgentTeam, timeout: Option<Duration>) -> Result<R
     let started = std::time::Instant::now();
     let (run, _alone) = begin::begin(team).await?;
     let outcome = run.work(timeout).await;
-    let outcome = match outcome {
+    let given_back = run.give_back_all();
+    let outcome = match outcome.and_then(|outcome| given_back.map(|()| outcome)) {
         Ok(outcome) => outcome,
         Err(error) => {
             run.ended(RunOutcome::Broken)?;
@@ -62,9 +69,12 @@ pub(crate) async fn run(team: &AgentTeam, timeout: Option<Duration>) -> Result<R
 
 impl Run<'_> {
     async fn work(&self, timeout: Option<Duration>) -> Result<RunOutcome, Error> {
+        if self.stop.is_cancelled() {
+            return Ok(RunOutcome::Interrupted);
+        }
         let mut agents = self.start_agents();
         let mut stages = self.start_stages();
-        let outcome = self.until_the_end(timeout, &mut agents).await;
+        let outcome = self.until_the_end(timeout, &mut agents, &mut stages).await;
         self.stop.cancel();
         let finished = self.finish(&mut agents, outcome.as_ref().ok().copied()).await;
         self.over.cancel();
@@ -85,7 +95,7 @@ impl Run<'_> {
                 mate.stages = vec![Stage::Work];
             }
             mate.stop = self.stop.clone();
-            mate.abort = self.team.stop.at_once.clone();
+            mate.abort = self.abort.clone();
             mate.desk = self.desk.clone();
             mate.environment = self.environment.clone();
             mate.reporter = self.reporter.clone();
@@ -142,6 +152,7 @@ impl Run<'_> {
         &self,
         timeout: Option<Duration>,
         agents: &mut JoinSet<Result<(), Error>>,
+        stages: &mut JoinSet<Result<(), Error>>,
     ) -> Result<RunOutcome, Error> {
         let team_log = self.team.queue.team_log();
         let mut news = team_log.follow();
@@ -167,12 +178,15 @@ impl Run<'_> {
                 () = self.team.stop.gently.cancelled() => return Ok(RunOutcome::Interrupted),
                 () = &mut time_over => return Ok(RunOutcome::TimedOut),
                 Some(ended) = agents.join_next() => broken_down(ended)?,
+                // None ends by itself: what needs it would wait for ever.
+                Some(ended) = stages.join_next() => broken_down(ended)?,
                 _ = tokio::time::timeout(Duration::from_secs(1), news.changed()) => {}
             }
         }
     }
 
-    /// Lets agents finish their turns: as long as it takes if the user asked for it, for a while if time is over.
+    /// Lets agents finish their turns: as long as it takes if the user asked for it, for a while if time is over. Then
+    /// they drop what they do.
     async fn finish(
         &self,
         agents: &mut JoinSet<Result<(), Error>>,
@@ -184,18 +198,43 @@ impl Run<'_> {
                 _ => tokio::time::sleep(GRACE).await,
             }
         };
-        tokio::pin!(patience);
+        let out_of_patience = async {
+            patience.await;
+            self.abort.cancel();
+            tokio::time::sleep(LAST_GRACE).await;
+        };
+        tokio::pin!(out_of_patience);
         loop {
             tokio::select! {
                 ended = agents.join_next() => match ended {
                     Some(ended) => broken_down(ended)?,
                     None => return Ok(()),
                 },
-                () = &mut patience => break,
+                () = &mut out_of_patience => break,
             }
         }
-        // What they hold goes with this process's presence, and is taken up by the next run.
         agents.shutdown().await;
+        Ok(())
+    }
+
+    /// Gives back what this run still holds. This process may live on, so nobody else would find out that nobody works
+    /// on it any more.
+    fn give_back_all(&self) -> Result<(), Error> {
+        let team_log = self.team.queue.team_log();
+        let held: Vec<_> = team_log.look(|state| {
+            let ours = state.held().filter(|(_, claim)| claim.holder == self.holder);
+            let intent = |task: &Task| task.intent.as_ref().map(|intent| intent.id);
+            ours.map(|(task, claim)| (task.id().clone(), claim.clone(), intent(task))).collect()
+        })?;
+        for (task, claim, intent) in held {
+            let fenced = match intent {
+                Some(intent) => liveness::fence_off(team_log, &self.by, &task, intent)?,
+                None => None,
+            };
+            let body = ClaimReleased { claim: claim.id, reason: "the run ended".into(), fenced };
+            // If it ended meanwhile, that is what was wanted.
+            let _ = refusal(team_log.submit(&claim.agent, &body.into()))?;
+        }
         Ok(())
     }
 }
