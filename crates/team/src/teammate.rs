@@ -92,7 +92,7 @@ impl Teammate {
             let outcome = self.execute(claimed).await?;
             done += 1;
             breakdowns = if outcome == Outcome::BrokenDown { breakdowns + 1 } else { 0 };
-            if outcome == Outcome::OverBudget || breakdowns == BREAKDOWNS_MAX {
+            if outcome == Outcome::Unable || breakdowns == BREAKDOWNS_MAX {
                 self.leave().await?;
                 break;
             }
@@ -236,11 +236,8 @@ impl Teammate {
             Err(AgentError::OverBudget(refused @ Refusal::OverBudget { account: Account::Task(_) })) => {
                 self.fail(&claimed, refused.to_string(), true).await
             }
-            Err(AgentError::OverBudget(refused)) => {
-                self.reporter.report(Progress::Note(format!("ERROR {refused}")));
-                self.give_back(&claimed, &refused.to_string()).await?;
-                Ok(Outcome::OverBudget)
-            }
+            Err(AgentError::OverBudget(refused)) => self.unable(&claimed, refused.to_string()).await,
+            Err(AgentError::Unable(reason)) => self.unable(&claimed, reason).await,
             Err(AgentError::Broken(Error::Refused(_))) => Ok(Outcome::Lost),
             Err(AgentError::Broken(error)) => Err(error),
         }
@@ -377,6 +374,13 @@ impl Teammate {
         Ok(refusal(released)?.map_or(Outcome::Lost, |()| Outcome::GivenBack))
     }
 
+    /// The agent can do nothing more, whatever the task.
+    async fn unable(&self, claimed: &Claimed, reason: String) -> Result<Outcome, Error> {
+        self.reporter.report(Progress::Note(format!("ERROR {} takes nothing more: {reason}", self.id)));
+        self.give_back(claimed, &reason).await?;
+        Ok(Outcome::Unable)
+    }
+
     fn outcome(
         &self,
         claimed: &Claimed,
@@ -407,8 +411,8 @@ pub(crate) enum Outcome {
     GivenBack,
     /// The claim was lost meanwhile.
     Lost,
-    /// Given back, since no budget is left.
-    OverBudget,
+    /// Given back, since the agent cannot work any more: no budget is left, or its model refuses it.
+    Unable,
     /// A review was given back, since the reviewer could not judge.
     BrokenDown,
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Message, Part, StopReason, Usage};
+use crate::tools::Ending;
 use crate::{AgentId, RecordId, TaskId};
 
 /// One line of a journal.
@@ -67,6 +68,9 @@ pub enum Line {
         output: String,
         /// Whether it failed.
         is_error: bool,
+        /// How the call ended the attempt, if it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ends: Option<Ending>,
     },
     /// The attempt ended, or was interrupted.
     Ended {
@@ -163,6 +167,24 @@ impl Journal {
         u32::try_from(turns.count()).unwrap_or(u32::MAX)
     }
 
+    /// How the last turn ended the attempt, if it did: what came out was not delivered any more, and no further turn
+    /// is to be paid for.
+    pub fn conclusion(&self) -> Option<Ending> {
+        let last = self.lines.iter().rposition(|line| matches!(line, Line::Answered { .. }))?;
+        let mut after = self.lines.iter().skip(last);
+        let Some(Line::Answered { parts, stop, .. }) = after.next() else { return None };
+        let calls = parts.iter().any(|part| matches!(part, Part::ToolCall { .. }));
+        if calls {
+            return after.find_map(|line| match line {
+                Line::ToolResult { ends, .. } => ends.clone(),
+                _ => None,
+            });
+        }
+        let is_told_more = after.any(|line| matches!(line, Line::Told { .. }));
+        let ended = matches!(stop, StopReason::End | StopReason::ToolCalls) && !is_told_more;
+        ended.then(|| Ending::Finished { result: text(parts) })
+    }
+
     /// The conversation so far, ready to be sent: each call of the last turn has a result.
     ///
     /// A call whose result is missing was interrupted, and may or may not have had its effect: the model is told so,
@@ -186,6 +208,15 @@ impl Journal {
         close_calls(&mut messages);
         messages
     }
+}
+
+/// The text of an answer.
+fn text(parts: &[Part]) -> String {
+    let texts = parts.iter().filter_map(|part| match part {
+        Part::Text { text } => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect()
 }
 
 /// Adds parts to the user's message at the end; results go before texts, as some providers demand.
@@ -243,7 +274,7 @@ mod tests {
 
     fn result(id: &str) -> Line {
         let (call_id, name, output) = (id.into(), "run".into(), "done".into());
-        Line::ToolResult { at_ms: 0, call_id, name, output, is_error: false }
+        Line::ToolResult { at_ms: 0, call_id, name, output, is_error: false, ends: None }
     }
 
     #[test]
@@ -270,6 +301,31 @@ mod tests {
         );
         journal.write(answered(2, vec![Part::text("done")])).unwrap();
         assert_eq!(Journal::open(folder.path()).unwrap().turns(), 2);
+    }
+
+    #[test]
+    fn an_attempt_that_had_ended_needs_no_further_turn() {
+        let finished = Ending::Finished { result: "done".into() };
+        let mut journal = Journal::in_memory();
+        journal.write(told("do it")).unwrap();
+        journal.write(answered(1, vec![call("a")])).unwrap();
+        assert_eq!(journal.conclusion(), None);
+        let (call_id, name, output) = ("a".into(), "finish".into(), "Delivered.".into());
+        let ends = Some(finished.clone());
+        journal.write(Line::ToolResult { at_ms: 0, call_id, name, output, is_error: false, ends }).unwrap();
+        assert_eq!(journal.conclusion(), Some(finished.clone()));
+
+        let last = Line::Answered {
+            at_ms: 0,
+            turn: 2,
+            parts: vec![Part::text("done")],
+            usage: Usage::default(),
+            stop: StopReason::End,
+        };
+        journal.write(last).unwrap();
+        assert_eq!(journal.conclusion(), Some(finished));
+        journal.write(told("and now this")).unwrap();
+        assert_eq!(journal.conclusion(), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use agent_team_core::machine::Command;
 use agent_team_core::record::{Account, Amount, SpendingReserved, SpendingSettled};
 
 use super::AgentError;
-use crate::model::{Delta, Model, Prices, Request, Response, Usage};
+use crate::model::{Delta, Model, ModelError, ModelErrorKind, Prices, Request, Response, Usage};
 use crate::team_log::{TeamLog, refusal};
 use crate::{AgentId, Error, RecordId, TaskId};
 
@@ -62,8 +62,7 @@ impl Meter {
         }
         match answer {
             Ok(response) => Ok((response, Spent { amount })),
-            Err(error) if error.is_retryable() => Err(AgentError::Failed(error.to_string())),
-            Err(error) => Err(AgentError::GaveUp(error.to_string())),
+            Err(error) => Err(failed(&error)),
         }
     }
 
@@ -103,5 +102,16 @@ impl Meter {
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
         }
+    }
+}
+
+/// What a failed call means for the task: nothing, if the agent cannot call its model at all.
+fn failed(error: &ModelError) -> AgentError {
+    match error.kind() {
+        ModelErrorKind::Authentication | ModelErrorKind::OutOfCredit | ModelErrorKind::UnknownModel => {
+            AgentError::Unable(error.to_string())
+        }
+        _ if error.is_retryable() => AgentError::Failed(error.to_string()),
+        _ => AgentError::GaveUp(error.to_string()),
     }
 }

@@ -140,6 +140,10 @@ pub enum AgentError {
     /// It was told to stop before it was done. No failed attempt: the next one goes on where it stopped.
     #[error("stopped before the task was done")]
     Stopped,
+    /// The agent cannot work at all, on this task or any other: its model refuses the key, say. No failed attempt; the
+    /// agent takes nothing more.
+    #[error("{0}")]
+    Unable(String),
     /// A budget is used up. No failed attempt.
     #[error("{0}")]
     OverBudget(crate::Refusal),

@@ -160,6 +160,10 @@ impl<'a> Attempt<'a> {
     }
 
     async fn run(&mut self) -> Result<Answer, AgentError> {
+        // An earlier process may have died between the last turn and the delivery.
+        if let Some(ending) = self.journal.conclusion() {
+            return self.conclude(ending);
+        }
         loop {
             if self.context.stop.is_cancelled() {
                 return Err(AgentError::Stopped);
@@ -254,10 +258,13 @@ impl<'a> Attempt<'a> {
             })?;
             ending = ending.or(ends_turns);
         }
+        ending.map(|ending| self.conclude(ending)).transpose()
+    }
+
+    fn conclude(&self, ending: Ending) -> Result<Answer, AgentError> {
         match ending {
-            None => Ok(None),
-            Some(Ending::GaveUp { reason }) => Err(AgentError::GaveUp(reason)),
-            Some(Ending::Finished { result }) => Ok(Some(self.answer(&result))),
+            Ending::Finished { result } => Ok(self.answer(&result)),
+            Ending::GaveUp { reason } => Err(AgentError::Failed(format!("the agent gave up: {reason}"))),
         }
     }
 
