@@ -9,7 +9,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     escape(text, |c| acts(c) || c == '\n' || c == '\t', |out, c| out.extend(c.escape_debug()))
 }
 
-/// Several lines: as [`line`], but line breaks and tabs stay.
+/// Several lines: as [`line()`], but line breaks and tabs stay.
 pub fn block(text: &str) -> Cow<'_, str> {
     escape(text, acts, |out, c| out.extend(c.escape_unicode()))
 }

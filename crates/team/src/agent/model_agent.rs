@@ -255,6 +255,7 @@ impl<'a> Attempt<'a> {
                 name,
                 output: text,
                 is_error,
+                ends: ends_turns.clone(),
             })?;
             ending = ending.or(ends_turns);
         }
