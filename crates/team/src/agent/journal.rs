@@ -4,13 +4,14 @@
 //! line is written before anyone acts on it; a torn last line was never acted on and is left out. docs/transcript.md
 //! describes it.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Message, Part, StopReason, Usage};
+use crate::model::{INTERRUPTED, Message, Part, Response, StopReason, Usage};
 use crate::{AgentId, RecordId, TaskId};
 
 /// One line of a journal.
@@ -163,6 +164,21 @@ impl Journal {
         u32::try_from(turns.count()).unwrap_or(u32::MAX)
     }
 
+    /// The last turn, if the model was told nothing since, and which of its calls have results.
+    pub(super) fn last_turn(&self) -> Option<(Response, BTreeSet<String>)> {
+        let place = self.lines.iter().rposition(|line| matches!(line, Line::Answered { .. }))?;
+        let Some(Line::Answered { parts, usage, stop, .. }) = self.lines.get(place) else { return None };
+        let mut results = BTreeSet::new();
+        for line in self.lines.iter().skip(place + 1) {
+            match line {
+                Line::Told { .. } => return None,
+                Line::ToolResult { call_id, .. } => results.extend([call_id.clone()]),
+                Line::Began { .. } | Line::Answered { .. } | Line::Ended { .. } => {}
+            }
+        }
+        Some((Response { parts: parts.clone(), usage: *usage, stop: *stop }, results))
+    }
+
     /// The conversation so far, ready to be sent: each call of the last turn has a result.
     ///
     /// A call whose result is missing was interrupted, and may or may not have had its effect: the model is told so,
@@ -210,13 +226,9 @@ fn close_calls(messages: &mut Vec<Message>) {
     let open: Vec<Part> = calls
         .iter()
         .filter_map(|part| match part {
-            Part::ToolCall { id, .. } if !answered(id) => Some(Part::ToolResult {
-                call_id: id.clone(),
-                output: "Interrupted: the process that ran this call ended. It may or may not have had its effect; \
-                         look before you repeat it."
-                    .to_owned(),
-                is_error: true,
-            }),
+            Part::ToolCall { id, .. } if !answered(id) => {
+                Some(Part::ToolResult { call_id: id.clone(), output: INTERRUPTED.to_owned(), is_error: true })
+            }
             _ => None,
         })
         .collect();
