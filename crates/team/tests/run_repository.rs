@@ -261,6 +261,37 @@ async fn a_reviewer_sees_the_difference_and_what_it_says_goes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reviewer_that_is_a_closure_sees_the_difference_too() {
+    let project = TestProject::new();
+    let mut team = project.team();
+    let script = script(&[attempt("greet", 1, &[writes("README", "hello\nshout\n"), finishes("Shouted.")])]);
+    workers(&mut team, 1, &agent(script));
+    let reviewer = agent_team::agent::llm_fn(|prompt: String| async move {
+        Ok::<_, String>(if prompt.contains("+shout") { "APPROVE" } else { "REJECT: what is it?" }.to_owned())
+    });
+    team.add_agent("reviewer-1", Role::Reviewer, reviewer).unwrap();
+    team.options(gated("true"));
+    team.add_task(task("greet").review(true)).unwrap();
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_during_the_first_gate_a_run_ends_before_it_began() {
+    let project = TestProject::new();
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(script(&[])));
+    team.add_task(task("work")).unwrap();
+    let stop = team.stop();
+    let (begun, gate) = (project.beside("begun"), RunOptions::default());
+    let listener = agent_team::Reporter::to(move |_| stop.gently());
+    let gate_command = format!("touch {}; sleep 98765.1", begun.display());
+    team.options(RunOptions { reporter: listener, gate: Some(gate_command), ..gate });
+    assert_eq!(run(&team).await.outcome, RunOutcome::Interrupted);
+    assert_eq!(view(&team, "work").status, Status::Ready);
+    assert!(!is_running("98765.1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn beside_a_dirty_checkout_work_gathers_and_a_command_brings_it_in() {
     let project = TestProject::new();
     let mut team = project.team();
@@ -373,14 +404,14 @@ async fn stopped_gently_a_turn_is_finished_and_the_next_run_goes_on_in_the_same_
     team.options(gated("true"));
     team.add_task(task("work")).unwrap();
     let stop = team.stop();
-    let (report, ()) = tokio::join!(team.run(None), async {
-        while !begun.exists() {
-            tokio::task::yield_now().await;
+    let reporter = agent_team::Reporter::to(move |progress| {
+        if matches!(&progress, agent_team::Progress::Activity { what, .. } if what.starts_with("run ")) {
+            stop.gently();
+            std::fs::write(&go_on, "").unwrap();
         }
-        stop.gently();
-        std::fs::write(&go_on, "").unwrap();
     });
-    assert_eq!(report.unwrap().outcome, RunOutcome::Interrupted);
+    team.options(RunOptions { reporter, ..gated("true") });
+    assert_eq!(run(&team).await.outcome, RunOutcome::Interrupted);
     assert_eq!(model.asked().len(), 2);
     drop(team);
 

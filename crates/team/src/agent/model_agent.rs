@@ -287,7 +287,6 @@ impl<'a> Attempt<'a> {
     }
 
     /// An answer that calls no tool is the result.
-
     fn without_calls(&mut self, response: &Response) -> Result<Option<Answer>, AgentError> {
         match response.stop {
             StopReason::Refused => Err(AgentError::Failed(format!("the model refused: {}", response.text()))),
