@@ -227,7 +227,7 @@ impl Teammate {
         let answer = tokio::select! {
             answer = &mut work => answer,
             () = self.abort.cancelled() => Err(AgentError::Stopped),
-            () = self.claim_lost(claimed.token) => return Ok(Outcome::Lost),
+            () = liveness::claim_lost(self.queue.team_log(), claimed.token) => return Ok(Outcome::Lost),
             () = out_of_time => {
                 let limit = limit.unwrap_or_default();
                 Err(AgentError::Failed(format!("it took longer than its time limit of {limit:?}")))
@@ -293,19 +293,6 @@ impl Teammate {
             stop,
             activity: Activity::told_to(activity),
         })
-    }
-
-    /// Resolves when the claim is not in force any more.
-    async fn claim_lost(&self, token: crate::RecordId) {
-        let team_log = self.queue.team_log();
-        let mut news = team_log.follow();
-        loop {
-            news.mark_unchanged();
-            if team_log.look(|state| state.live_claim(token).is_err()).unwrap_or(false) {
-                return;
-            }
-            let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
-        }
     }
 
     /// Delivers work: captured as a commit where there is a workspace.

@@ -29,7 +29,8 @@ const LONG: Duration = Duration::from_secs(120);
 /// Where the child's project is.
 const ROLE: &str = "RUN_CRASH_PROJECT";
 const GATE: &str = "for tool in *.sh; do test ! -e $tool || sh $tool | grep -q ok || exit 1; done";
-const TASKS: [&str; 5] = ["a", "b", "c", "mended", "last"];
+/// Tasks that make a tool each.
+const TOOLS: [&str; 5] = ["a", "b", "c", "mended", "last"];
 
 /// A scripted model that notes in a file which turn it was asked for, so that it is known over all processes.
 struct Noting {
@@ -67,6 +68,12 @@ fn team(root: &Path) -> AgentTeam {
     let right = attempt("mended", 2, &[writes("mended.sh", "echo mended ok\n"), finishes("Mended.")]);
     let mut rules: Vec<_> = ["a", "b", "c", "last"].into_iter().map(tool).collect();
     rules.extend([wrong, right]);
+    // Two that change the same line: whoever comes second has to bring both together.
+    for (me, greeting) in [("left", "hello left\n"), ("right", "hello right\n")] {
+        rules.push(attempt(me, 1, &[writes("README", greeting), finishes("Greeted.")]));
+        let both = [writes("README", "hello left\nhello right\n"), finishes("Greeted both.")];
+        rules.push(json!({"when": {"task": me}, "steps": both}));
+    }
     let notes = std::fs::File::options().append(true).create(true).open(root.join("../notes")).unwrap();
     let model = Arc::new(Noting { script: script(&rules), notes: Mutex::new(notes) });
     let mut team = AgentTeam::new(root).unwrap();
@@ -104,7 +111,9 @@ async fn a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been() {
     let project = TestProject::new();
     let root = project.root();
     let setup = team(&root);
-    for id in TASKS {
+    setup.add_task(task("left")).unwrap();
+    setup.add_task(task("right")).unwrap();
+    for id in TOOLS {
         let new = task(id).check(format!("sh {id}.sh | grep -q '^{id} ok'"));
         let new = if id == "last" { new.after("a").after("b").after("c").after("mended") } else { new };
         setup.add_task(new).unwrap();
@@ -134,13 +143,14 @@ async fn a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been() {
     let report = team.run(Some(LONG)).await.unwrap();
 
     assert_eq!(report.outcome, RunOutcome::Completed, "{:?}", report.status);
-    for id in TASKS {
+    for id in TOOLS {
         assert_eq!(project.merges_of("main", id), 1, "{id} after {kills} kills");
         assert_eq!(project.read(&format!("{id}.sh")), format!("echo {id} ok\n"));
         let attempts = team.queue().get_task(&id.parse().unwrap()).unwrap().attempt;
         assert_eq!(attempts, if id == "mended" { 2 } else { 1 }, "{id} after {kills} kills");
     }
-    assert_eq!(project.commits("main").len(), TASKS.len());
+    assert_eq!((project.merges_of("main", "left"), project.merges_of("main", "right")), (1, 1));
+    assert_eq!(project.commits("main").len(), TOOLS.len() + 2);
     assert!(project.holds_at_every_commit("main", GATE));
     assert_eq!(project.changes(), "");
     nothing_was_paid_twice(&std::fs::read_to_string(root.join("../notes")).unwrap(), kills);

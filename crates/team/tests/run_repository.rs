@@ -291,6 +291,57 @@ async fn stopped_during_the_first_gate_a_run_ends_before_it_began() {
     assert!(!is_running("98765.1"));
 }
 
+/// Resolves when a stage of a task is under way.
+async fn until_at(team: &AgentTeam, task: &str, stage: Stage) {
+    let mut news = team.queue().team_log().follow();
+    while view(team, task).stage != Some(stage) {
+        news.changed().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_for_work_that_nobody_wants_any_more_is_broken_off() {
+    let project = TestProject::new();
+    let mut team = project.team();
+    let steps = |path: &str| [writes(path, "x\n"), finishes("Done.")];
+    let script = script(&[attempt("slow", 1, &steps("slow")), attempt("next", 1, &steps("next"))]);
+    workers(&mut team, 1, &agent(script));
+    team.options(gated("test ! -e slow || sleep 98765.2"));
+    team.add_task(task("slow").priority(1)).unwrap();
+    team.add_task(task("next")).unwrap();
+    let (report, ()) = tokio::join!(run(&team), async {
+        until_at(&team, "slow", Stage::Merge).await;
+        team.queue().cancel(&agent_team::AgentId::human(), &"slow".parse().unwrap(), false).unwrap();
+    });
+    assert_eq!(report.outcome, RunOutcome::Completed);
+    assert_eq!(project.git(&["ls-files"]), "README\nnext");
+    assert!(!is_running("98765.2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_at_once_a_run_leaves_no_command_behind_and_the_next_one_completes_it() {
+    let project = TestProject::new();
+    let once = project.beside("once");
+    let check = format!("test -e {once} || {{ touch {once}; sleep 98765.3; }}", once = once.display());
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(script(&[attempt("work", 1, &[writes("new", "x\n"), finishes("Done.")])])));
+    team.add_task(task("work").check(check)).unwrap();
+    let stop = team.stop();
+    let (report, ()) = tokio::join!(run(&team), async {
+        until_at(&team, "work", Stage::Verify).await;
+        stop.at_once();
+    });
+    assert_eq!(report.outcome, RunOutcome::Interrupted);
+    assert!(!is_running("98765.3"));
+    assert_eq!((view(&team, "work").status, view(&team, "work").agent), (Status::Verifying, None));
+
+    std::fs::write(once, "").unwrap();
+    let mut team = AgentTeam::over(team.queue().team_log().clone());
+    workers(&mut team, 1, &agent(script(&[])));
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+    assert_eq!((project.read("new"), view(&team, "work").attempt), ("x\n".into(), 1));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn beside_a_dirty_checkout_work_gathers_and_a_command_brings_it_in() {
     let project = TestProject::new();
