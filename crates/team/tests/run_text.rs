@@ -354,6 +354,17 @@ async fn an_agent_whose_task_is_cancelled_drops_it_and_does_the_next() {
 }
 
 #[tokio::test]
+async fn an_agent_that_panics_ends_the_run_and_nobody_holds_its_task() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    let worker = quick(|_| if true { panic!("a slip of the programmer") } else { String::new() });
+    team.add_agent("worker-1", Role::Worker, worker).unwrap();
+    team.add_task(NewTask::new("Slip").id("slip")).unwrap();
+    let error = team.run(None).await.unwrap_err();
+    assert!(error.to_string().contains("a slip of the programmer"), "{error}");
+    assert_eq!(status(&team, "slip"), Status::Ready);
+}
+
+#[tokio::test]
 async fn what_comes_after_its_claim_was_lost_is_refused_and_kept() {
     let mut team = AgentTeam::in_memory().unwrap();
     let (early, late) = ("early".parse().unwrap(), "write".parse().unwrap());
