@@ -11,7 +11,7 @@ use crate::agent::{Activity, Assignment, Context, prompt};
 use crate::git::Landing;
 use crate::progress::Progress;
 use crate::team_log::{blocking, refusal};
-use crate::{Error, Judgement, RecordId, Role, TaskId};
+use crate::{Error, Judgement, RecordId, TaskId};
 
 /// How long the lead may take to sum up. The work is done by then, so nothing is lost without it.
 const SUMMARY_LIMIT: Duration = Duration::from_secs(300);
@@ -116,7 +116,8 @@ impl Run<'_> {
     async fn prove_goal(&self) -> Result<Option<Judgement>, Error> {
         let Some(check) = &self.team.options.check else { return Ok(None) };
         let one_task = "goal".parse::<TaskId>()?;
-        if self.team.queue.team_log().look(|state| state.task(&one_task).is_some())? {
+        let is_one_task = self.team.queue.team_log().look(|state| state.task(&one_task).is_some())?;
+        if is_one_task && self.lead().is_none() {
             return Ok(None);
         }
         let judged = self.judge_tip(check, "check").await?;
@@ -129,7 +130,7 @@ impl Run<'_> {
 
     /// Asks the lead to sum up. That it cannot is no reason to lose the report.
     async fn sum_up(&self) -> Option<String> {
-        let lead = self.team.members.iter().find(|member| member.role == Role::Lead)?;
+        let lead = self.lead()?;
         let board = self.team.queue.team_log().look(board).ok()?;
         let text = prompt::synthesis(self.team.options.goal.as_deref(), &board);
         let question = Assignment::question("summary".parse().ok()?, text);
