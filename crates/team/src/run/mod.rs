@@ -169,7 +169,12 @@ impl Run<'_> {
             let waits_for_user = merging && self.merges_blocked.load(Ordering::Relaxed) && counts.ready == 0;
             if !goes_on || waits_for_user {
                 let done = counts.completed + counts.cancelled == counts.total;
-                return Ok(if done { RunOutcome::Completed } else { RunOutcome::Stuck });
+                return Ok(match done {
+                    true => RunOutcome::Completed,
+                    // Agents that were told to stop may be gone before this is looked at.
+                    false if self.stop.is_cancelled() => RunOutcome::Interrupted,
+                    false => RunOutcome::Stuck,
+                });
             }
             tokio::select! {
                 () = self.team.stop.gently.cancelled() => return Ok(RunOutcome::Interrupted),
