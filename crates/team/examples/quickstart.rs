@@ -27,7 +27,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let a = team.add_task("Implement solution A")?;
     let b = team.add_task("Implement solution B")?;
-    let compare = team.add_task(NewTask::new("Compare and synthesize").after(a.as_str()).after(b.as_str()))?;
+    let compare =
+        team.add_task(NewTask::new("Compare and synthesize").after(a.as_str()).after(b.as_str()))?;
 
     let report = team.run(Some(Duration::from_secs(60))).await?;
     println!("{} of {} tasks completed", report.status.counts.completed, report.status.counts.total);

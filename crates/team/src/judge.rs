@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::Error;
 use crate::command::{CommandEnding, CommandSpec, Environment};
+use crate::liveness::claim_lost;
+use crate::{Error, RecordId, TeamLog};
 
 /// How long a gate or a check may take if nobody says otherwise.
 pub const JUDGE_LIMIT: Duration = Duration::from_secs(1_800);
@@ -83,5 +84,22 @@ impl Judge<'_> {
             whole_output: outcome.output.whole,
             took_ms: u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX),
         }))
+    }
+
+    /// Runs the command as long as a claim is in force: a gate may take long, and others wait behind it.
+    pub(crate) async fn run_under(
+        self,
+        claim: RecordId,
+        team_log: &TeamLog,
+        stop: &CancellationToken,
+    ) -> Result<Option<Judgement>, Error> {
+        let stop = stop.child_token();
+        let judged = self.run(&stop);
+        tokio::pin!(judged);
+        tokio::select! {
+            judged = &mut judged => return judged,
+            () = claim_lost(team_log, claim) => stop.cancel(),
+        }
+        judged.await
     }
 }

@@ -82,6 +82,18 @@ pub fn holder_of_process(pid: u32) -> Result<Holder, Error> {
     Ok(Holder { process: Some(process_id(known)), ..Holder::default() })
 }
 
+/// Resolves when a claim is not in force any more: what is done under it is not wanted then.
+pub(crate) async fn claim_lost(team_log: &TeamLog, claim: RecordId) {
+    let mut news = team_log.follow();
+    loop {
+        news.mark_unchanged();
+        if team_log.look(|state| state.live_claim(claim).is_err()).unwrap_or(false) {
+            return;
+        }
+        let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
+    }
+}
+
 /// The claims whose holders are gone, and why that is known.
 fn gone(folder: &TeamFolder, held: &[(TaskId, Claim, Option<Intent>)]) -> Vec<(TaskId, Claim, ExpiryCause)> {
     let leased = held.iter().any(|(_, claim, _)| claim.holder.lease_ms.is_some());

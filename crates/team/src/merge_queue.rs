@@ -145,7 +145,7 @@ impl Merger {
             limit: limit.map(std::time::Duration::from_millis),
             output_file: folder.join(format!("{name}.txt")),
         };
-        judge.run(&self.stop).await
+        judge.run_under(token, self.queue.team_log(), &self.stop).await
     }
 
     async fn intend_and_land(

@@ -183,7 +183,7 @@ impl NewTask {
     }
 
     /// The title: one line, made of the description if need be.
-    fn full_title(&self) -> String {
+    pub(crate) fn full_title(&self) -> String {
         let text = if self.title.trim().is_empty() { &self.description } else { &self.title };
         let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
         if line.chars().count() <= TITLE_CHARS_MAX {

@@ -28,7 +28,7 @@ const TRIES_MAX: u32 = 64;
 /// How much of the log is read in one go, in bytes.
 const READ_BYTES: usize = 4 << 20;
 /// After how many further records a new snapshot is worth its cost.
-const SNAPSHOT_RECORDS: u64 = 20_000;
+const SNAPSHOT_RECORDS: u64 = 2_000;
 /// How long the follower sleeps at most before it looks whether anyone still listens.
 const FOLLOW: Duration = Duration::from_secs(2);
 
@@ -174,7 +174,8 @@ impl TeamLog {
     fn write(&self, by: &AgentId, command: &Command) -> Result<(Written, bool), Error> {
         let mut replica = self.lock();
         for _ in 0..TRIES_MAX {
-            let _turn = self.0.log.turn(PATIENCE)?;
+            // Without the turn a proposal is only voided more often.
+            let _turn = self.0.log.turn(PATIENCE).ok().flatten();
             self.catch_up(&mut replica)?;
             if let Some(found) = replica.state.newer_format() {
                 return Err(Error::NewerFormat { found, known: FORMAT });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent_team_core::machine::State;
 use agent_team_core::record::{AgentLeft, ReviewGiven, Stage};
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +13,8 @@ use crate::desk::{Delivery, Desk};
 use crate::progress::{Progress, Reporter};
 use crate::team_log::{blocking, refusal};
 use crate::{
-    Account, AgentId, ClaimOptions, Claimed, Error, Holder, MessageBus, Refusal, Role, TaskQueue, liveness,
+    Account, AgentId, ClaimOptions, Claimed, Error, Holder, MessageBus, Refusal, Role, TaskId, TaskQueue,
+    liveness,
 };
 
 /// Reviews in a row that may break down before a reviewer is taken for useless: it would come back to them for ever.
@@ -159,10 +161,17 @@ impl Teammate {
 
     async fn claim(&self, stage: Stage) -> Result<Result<Claimed, Refusal>, Error> {
         let (queue, agent, stays) = (self.queue.clone(), self.id.clone(), self.stays);
-        let options = ClaimOptions { task: None, holder: self.holder.clone() };
+        let mut options = ClaimOptions { task: None, holder: self.holder.clone() };
+        let steps_in = self.role == Role::Lead && stage == Stage::Review;
         blocking(move || {
             if !stays {
                 liveness::Observer::new(queue.team_log()).expire_dead()?;
+            }
+            if steps_in {
+                options.task = queue.team_log().look(|state| without_reviewer(state, &agent))?;
+                if options.task.is_none() {
+                    return Ok(Err(Refusal::NothingEver { agent, reason: "reviewers review".into() }));
+                }
             }
             refusal(queue.claim_stage(&agent, stage, &options))
         })
@@ -218,7 +227,7 @@ impl Teammate {
         let answer = tokio::select! {
             answer = &mut work => answer,
             () = self.abort.cancelled() => Err(AgentError::Stopped),
-            () = self.claim_lost(claimed.token) => return Ok(Outcome::Lost),
+            () = liveness::claim_lost(self.queue.team_log(), claimed.token) => return Ok(Outcome::Lost),
             () = out_of_time => {
                 let limit = limit.unwrap_or_default();
                 Err(AgentError::Failed(format!("it took longer than its time limit of {limit:?}")))
@@ -253,20 +262,17 @@ impl Teammate {
         let mut workspace = None;
         if let Some(desk) = self.desk.clone().filter(|_| self.agent.needs_workspace()) {
             let (agent, given) = (self.id.clone(), assignment.clone());
-            let (place, diff) = blocking(move || {
-                let commit = given.delivered.as_ref().and_then(|delivered| delivered.commit.as_ref());
-                let diff = commit.map(|(commit, base)| desk.diff(base, commit)).transpose()?;
-                Ok((desk.place(&agent, &given)?, diff))
-            })
-            .await?;
+            let place = blocking(move || desk.place(&agent, &given)).await?;
             for (name, value) in place.environment {
                 environment = environment.with(name, value);
             }
             workspace = Some(place.folder);
             assignment.note = place.note;
-            if let Some(delivered) = assignment.delivered.as_mut() {
-                delivered.diff = diff;
-            }
+        }
+        if let (Some(desk), Some(delivered)) = (self.desk.clone(), assignment.delivered.as_mut())
+            && let Some((commit, base)) = delivered.commit.clone()
+        {
+            delivered.diff = Some(blocking(move || desk.diff(&base, &commit)).await?);
         }
         let folder = self.queue.team_log().folder();
         let root = assignment.resumes.unwrap_or(claimed.token);
@@ -284,19 +290,6 @@ impl Teammate {
             stop,
             activity: Activity::told_to(activity),
         })
-    }
-
-    /// Resolves when the claim is not in force any more.
-    async fn claim_lost(&self, token: crate::RecordId) {
-        let team_log = self.queue.team_log();
-        let mut news = team_log.follow();
-        loop {
-            news.mark_unchanged();
-            if team_log.look(|state| state.live_claim(token).is_err()).unwrap_or(false) {
-                return;
-            }
-            let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
-        }
     }
 
     /// Delivers work: captured as a commit where there is a workspace.
@@ -400,6 +393,19 @@ impl Teammate {
             }
         }
     }
+}
+
+/// A review that only a lead can make: no reviewer is there, or the only one is the author.
+fn without_reviewer(state: &State, lead: &AgentId) -> Option<TaskId> {
+    let reviewers = || state.agents().filter(|agent| !agent.left && agent.role == Role::Reviewer);
+    let mut waiting =
+        state.waiting_for(Stage::Review).filter_map(|task| Some((task, task.submission.as_ref()?)));
+    let found = waiting.find(|(_, submission)| {
+        submission.protected.is_empty()
+            && submission.author != *lead
+            && reviewers().all(|reviewer| reviewer.id == submission.author)
+    });
+    found.map(|(task, _)| task.id().clone())
 }
 
 /// What became of an assignment.

@@ -103,7 +103,7 @@ impl Verifier {
             limit: limit.map(std::time::Duration::from_millis),
             output_file: outputs.join("check.txt"),
         };
-        judge.run(stop).await
+        judge.run_under(claimed.token, team_log, stop).await
     }
 
     /// Brings the folder to what was delivered; to the target, if that was no commit.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_team::agent::ModelAgent;
+use agent_team::model::{Delta, Model, ModelError, Price, Prices, Request, Response};
 use agent_team::{AgentTeam, Error, NewTask, Role, RunOptions, RunOutcome, RunReport, Stage, Status};
 use agent_team_core::machine::Command;
 use agent_team_core::record::ReviewGiven;
@@ -261,6 +262,88 @@ async fn a_reviewer_sees_the_difference_and_what_it_says_goes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reviewer_that_is_a_closure_sees_the_difference_too() {
+    let project = TestProject::new();
+    let mut team = project.team();
+    let script = script(&[attempt("greet", 1, &[writes("README", "hello\nshout\n"), finishes("Shouted.")])]);
+    workers(&mut team, 1, &agent(script));
+    let reviewer = agent_team::agent::llm_fn(|prompt: String| async move {
+        Ok::<_, String>(if prompt.contains("+shout") { "APPROVE" } else { "REJECT: what is it?" }.to_owned())
+    });
+    team.add_agent("reviewer-1", Role::Reviewer, reviewer).unwrap();
+    team.options(gated("true"));
+    team.add_task(task("greet").review(true)).unwrap();
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_during_the_first_gate_a_run_ends_before_it_began() {
+    let project = TestProject::new();
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(script(&[])));
+    team.add_task(task("work")).unwrap();
+    let stop = team.stop();
+    let (begun, gate) = (project.beside("begun"), RunOptions::default());
+    let listener = agent_team::Reporter::to(move |_| stop.gently());
+    let gate_command = format!("touch {}; sleep 98765.1", begun.display());
+    team.options(RunOptions { reporter: listener, gate: Some(gate_command), ..gate });
+    assert_eq!(run(&team).await.outcome, RunOutcome::Interrupted);
+    assert_eq!(view(&team, "work").status, Status::Ready);
+    assert!(!is_running("98765.1"));
+}
+
+/// Resolves when a stage of a task is under way.
+async fn until_at(team: &AgentTeam, task: &str, stage: Stage) {
+    let mut news = team.queue().team_log().follow();
+    while view(team, task).stage != Some(stage) {
+        news.changed().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_for_work_that_nobody_wants_any_more_is_broken_off() {
+    let project = TestProject::new();
+    let mut team = project.team();
+    let steps = |path: &str| [writes(path, "x\n"), finishes("Done.")];
+    let script = script(&[attempt("slow", 1, &steps("slow")), attempt("next", 1, &steps("next"))]);
+    workers(&mut team, 1, &agent(script));
+    team.options(gated("test ! -e slow || sleep 98765.2"));
+    team.add_task(task("slow").priority(1)).unwrap();
+    team.add_task(task("next")).unwrap();
+    let (report, ()) = tokio::join!(run(&team), async {
+        until_at(&team, "slow", Stage::Merge).await;
+        team.queue().cancel(&agent_team::AgentId::human(), &"slow".parse().unwrap(), false).unwrap();
+    });
+    assert_eq!(report.outcome, RunOutcome::Completed);
+    assert_eq!(project.git(&["ls-files"]), "README\nnext");
+    assert!(!is_running("98765.2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_at_once_a_run_leaves_no_command_behind_and_the_next_one_completes_it() {
+    let project = TestProject::new();
+    let once = project.beside("once");
+    let check = format!("test -e {once} || {{ touch {once}; sleep 98765.3; }}", once = once.display());
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(script(&[attempt("work", 1, &[writes("new", "x\n"), finishes("Done.")])])));
+    team.add_task(task("work").check(check)).unwrap();
+    let stop = team.stop();
+    let (report, ()) = tokio::join!(run(&team), async {
+        until_at(&team, "work", Stage::Verify).await;
+        stop.at_once();
+    });
+    assert_eq!(report.outcome, RunOutcome::Interrupted);
+    assert!(!is_running("98765.3"));
+    assert_eq!((view(&team, "work").status, view(&team, "work").agent), (Status::Verifying, None));
+
+    std::fs::write(once, "").unwrap();
+    let mut team = AgentTeam::over(team.queue().team_log().clone());
+    workers(&mut team, 1, &agent(script(&[])));
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+    assert_eq!((project.read("new"), view(&team, "work").attempt), ("x\n".into(), 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn beside_a_dirty_checkout_work_gathers_and_a_command_brings_it_in() {
     let project = TestProject::new();
     let mut team = project.team();
@@ -358,6 +441,76 @@ async fn when_tokens_run_out_nothing_more_is_asked_and_the_run_ends() {
     assert_eq!(report.status.counts.ready, 2, "no attempt failed: {:?}", report.status.counts);
 }
 
+/// A dollar for a million tokens.
+fn a_dollar(model: &str) -> Arc<Prices> {
+    let price = Price {
+        input_microdollars: 1_000_000,
+        cached_microdollars: 1_000_000,
+        cache_write_microdollars: 1_000_000,
+        output_microdollars: 1_000_000,
+    };
+    Arc::new(Prices::default().with(model, price))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_calls_cost_is_told_by_agent_and_task_and_stays_within_the_budget() {
+    let project = TestProject::new();
+    let costs = |tokens: u64, mut answer: serde_json::Value| {
+        answer["usage"] = json!({"input_tokens": 0, "output_tokens": tokens});
+        answer
+    };
+    let model = Remembering::new(script(&[
+        attempt("cheap", 1, &[costs(1_000, writes("a", "x\n")), costs(2_000, finishes("Done."))]),
+        json!({"when": {"task": "dear"}, "give": costs(16_000, json!({"tool_calls": [{"name": "list", "input": {}}]}))}),
+    ]));
+    let mut team = project.team();
+    let worker = ModelAgent::new(model.clone()).prices(a_dollar("script"));
+    team.add_agent("worker-1", Role::Worker, Arc::new(worker)).unwrap();
+    team.options(RunOptions { budget_micro_usd: Some(100_000), ..gated("true") });
+    team.add_task(task("cheap").priority(1)).unwrap();
+    team.add_task(task("dear")).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Stuck);
+    assert_eq!(view(&team, "cheap").spent.micro_usd, 3_000);
+    let (spent, dear) = (report.status.spent.micro_usd, view(&team, "dear").spent.micro_usd);
+    assert!(dear >= 2 * 16_000 && spent == 3_000 + dear && spent <= 100_000, "{spent} millionths");
+    let worker = report.status.agents.iter().find(|agent| agent.id.as_str() == "worker-1").unwrap();
+    assert_eq!(worker.spent.micro_usd, spent);
+}
+
+/// A model of another name.
+struct Named(&'static str, agent_team::model::Script);
+
+#[async_trait::async_trait]
+impl Model for Named {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    async fn respond(
+        &self,
+        request: &Request,
+        stream: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<Response, ModelError> {
+        self.1.respond(request, stream).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_in_money_calls_no_model_whose_price_is_not_known() {
+    let project = TestProject::new();
+    let model = Remembering::new(Named("openai:of-tomorrow", script(&[])));
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(model.clone()));
+    team.options(RunOptions { budget_micro_usd: Some(1_000_000), ..gated("true") });
+    team.add_task(task("work")).unwrap();
+    assert_eq!(run(&team).await.outcome, RunOutcome::Stuck);
+    assert_eq!(model.asked().len(), 0);
+    assert!(feedback(&team, "work")[0].contains("openai:of-tomorrow"), "{:?}", feedback(&team, "work"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_gently_a_turn_is_finished_and_the_next_run_goes_on_in_the_same_attempt() {
     let project = TestProject::new();
@@ -373,14 +526,14 @@ async fn stopped_gently_a_turn_is_finished_and_the_next_run_goes_on_in_the_same_
     team.options(gated("true"));
     team.add_task(task("work")).unwrap();
     let stop = team.stop();
-    let (report, ()) = tokio::join!(team.run(None), async {
-        while !begun.exists() {
-            tokio::task::yield_now().await;
+    let reporter = agent_team::Reporter::to(move |progress| {
+        if matches!(&progress, agent_team::Progress::Activity { what, .. } if what.starts_with("run ")) {
+            stop.gently();
+            std::fs::write(&go_on, "").unwrap();
         }
-        stop.gently();
-        std::fs::write(&go_on, "").unwrap();
     });
-    assert_eq!(report.unwrap().outcome, RunOutcome::Interrupted);
+    team.options(RunOptions { reporter, ..gated("true") });
+    assert_eq!(run(&team).await.outcome, RunOutcome::Interrupted);
     assert_eq!(model.asked().len(), 2);
     drop(team);
 
@@ -390,4 +543,73 @@ async fn stopped_gently_a_turn_is_finished_and_the_next_run_goes_on_in_the_same_
     assert_eq!(model.asked().iter().map(turns).collect::<Vec<_>>(), [0, 1, 2, 3], "nothing is paid twice");
     assert_eq!((project.read("one"), project.read("two")), ("1\n".into(), "2\n".into()));
     assert_eq!(view(&team, "work").attempt, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_splits_a_goal_that_is_proved_at_the_end_and_another_goal_later_is_planned_too() {
+    let project = TestProject::new();
+    let plan = |id: &str, parts: &[&str]| {
+        let tasks: Vec<_> =
+            parts.iter().map(|id| json!({"id": id, "title": format!("Write {id}")})).collect();
+        attempt(
+            id,
+            1,
+            &[
+                json!({"tool_calls": [{"name": "add_tasks", "input": {"tasks": tasks}}]}),
+                finishes("It is split."),
+            ],
+        )
+    };
+    let part = |id: &str| attempt(id, 1, &[writes(id, "x\n"), finishes("Written.")]);
+    let model = Remembering::new(script(&[
+        plan("plan", &["one", "two"]),
+        plan("plan-2", &["three"]),
+        part("one"),
+        part("two"),
+        part("three"),
+        json!({"when": {"role": "lead", "task": "summary"}, "give": {"text": "All parts are there."}}),
+    ]));
+    let mut team = project.team();
+    workers(&mut team, 2, &agent(model.clone()));
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    let goal = |goal: &str, check: &str| RunOptions {
+        goal: Some(goal.into()),
+        check: Some(check.into()),
+        ..gated("true")
+    };
+    team.options(goal("Two parts", "test -e one && test -e two"));
+    let report = run(&team).await;
+    assert!(report.succeeded(), "{:?}", report.check);
+    assert_eq!(report.summary.as_deref(), Some("All parts are there."));
+    assert_eq!((report.status.counts.total, project.commits("main").len()), (3, 2));
+    assert!(model.prompt("plan", 1).contains("worker-2") && model.prompt("plan", 1).contains("Two parts"));
+
+    assert_eq!(run(&team).await.status.counts.total, 3, "the same goal is done");
+    team.options(goal("A third part", "test -e four"));
+    let report = run(&team).await;
+    assert_eq!((report.outcome, report.status.counts.total), (RunOutcome::Completed, 5));
+    assert!(!report.succeeded() && !report.check.unwrap().passed, "its check fails");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_goal_without_a_lead_is_one_task_that_a_red_gate_did_not_lose() {
+    let project = TestProject::new();
+    let mut team = project.team();
+    workers(
+        &mut team,
+        1,
+        &agent(script(&[attempt("goal", 1, &[writes("one", "x\n"), finishes("Written.")])])),
+    );
+    let goal = |gate: &str| RunOptions {
+        goal: Some("One part".into()),
+        check: Some("test -e one".into()),
+        ..gated(gate)
+    };
+    team.options(goal("false"));
+    team.run(Some(LONG)).await.unwrap_err();
+    team.options(goal("true"));
+    let report = run(&team).await;
+    assert!(report.succeeded());
+    assert_eq!((report.status.counts.total, project.read("one")), (1, "x\n".into()));
+    assert_eq!(run(&team).await.status.counts.total, 1);
 }

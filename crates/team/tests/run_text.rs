@@ -181,6 +181,66 @@ async fn a_reviewer_that_always_breaks_down_does_not_keep_the_run_for_ever() {
     assert!(report.status.stuck[0].reason.contains("reviewer"), "{}", report.status.stuck[0].reason);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_lead_reviews_where_no_reviewer_can() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    team.add_agent("worker-1", Role::Worker, quick(|_| "done".into())).unwrap();
+    team.add_agent("reviewer-1", Role::Reviewer, fallible(|_| Err("no credit".into()))).unwrap();
+    let lead =
+        quick(|prompt| if prompt.contains("APPROVE") { "APPROVE: fine" } else { "All is well." }.into());
+    team.add_agent("lead-1", Role::Lead, lead).unwrap();
+    team.add_task(NewTask::new("Write").id("write").review(true)).unwrap();
+    let report = team.run(Some(Duration::from_secs(3_600))).await.unwrap();
+    assert_eq!(report.outcome, RunOutcome::Completed, "{:?}", report.status);
+    let claims = team.queue().get_task(&"write".parse().unwrap()).unwrap().claims;
+    assert_eq!(claims.last().unwrap().agent.as_str(), "lead-1");
+    assert_eq!(claims.iter().filter(|claim| claim.agent.as_str() == "reviewer-1").count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lead_that_never_sums_up_does_not_keep_the_run() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    team.add_agent("worker-1", Role::Worker, quick(|_| "done".into())).unwrap();
+    team.add_agent("lead-1", Role::Lead, hanging().0).unwrap();
+    let heard = listening(&mut team, RunOptions::default());
+    team.add_task("Work").unwrap();
+    let report = tokio::time::timeout(Duration::from_secs(3_600), team.run(None)).await.unwrap().unwrap();
+    assert_eq!((report.outcome, report.summary), (RunOutcome::Completed, None));
+    let told =
+        |progress: &Progress| matches!(progress, Progress::Note(note) if note.contains("could not sum up"));
+    assert!(heard.lock().unwrap().iter().any(told));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_takes_longer_than_its_limit_fails_with_that_reason() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    team.add_agent("worker-1", Role::Worker, hanging().0).unwrap();
+    team.add_task(NewTask::new("Wait").id("wait").attempts(2).time_limit(Duration::from_secs(30))).unwrap();
+    let report = team.run(Some(Duration::from_secs(3_600))).await.unwrap();
+    assert_eq!((report.outcome, report.status.counts.failed), (RunOutcome::Stuck, 1));
+    let feedback = team.queue().get_task(&"wait".parse().unwrap()).unwrap().feedback;
+    assert_eq!(feedback.len(), 2);
+    assert!(feedback[0].text.preview().contains("time limit"), "{:?}", feedback[0].text);
+}
+
+#[tokio::test]
+async fn where_there_is_no_repository_checks_judge_the_teams_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut team = AgentTeam::new(folder.path()).unwrap();
+    let made = folder.path().join("made");
+    let worker = quick(move |prompt| {
+        let again = prompt.contains("did not pass its check");
+        if again {
+            std::fs::write(&made, "").unwrap();
+        }
+        format!("made: {again}")
+    });
+    team.add_agent("worker-1", Role::Worker, worker).unwrap();
+    team.add_task(NewTask::new("Make").id("make").check("test -e made")).unwrap();
+    assert_eq!(team.run(None).await.unwrap().outcome, RunOutcome::Completed);
+    assert_eq!(team.queue().get_task(&"make".parse().unwrap()).unwrap().attempt, 2);
+}
+
 #[tokio::test]
 async fn a_run_ends_when_nothing_can_go_on_and_says_what_waits_for_what() {
     let mut team = AgentTeam::in_memory().unwrap();
@@ -291,6 +351,17 @@ async fn an_agent_whose_task_is_cancelled_drops_it_and_does_the_next() {
     });
     assert_eq!(report.unwrap().outcome, RunOutcome::Completed);
     assert_eq!((status(&team, "endless"), status(&team, "short")), (Status::Cancelled, Status::Completed));
+}
+
+#[tokio::test]
+async fn an_agent_that_panics_ends_the_run_and_nobody_holds_its_task() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    let worker = quick(|_| if true { panic!("a slip of the programmer") } else { String::new() });
+    team.add_agent("worker-1", Role::Worker, worker).unwrap();
+    team.add_task(NewTask::new("Slip").id("slip")).unwrap();
+    let error = team.run(None).await.unwrap_err();
+    assert!(error.to_string().contains("a slip of the programmer"), "{error}");
+    assert_eq!(status(&team, "slip"), Status::Ready);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What an agent is given: the task with everything that it should know to do it.
 
-use agent_team_core::machine::State;
+use agent_team_core::machine::{Claim, State, Task};
 use agent_team_core::record::Stage;
 
 use crate::team_log::TeamLog;
@@ -19,7 +19,7 @@ pub struct Assignment {
     pub stage: Stage,
     /// Which attempt this is, from 1.
     pub attempt: u32,
-    /// The claim whose attempt this one continues.
+    /// The first claim of the attempt that this one continues: its folder holds the journal of all of them.
     pub resumes: Option<RecordId>,
     /// The command that will prove the result.
     pub check: Option<String>,
@@ -122,6 +122,16 @@ impl Assignment {
     }
 }
 
+/// The claim with which the attempt began that a claim continues, whatever came in between.
+fn first_of_attempt(task: &Task, claim: &Claim) -> Option<RecordId> {
+    let mut first = claim.resumes?;
+    let before = |id| task.past_claims.iter().find(|past| past.id == id).and_then(|past| past.resumes);
+    while let Some(earlier) = before(first) {
+        first = earlier;
+    }
+    Some(first)
+}
+
 /// Submission, author, result, and the commit with its base.
 type DraftDelivered = (RecordId, crate::AgentId, Text, Option<(String, String)>);
 
@@ -162,7 +172,7 @@ impl Draft {
             description: spec.description.clone(),
             stage: claim.stage,
             attempt: task.attempt,
-            resumes: claim.resumes,
+            resumes: first_of_attempt(task, claim),
             check: spec.check.clone(),
             dependencies: results.collect(),
             setbacks: setbacks.collect(),

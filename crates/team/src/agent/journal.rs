@@ -4,14 +4,14 @@
 //! line is written before anyone acts on it; a torn last line was never acted on and is left out. docs/transcript.md
 //! describes it.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Message, Part, StopReason, Usage};
-use crate::tools::Ending;
+use crate::model::{INTERRUPTED, Message, Part, Response, StopReason, Usage};
 use crate::{AgentId, RecordId, TaskId};
 
 /// One line of a journal.
@@ -68,9 +68,6 @@ pub enum Line {
         output: String,
         /// Whether it failed.
         is_error: bool,
-        /// How the call ended the attempt, if it did.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        ends: Option<Ending>,
     },
     /// The attempt ended, or was interrupted.
     Ended {
@@ -167,22 +164,19 @@ impl Journal {
         u32::try_from(turns.count()).unwrap_or(u32::MAX)
     }
 
-    /// How the last turn ended the attempt, if it did: what came out was not delivered any more, and no further turn
-    /// is to be paid for.
-    pub fn conclusion(&self) -> Option<Ending> {
-        let last = self.lines.iter().rposition(|line| matches!(line, Line::Answered { .. }))?;
-        let mut after = self.lines.iter().skip(last);
-        let Some(Line::Answered { parts, stop, .. }) = after.next() else { return None };
-        let calls = parts.iter().any(|part| matches!(part, Part::ToolCall { .. }));
-        if calls {
-            return after.find_map(|line| match line {
-                Line::ToolResult { ends, .. } => ends.clone(),
-                _ => None,
-            });
+    /// The last turn, if the model was told nothing since, and which of its calls have results.
+    pub(super) fn last_turn(&self) -> Option<(Response, BTreeSet<String>)> {
+        let place = self.lines.iter().rposition(|line| matches!(line, Line::Answered { .. }))?;
+        let Some(Line::Answered { parts, usage, stop, .. }) = self.lines.get(place) else { return None };
+        let mut results = BTreeSet::new();
+        for line in self.lines.iter().skip(place + 1) {
+            match line {
+                Line::Told { .. } => return None,
+                Line::ToolResult { call_id, .. } => results.extend([call_id.clone()]),
+                Line::Began { .. } | Line::Answered { .. } | Line::Ended { .. } => {}
+            }
         }
-        let is_told_more = after.any(|line| matches!(line, Line::Told { .. }));
-        let ended = matches!(stop, StopReason::End | StopReason::ToolCalls) && !is_told_more;
-        ended.then(|| Ending::Finished { result: text(parts) })
+        Some((Response { parts: parts.clone(), usage: *usage, stop: *stop }, results))
     }
 
     /// The conversation so far, ready to be sent: each call of the last turn has a result.
@@ -210,15 +204,6 @@ impl Journal {
     }
 }
 
-/// The text of an answer.
-fn text(parts: &[Part]) -> String {
-    let texts = parts.iter().filter_map(|part| match part {
-        Part::Text { text } => Some(text.as_str()),
-        _ => None,
-    });
-    texts.collect()
-}
-
 /// Adds parts to the user's message at the end; results go before texts, as some providers demand.
 fn tell(messages: &mut Vec<Message>, mut new: Vec<Part>) {
     match messages.last_mut() {
@@ -241,13 +226,9 @@ fn close_calls(messages: &mut Vec<Message>) {
     let open: Vec<Part> = calls
         .iter()
         .filter_map(|part| match part {
-            Part::ToolCall { id, .. } if !answered(id) => Some(Part::ToolResult {
-                call_id: id.clone(),
-                output: "Interrupted: the process that ran this call ended. It may or may not have had its effect; \
-                         look before you repeat it."
-                    .to_owned(),
-                is_error: true,
-            }),
+            Part::ToolCall { id, .. } if !answered(id) => {
+                Some(Part::ToolResult { call_id: id.clone(), output: INTERRUPTED.to_owned(), is_error: true })
+            }
             _ => None,
         })
         .collect();
@@ -274,7 +255,7 @@ mod tests {
 
     fn result(id: &str) -> Line {
         let (call_id, name, output) = (id.into(), "run".into(), "done".into());
-        Line::ToolResult { at_ms: 0, call_id, name, output, is_error: false, ends: None }
+        Line::ToolResult { at_ms: 0, call_id, name, output, is_error: false }
     }
 
     #[test]
@@ -301,31 +282,6 @@ mod tests {
         );
         journal.write(answered(2, vec![Part::text("done")])).unwrap();
         assert_eq!(Journal::open(folder.path()).unwrap().turns(), 2);
-    }
-
-    #[test]
-    fn an_attempt_that_had_ended_needs_no_further_turn() {
-        let finished = Ending::Finished { result: "done".into() };
-        let mut journal = Journal::in_memory();
-        journal.write(told("do it")).unwrap();
-        journal.write(answered(1, vec![call("a")])).unwrap();
-        assert_eq!(journal.conclusion(), None);
-        let (call_id, name, output) = ("a".into(), "finish".into(), "Delivered.".into());
-        let ends = Some(finished.clone());
-        journal.write(Line::ToolResult { at_ms: 0, call_id, name, output, is_error: false, ends }).unwrap();
-        assert_eq!(journal.conclusion(), Some(finished.clone()));
-
-        let last = Line::Answered {
-            at_ms: 0,
-            turn: 2,
-            parts: vec![Part::text("done")],
-            usage: Usage::default(),
-            stop: StopReason::End,
-        };
-        journal.write(last).unwrap();
-        assert_eq!(journal.conclusion(), Some(finished));
-        journal.write(told("and now this")).unwrap();
-        assert_eq!(journal.conclusion(), None);
     }
 
     #[test]

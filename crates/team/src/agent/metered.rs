@@ -15,6 +15,9 @@ use crate::{AgentId, Error, RecordId, TaskId};
 /// The longest answer that is asked for while a budget is set, in tokens: it bounds what a call can cost.
 const OUTPUT_TOKENS_MAX: u32 = 16_384;
 
+/// The model whose words nobody is paid for, unless the user gives it a price.
+const UNPAID: &str = "script";
+
 /// Counts what calls use, against the team's budgets.
 #[derive(Clone)]
 pub struct Meter {
@@ -22,6 +25,12 @@ pub struct Meter {
     prices: Arc<Prices>,
     agent: AgentId,
     task: Option<TaskId>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Limits {
+    money: bool,
+    tokens: bool,
 }
 
 /// What a call used.
@@ -40,14 +49,23 @@ impl Meter {
     /// Calls the model, within the budget.
     ///
     /// # Errors
-    /// [`AgentError::OverBudget`] before the call, and what the model says went wrong.
+    /// Before the call [`AgentError::OverBudget`], or [`AgentError::GaveUp`] if a budget in money cannot bound it since
+    /// the model's price is not known. After it what the model says went wrong.
     pub async fn call(
         &self,
         model: &dyn Model,
         mut request: Request,
         stream: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<(Response, Spent), AgentError> {
-        let reservation = if self.is_limited()? {
+        let limits = self.limits()?;
+        if limits.money && self.prices.price(model.name()).is_none() && model.name() != UNPAID {
+            return Err(AgentError::GaveUp(format!(
+                "the price of {} is not known, so a budget in money cannot bound what it costs: give its price, or set \
+                 the budget in tokens",
+                model.name()
+            )));
+        }
+        let reservation = if limits.money || limits.tokens {
             let most = request.max_output_tokens.unwrap_or(OUTPUT_TOKENS_MAX).min(OUTPUT_TOKENS_MAX);
             request.max_output_tokens = Some(most);
             Some(self.reserve(model.name(), &request, most)?)
@@ -66,13 +84,17 @@ impl Meter {
         }
     }
 
-    fn is_limited(&self) -> Result<bool, Error> {
+    /// What is limited in any account that a call touches.
+    fn limits(&self) -> Result<Limits, Error> {
         let task = self.task.clone().map(Account::Task);
         let accounts = [Account::Team, Account::Agent(self.agent.clone())].into_iter().chain(task);
         self.team_log.look(|state| {
-            accounts.into_iter().any(|account| {
+            accounts.fold(Limits::default(), |limits, account| {
                 let limit = state.ledger().limit(&account);
-                limit.micro_usd.is_some() || limit.tokens.is_some()
+                Limits {
+                    money: limits.money || limit.micro_usd.is_some(),
+                    tokens: limits.tokens || limit.tokens.is_some(),
+                }
             })
         })
     }

@@ -3,6 +3,7 @@
 //! A turn is one call to the model and the tools that it asked for. Each is in the journal before the next begins, so
 //! an attempt that was cut off goes on where it stopped, without paying again.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 use super::closure::verdict;
 use super::journal::{Journal, Line};
 use super::metered::Meter;
-use super::team_tools::{APPROVE, REJECT, with_team_tools};
+use super::team_tools::{APPROVE, ENDINGS, REJECT, with_team_tools};
 use super::{Agent, AgentError, Answer, Assignment, Context, prompt};
 use crate::model::{Caller, Delta, Message, Model, Part, Prices, Request, Response, StopReason};
 use crate::outside::now_ms;
@@ -160,9 +161,8 @@ impl<'a> Attempt<'a> {
     }
 
     async fn run(&mut self) -> Result<Answer, AgentError> {
-        // An earlier process may have died between the last turn and the delivery.
-        if let Some(ending) = self.journal.conclusion() {
-            return self.conclude(ending);
+        if let Some(answer) = self.end_again().await? {
+            return Ok(answer);
         }
         loop {
             if self.context.stop.is_cancelled() {
@@ -175,8 +175,37 @@ impl<'a> Attempt<'a> {
             }
             let messages = self.tell_news()?;
             let response = self.turn(turn, messages).await?;
-            if let Some(answer) = self.act(&response).await? {
+            let calls = calls(&response);
+            let answer = match calls.is_empty() {
+                true => self.without_calls(&response)?,
+                false => self.act(calls).await?,
+            };
+            if let Some(answer) = answer {
                 return Ok(answer);
+            }
+        }
+    }
+
+    /// Ends as the last turn wanted to, if the attempt was cut off before its result was delivered. Calls that end an
+    /// attempt have no other effect, so they are made again, and the model need not be asked.
+    async fn end_again(&mut self) -> Result<Option<Answer>, AgentError> {
+        let Some((last, results)) = self.journal.last_turn() else { return Ok(None) };
+        let mut calls = calls(&last);
+        if calls.is_empty() {
+            return self.without_calls(&last);
+        }
+        let open = calls.iter().position(|call| !results.contains(&call.id)).unwrap_or(calls.len());
+        let Some(ending) = calls.iter().position(|call| ENDINGS.contains(&call.name.as_str())) else {
+            return Ok(None);
+        };
+        match ending.cmp(&open) {
+            // What stands before it may not have had its effect.
+            Ordering::Greater => Ok(None),
+            Ordering::Equal => self.act(calls.drain(ending..=ending).collect()).await,
+            Ordering::Less => {
+                let Call { name, input, .. } = calls.swap_remove(ending);
+                let ended = self.toolbox.call(&name, input, &self.tools).await.ends_turns;
+                ended.map(|ended| self.ended(ended)).transpose()
             }
         }
     }
@@ -228,21 +257,10 @@ impl<'a> Attempt<'a> {
         Ok(response)
     }
 
-    /// Runs the tools that a turn asked for. An answer that calls none is the result.
-    async fn act(&mut self, response: &Response) -> Result<Option<Answer>, AgentError> {
-        let calls: Vec<_> = response
-            .parts
-            .iter()
-            .filter_map(|part| match part {
-                Part::ToolCall { id, name, input } => Some((id.clone(), name.clone(), input.clone())),
-                _ => None,
-            })
-            .collect();
-        if calls.is_empty() {
-            return self.without_calls(response);
-        }
+    /// Runs the tools that a turn asked for.
+    async fn act(&mut self, calls: Vec<Call>) -> Result<Option<Answer>, AgentError> {
         let mut ending = None;
-        for (call_id, name, input) in calls {
+        for Call { id: call_id, name, input } in calls {
             if self.context.stop.is_cancelled() {
                 return Err(AgentError::Stopped);
             }
@@ -255,20 +273,20 @@ impl<'a> Attempt<'a> {
                 name,
                 output: text,
                 is_error,
-                ends: ends_turns.clone(),
             })?;
             ending = ending.or(ends_turns);
         }
-        ending.map(|ending| self.conclude(ending)).transpose()
+        ending.map(|ending| self.ended(ending)).transpose()
     }
 
-    fn conclude(&self, ending: Ending) -> Result<Answer, AgentError> {
+    fn ended(&self, ending: Ending) -> Result<Answer, AgentError> {
         match ending {
-            Ending::Finished { result } => Ok(self.answer(&result)),
             Ending::GaveUp { reason } => Err(AgentError::Failed(format!("the agent gave up: {reason}"))),
+            Ending::Finished { result } => Ok(self.answer(&result)),
         }
     }
 
+    /// An answer that calls no tool is the result.
     fn without_calls(&mut self, response: &Response) -> Result<Option<Answer>, AgentError> {
         match response.stop {
             StopReason::Refused => Err(AgentError::Failed(format!("the model refused: {}", response.text()))),
@@ -290,6 +308,23 @@ impl<'a> Attempt<'a> {
         let feedback = said.map_or(text, |rest| rest.trim_start_matches([':', ' ']));
         Answer { text: feedback.to_owned(), ..verdict(text) }
     }
+}
+
+/// A tool call of a turn.
+struct Call {
+    id: String,
+    name: String,
+    input: serde_json::Value,
+}
+
+fn calls(response: &Response) -> Vec<Call> {
+    let calls = response.parts.iter().filter_map(|part| match part {
+        Part::ToolCall { id, name, input } => {
+            Some(Call { id: id.clone(), name: name.clone(), input: input.clone() })
+        }
+        _ => None,
+    });
+    calls.collect()
 }
 
 /// What a tool call does, in a few words.

@@ -10,6 +10,9 @@ use crate::model::ToolSpec;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
 use crate::{NewTask, Recipient, Role, Stage, TaskId};
 
+/// The tools that end an attempt, and do nothing else.
+pub(super) const ENDINGS: [&str; 3] = ["finish", "give_up", "review"];
+
 /// Adds the team's tools that an agent of this role has, for this kind of assignment.
 pub(super) fn with_team_tools(toolbox: Toolbox, context: &Context, stage: Stage) -> Toolbox {
     let toolbox = toolbox

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 
 pub use connect::{ConnectError, Connection, TimeLimits, connect};
 pub use error::{ModelError, ModelErrorKind};
-pub use message::{Caller, Message, Part, Request, Response, StopReason, ToolSpec, Usage};
+pub use message::{Caller, INTERRUPTED, Message, Part, Request, Response, StopReason, ToolSpec, Usage};
 pub use price::{Price, Prices};
 pub use retry::{RetryPolicy, Retrying};
 pub use script::{Script, ScriptError};

@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use self::format::{Answer, Answers, Outcome, Rule, ScriptedToolCall, ScriptedUsage, When};
 use super::{
-    Caller, Delta, Message, Model, ModelError, ModelErrorKind, Part, Request, Response, StopReason, Usage,
+    Caller, Delta, INTERRUPTED, Message, Model, ModelError, ModelErrorKind, Part, Request, Response,
+    StopReason, Usage,
 };
 
 /// About how many characters make a token in English text and code.
@@ -156,8 +157,20 @@ impl When {
     }
 }
 
-/// How often the model has spoken in this conversation.
+/// How often the model has spoken in this conversation, turns with an interrupted call left out: what did not happen is
+/// said again, as a model would.
 fn turn(request: &Request) -> u64 {
+    let was_interrupted = |message: &Message| {
+        message
+            .parts()
+            .iter()
+            .any(|part| matches!(part, Part::ToolResult { output, .. } if output == INTERRUPTED))
+    };
+    spoken(request)
+        - request.messages.iter().filter(|message| was_interrupted(message)).map(|_| 1).sum::<u64>()
+}
+
+fn spoken(request: &Request) -> u64 {
     request.messages.iter().filter(|message| matches!(message, Message::Assistant(_))).map(|_| 1).sum()
 }
 
@@ -186,7 +199,7 @@ fn says(
         }
         parts.push(Part::text(text));
     }
-    let turn = turn(request);
+    let turn = spoken(request);
     for (index, ScriptedToolCall { name, input }) in tool_calls.iter().enumerate() {
         stream(Delta::ToolCall { name: name.clone() });
         let id = format!("call_{turn}_{index}");

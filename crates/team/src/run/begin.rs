@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Run, RunOutcome};
 use crate::agent::prompt;
-use crate::agent_team::AgentTeam;
+use crate::agent_team::{AgentTeam, Member};
 use crate::command::Environment;
 use crate::desk::{Desk, as_it_is};
 use crate::git::DiscoverError;
@@ -222,27 +222,49 @@ impl Run<'_> {
         judge.run(&self.team.stop.gently).await
     }
 
-    /// The goal as the first task, unless it is there from an earlier run: the lead's to split, or the worker's to do.
+    /// The goal as a task, unless it is there from an earlier run: the lead's to split, or the worker's to do.
     fn add_goal(&self) -> Result<(), Error> {
         let Some(goal) = &self.team.options.goal else { return Ok(()) };
-        let queue = &self.team.queue;
-        let known = queue.team_log().look(|state| state.tasks().next().is_some())?;
-        if known {
-            return Ok(());
-        }
-        let lead = self.team.members.iter().find(|member| member.role == Role::Lead);
-        let task = match lead {
+        let (id, task) = match self.lead() {
             Some(_) => {
                 let title = NewTask::new(format!("Plan: {}", goal.lines().next().unwrap_or_default()));
-                title.id("plan").description(prompt::planning(goal, &self.roster())).role(Role::Lead)
+                ("plan", title.description(prompt::planning(goal, &self.roster())).role(Role::Lead))
             }
-            None => NewTask {
-                check: self.team.options.check.clone(),
-                ..NewTask::default().id("goal").description(goal.clone())
-            },
+            None => {
+                let check = self.team.options.check.clone();
+                ("goal", NewTask { check, ..NewTask::default().description(goal.clone()) })
+            }
         };
-        queue.add_tasks(&AgentId::human(), &[task])?;
+        if let Some(id) = self.id_of_goal(goal, id, &task.full_title())? {
+            self.team.queue.add_tasks(&AgentId::human(), &[task.id(id)])?;
+        }
         Ok(())
+    }
+
+    /// The id for the goal's task; `None` if the tasks that are there stand for it, or an earlier run had it already.
+    fn id_of_goal(&self, goal: &str, id: &str, title: &str) -> Result<Option<String>, Error> {
+        self.team.queue.team_log().look(|state| {
+            let earlier = || state.runs().iter().filter(|run| run.id != self.id);
+            // A run that broke may have had no time to add it.
+            let is_added = || {
+                let mut tasks = state.tasks();
+                tasks.any(|task| task.spec.title == title && task.id().as_str().starts_with(id))
+            };
+            let broke = |ended: &(String, u64)| ended.0 == RunOutcome::Broken.as_str();
+            let mut same = earlier().filter(|run| run.goal.as_deref() == Some(goal));
+            let had_it = same.any(|run| !run.ended.as_ref().is_some_and(broke) || is_added());
+            if state.tasks().next().is_some() && (had_it || earlier().next().is_none()) {
+                return None;
+            }
+            let mut ids =
+                std::iter::once(id.to_owned()).chain((2_u64..).map(|number| format!("{id}-{number}")));
+            ids.find(|id| state.tasks().all(|task| task.id().as_str() != id))
+        })
+    }
+
+    /// The first lead.
+    pub(super) fn lead(&self) -> Option<&Member> {
+        self.team.members.iter().find(|member| member.role == Role::Lead)
     }
 
     fn roster(&self) -> String {

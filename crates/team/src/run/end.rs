@@ -11,7 +11,10 @@ use crate::agent::{Activity, Assignment, Context, prompt};
 use crate::git::Landing;
 use crate::progress::Progress;
 use crate::team_log::{blocking, refusal};
-use crate::{Error, Judgement, RecordId, Role, TaskId};
+use crate::{Error, Judgement, RecordId, TaskId};
+
+/// How long the lead may take to sum up. The work is done by then, so nothing is lost without it.
+const SUMMARY_LIMIT: Duration = Duration::from_secs(300);
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -91,7 +94,12 @@ impl Run<'_> {
     /// Ends the run: the goal's check, the lead's words, the members' leave.
     pub(super) async fn report(&self, outcome: RunOutcome, took: Duration) -> Result<RunReport, Error> {
         let finished = matches!(outcome, RunOutcome::Completed | RunOutcome::Stuck);
-        let check = if outcome == RunOutcome::Completed { self.prove_goal().await? } else { None };
+        let proving = outcome == RunOutcome::Completed && !self.team.stop.is_asked();
+        let check = if proving { self.prove_goal().await? } else { None };
+        // A proof that was broken off proves nothing.
+        let unproved =
+            proving && check.is_none() && self.team.options.check.is_some() && self.team.stop.is_asked();
+        let outcome = if unproved { RunOutcome::Interrupted } else { outcome };
         let summary = if finished { self.sum_up().await } else { None };
         if finished {
             self.say_goodbye()?;
@@ -116,7 +124,8 @@ impl Run<'_> {
     async fn prove_goal(&self) -> Result<Option<Judgement>, Error> {
         let Some(check) = &self.team.options.check else { return Ok(None) };
         let one_task = "goal".parse::<TaskId>()?;
-        if self.team.queue.team_log().look(|state| state.task(&one_task).is_some())? {
+        let is_one_task = self.team.queue.team_log().look(|state| state.task(&one_task).is_some())?;
+        if is_one_task && self.lead().is_none() {
             return Ok(None);
         }
         let judged = self.judge_tip(check, "check").await?;
@@ -129,7 +138,7 @@ impl Run<'_> {
 
     /// Asks the lead to sum up. That it cannot is no reason to lose the report.
     async fn sum_up(&self) -> Option<String> {
-        let lead = self.team.members.iter().find(|member| member.role == Role::Lead)?;
+        let lead = self.lead()?;
         let board = self.team.queue.team_log().look(board).ok()?;
         let text = prompt::synthesis(self.team.options.goal.as_deref(), &board);
         let question = Assignment::question("summary".parse().ok()?, text);
@@ -150,13 +159,15 @@ impl Run<'_> {
             }),
         };
         context.activity.is("sums up");
-        match lead.agent.answer(&question, &context).await {
-            Ok(summary) => Some(summary),
-            Err(error) => {
-                self.reporter.report(Progress::Note(format!("ERROR the lead could not sum up: {error}")));
-                None
-            }
+        let answer = tokio::select! {
+            answer = lead.agent.answer(&question, &context) => answer.map_err(|error| error.to_string()),
+            () = self.team.stop.gently.cancelled() => Err("the run was stopped".to_owned()),
+            () = tokio::time::sleep(SUMMARY_LIMIT) => Err(format!("it took longer than {SUMMARY_LIMIT:?}")),
+        };
+        if let Err(reason) = &answer {
+            self.reporter.report(Progress::Note(format!("ERROR the lead could not sum up: {reason}")));
         }
+        answer.ok()
     }
 
     /// The members leave; mail that they did not read goes back to its senders.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use agent_team_core::machine::Task;
+use agent_team_core::machine::{State, Task};
 use agent_team_core::record::ClaimReleased;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -86,14 +86,10 @@ impl Run<'_> {
     }
 
     fn start_agents(&self) -> JoinSet<Result<(), Error>> {
-        let reviewers = self.team.members.iter().any(|member| member.role == crate::Role::Reviewer);
         let mut agents = JoinSet::new();
         for member in &self.team.members {
             let (queue, bus) = (self.team.queue.clone(), self.team.bus.clone());
             let mut mate = Teammate::new(member.id.clone(), member.role, queue, bus, member.agent.clone());
-            if member.role == crate::Role::Lead && reviewers {
-                mate.stages = vec![Stage::Work];
-            }
             mate.stop = self.stop.clone();
             mate.abort = self.abort.clone();
             mate.desk = self.desk.clone();
@@ -167,12 +163,18 @@ impl Run<'_> {
             news.mark_unchanged();
             let (goes_on, merging, counts) = team_log.look(|state| {
                 let merging = state.waiting_for(Stage::Merge).next().is_some();
-                (state.can_go_on(), merging && state.held().next().is_none(), state.counts())
+                let goes_on = if agents.is_empty() { is_judged(state) } else { state.can_go_on() };
+                (goes_on, merging && state.held().next().is_none(), state.counts())
             })?;
             let waits_for_user = merging && self.merges_blocked.load(Ordering::Relaxed) && counts.ready == 0;
-            if !goes_on || waits_for_user || agents.is_empty() {
+            if !goes_on || waits_for_user {
                 let done = counts.completed + counts.cancelled == counts.total;
-                return Ok(if done { RunOutcome::Completed } else { RunOutcome::Stuck });
+                return Ok(match done {
+                    true => RunOutcome::Completed,
+                    // Agents that were told to stop may be gone before this is looked at.
+                    false if self.stop.is_cancelled() => RunOutcome::Interrupted,
+                    false => RunOutcome::Stuck,
+                });
             }
             tokio::select! {
                 () = self.team.stop.gently.cancelled() => return Ok(RunOutcome::Interrupted),
@@ -237,6 +239,13 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether work is under way that needs no agent any more: checks and merges.
+fn is_judged(state: &State) -> bool {
+    state.held().next().is_some()
+        || state.waiting_for(Stage::Verify).next().is_some()
+        || state.waiting_for(Stage::Merge).any(|task| state.may_merge(task))
 }
 
 /// An error of a part of the run is the run's.
