@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_team::config::Config;
-use agent_team::{Progress, Reporter, Stage};
+use agent_team::{Progress, Reporter, Stage, TaskQueue};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output::Output;
+use crate::report::spent;
 use crate::safe_text;
 
 /// The longest text of one line, in characters.
@@ -29,15 +30,9 @@ struct Display {
 struct Bars {
     all: MultiProgress,
     agents: Mutex<BTreeMap<String, ProgressBar>>,
-    counts: Mutex<Counts>,
+    /// The tasks that are counted; none before the team is there.
+    queue: Mutex<Option<TaskQueue>>,
     whole: ProgressBar,
-}
-
-#[derive(Default)]
-struct Counts {
-    delivered: u32,
-    merged: u32,
-    sent_back: u32,
 }
 
 impl Live {
@@ -52,6 +47,13 @@ impl Live {
     pub fn reporter(&self) -> Reporter {
         let display = self.0.clone();
         Reporter::to(move |progress| display.show(&progress))
+    }
+
+    /// Counts the tasks of this team from now on.
+    pub fn count(&self, queue: &TaskQueue) {
+        if let Some(bars) = &self.0.bars {
+            *bars.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.clone());
+        }
     }
 
     /// Shows a line that stays.
@@ -101,7 +103,7 @@ impl Bars {
         let whole = all.add(ProgressBar::new_spinner());
         whole.set_style(style("{spinner} {elapsed:>6}  {msg}"));
         whole.enable_steady_tick(Duration::from_millis(120));
-        let bars = Self { all, agents: Mutex::default(), counts: Mutex::default(), whole };
+        let bars = Self { all, agents: Mutex::default(), queue: Mutex::default(), whole };
         for name in config.agents.iter().flat_map(|agent| &agent.names) {
             bars.agent(name.as_str(), "idle");
         }
@@ -121,20 +123,28 @@ impl Bars {
     }
 
     fn follow(&self, progress: &Progress) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         match progress {
             Progress::Began { agent, task, stage, .. } => {
                 self.agent(agent.as_str(), &format!("{task}: {}", doing(*stage)));
             }
             Progress::Activity { agent, what } => self.agent(agent.as_str(), what),
             Progress::Idle { agent } => self.agent(agent.as_str(), "idle"),
-            Progress::Delivered { .. } => counts.delivered += 1,
-            Progress::Merged { .. } => counts.merged += 1,
-            Progress::Refused { .. } | Progress::Checked { passed: false, .. } => counts.sent_back += 1,
             _ => {}
         }
-        let Counts { delivered, merged, sent_back } = *counts;
-        self.whole.set_message(format!("{delivered} delivered, {merged} merged, {sent_back} sent back"));
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // What cannot be read now is told by the run itself.
+        if let Some(status) = queue.and_then(|queue| queue.get_status().ok()) {
+            let counts = status.counts;
+            let mut line = format!("{} of {} done", counts.completed, counts.total);
+            if counts.failed > 0 {
+                line += &format!(", {} failed", counts.failed);
+            }
+            let spent = spent(status.spent);
+            if !spent.is_empty() {
+                line += &format!(", {spent}");
+            }
+            self.whole.set_message(line);
+        }
     }
 }
 

@@ -42,8 +42,15 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
         line += &format!(", {spent}");
     }
     out.painted(&line, Some(paint))?;
+    for error in &report.errors {
+        out.painted(&format!("ERROR {error}"), Some(Paint::Bad))?;
+    }
+    let stopped = matches!(report.outcome, RunOutcome::Interrupted | RunOutcome::TimedOut);
     for task in &report.unfinished {
-        out.painted(&unfinished(task), Some(Paint::Bad))?;
+        // What was only not reached is no error; running it again goes on with it.
+        let is_error = task.failure.is_some() || !stopped;
+        let mark = if is_error { "ERROR" } else { "  open" };
+        out.painted(&format!("{mark} {}", unfinished(task)), is_error.then_some(Paint::Bad))?;
     }
     if let Some(check) = report.check.as_ref().filter(|check| !check.passed) {
         out.painted(&format!("ERROR the goal is not proved: {}", check.line()), Some(Paint::Bad))?;
@@ -68,11 +75,11 @@ fn unfinished(task: &TaskView) -> String {
         (None, Some(what)) => format!("{}: waits for {what}", task.status),
         (None, None) => task.status.to_string(),
     };
-    format!("ERROR {} {}", task.id, reason.lines().next().unwrap_or_default())
+    format!("{} {}", task.id, reason.lines().next().unwrap_or_default())
 }
 
 /// Tokens and money, in words.
-fn spent(amount: Amount) -> String {
+pub fn spent(amount: Amount) -> String {
     let tokens = amount.tokens();
     if tokens == 0 {
         return String::new();

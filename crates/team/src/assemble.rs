@@ -42,8 +42,7 @@ pub fn assemble(
     reporter: Reporter,
 ) -> Result<Assembled, Error> {
     let agents = members(config);
-    let models =
-        if names_a_model(config, &agents) { Some(connect_all(config, &agents, parent)?) } else { None };
+    let models = if config.names_a_model() { Some(connect_all(config, &agents, parent)?) } else { None };
     let rehearses = models.is_none();
     let mut team = match rehearses {
         false => AgentTeam::over(team_log.clone()),
@@ -77,10 +76,6 @@ fn members(config: &Config) -> Vec<AgentConfig> {
     }
     let names = "worker-1".parse().into_iter().collect();
     vec![AgentConfig { names, role: Role::Worker, with: None, skills: Vec::new(), prompt: None }]
-}
-
-fn names_a_model(config: &Config, agents: &[AgentConfig]) -> bool {
-    config.with.is_some() || agents.iter().any(|agent| agent.with.is_some())
 }
 
 /// The model of each agent. Agents that name the same one share it.

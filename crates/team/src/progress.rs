@@ -1,6 +1,6 @@
 //! What happens in a run, told to those who watch as it happens. The log has all that counts; this is for eyes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{AgentId, Stage, TaskId};
 
@@ -93,6 +93,21 @@ impl Reporter {
     /// A reporter with a listener. It is called from many threads and must return quickly.
     pub fn to(listener: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(listener)))
+    }
+
+    /// A reporter that tells the same listener, and keeps the notes that say what went wrong.
+    pub(crate) fn keeping_errors(&self) -> (Self, Arc<Mutex<Vec<String>>>) {
+        let (listener, errors) = (self.clone(), Arc::<Mutex<Vec<String>>>::default());
+        let kept = errors.clone();
+        let reporter = Self::to(move |progress| {
+            if let Progress::Note(text) = &progress
+                && let Some(error) = text.strip_prefix("ERROR ")
+            {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_owned());
+            }
+            listener.report(progress);
+        });
+        (reporter, errors)
     }
 
     /// Tells the listener.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use agent_team::config::{AgentConfig, CONFIG_FILE, Config};
 use agent_team::git::{GitProgram, Project};
 use agent_team::model::ModelSpec;
-use agent_team::{AgentId, Role, RunOutcome, Stop, TeamFolder, assemble};
+use agent_team::{AgentId, Role, RunOutcome, Stop, TeamFolder, TeamLog, assemble};
 use clap::Args;
 
 use crate::cli::Global;
@@ -167,16 +167,22 @@ fn micro_usd(usd: f64) -> Result<u64, Failure> {
 
 /// Runs a team as a configuration describes it, and says what happens and what came of it.
 pub fn run_team(folder: &TeamFolder, config: &Config, yes: bool, out: &mut Output) -> Result<Exit, Failure> {
-    let queue = Global::open_or_create(folder)?;
+    let team_log = if config.names_a_model() || folder.log().is_file() {
+        Global::open_or_create(folder)?.team_log().clone()
+    } else {
+        // A rehearsal leaves nothing behind.
+        TeamLog::in_memory()?
+    };
     let parent: Vec<_> = std::env::vars_os().collect();
     let live = Live::new(out, config);
-    let assembled = assemble(queue.team_log(), config, &parent, live.reporter())?;
+    let assembled = assemble(&team_log, config, &parent, live.reporter())?;
     if assembled.rehearses {
         live.say("REHEARSAL no model is named (--with, or `with` in team.toml): nothing is called and nothing is changed");
     } else if !yes && !agreed(&assembled.paid_models, config)? {
         return Err(Failure::new(Exit::Interrupted, "not started"));
     }
     let team = assembled.team;
+    live.count(team.queue());
     let timeout = config.timeout;
     let report = block_on_all(async {
         let stop = team.stop();

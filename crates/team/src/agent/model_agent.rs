@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use agent_team_core::record::TurnJournalled;
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use super::closure::verdict;
 use super::journal::{Journal, Line};
@@ -239,12 +240,20 @@ impl<'a> Attempt<'a> {
             },
         };
         context.activity.is(format!("turn {turn}: thinking"));
+        // Whoever is asked to stop finishes a call that is under way, but does not wait for the next try of a failed one.
+        let failing = CancellationToken::new();
         let mut watch = |delta| {
             if let Delta::Retry { wait_ms, reason } = delta {
                 context.activity.is(format!("waits {wait_ms} ms for the model: {reason}"));
+                failing.cancel();
             }
         };
-        let (response, _) = self.meter.call(self.agent.model.as_ref(), request, &mut watch).await?;
+        let (response, _) = tokio::select! {
+            answer = self.meter.call(self.agent.model.as_ref(), request, &mut watch) => answer?,
+            () = async { tokio::join!(failing.cancelled(), context.stop.cancelled()); } => {
+                return Err(AgentError::Stopped);
+            }
+        };
         self.journal.write(Line::Answered {
             at_ms: now_ms(),
             turn,

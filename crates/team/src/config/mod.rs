@@ -160,6 +160,11 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether a model is named for anyone. If not, the team rehearses.
+    pub fn names_a_model(&self) -> bool {
+        self.with.is_some() || self.agents.iter().any(|agent| agent.with.is_some())
+    }
+
     /// The JSON Schema of team.toml, as `docs/team.schema.json` holds it.
     pub fn schema() -> schemars::Schema {
         schemars::schema_for!(Self)

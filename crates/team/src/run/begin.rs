@@ -32,12 +32,13 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         return Err(Error::Input("the team has no agents to run".into()));
     }
     let alone = be_alone(team)?;
+    let (reporter, errors) = team.options.reporter.keeping_errors();
     let by: AgentId = ORCHESTRATOR.parse()?;
     let team_log = team.queue.team_log();
     Observer::new(team_log).expire_dead()?;
     gather_members(team, &by)?;
     let desk = open_desk(team).await?;
-    set_policy(team, &by, desk.as_ref())?;
+    let policy = rules(team, desk.as_ref())?;
     let presence = team_log.presence()?;
     let (presence, process) = presence.map(|(name, identity)| (name, process_id(identity))).unzip();
     let holder = Holder { process: process.clone(), presence, lease_ms: None, orchestrated: true };
@@ -54,7 +55,9 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         holder,
         desk,
         environment: team.options.environment.clone().unwrap_or_else(Environment::of_this_process),
-        reporter: team.options.reporter.clone(),
+        reporter,
+        errors,
+        policy,
         stop: team.stop.gently.child_token(),
         abort: team.stop.at_once.child_token(),
         over: CancellationToken::new(),
@@ -129,36 +132,42 @@ async fn open_desk(team: &AgentTeam) -> Result<Option<Desk>, Error> {
     }
 }
 
-/// Fixes the rules in the log. What this run does not say stays as it was.
-fn set_policy(team: &AgentTeam, by: &AgentId, desk: Option<&Desk>) -> Result<(), Error> {
+/// The rules of this run. What it does not say stays as it was.
+fn rules(team: &AgentTeam, desk: Option<&Desk>) -> Result<Policy, Error> {
     let options = &team.options;
-    let team_log = team.queue.team_log();
-    let known = team_log.look(|state| state.policy().clone())?;
+    let known = team.queue.team_log().look(|state| state.policy().clone())?;
     let limit_ms = options.gate_limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
-    let policy = Policy {
-        gate: options.gate.clone().or_else(|| known.gate.clone()),
+    Ok(Policy {
+        gate: options.gate.clone().or(known.gate).filter(|_| options.gate.is_some() || !options.no_gate),
         gate_limit_ms: limit_ms.or(known.gate_limit_ms),
-        protect: if options.protect.is_empty() { known.protect.clone() } else { options.protect.clone() },
-        no_gate: options.no_gate || known.no_gate,
-        target: desk.map(|desk| desk.target.clone()).or_else(|| known.target.clone()),
-    };
-    if policy != known {
-        team_log.submit(by, &Command::SetPolicy { policy })?;
-    }
-    let limit = team_log.look(|state| state.ledger().limit(&Account::Team))?;
-    let (micro_usd, tokens) = (options.budget_micro_usd, options.budget_tokens);
-    let said = micro_usd.is_some() || tokens.is_some();
-    if said && (limit.micro_usd, limit.tokens) != (micro_usd, tokens) {
-        team_log.submit(by, &Command::SetBudget { account: Account::Team, micro_usd, tokens })?;
-    }
-    Ok(())
+        protect: if options.protect.is_empty() { known.protect } else { options.protect.clone() },
+        no_gate: options.no_gate || (known.no_gate && options.gate.is_none()),
+        target: desk.map(|desk| desk.target.clone()).or(known.target),
+    })
 }
 
 impl Run<'_> {
     async fn prepare(&self) -> Result<(), Error> {
         self.bring_in_gathered().await?;
+        // A gate that does not hold now is not fixed in the log: nothing would ever pass it.
         self.gate_holds().await?;
+        self.fix_rules()?;
         self.add_goal()
+    }
+
+    /// Fixes the rules in the log, so that no candidate can change what judges it.
+    fn fix_rules(&self) -> Result<(), Error> {
+        let team_log = self.team.queue.team_log();
+        if team_log.look(|state| *state.policy() != self.policy)? {
+            team_log.submit(&self.by, &Command::SetPolicy { policy: self.policy.clone() })?;
+        }
+        let limit = team_log.look(|state| state.ledger().limit(&Account::Team))?;
+        let (micro_usd, tokens) = (self.team.options.budget_micro_usd, self.team.options.budget_tokens);
+        let said = micro_usd.is_some() || tokens.is_some();
+        if said && (limit.micro_usd, limit.tokens) != (micro_usd, tokens) {
+            team_log.submit(&self.by, &Command::SetBudget { account: Account::Team, micro_usd, tokens })?;
+        }
+        Ok(())
     }
 
     /// Work that gathered beside the target comes in, now that its checkout may be clean.
@@ -175,8 +184,7 @@ impl Run<'_> {
     /// The gate must hold on the untouched target: what is red from the start says nothing about anyone's work.
     async fn gate_holds(&self) -> Result<(), Error> {
         let Some(desk) = &self.desk else { return Ok(()) };
-        let policy = self.team.queue.team_log().look(|state| state.policy().clone())?;
-        let Some(gate) = policy.gate else { return Ok(()) };
+        let Some(gate) = self.policy.gate.clone() else { return Ok(()) };
         self.reporter.report(Progress::Note(format!("gate on the untouched {}: {gate}", desk.target)));
         let judged = self.judge_tip(&gate, "gate").await?;
         match judged {
@@ -210,7 +218,7 @@ impl Run<'_> {
             }
         };
         let team_log = self.team.queue.team_log();
-        let limit = team_log.look(|state| state.policy().gate_limit_ms)?;
+        let limit = self.policy.gate_limit_ms;
         let outputs = team_log.folder().map_or_else(std::env::temp_dir, |folder| folder.attempt(self.id));
         let judge = Judge {
             command,

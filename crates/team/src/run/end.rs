@@ -1,5 +1,6 @@
 //! The end of a run: what came of it, in figures and in the lead's words.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use agent_team_core::machine::{State, Status, Task};
@@ -55,6 +56,8 @@ pub struct RunReport {
     pub status: StatusView,
     /// The tasks that are neither completed nor cancelled, in the order in which they were added.
     pub unfinished: Vec<TaskView>,
+    /// What went wrong beyond single tasks: a budget that is used up, a model that refuses its key.
+    pub errors: Vec<String>,
     /// The lead's summing up.
     pub summary: Option<String>,
     /// What the check of the whole goal said.
@@ -117,7 +120,8 @@ impl Run<'_> {
             open.into_iter().map(|task| view::task(state, task)).collect()
         })?;
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        Ok(RunReport { outcome, status, unfinished, summary, check, landing, took_ms })
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(RunReport { outcome, status, unfinished, errors, summary, check, landing, took_ms })
     }
 
     /// Runs the check of the whole goal. Where the goal was one task, that task's check was it.

@@ -3,12 +3,13 @@
 mod begin;
 mod end;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_team_core::machine::{State, Task};
 use agent_team_core::record::ClaimReleased;
+use agent_team_core::record::Policy;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +43,10 @@ struct Run<'a> {
     desk: Option<Desk>,
     environment: Environment,
     reporter: Reporter,
+    /// What went wrong beyond single tasks, for the report.
+    errors: Arc<Mutex<Vec<String>>>,
+    /// The rules, as they are in the log from the beginning of the work.
+    policy: Policy,
     /// Cancelled when agents shall finish their turns and take nothing new.
     stop: CancellationToken,
     /// Cancelled when agents shall drop what they do.
