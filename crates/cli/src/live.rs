@@ -10,7 +10,7 @@ use agent_team::config::Config;
 use agent_team::{Progress, Reporter, Stage, TaskQueue};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::output::Output;
+use crate::output::{Output, Paint};
 use crate::report::spent;
 use crate::safe_text;
 
@@ -23,13 +23,15 @@ pub struct Live(Arc<Display>);
 
 struct Display {
     started: Instant,
+    colors: bool,
     /// `None` without a terminal.
     bars: Option<Bars>,
 }
 
 struct Bars {
     all: MultiProgress,
-    agents: Mutex<BTreeMap<String, ProgressBar>>,
+    /// The line of each agent, and the task that it has.
+    agents: Mutex<BTreeMap<String, (ProgressBar, Option<String>)>>,
     /// The tasks that are counted; none before the team is there.
     queue: Mutex<Option<TaskQueue>>,
     whole: ProgressBar,
@@ -40,7 +42,7 @@ impl Live {
     pub fn new(out: &Output, config: &Config) -> Self {
         let terminal = std::io::stderr().is_terminal() && !out.is_json();
         let bars = terminal.then(|| Bars::new(config));
-        Self(Arc::new(Display { started: Instant::now(), bars }))
+        Self(Arc::new(Display { started: Instant::now(), colors: out.colors_errors(), bars }))
     }
 
     /// What a run tells its progress to.
@@ -65,7 +67,7 @@ impl Live {
     pub fn finish(&self) {
         if let Some(bars) = &self.0.bars {
             bars.whole.finish_and_clear();
-            for bar in bars.agents.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            for (bar, _) in bars.agents.lock().unwrap_or_else(PoisonError::into_inner).values() {
                 bar.finish_and_clear();
             }
         }
@@ -83,7 +85,19 @@ impl Display {
     }
 
     fn line(&self, text: &str) {
-        let text: String = safe_text::line(text).chars().take(LINE_CHARS).collect();
+        // On a terminal a line should stay one; a program that reads along gets the whole reason.
+        let most = if self.bars.is_some() { LINE_CHARS } else { usize::MAX };
+        let text: String = safe_text::line(text).chars().take(most).collect();
+        let paint = match text.split(' ').next() {
+            Some("ERROR") => Some(Paint::Bad),
+            Some("merged") => Some(Paint::Good),
+            Some("REHEARSAL" | "INTERRUPTED") => Some(Paint::Warning),
+            _ => None,
+        };
+        let text = match paint {
+            Some(paint) if self.colors => paint.around(&text),
+            _ => text,
+        };
         let text = format!("{:>7.1}s {text}", self.started.elapsed().as_secs_f64());
         match &self.bars {
             Some(bars) => {
@@ -105,30 +119,41 @@ impl Bars {
         whole.enable_steady_tick(Duration::from_millis(120));
         let bars = Self { all, agents: Mutex::default(), queue: Mutex::default(), whole };
         for name in config.agents.iter().flat_map(|agent| &agent.names) {
-            bars.agent(name.as_str(), "idle");
+            bars.agent(name.as_str(), None, "idle");
         }
         bars
     }
 
-    /// Shows what an agent does.
-    fn agent(&self, name: &str, what: &str) {
+    /// Shows what an agent does, with the task that it has; `None` for one that has none.
+    fn agent(&self, name: &str, task: Option<&str>, what: &str) {
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
-        let bar = agents.entry(name.to_owned()).or_insert_with(|| {
+        let (bar, has) = agents.entry(name.to_owned()).or_insert_with(|| {
             let bar = self.all.insert_before(&self.whole, ProgressBar::new_spinner());
             bar.set_style(style("  {prefix:<12} {wide_msg}"));
             bar.set_prefix(name.to_owned());
-            bar
+            (bar, None)
         });
-        bar.set_message(safe_text::line(what).into_owned());
+        *has = task.map(str::to_owned);
+        let text = task.map_or_else(|| what.to_owned(), |task| format!("{task}: {what}"));
+        bar.set_message(safe_text::line(&text).into_owned());
+    }
+
+    /// The task that an agent has, as far as was shown.
+    fn task_of(&self, name: &str) -> Option<String> {
+        let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        agents.get(name).and_then(|(_, task)| task.clone())
     }
 
     fn follow(&self, progress: &Progress) {
         match progress {
             Progress::Began { agent, task, stage, .. } => {
-                self.agent(agent.as_str(), &format!("{task}: {}", doing(*stage)));
+                self.agent(agent.as_str(), Some(task.as_str()), doing(*stage));
             }
-            Progress::Activity { agent, what } => self.agent(agent.as_str(), what),
-            Progress::Idle { agent } => self.agent(agent.as_str(), "idle"),
+            Progress::Activity { agent, what } => {
+                // It changes no figure.
+                return self.agent(agent.as_str(), self.task_of(agent.as_str()).as_deref(), what);
+            }
+            Progress::Idle { agent } => self.agent(agent.as_str(), None, "idle"),
             _ => {}
         }
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();

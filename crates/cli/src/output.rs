@@ -14,6 +14,7 @@ use crate::safe_text;
 pub struct Output {
     json: bool,
     color: bool,
+    color_error: bool,
     stdout: BufWriter<Stdout>,
 }
 
@@ -55,12 +56,18 @@ impl Cell {
 impl Output {
     /// Standard output as the command line wants it.
     pub fn new(global: &Global) -> Self {
-        let color = match global.color {
+        let color = |is_terminal: bool| match global.color {
             ColorWhen::Always => true,
             ColorWhen::Never => false,
-            ColorWhen::Auto => io::stdout().is_terminal() && wants_color(),
+            ColorWhen::Auto => is_terminal && wants_color(),
         };
-        Self { json: global.json, color, stdout: BufWriter::new(io::stdout()) }
+        let (out, error) = (color(io::stdout().is_terminal()), color(io::stderr().is_terminal()));
+        Self { json: global.json, color: out, color_error: error, stdout: BufWriter::new(io::stdout()) }
+    }
+
+    /// Whether what is said on standard error may have colours.
+    pub fn colors_errors(&self) -> bool {
+        self.color_error
     }
 
     /// Whether a program reads it.
@@ -133,13 +140,22 @@ impl Output {
     }
 
     fn paint(&self, text: &str, paint: Option<Paint>) -> String {
-        let Some(paint) = paint.filter(|_| self.color && !text.is_empty()) else { return text.to_owned() };
-        let code = match paint {
-            Paint::Good => 32,
-            Paint::Bad => 31,
-            Paint::Warning => 33,
-            Paint::Active => 36,
-            Paint::Faint => 2,
+        match paint {
+            Some(paint) if self.color && !text.is_empty() => paint.around(text),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+impl Paint {
+    /// A text in this colour, for a terminal.
+    pub fn around(self, text: &str) -> String {
+        let code = match self {
+            Self::Good => 32,
+            Self::Bad => 31,
+            Self::Warning => 33,
+            Self::Active => 36,
+            Self::Faint => 2,
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
