@@ -173,6 +173,9 @@ impl TeamLog {
 
     fn write(&self, by: &AgentId, command: &Command) -> Result<(Written, bool), Error> {
         let mut replica = self.lock();
+        // Whoever is refused needs no turn: many who wait for work would keep those from it who have some.
+        self.catch_up(&mut replica)?;
+        decide(&replica.state, command, now_ms())?;
         for _ in 0..TRIES_MAX {
             // Without the turn a proposal is only voided more often.
             let _turn = self.0.log.turn(PATIENCE).ok().flatten();
