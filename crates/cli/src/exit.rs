@@ -109,7 +109,11 @@ impl Failure {
         }
         // That no work will come is an answer; a script that looks for ERROR should not find one.
         let mark = if told.exit == Exit::NoWork { "" } else { "ERROR " };
-        eprintln!("{mark}{}", safe_text::line(&told.message));
+        let (first, rest) = told.message.split_once('\n').unwrap_or((&told.message, ""));
+        eprintln!("{mark}{}", safe_text::line(first));
+        for line in safe_text::block(rest).trim_end().lines() {
+            eprintln!("{line}");
+        }
         if let Some(hint) = &told.hint {
             eprintln!("  hint: {}", safe_text::line(hint));
         }

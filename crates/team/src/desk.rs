@@ -30,6 +30,8 @@ pub(crate) struct Place {
     pub environment: Vec<(&'static str, std::ffi::OsString)>,
     /// What the agent should know about it.
     pub note: Option<String>,
+    /// Whether it holds what the attempt did before it was cut off.
+    pub goes_on: bool,
 }
 
 /// What an agent's work came to.
@@ -76,7 +78,7 @@ impl Desk {
             && let Some(workspace) = Workspace::open(&self.project, agent.as_str())?
             && workspace.task()?.as_deref() == Some(assignment.id.as_str())
         {
-            return Ok(place(&workspace, None));
+            return Ok(Place { goes_on: true, ..place(&workspace, None) });
         }
         let tip = self.landing()?.2;
         let Prepared { workspace, .. } =
@@ -165,7 +167,7 @@ impl Desk {
 }
 
 fn place(workspace: &Workspace, note: Option<String>) -> Place {
-    Place { folder: workspace.path().to_owned(), environment: workspace.environment(), note }
+    Place { folder: workspace.path().to_owned(), environment: workspace.environment(), note, goes_on: false }
 }
 
 /// A commit as it is, to be checked out into a clean folder.

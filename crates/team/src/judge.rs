@@ -39,7 +39,7 @@ impl Judgement {
 
     /// All that whoever must mend it should know.
     pub fn report(&self) -> String {
-        format!("{}\n{}", self.line(), self.output.trim_end())
+        format!("{}\n{}", self.line(), self.output).trim_end().to_owned()
     }
 }
 

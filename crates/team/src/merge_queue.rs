@@ -38,6 +38,8 @@ pub(crate) enum Turn {
     Idle,
     /// It is on the branch.
     Merged { task: TaskId, commit: String, branch: String },
+    /// The branch holds the same change already, by somebody else's work.
+    AddsNothing { task: TaskId, branch: String },
     /// It went back to its author.
     Refused { task: TaskId, cause: RefusalCause, reason: String },
     /// Something moved meanwhile: it is tried again.
@@ -177,6 +179,7 @@ impl Merger {
         let (desk, to, text) = (self.desk.clone(), branch.clone(), work.token.to_string());
         let (old, new) = (old.to_owned(), new.to_owned());
         let commit = new.clone();
+        let adds_nothing = old == new;
         let landed = blocking(move || {
             if old == new {
                 return Ok(Landed::Landed { checkout: None });
@@ -196,6 +199,9 @@ impl Merger {
                 let merged = refusal(team_log.submit(&self.by, &Merged { intent }.into()))?;
                 match merged {
                     // Whoever ended the claim meanwhile saw that the branch holds it and recorded so.
+                    Ok(_) | Err(Refusal::NoSuchIntent { .. }) if adds_nothing => {
+                        Ok(Turn::AddsNothing { task: work.task.clone(), branch })
+                    }
                     Ok(_) | Err(Refusal::NoSuchIntent { .. }) => {
                         Ok(Turn::Merged { task: work.task.clone(), commit, branch })
                     }

@@ -268,6 +268,10 @@ impl Teammate {
             }
             workspace = Some(place.folder);
             assignment.note = place.note;
+            if !place.goes_on {
+                // The words of an attempt whose files are not here would only mislead.
+                assignment.resumes = None;
+            }
         }
         if let (Some(desk), Some(delivered)) = (self.desk.clone(), assignment.delivered.as_mut())
             && let Some((commit, base)) = delivered.commit.clone()

@@ -130,6 +130,13 @@ impl Queue {
         places.min().map(|(_, _, task)| task)
     }
 
+    /// The tasks that wait for this very agent, in order.
+    pub fn for_agent(&self, agent: &AgentId) -> impl Iterator<Item = &TaskId> + use<'_> {
+        let agent = agent.clone();
+        let lanes = self.lanes.iter().filter(move |(lane, _)| lane.agent.as_ref() == Some(&agent));
+        lanes.flat_map(|(_, waiting)| waiting.due.iter().map(|(_, _, task)| task))
+    }
+
     /// When the earliest backoff of a task that fits the member ends, in milliseconds since 1970.
     pub fn next_backoff_ms(&self, member: &Member<'_>) -> Option<u64> {
         let lanes = self.lanes.iter().filter(|(lane, _)| member.fits(lane).is_ok());

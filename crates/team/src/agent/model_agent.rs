@@ -151,7 +151,8 @@ impl<'a> Attempt<'a> {
         let tools = ToolContext {
             workspace: context.workspace.clone().unwrap_or_default(),
             output_folder: folder.map_or_else(std::env::temp_dir, |folder| folder.join("outputs")),
-            stop: context.stop.clone(),
+            // What is dropped ends its commands; a turn that is finished in peace lets them end.
+            stop: CancellationToken::new(),
             environment: context.environment.clone(),
             command_time_limit: agent.command_limit,
         };
@@ -269,10 +270,8 @@ impl<'a> Attempt<'a> {
     /// Runs the tools that a turn asked for.
     async fn act(&mut self, calls: Vec<Call>) -> Result<Option<Answer>, AgentError> {
         let mut ending = None;
+        // A turn is its answer and its calls: whoever is asked to stop ends after both.
         for Call { id: call_id, name, input } in calls {
-            if self.context.stop.is_cancelled() {
-                return Err(AgentError::Stopped);
-            }
             self.context.activity.is(doing(&name, &input));
             let result = self.toolbox.call(&name, input, &self.tools).await;
             let ToolOutput { text, is_error, ends_turns } = result;

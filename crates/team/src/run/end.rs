@@ -12,7 +12,7 @@ use crate::agent::{Activity, Assignment, Context, prompt};
 use crate::git::Landing;
 use crate::progress::Progress;
 use crate::team_log::{blocking, refusal};
-use crate::{Error, Judgement, RecordId, TaskId};
+use crate::{Error, Judgement, RecordId};
 
 /// How long the lead may take to sum up. The work is done by then, so nothing is lost without it.
 const SUMMARY_LIMIT: Duration = Duration::from_secs(300);
@@ -62,7 +62,7 @@ pub struct RunReport {
     pub summary: Option<String>,
     /// What the check of the whole goal said.
     pub check: Option<Judgement>,
-    /// Where merged work is, where there is a repository.
+    /// Where merged work is; `None` if nothing was merged.
     pub landing: Option<Landed>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
@@ -110,7 +110,11 @@ impl Run<'_> {
         self.ended(outcome)?;
         let landing = match self.desk.clone() {
             None => None,
-            Some(desk) => Some(blocking(move || where_it_is(&desk)).await?),
+            Some(desk) => {
+                let mut tasks = self.team.queue.list_tasks()?.into_iter();
+                let merged = tasks.any(|task| task.merged.is_some());
+                if merged { Some(blocking(move || where_it_is(&desk)).await?) } else { None }
+            }
         };
         let status = self.team.queue.get_status()?;
         let unfinished = self.team.queue.team_log().look(|state| {
@@ -127,9 +131,11 @@ impl Run<'_> {
     /// Runs the check of the whole goal. Where the goal was one task, that task's check was it.
     async fn prove_goal(&self) -> Result<Option<Judgement>, Error> {
         let Some(check) = &self.team.options.check else { return Ok(None) };
-        let one_task = "goal".parse::<TaskId>()?;
-        let is_one_task = self.team.queue.team_log().look(|state| state.task(&one_task).is_some())?;
-        if is_one_task && self.lead().is_none() {
+        let is_proved = self.team.queue.team_log().look(|state| {
+            let mut tasks = state.tasks();
+            tasks.any(|task| task.status == Status::Completed && task.spec.check.as_ref() == Some(check))
+        })?;
+        if is_proved && self.lead().is_none() {
             return Ok(None);
         }
         let judged = self.judge_tip(check, "check").await?;

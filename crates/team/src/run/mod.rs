@@ -3,13 +3,13 @@
 mod begin;
 mod end;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_team_core::machine::{State, Task};
-use agent_team_core::record::ClaimReleased;
-use agent_team_core::record::Policy;
+use agent_team_core::machine::{Claim, State, Task};
+use agent_team_core::record::{ClaimReleased, Policy};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -164,8 +164,10 @@ impl Run<'_> {
             }
         };
         tokio::pin!(time_over);
+        let mut named = BTreeSet::new();
         loop {
             news.mark_unchanged();
+            self.name_foreign_holders(&mut named)?;
             let (goes_on, merging, counts) = team_log.look(|state| {
                 let merging = state.waiting_for(Stage::Merge).next().is_some();
                 let goes_on = if agents.is_empty() { is_judged(state) } else { state.can_go_on() };
@@ -190,6 +192,25 @@ impl Run<'_> {
                 _ = tokio::time::timeout(Duration::from_secs(1), news.changed()) => {}
             }
         }
+    }
+
+    /// Says once what outsiders hold while the agents of this run hold nothing: the run can only wait for them.
+    fn name_foreign_holders(&self, named: &mut BTreeSet<RecordId>) -> Result<(), Error> {
+        let held: Vec<(RecordId, String)> = self.team.queue.team_log().look(|state| {
+            let ours = |claim: &Claim| claim.holder.presence == self.holder.presence;
+            if state.counts().ready > 0 || state.held().any(|(_, claim)| ours(claim)) {
+                return Vec::new();
+            }
+            let words =
+                |task: &Task, claim: &Claim| format!("waits for {}, held by {}", task.id(), claim.agent);
+            state.held().map(|(task, claim)| (claim.id, words(task, claim))).collect()
+        })?;
+        for (claim, words) in held {
+            if named.insert(claim) {
+                self.reporter.report(Progress::Note(words));
+            }
+        }
+        Ok(())
     }
 
     /// Lets agents finish their turns: as long as it takes if the user asked for it, for a while if time is over. Then
@@ -287,6 +308,9 @@ async fn merge(merger: Merger, blocked: Arc<AtomicBool>, reporter: Reporter) -> 
         match turn {
             Turn::Merged { task, commit, branch } => {
                 reporter.report(Progress::Merged { task, commit, branch });
+            }
+            Turn::AddsNothing { task, branch } => {
+                reporter.report(Progress::Note(format!("{task} adds nothing to {branch}")));
             }
             Turn::Refused { task, reason, .. } => reporter.report(Progress::Refused { task, reason }),
             Turn::Again { task, reason } => {
