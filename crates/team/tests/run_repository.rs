@@ -546,6 +546,32 @@ async fn stopped_gently_a_turn_is_finished_and_the_next_run_goes_on_in_the_same_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn stopped_while_the_model_answers_the_turn_ends_with_what_it_called_for() {
+    let project = TestProject::new();
+    let mut answer = writes("one", "1\n");
+    answer["delay_ms"] = json!(50);
+    let model = Remembering::new(script(&[attempt("work", 1, &[answer, finishes("Done.")])]));
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(model.clone()));
+    team.add_task(task("work")).unwrap();
+    let stop = team.stop();
+    let reporter = agent_team::Reporter::to(move |progress| {
+        if matches!(&progress, agent_team::Progress::Activity { what, .. } if what == "turn 1: thinking") {
+            stop.gently();
+        }
+    });
+    team.options(RunOptions { reporter, ..gated("true") });
+    assert_eq!(run(&team).await.outcome, RunOutcome::Interrupted);
+    drop(team);
+
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(model.clone()));
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+    assert_eq!(project.read("one"), "1\n", "the call of the first turn was made");
+    assert_eq!(model.asked().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lead_splits_a_goal_that_is_proved_at_the_end_and_another_goal_later_is_planned_too() {
     let project = TestProject::new();
     let plan = |id: &str, parts: &[&str]| {
