@@ -19,6 +19,9 @@ use crate::team_log::{TeamLog, refusal};
 /// How often those who wait look for holders that are gone: the death of a process wakes nobody.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
 
+/// How the presence of a process is named, before an id of its own.
+pub(crate) const PRESENCE_PREFIX: &str = "process-";
+
 /// A claim that was taken back.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct TakenBack {
@@ -80,6 +83,20 @@ pub fn holder_of_process(pid: u32) -> Result<Holder, Error> {
     let known = ProcessIdentity::of(pid).map_err(|error| failed(error.to_string()))?;
     let known = known.ok_or_else(|| failed("there is no such process".into()))?;
     Ok(Holder { process: Some(process_id(known)), ..Holder::default() })
+}
+
+/// Removes what dead processes left of their presence. Its names are never used again, so nothing can be mistaken.
+pub(crate) fn sweep_presence(folder: &TeamFolder) {
+    let Ok(files) = std::fs::read_dir(folder.presence()) else { return };
+    for file in files.flatten() {
+        let name = file.file_name();
+        let name = name.to_str().and_then(|name| name.strip_suffix(".json"));
+        let Some(name) = name.filter(|name| name.starts_with(PRESENCE_PREFIX)) else { continue };
+        if probe(&folder.presence(), name) == Liveness::Dead {
+            // If it cannot be removed it only stays, as before.
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
 }
 
 /// Resolves when a claim is not in force any more: what is done under it is not wanted then.

@@ -293,7 +293,7 @@ impl TeamLog {
             return Ok(Some((name.clone(), presence.identity().clone())));
         }
         // Unique for ever, so that nobody takes a later process for this one.
-        let name = format!("process-{}", new_id());
+        let name = format!("{}{}", crate::liveness::PRESENCE_PREFIX, new_id());
         let presence = Arc::new(Presence::announce(&folder.presence(), &name)?);
         let identity = presence.identity().clone();
         *known = Some((presence, name.clone()));

@@ -152,6 +152,8 @@ async fn a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been() {
     assert_eq!((project.merges_of("main", "left"), project.merges_of("main", "right")), (1, 1));
     assert_eq!(project.commits("main").len(), TOOLS.len() + 2);
     assert!(project.holds_at_every_commit("main", GATE));
+    let presence = std::fs::read_dir(root.join(".agent-team/presence")).unwrap().count();
+    assert_eq!(presence, 1, "of those who are gone nothing is left, only this process is there");
     assert_eq!(project.changes(), "");
     nothing_was_paid_twice(&std::fs::read_to_string(root.join("../notes")).unwrap(), kills);
 }

@@ -14,7 +14,7 @@ use crate::command::Environment;
 use crate::desk::{Desk, as_it_is};
 use crate::git::DiscoverError;
 use crate::judge::Judge;
-use crate::liveness::Observer;
+use crate::liveness::{Observer, sweep_presence};
 use crate::outside::new_id;
 use crate::progress::Progress;
 use crate::task_queue::process_id;
@@ -36,6 +36,9 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
     let by: AgentId = ORCHESTRATOR.parse()?;
     let team_log = team.queue.team_log();
     Observer::new(team_log).expire_dead()?;
+    if let Some(folder) = team_log.folder() {
+        sweep_presence(folder);
+    }
     gather_members(team, &by)?;
     let desk = open_desk(team).await?;
     let policy = rules(team, desk.as_ref())?;
