@@ -1,11 +1,13 @@
 //! The message bus: messages arrive, and their sender can see how far they came.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::State;
 use agent_team_core::record::{MessageSent, MessagesDelivered, MessagesRead, Recipient, Role};
 use agent_team_core::view::{MessageView, message as message_view};
+use futures::stream::{self, Stream};
 
 use crate::Error;
 use crate::folder::TeamFolder;
@@ -106,6 +108,49 @@ impl MessageBus {
         })?;
         self.mark_read(agent, &messages)?;
         Ok(messages)
+    }
+
+    /// What comes for an agent after the place `since` in the log, as it comes. Each counts as read when it is given out.
+    /// Ends after an error.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use agent_team::{MessageBus, Recipient};
+    /// use futures::StreamExt;
+    ///
+    /// let bus = MessageBus::in_memory()?;
+    /// let (lead, worker) = ("lead-1".parse()?, "worker-1".parse()?);
+    /// let mut messages = std::pin::pin!(bus.stream(&worker, 0));
+    /// bus.send(&lead, Recipient::Agent(worker.clone()), "Begin.")?;
+    /// assert_eq!(messages.next().await.ok_or("no message")??.text, "Begin.");
+    /// # Ok(()) }
+    /// ```
+    pub fn stream(
+        &self,
+        agent: &AgentId,
+        since: u64,
+    ) -> impl Stream<Item = Result<AgentMessage, Error>> + Send + use<> {
+        let (bus, agent, news) = (self.clone(), agent.clone(), self.team_log.follow());
+        let begin = Some((bus, agent, since, VecDeque::new(), news));
+        stream::unfold(begin, |state| async move {
+            let (bus, agent, mut since, mut waiting, mut news) = state?;
+            loop {
+                if let Some(message) = waiting.pop_front() {
+                    return Some((Ok(message), Some((bus, agent, since, waiting, news))));
+                }
+                news.mark_unchanged();
+                match bus.receive(&agent, since) {
+                    Ok(messages) => {
+                        since = messages.last().map_or(since, |last: &AgentMessage| last.seq);
+                        waiting.extend(messages);
+                    }
+                    Err(error) => return Some((Err(error), None)),
+                }
+                if waiting.is_empty() {
+                    news.changed().await.ok()?;
+                }
+            }
+        })
     }
 
     /// What an agent has not read, oldest first. They count as read.

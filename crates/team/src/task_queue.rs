@@ -14,6 +14,7 @@ use agent_team_core::record::{
 use agent_team_core::text::Text;
 use agent_team_core::view::{StatusView, TaskView, status, stuck, task as task_view};
 
+use futures::stream::{self, Stream};
 use tokio::time::Instant;
 
 use crate::Error;
@@ -443,6 +444,35 @@ impl TaskQueue {
     /// When the log cannot be read.
     pub fn get_status(&self) -> Result<StatusView, Error> {
         self.team_log.look(status)
+    }
+
+    /// The team at a glance, now and whenever something has changed. Ends after an error.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use agent_team::TaskQueue;
+    /// use futures::StreamExt;
+    ///
+    /// let queue = TaskQueue::in_memory()?;
+    /// let mut changes = std::pin::pin!(queue.status_stream());
+    /// assert_eq!(changes.next().await.ok_or("it ended")??.counts.total, 0);
+    /// queue.add_task("Say hello")?;
+    /// assert_eq!(changes.next().await.ok_or("it ended")??.counts.total, 1);
+    /// # Ok(()) }
+    /// ```
+    pub fn status_stream(&self) -> impl Stream<Item = Result<StatusView, Error>> + Send + use<> {
+        let begin = Some((self.clone(), self.team_log.follow(), true));
+        stream::unfold(begin, |state| async move {
+            let (queue, mut news, is_first) = state?;
+            if !is_first {
+                news.changed().await.ok()?;
+            }
+            news.mark_unchanged();
+            match queue.get_status() {
+                Ok(status) => Some((Ok(status), Some((queue, news, false)))),
+                Err(error) => Some((Err(error), None)),
+            }
+        })
     }
 
     /// One task.
