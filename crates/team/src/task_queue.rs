@@ -438,7 +438,7 @@ impl TaskQueue {
         Ok(())
     }
 
-    /// The team at a glance. Holders that are gone are found out first.
+    /// The team at a glance. Who is gone is found out by [`Observer`](crate::Observer), and not here.
     ///
     /// # Errors
     /// When the log cannot be read.

@@ -77,7 +77,7 @@ pub struct Context {
     pub queue: TaskQueue,
     /// The messages of its team.
     pub bus: MessageBus,
-    /// The folder that it may change: its workspace, or the project's folder where there is no git repository.
+    /// The folder that it may change: its workspace; `None` where there is no git repository.
     pub workspace: Option<PathBuf>,
     /// Where its journal and the outputs of its commands go; `None` for a team in memory.
     pub attempt_folder: Option<PathBuf>,
