@@ -32,12 +32,21 @@ pub fn row(task: &TaskView) -> Vec<Cell> {
 }
 
 /// The task with every text in full instead of a reference to where it is kept.
-pub fn in_full(queue: &TaskQueue, mut task: TaskView) -> TaskView {
+pub fn in_full(queue: &TaskQueue, task: TaskView) -> TaskView {
+    with_texts(task, |text| whole(queue, text))
+}
+
+/// The task with the beginning of every long text, so that each is a string whatever its length.
+pub fn in_short(task: TaskView) -> TaskView {
+    with_texts(task, |text| text.preview().into_owned())
+}
+
+fn with_texts(mut task: TaskView, shown: impl Fn(&Text) -> String) -> TaskView {
     let feedback = task.feedback.iter_mut().map(|feedback| &mut feedback.text);
     let late = task.late.iter_mut().map(|late| &mut late.result);
     let texts = [&mut task.description].into_iter().chain(&mut task.result).chain(feedback).chain(late);
     for text in texts {
-        *text = Text::Inline(whole(queue, text));
+        *text = Text::Inline(shown(text));
     }
     task
 }

@@ -36,7 +36,7 @@ impl List {
         let tasks = global.open()?.list_tasks()?;
         let tasks: Vec<TaskView> = tasks.into_iter().filter(|task| self.wants(task)).collect();
         if out.is_json() {
-            out.json(&tasks)?;
+            out.json(&tasks.into_iter().map(task_text::in_short).collect::<Vec<_>>())?;
         } else {
             out.table(&tasks.iter().map(task_text::row).collect::<Vec<_>>())?;
         }

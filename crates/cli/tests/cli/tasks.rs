@@ -113,3 +113,14 @@ fn cancelled_and_failed_tasks_are_wanted_again_by_retry() {
     team.run(["retry", "nobody"]).failed(3, "there is no task `nobody`");
     team.run(["cancel", "a", "nobody"]).failed(3, "there is no task `nobody`");
 }
+
+#[test]
+fn a_long_text_is_a_string_too_its_beginning_in_a_list_and_all_of_it_shown() {
+    let team = Team::new();
+    let long = "word ".repeat(2_000);
+    assert_eq!(team.with_input(["add", "A", "--id", "a", "--description", "-"], &long).code, 0);
+    let listed = team.json(["list"]);
+    let beginning = listed[0]["description"].as_str().unwrap();
+    assert!(beginning.starts_with("word ") && beginning.len() < 300, "{beginning}");
+    assert_eq!(team.json(["show", "a"])["description"], long);
+}
