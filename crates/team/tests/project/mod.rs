@@ -5,10 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use agent_team::agent::{Agent, ModelAgent};
 use agent_team::model::{Delta, Message, Model, ModelError, Part, Request, Response, Script};
-use agent_team::{AgentTeam, NewTask, Role};
+use agent_team::{AgentTeam, NewTask, Role, RunOptions, RunOutcome, RunReport};
 use serde_json::{Value, json};
 
 /// A user's repository with a branch `main`, one commit that holds `README`, and a home of its own.
@@ -204,4 +205,30 @@ pub fn workers(team: &mut AgentTeam, count: usize, agent: &Arc<dyn Agent>) {
 /// A task whose title is its id.
 pub fn task(id: &str) -> NewTask {
     NewTask::new(format!("Do {id}")).id(id)
+}
+
+/// Longer than any run here takes: one that hangs fails.
+pub const LONG: Duration = Duration::from_secs(120);
+
+/// Runs a team to its end.
+pub async fn run(team: &AgentTeam) -> RunReport {
+    let report = team.run(Some(LONG)).await.unwrap();
+    assert_ne!(report.outcome, RunOutcome::TimedOut, "{:?}", report.status);
+    report
+}
+
+/// Options with a gate and nothing else.
+pub fn gated(gate: &str) -> RunOptions {
+    RunOptions { gate: Some(gate.into()), ..RunOptions::default() }
+}
+
+/// A task as it is now.
+pub fn view(team: &AgentTeam, task: &str) -> agent_team::view::TaskView {
+    team.queue().get_task(&task.parse().unwrap()).unwrap()
+}
+
+/// What went wrong with a task so far.
+pub fn feedback(team: &AgentTeam, task: &str) -> Vec<String> {
+    let feedback = view(team, task).feedback;
+    feedback.iter().map(|said| team.queue().team_log().read_text(&said.text).unwrap()).collect()
 }

@@ -1,0 +1,111 @@
+//! Runs within a budget: nothing is called that might exceed it, and what was used is told by agent and task.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "the tests' own functions fail by panicking")]
+
+#[expect(dead_code, reason = "what other tests of runs need")]
+mod project;
+
+use std::sync::Arc;
+
+use agent_team::agent::ModelAgent;
+use agent_team::model::{Delta, Model, ModelError, Price, Prices, Request, Response};
+use agent_team::{Role, RunOptions, RunOutcome};
+use project::{
+    Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, script, task, turns, view,
+    workers, writes,
+};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_tokens_run_out_nothing_more_is_asked_and_the_run_ends() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[json!({"give": {
+        "tool_calls": [{"name": "list_tasks", "input": {}}],
+        "usage": {"input_tokens": 30_000, "output_tokens": 10}
+    }})]));
+    let mut team = project.team();
+    workers(&mut team, 2, &agent(model.clone()));
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.options(RunOptions { budget_tokens: Some(100_000), ..gated("true") });
+    team.add_task(task("endless")).unwrap();
+    team.add_task(task("another")).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Stuck);
+    assert!(report.status.spent.input_tokens + report.status.spent.output_tokens <= 100_000);
+    let asked = model.asked();
+    assert!((2..=3).contains(&asked.len()), "{} calls of 30,000 tokens fit", asked.len());
+    assert!(asked.iter().all(|request| turns(request) <= 2));
+    assert_eq!(report.status.reserved.input_tokens, 0);
+    assert_eq!(report.status.counts.ready, 2, "no attempt failed: {:?}", report.status.counts);
+}
+
+/// A dollar for a million tokens.
+fn a_dollar(model: &str) -> Arc<Prices> {
+    let price = Price {
+        input_microdollars: 1_000_000,
+        cached_microdollars: 1_000_000,
+        cache_write_microdollars: 1_000_000,
+        output_microdollars: 1_000_000,
+    };
+    Arc::new(Prices::default().with(model, price))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_calls_cost_is_told_by_agent_and_task_and_stays_within_the_budget() {
+    let project = TestProject::new();
+    let costs = |tokens: u64, mut answer: serde_json::Value| {
+        answer["usage"] = json!({"input_tokens": 0, "output_tokens": tokens});
+        answer
+    };
+    let model = Remembering::new(script(&[
+        attempt("cheap", 1, &[costs(1_000, writes("a", "x\n")), costs(2_000, finishes("Done."))]),
+        json!({"when": {"task": "dear"}, "give": costs(16_000, json!({"tool_calls": [{"name": "list", "input": {}}]}))}),
+    ]));
+    let mut team = project.team();
+    let worker = ModelAgent::new(model.clone()).prices(a_dollar("script"));
+    team.add_agent("worker-1", Role::Worker, Arc::new(worker)).unwrap();
+    team.options(RunOptions { budget_micro_usd: Some(100_000), ..gated("true") });
+    team.add_task(task("cheap").priority(1)).unwrap();
+    team.add_task(task("dear")).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Stuck);
+    assert_eq!(view(&team, "cheap").spent.micro_usd, 3_000);
+    let (spent, dear) = (report.status.spent.micro_usd, view(&team, "dear").spent.micro_usd);
+    assert!(dear >= 2 * 16_000 && spent == 3_000 + dear && spent <= 100_000, "{spent} millionths");
+    let worker = report.status.agents.iter().find(|agent| agent.id.as_str() == "worker-1").unwrap();
+    assert_eq!(worker.spent.micro_usd, spent);
+}
+
+/// A model of another name.
+struct Named(&'static str, agent_team::model::Script);
+
+#[async_trait::async_trait]
+impl Model for Named {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    async fn respond(
+        &self,
+        request: &Request,
+        stream: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<Response, ModelError> {
+        self.1.respond(request, stream).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_in_money_calls_no_model_whose_price_is_not_known() {
+    let project = TestProject::new();
+    let model = Remembering::new(Named("openai:of-tomorrow", script(&[])));
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(model.clone()));
+    team.options(RunOptions { budget_micro_usd: Some(1_000_000), ..gated("true") });
+    team.add_task(task("work")).unwrap();
+    assert_eq!(run(&team).await.outcome, RunOutcome::Stuck);
+    assert_eq!(model.asked().len(), 0);
+    assert!(feedback(&team, "work")[0].contains("openai:of-tomorrow"), "{:?}", feedback(&team, "work"));
+}
