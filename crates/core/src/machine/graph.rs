@@ -29,7 +29,7 @@ pub(crate) fn check<'a>(
     let mut new: BTreeMap<&TaskId, &TaskSpec> = BTreeMap::new();
     for spec in specs.clone() {
         let task = spec.id.clone();
-        if state.tasks.contains_key(&task) {
+        if state.tasks.contains(&task) {
             return Err(Refusal::IdTaken { task });
         }
         if new.insert(&spec.id, spec).is_some() {
@@ -37,7 +37,7 @@ pub(crate) fn check<'a>(
         }
         plausible(spec)?;
     }
-    let exists = |id: &TaskId| new.contains_key(id) || state.tasks.contains_key(id);
+    let exists = |id: &TaskId| new.contains_key(id) || state.tasks.contains(id);
     for spec in specs {
         if let Some(missing) = spec.after.iter().find(|id| !exists(id)) {
             return Err(Refusal::MissingDependency { task: spec.id.clone(), missing: missing.clone() });

@@ -16,8 +16,11 @@ mod messages;
 mod progress;
 mod queue;
 mod refusal;
+mod seen;
+mod snapshot;
 mod state;
 mod task;
+mod tasks;
 mod transition;
 
 pub use apply::Outcome;

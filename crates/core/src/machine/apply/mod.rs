@@ -13,6 +13,9 @@ mod spending;
 mod task;
 mod team;
 
+#[cfg(test)]
+pub(crate) use task::new_task;
+
 use super::refusal::Refusal;
 use super::state::State;
 use crate::id::RecordId;
