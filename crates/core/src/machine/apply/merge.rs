@@ -6,6 +6,7 @@ use super::task::fence_moved;
 use super::{Meta, Rule};
 use crate::id::{RecordId, TaskId};
 use crate::machine::refusal::Refusal;
+use crate::machine::safeguard::Safeguard;
 use crate::machine::state::State;
 use crate::machine::task::Intent;
 use crate::record::{MergeIntended, MergeRefused, Merged, Stage};
@@ -13,7 +14,7 @@ use crate::record::{MergeIntended, MergeRefused, Merged, Stage};
 impl Rule for MergeIntended {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let (task, _) = at_stage(state, self.claim, Stage::Merge)?;
-        fence_moved(task, None)
+        fence_moved(state, task, None)
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
@@ -49,7 +50,7 @@ impl Rule for Merged {
 
 /// The task that is about to be merged under an intent. Such a task is held, so there are few to look at.
 fn with_intent(state: &State, intent: RecordId) -> Option<TaskId> {
-    let matches = |id: RecordId| id == intent;
+    let matches = |id: RecordId| id == intent || !state.keeps(Safeguard::Intent);
     let mut held = state.held();
     held.find(|(task, _)| task.intent.as_ref().is_some_and(|known| matches(known.id)))
         .map(|(task, _)| task.id().clone())
@@ -58,7 +59,7 @@ fn with_intent(state: &State, intent: RecordId) -> Option<TaskId> {
 impl Rule for MergeRefused {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let (task, _) = at_stage(state, self.claim, Stage::Merge)?;
-        fence_moved(task, self.fenced)
+        fence_moved(state, task, self.fenced)
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
