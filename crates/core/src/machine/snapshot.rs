@@ -19,6 +19,7 @@ use super::ledger::Ledger;
 use super::messages::Messages;
 use super::queue::Queue;
 use super::refusal::Refusal;
+use super::safeguard::Safeguards;
 use super::seen::Seen;
 use super::state::{Agent, Late, Run, State};
 use super::tasks::Tasks;
@@ -67,6 +68,7 @@ impl State {
             ledger,
             files,
             queue,
+            safeguards: _,
         } = self;
         let rest = Rest {
             format: *format,
@@ -133,6 +135,7 @@ impl State {
             ledger: rest.ledger.into_owned(),
             files: rest.files.into_owned(),
             queue,
+            safeguards: Safeguards::default(),
         })
     }
 }
@@ -190,6 +193,7 @@ sources!(
     "messages.rs",
     "queue.rs",
     "refusal.rs",
+    "safeguard.rs",
     "seen.rs",
     "snapshot.rs",
     "state.rs",

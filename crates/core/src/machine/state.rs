@@ -10,6 +10,7 @@ use super::ledger::Ledger;
 use super::messages::Messages;
 use super::queue::{Counts, Queue};
 use super::refusal::Refusal;
+use super::safeguard::{Safeguard, Safeguards};
 use super::seen::Seen;
 use super::task::{Claim, Task};
 use super::tasks::{Slot, Tasks};
@@ -41,6 +42,8 @@ pub struct State {
     pub(crate) files: Files,
     /// Derived from the tasks.
     pub(crate) queue: Queue,
+    /// Part of the program, not of the state.
+    pub(crate) safeguards: Safeguards,
 }
 
 /// A member of the team.
@@ -123,6 +126,7 @@ impl State {
             ledger: Ledger::default(),
             files: Files::default(),
             queue: Queue::default(),
+            safeguards: Safeguards::default(),
         }
     }
 
@@ -247,7 +251,8 @@ impl State {
     /// The refusal that a record of its holder would meet now.
     pub fn live_claim(&self, claim: RecordId) -> Result<(&Task, &Claim), Refusal> {
         let task = self.task_of_claim(claim).ok_or(Refusal::NoSuchClaim { claim })?;
-        if let Some(live) = task.claim.as_ref().filter(|live| live.id == claim) {
+        let in_force = |live: &&Claim| live.id == claim || !self.keeps(Safeguard::Claim);
+        if let Some(live) = task.claim.as_ref().filter(in_force) {
             return Ok((task, live));
         }
         let past = task.past_claims.iter().rev().find(|past| past.id == claim);
@@ -280,6 +285,12 @@ impl State {
     /// Who has reserved which files.
     pub fn files(&self) -> &[super::Reservation] {
         self.files.all()
+    }
+
+    /// Whether this program has a safeguard: always, unless the simulator switched it off.
+    #[inline]
+    pub(crate) fn keeps(&self, safeguard: Safeguard) -> bool {
+        self.safeguards.on(safeguard)
     }
 
     /// Changes a task, and keeps everything that is derived from it in step. The only way to change a task.

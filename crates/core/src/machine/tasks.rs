@@ -234,6 +234,7 @@ mod tests {
     use super::*;
     use crate::id::RecordId;
     use crate::machine::apply::{Meta, new_task};
+    use crate::machine::safeguard::Safeguards;
     use crate::record::TaskSpec;
 
     fn id(number: usize) -> TaskId {
@@ -241,7 +242,7 @@ mod tests {
     }
 
     fn task(number: usize) -> Task {
-        let meta = Meta { id: RecordId(5), at_ms: 6, seq: 7 };
+        let meta = Meta { id: RecordId(5), at_ms: 6, seq: 7, safeguards: Safeguards::default() };
         new_task(TaskSpec::new(id(number), format!("Number {number}")), 7, &meta)
     }
 

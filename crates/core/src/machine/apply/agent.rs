@@ -3,6 +3,7 @@
 use super::{Meta, Rule};
 use crate::id::AgentId;
 use crate::machine::refusal::Refusal;
+use crate::machine::safeguard::Safeguard;
 use crate::machine::state::{Agent, State};
 use crate::machine::tasks::Slot;
 use crate::record::{AgentJoined, AgentLeft};
@@ -29,7 +30,11 @@ impl Rule for AgentJoined {
 impl Rule for AgentLeft {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let member = state.agents.get(&self.agent).is_some_and(|agent| !agent.left);
-        if member { Ok(()) } else { Err(Refusal::NoSuchAgent { agent: self.agent.clone() }) }
+        if member || !state.keeps(Safeguard::Membership) {
+            Ok(())
+        } else {
+            Err(Refusal::NoSuchAgent { agent: self.agent.clone() })
+        }
     }
 
     fn take_effect(&self, state: &mut State, _: &Meta) {

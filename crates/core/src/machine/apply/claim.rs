@@ -4,7 +4,8 @@ use super::task::fence_moved;
 use super::{Meta, Rule};
 use crate::id::{AgentId, RecordId};
 use crate::machine::fit::Member;
-use crate::machine::refusal::Refusal;
+use crate::machine::refusal::{Refusal, Unfit};
+use crate::machine::safeguard::Safeguard;
 use crate::machine::state::State;
 use crate::machine::task::{Claim, Ending, Failure, Task};
 use crate::machine::tasks::Slot;
@@ -20,21 +21,23 @@ impl Rule for TaskClaimed {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let id = || self.task.clone();
         let task = state.tasks.get(&self.task).ok_or_else(|| Refusal::NoSuchTask { task: id() })?;
-        if let Some(claim) = &task.claim {
+        if let Some(claim) = task.claim.as_ref().filter(|_| state.keeps(Safeguard::Held)) {
             return Err(Refusal::Held { task: id(), holder: claim.agent.clone(), stage: claim.stage });
         }
-        if next(task.status, Step::Claimed).is_none() || task.status.stage() != Some(self.stage) {
+        let fits_row = next(task.status, Step::Claimed).is_some() && task.status.stage() == Some(self.stage);
+        if !fits_row && state.keeps(Safeguard::ClaimRow) {
             return Err(Refusal::WrongStatus { task: id(), status: task.status });
         }
-        if Some(task.revision) != self.on {
+        if Some(task.revision) != self.on && state.keeps(Safeguard::ClaimRevision) {
             return Err(Refusal::Changed { task: id() });
         }
-        Member::of(state, &self.agent).fits_stage(task, self.stage).map_err(|reason| Refusal::NotFitting {
-            task: id(),
-            agent: self.agent.clone(),
-            stage: self.stage,
-            reason,
-        })
+        match Member::of(state, &self.agent).fits_stage(task, self.stage) {
+            Err(reason) if state.keeps(safeguard_of(&reason)) => {
+                let (agent, stage) = (self.agent.clone(), self.stage);
+                Err(Refusal::NotFitting { task: id(), agent, stage, reason })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
@@ -98,7 +101,7 @@ impl Rule for TurnJournalled {
 impl Rule for ClaimReleased {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let (task, _) = state.live_claim(self.claim)?;
-        fence_moved(task, self.fenced)
+        fence_moved(state, task, self.fenced)
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
@@ -122,10 +125,10 @@ impl Rule for ClaimReleased {
 impl Rule for ClaimExpired {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let (task, claim) = state.live_claim(self.claim)?;
-        if claim.renewal != self.seen {
+        if claim.renewal != self.seen && state.keeps(Safeguard::SeenRenewal) {
             return Err(Refusal::Renewed { claim: self.claim });
         }
-        fence_moved(task, self.fenced)
+        fence_moved(state, task, self.fenced)
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
@@ -139,7 +142,7 @@ impl Rule for ClaimExpired {
             // its check, does.
             let counts = !orchestrator_died && claim.stage != Stage::Review;
             task.takeovers += u32::from(counts);
-            if counts && task.takeovers >= TAKEOVERS_MAX {
+            if counts && task.takeovers >= TAKEOVERS_MAX && meta.safeguards.on(Safeguard::Quarantine) {
                 task.since_ms = meta.at_ms;
                 task.step(Step::Exhausted);
                 task.failure = Some(Failure::Quarantined);
@@ -151,6 +154,18 @@ impl Rule for ClaimExpired {
                 }
             }
         });
+    }
+}
+
+/// Which rule keeps an agent from a task.
+fn safeguard_of(reason: &Unfit) -> Safeguard {
+    match reason {
+        Unfit::ForAgent(_) | Unfit::WantsRole(_) | Unfit::WantsSkill(_) | Unfit::NotAWorker(_) => {
+            Safeguard::Fit
+        }
+        Unfit::Author => Safeguard::Author,
+        Unfit::NotAReviewer => Safeguard::ReviewerRole,
+        Unfit::HumanOnly => Safeguard::HumanOnly,
     }
 }
 

@@ -4,6 +4,7 @@ use super::claim::holder;
 use super::{Meta, Rule};
 use crate::id::RecordId;
 use crate::machine::refusal::Refusal;
+use crate::machine::safeguard::Safeguard;
 use crate::machine::state::{Late, State};
 use crate::machine::task::{Claim, Ending, Failure, Feedback, FeedbackCause, Submission, Task};
 use crate::machine::transition::Step;
@@ -16,7 +17,7 @@ const CONFLICTS_MAX: u32 = 10;
 /// A claim that is in force and for a certain stage.
 pub(super) fn at_stage(state: &State, claim: RecordId, stage: Stage) -> Result<(&Task, &Claim), Refusal> {
     let (task, live) = state.live_claim(claim)?;
-    if live.stage != stage {
+    if live.stage != stage && state.keeps(Safeguard::Stage) {
         return Err(Refusal::WrongStage { task: task.id().clone(), claim, stage: live.stage });
     }
     Ok((task, live))
@@ -52,13 +53,14 @@ pub(super) fn send_back(task: &mut Task, cause: FeedbackCause, text: &Text, meta
     } else {
         task.failures += 1;
     }
-    give_back_or_fail(task);
+    give_back_or_fail(task, meta);
 }
 
-fn give_back_or_fail(task: &mut Task) {
-    let failure = if task.conflicts >= CONFLICTS_MAX {
+fn give_back_or_fail(task: &mut Task, meta: &Meta) {
+    let ends = |safeguard| meta.safeguards.on(safeguard);
+    let failure = if task.conflicts >= CONFLICTS_MAX && ends(Safeguard::Conflicts) {
         Failure::Conflicts
-    } else if task.failures >= task.spec.attempts {
+    } else if task.failures >= task.spec.attempts && ends(Safeguard::Attempts) {
         Failure::Attempts
     } else {
         task.step(Step::GivenBack);
@@ -113,7 +115,7 @@ impl Rule for TaskFailed {
                 task.failure = Some(Failure::GivenUp);
             } else {
                 task.not_before_ms = self.not_before_ms;
-                give_back_or_fail(task);
+                give_back_or_fail(task, meta);
             }
         });
     }
@@ -123,6 +125,7 @@ impl Rule for LateResult {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         match state.task_of_claim(self.claim) {
             Some(task) if *task.id() == self.task => Ok(()),
+            _ if !state.keeps(Safeguard::LateClaim) => Ok(()),
             _ => Err(Refusal::NoSuchClaim { claim: self.claim }),
         }
     }
@@ -158,7 +161,7 @@ impl Rule for ReviewGiven {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let (task, _) = at_stage(state, self.claim, Stage::Review)?;
         let current = task.submission.as_ref().map(|submission| submission.id);
-        if current != Some(self.submission) {
+        if current != Some(self.submission) && state.keeps(Safeguard::Submission) {
             return Err(Refusal::OtherSubmission { task: task.id().clone() });
         }
         Ok(())

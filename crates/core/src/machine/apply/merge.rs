@@ -6,6 +6,7 @@ use super::task::fence_moved;
 use super::{Meta, Rule};
 use crate::id::RecordId;
 use crate::machine::refusal::Refusal;
+use crate::machine::safeguard::Safeguard;
 use crate::machine::state::State;
 use crate::machine::task::Intent;
 use crate::machine::tasks::Slot;
@@ -14,7 +15,7 @@ use crate::record::{MergeIntended, MergeRefused, Merged, Stage};
 impl Rule for MergeIntended {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let (task, _) = at_stage(state, self.claim, Stage::Merge)?;
-        fence_moved(task, None)
+        fence_moved(state, task, None)
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
@@ -50,9 +51,10 @@ impl Rule for Merged {
 
 /// The task that is about to be merged under an intent. Such a task is held, so there are few to look at.
 fn with_intent(state: &State, intent: RecordId) -> Option<Slot> {
+    let matches = |id: RecordId| id == intent || !state.keeps(Safeguard::Intent);
     let about_to = |slot: &Slot| {
         let task = state.tasks.at(*slot);
-        task.and_then(|task| task.intent.as_ref()).is_some_and(|known| known.id == intent)
+        task.and_then(|task| task.intent.as_ref()).is_some_and(|known| matches(known.id))
     };
     state.held.iter().copied().find(about_to)
 }
@@ -60,7 +62,7 @@ fn with_intent(state: &State, intent: RecordId) -> Option<Slot> {
 impl Rule for MergeRefused {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let (task, _) = at_stage(state, self.claim, Stage::Merge)?;
-        fence_moved(task, self.fenced)
+        fence_moved(state, task, self.fenced)
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {

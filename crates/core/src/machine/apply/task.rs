@@ -6,6 +6,7 @@ use super::{Meta, Rule};
 use crate::id::{RecordId, TaskId};
 use crate::machine::graph;
 use crate::machine::refusal::Refusal;
+use crate::machine::safeguard::Safeguard;
 use crate::machine::state::{State, unblock};
 use crate::machine::task::{Ending, Intent, Task};
 use crate::machine::transition::{Status, Step, next};
@@ -30,7 +31,7 @@ impl Rule for TaskAdded {
 impl Rule for BatchClosed {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let specs = state.batches.get(&self.batch).map_or(&[][..], Vec::as_slice);
-        if specs.len() != self.tasks as usize {
+        if specs.len() != self.tasks as usize && state.keeps(Safeguard::BatchWhole) {
             let found = u32::try_from(specs.len()).unwrap_or(u32::MAX);
             return Err(Refusal::BatchIncomplete { expected: self.tasks, found });
         }
@@ -103,23 +104,25 @@ pub(crate) fn new_task(mut spec: TaskSpec, seq: u64, meta: &Meta) -> Task {
 /// The task of an edit, if it is still what the edit was decided on.
 fn unchanged<'a>(state: &'a State, task: &TaskId, on: Revision) -> Result<&'a Task, Refusal> {
     let known = state.tasks.get(task).ok_or_else(|| Refusal::NoSuchTask { task: task.clone() })?;
-    if Some(known.revision) != on {
+    if Some(known.revision) != on && state.keeps(Safeguard::EditRevision) {
         return Err(Refusal::Changed { task: task.clone() });
     }
     Ok(known)
 }
 
-fn allows(task: &Task, step: Step) -> Result<(), Refusal> {
+fn allows(state: &State, task: &Task, step: Step) -> Result<(), Refusal> {
     match next(task.status, step) {
-        Some(_) => Ok(()),
-        None => Err(Refusal::WrongStatus { task: task.id().clone(), status: task.status }),
+        None if state.keeps(Safeguard::EditRow) => {
+            Err(Refusal::WrongStatus { task: task.id().clone(), status: task.status })
+        }
+        _ => Ok(()),
     }
 }
 
 /// A claim with a merge intent ends only after its fence was moved.
-pub(super) fn fence_moved(task: &Task, fenced: Option<RecordId>) -> Result<(), Refusal> {
+pub(super) fn fence_moved(state: &State, task: &Task, fenced: Option<RecordId>) -> Result<(), Refusal> {
     match task.intent.as_deref() {
-        Some(Intent { id, .. }) if fenced != Some(*id) => {
+        Some(Intent { id, .. }) if fenced != Some(*id) && state.keeps(Safeguard::FenceMoved) => {
             Err(Refusal::MergeUnderWay { task: task.id().clone(), intent: *id })
         }
         _ => Ok(()),
@@ -129,10 +132,12 @@ pub(super) fn fence_moved(task: &Task, fenced: Option<RecordId>) -> Result<(), R
 impl Rule for TaskEdited {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let task = unchanged(state, &self.task, self.on)?;
-        if let Some(fault) = self.change.title.as_deref().and_then(graph::title_fault) {
+        let fault = self.change.title.as_deref().and_then(graph::title_fault);
+        if let Some(fault) = fault.filter(|_| state.keeps(Safeguard::Plausible)) {
             return Err(Refusal::BadTask { task: self.task.clone(), reason: fault.to_owned() });
         }
-        if matches!(task.status, Status::Completed | Status::Cancelled) {
+        let ended = matches!(task.status, Status::Completed | Status::Cancelled);
+        if ended && state.keeps(Safeguard::EditEnded) {
             return Err(Refusal::WrongStatus { task: self.task.clone(), status: task.status });
         }
         Ok(())
@@ -154,7 +159,7 @@ impl Rule for TaskEdited {
 
 impl Rule for TaskRetried {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
-        allows(unchanged(state, &self.task, self.on)?, Step::Retried)
+        allows(state, unchanged(state, &self.task, self.on)?, Step::Retried)
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
@@ -191,8 +196,8 @@ fn with_dependents(state: &State, root: &TaskId) -> Vec<TaskId> {
 impl Rule for TaskCancelled {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let task = unchanged(state, &self.task, self.on)?;
-        allows(task, Step::Cancelled)?;
-        fence_moved(task, self.fenced)
+        allows(state, task, Step::Cancelled)?;
+        fence_moved(state, task, self.fenced)
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
