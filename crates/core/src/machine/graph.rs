@@ -41,9 +41,8 @@ pub(crate) fn check<'a>(
             plausible(spec)?;
         }
     }
-    let missing = |safeguard, id: &TaskId| {
-        state.keeps(safeguard) && !new.contains_key(id) && !state.tasks.contains(id)
-    };
+    let missing =
+        |safeguard, id: &TaskId| state.keeps(safeguard) && !new.contains_key(id) && !state.tasks.contains(id);
     for spec in specs {
         if let Some(missing) = spec.after.iter().find(|id| missing(Safeguard::Dependency, id)) {
             return Err(Refusal::MissingDependency { task: spec.id.clone(), missing: missing.clone() });
