@@ -11,6 +11,7 @@ mod decide;
 mod files;
 mod fit;
 mod graph;
+mod index;
 mod ledger;
 mod messages;
 mod progress;
