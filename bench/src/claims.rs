@@ -10,7 +10,7 @@ use agent_team::{AgentId, Durability, TaskQueue, TeamFolder};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::floors::{self, RawClaims, RawSyncs};
+use crate::floors::{self, RawClaims};
 use crate::peer::{self, DurabilityName, Peer};
 use crate::prepare::{self, History, WORKERS};
 use crate::setting::Setting;
@@ -152,15 +152,10 @@ pub fn sixteen_synced(setting: &Setting) -> Result<Vec<Measured>> {
     for _ in 0..setting.choose(3, 1) {
         let folder = setting.folder()?;
         let lengths = rounds.measure(&folder, history, DurabilityName::Power)?;
-        for (is_grouped, rates) in [(false, &mut single), (true, &mut grouped)] {
-            let raw = RawSyncs {
-                file: folder.join(if is_grouped { "raw-grouped" } else { "raw-single" }),
-                bytes: lengths.result,
-                limit_ms: setting.choose(1_000, 500),
-                grouped: is_grouped,
-            };
-            rates.push(raw.rate(WORKERS as u8)?);
-        }
+        let limit_ms = setting.choose(1_000, 500);
+        let (each, all) = floors::group_commit(&folder, lengths.result, WORKERS as u8, limit_ms)?;
+        single.push(each);
+        grouped.push(all);
         std::fs::remove_dir_all(&folder)?;
     }
     let (single, grouped) = (median(&single), median(&grouped));

@@ -198,17 +198,25 @@ fn parse(line: &[u8]) -> Option<(u8, usize, u8)> {
 /// Appends of many processes, each acknowledged when it is on disk.
 #[derive(Debug, Clone, Args)]
 pub struct RawSyncs {
-    pub file: PathBuf,
-    pub bytes: usize,
-    pub limit_ms: u64,
+    file: PathBuf,
+    bytes: usize,
+    limit_ms: u64,
     /// Whether one process syncs for all that wait: then nobody syncs what is synced already.
     #[arg(long)]
-    pub grouped: bool,
+    grouped: bool,
+}
+
+/// How many appends a second so many processes get acknowledged: each syncing by itself, and one for all that wait.
+pub fn group_commit(folder: &Path, bytes: usize, processes: u8, limit_ms: u64) -> Result<(f64, f64)> {
+    let rate = |grouped: bool, name: &str| {
+        RawSyncs { file: folder.join(name), bytes, limit_ms, grouped }.rate(processes)
+    };
+    Ok((rate(false, "raw-single")?, rate(true, "raw-grouped")?))
 }
 
 impl RawSyncs {
     /// How many appends a second so many processes get acknowledged.
-    pub fn rate(&self, processes: u8) -> Result<f64> {
+    fn rate(&self, processes: u8) -> Result<f64> {
         let mut peers = Vec::new();
         for _ in 0..processes {
             let mut arguments = vec!["sync-raw".to_owned(), self.file.display().to_string()];

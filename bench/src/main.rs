@@ -8,10 +8,13 @@ mod claims;
 mod commands;
 mod floors;
 mod hops;
+mod idle;
+mod model;
 mod open;
 mod peer;
 mod prepare;
 mod rows;
+mod run;
 mod setting;
 mod statistics;
 mod table;
@@ -81,10 +84,9 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
             Err(error) => table.add_failed(group, &error, &arguments.row),
         }
     }
-    if arguments.json {
-        table.print_json()?
-    } else {
-        table.print()
+    match arguments.json {
+        true => table.print_json()?,
+        false => table.print(),
     }
     Ok(if table.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -12,7 +12,8 @@ use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{claims, floors, hops};
+use crate::idle::Waiting;
+use crate::{claims, floors, hops, idle, model};
 
 /// What this program does as another process.
 #[derive(Debug, Subcommand)]
@@ -36,6 +37,12 @@ pub enum Part {
     /// Waits for a file to grow.
     #[command(hide = true)]
     AwaitBytes { file: PathBuf },
+    /// Has agents that wait for what never comes.
+    #[command(hide = true)]
+    WaitIdly { folder: PathBuf, waiting: Waiting, agents: usize },
+    /// Is a provider of models.
+    #[command(hide = true)]
+    ServeModel,
 }
 
 /// A durability, as it is said to a peer.
@@ -75,6 +82,8 @@ impl Part {
             Self::AwaitTasks { folder } => hops::await_tasks(&folder),
             Self::AwaitMessages { folder } => hops::await_messages(&folder),
             Self::AwaitBytes { file } => hops::await_bytes(&file),
+            Self::WaitIdly { folder, waiting, agents } => idle::play(&folder, waiting, agents),
+            Self::ServeModel => model::serve(),
         }
     }
 }

@@ -34,13 +34,13 @@ pub struct Row {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
     /// The figure is at least this.
-    AtLeast(f64),
+    Least(f64),
     /// The figure is at most this.
-    AtMost(f64),
+    Most(f64),
     /// The figure is at least this part of the limit.
-    AtLeastOfLimit(f64),
+    PartOfLimit(f64),
     /// The figure is at most this many times the limit.
-    AtMostOfLimit(f64),
+    TimesLimit(f64),
 }
 
 /// One figure.
@@ -60,19 +60,19 @@ impl Target {
     /// Whether a figure reaches it; `None` where there is no limit to hold it against.
     pub fn holds(self, measured: &Measured) -> Option<bool> {
         match self {
-            Self::AtLeast(target) => Some(measured.value >= target),
-            Self::AtMost(target) => Some(measured.value <= target),
-            Self::AtLeastOfLimit(part) => measured.limit.map(|limit| measured.value >= part * limit),
-            Self::AtMostOfLimit(times) => measured.limit.map(|limit| measured.value <= times * limit),
+            Self::Least(target) => Some(measured.value >= target),
+            Self::Most(target) => Some(measured.value <= target),
+            Self::PartOfLimit(part) => measured.limit.map(|limit| measured.value >= part * limit),
+            Self::TimesLimit(times) => measured.limit.map(|limit| measured.value <= times * limit),
         }
     }
 
     fn text(self) -> String {
         match self {
-            Self::AtLeast(target) => format!(">= {}", number(target)),
-            Self::AtMost(target) => format!("<= {}", number(target)),
-            Self::AtLeastOfLimit(part) => format!(">= {part} x limit"),
-            Self::AtMostOfLimit(times) => format!("<= {times} x limit"),
+            Self::Least(target) => format!(">= {}", number(target)),
+            Self::Most(target) => format!("<= {}", number(target)),
+            Self::PartOfLimit(part) => format!(">= {part} x limit"),
+            Self::TimesLimit(times) => format!("<= {times} x limit"),
         }
     }
 }
