@@ -247,9 +247,9 @@ impl RawSyncs {
         while begun.elapsed() < Duration::from_millis(self.limit_ms) {
             file.write_all(&line)?;
             if self.grouped {
-                sync_for_all(&file, &synced)?
+                sync_for_all(&file, &synced)?;
             } else {
-                file.sync_data()?
+                file.sync_data()?;
             }
             count += 1;
         }

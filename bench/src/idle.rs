@@ -3,12 +3,11 @@
 //! They wait for a task that this process holds and never completes, in a process of their own. The raw limit is a
 //! process with as many tasks of tokio that wait for nothing.
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_team::agent::llm_fn;
 use agent_team::{AgentTeam, ClaimOptions, Durability, Progress, Reporter, Role, RunOptions};
@@ -21,6 +20,9 @@ use crate::prepare::{self, History};
 use crate::setting::Setting;
 use crate::statistics::{median, processor_time, spread};
 use crate::table::Measured;
+
+/// Agents that use less than this, in hundredths of a core, have settled down.
+const SETTLED: f64 = 2.0;
 
 /// How agents wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,8 +50,7 @@ pub fn processor(setting: &Setting) -> Result<Vec<Measured>> {
     let stretches = setting.choose(5, 2);
     let used = |waiting| -> Result<Vec<f64>> {
         let mut idle = Idle::start(setting, waiting, 1_000)?;
-        // The first second is for settling down.
-        thread::sleep(Duration::from_secs(1));
+        idle.settle()?;
         (0..stretches).map(|_| idle.used_in(Duration::from_secs(1))).collect()
     };
     let raw = used(Waiting::Nothing)?;
@@ -69,8 +70,8 @@ pub fn memory(setting: &Setting) -> Result<Vec<Measured>> {
 }
 
 fn memory_of(setting: &Setting, agents: usize) -> Result<Measured> {
-    let idle = Idle::start(setting, Waiting::Run, agents)?;
-    thread::sleep(Duration::from_secs(1));
+    let mut idle = Idle::start(setting, Waiting::Run, agents)?;
+    idle.settle()?;
     let (resident, most) = resident_mb(idle.peer.id())?;
     drop(idle);
     let raw = Idle::start(setting, Waiting::Nothing, agents)?;
@@ -96,8 +97,16 @@ impl Idle {
         ])?;
         peer.say("go")?;
         let heard = peer.hear()?;
-        anyhow::ensure!(heard == "idle", "a peer said `{heard}` and not that its agents are idle");
+        anyhow::ensure!(heard == "idle", "a peer said `{heard}` and not that its agents wait");
         Ok(Self { peer })
+    }
+
+    /// Waits until its agents have settled down, which takes a while when there are many; but not for ever.
+    fn settle(&mut self) -> Result<()> {
+        let (most, stretch) = (Duration::from_secs(15), Duration::from_millis(500));
+        let begun = Instant::now();
+        while self.used_in(stretch)? > SETTLED && begun.elapsed() < most {}
+        Ok(())
     }
 
     /// The processor time that it uses in a stretch of time, in hundredths of a core.
@@ -164,16 +173,11 @@ fn in_run(runtime: &Runtime, folder: &Path, agents: usize) -> Result<()> {
     for number in 0..=agents {
         team.add_agent(prepare::worker(number)?.as_str(), Role::Worker, agent.clone())?;
     }
-    let (tell, all_idle) = mpsc::channel();
-    let idle = Mutex::new(BTreeSet::new());
+    let (tell, begun) = mpsc::channel();
     let reporter = Reporter::to(move |progress| {
-        if let Progress::Idle { agent } = progress {
-            let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.insert(agent);
-            if idle.len() >= agents {
-                // Nobody listens any more once all were idle.
-                let _ = tell.send(());
-            }
+        if let Progress::Began { .. } = progress {
+            // Only one begins; if another does, what is measured is not idleness, and nobody listens.
+            let _ = tell.send(());
         }
     });
     team.options(RunOptions { reporter, ..RunOptions::default() });
@@ -182,5 +186,5 @@ fn in_run(runtime: &Runtime, folder: &Path, agents: usize) -> Result<()> {
             eprintln!("agent-team-bench: the idle run ended: {error}");
         }
     });
-    all_idle.recv().context("the run ended before its agents were idle")
+    begun.recv().context("the run ended before an agent began")
 }

@@ -7,8 +7,10 @@
 mod claims;
 mod commands;
 mod floors;
+mod git_recorder;
 mod hops;
 mod idle;
+mod merge;
 mod model;
 mod open;
 mod peer;
@@ -53,6 +55,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = git_recorder::play_if_called_git() {
+        return code;
+    }
     match run(Arguments::parse()) {
         Ok(code) => code,
         Err(error) => {

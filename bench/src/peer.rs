@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::idle::Waiting;
-use crate::{claims, floors, hops, idle, model};
+use crate::{claims, floors, hops, idle, merge, model};
 
 /// What this program does as another process.
 #[derive(Debug, Subcommand)]
@@ -43,6 +43,12 @@ pub enum Part {
     /// Is a provider of models.
     #[command(hide = true)]
     ServeModel,
+    /// Does the tasks of a project, and leaves what is to be merged.
+    #[command(hide = true)]
+    FinishBranches { project: PathBuf, tasks: usize },
+    /// Merges what was left.
+    #[command(hide = true)]
+    MergeBranches { project: PathBuf },
 }
 
 /// A durability, as it is said to a peer.
@@ -84,6 +90,8 @@ impl Part {
             Self::AwaitBytes { file } => hops::await_bytes(&file),
             Self::WaitIdly { folder, waiting, agents } => idle::play(&folder, waiting, agents),
             Self::ServeModel => model::serve(),
+            Self::FinishBranches { project, tasks } => merge::finish(&project, tasks),
+            Self::MergeBranches { project } => merge::merge(&project),
         }
     }
 }
@@ -99,7 +107,16 @@ impl Peer {
     /// Starts a peer with the arguments of its part, and waits until it is ready.
     pub fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(arguments).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.env_clear();
+        Self::start_by(command, arguments)
+    }
+
+    /// The same by a command that has its environment already.
+    pub fn start_by<S: AsRef<OsStr>>(
+        mut command: Command,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             bail!("a peer without pipes");

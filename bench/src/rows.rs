@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::table::Target::{Least, Most, PartOfLimit, TimesLimit};
 use crate::table::{Group, Row, Target};
-use crate::{claims, commands, hops, idle, model, open, run};
+use crate::{claims, commands, hops, idle, merge, model, open, run};
 
 const fn row(
     name: &'static str,
@@ -239,6 +239,17 @@ pub const GROUPS: &[Group] = &[
             Some(TimesLimit(2.0)),
         )],
         measure: model::call,
+    },
+    Group {
+        what: "the merge queue",
+        rows: &[row(
+            "merge-16",
+            "merge queue, 16 finished branches, instant gate; the limit is the time of the same git commands alone",
+            "ms/merge",
+            Some(TimesLimit(1.1)),
+            None,
+        )],
+        measure: merge::sixteen,
     },
 ];
 

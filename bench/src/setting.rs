@@ -49,9 +49,16 @@ impl Setting {
         command
     }
 
-    /// Where programs are looked for.
-    pub fn path(&self) -> &OsStr {
-        &self.path
+    /// The git that starts quickest of those on the path.
+    pub fn git(&self) -> Result<PathBuf> {
+        let folder = std::env::split_paths(&self.path).next().context("an empty path")?;
+        Ok(folder.join("git"))
+    }
+
+    /// The path with a folder in front.
+    pub fn path_after(&self, folder: &Path) -> Result<OsString> {
+        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&self.path));
+        Ok(std::env::join_paths(folders)?)
     }
 
     /// The real binary, as it is released, built if need be.
