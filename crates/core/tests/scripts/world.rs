@@ -16,7 +16,7 @@ pub struct World {
     /// What was decided and not applied yet.
     pub decided: BTreeMap<String, Vec<Body>>,
     /// The log, as bytes, and what was read from each line; `None` where it is no record.
-    log: Vec<(Vec<u8>, Option<Record>)>,
+    pub log: Vec<(Vec<u8>, Option<Record>)>,
     last_id: u128,
 }
 
@@ -125,25 +125,6 @@ pub fn long(text: &str) -> String {
         let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
         let (number, rest) = part.split_at(end);
         output += &format!("{}{rest}", RecordId(number.parse().unwrap()));
-    }
-    output
-}
-
-/// A line with every record id in its short form, `#7`.
-pub fn short(line: &str) -> String {
-    let mut output = String::new();
-    let mut rest = line;
-    while let Some(c) = rest.chars().next() {
-        match rest.get(..32).and_then(|digits| digits.parse::<RecordId>().ok()) {
-            Some(id) => {
-                output += &format!("#{}", id.0);
-                rest = &rest[32..];
-            }
-            None => {
-                output.push(c);
-                rest = &rest[c.len_utf8()..];
-            }
-        }
     }
     output
 }
