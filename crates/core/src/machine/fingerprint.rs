@@ -69,7 +69,8 @@ impl State {
         });
         lines.each("run", self.runs(), run);
         self.agents().for_each(|known| lines.under("agent", &known.id, |lines| agent(lines, known)));
-        self.tasks().for_each(|known| lines.under("task", known.id(), |lines| task(lines, known)));
+        let tasks: BTreeMap<&TaskId, &Task> = self.tasks().map(|task| (task.id(), task)).collect();
+        tasks.iter().for_each(|(id, known)| lines.under("task", id, |lines| task(lines, known)));
         for (id, specs) in &self.batches {
             lines.under("batch", id, |lines| {
                 lines.each("task", specs, |lines, (seq, wanted)| {
@@ -157,12 +158,12 @@ impl Lines<'_> {
 
 /// Which records there were: their number, and a sum that does not depend on the order in which a set gives them out.
 fn ids(lines: &mut Lines<'_>, state: &State) {
-    let sum = state.seen.iter().fold(0_u128, |sum, id| {
+    let (count, sum) = state.seen.iter().fold((0_u64, 0_u128), |(count, sum), (id, _)| {
         let mut hash = Fnv::default();
         hash.bytes(&id.0.to_be_bytes());
-        sum.wrapping_add(hash.0)
+        (count + 1, sum.wrapping_add(hash.0))
     });
-    lines.put("ids", &(state.seen.len() as u64));
+    lines.put("ids", &count);
     lines.put("ids_sum", &Some(RecordId(sum)).filter(|sum| sum.0 != 0));
 }
 
@@ -287,8 +288,8 @@ fn task(lines: &mut Lines<'_>, task: &Task) {
     lines.each("past_claim", past_claims, past_claim);
     lines.put("resume", resume);
     lines.put("back_to", back_to);
-    lines.some("submission", delivered.as_ref(), submission);
-    lines.some("intent", intended.as_ref(), intent);
+    lines.some("submission", delivered.as_deref(), submission);
+    lines.some("intent", intended.as_deref(), intent);
     lines.put("merged", merged);
     lines.each("feedback", said, feedback);
     lines.put("failure", failure);
@@ -297,7 +298,7 @@ fn task(lines: &mut Lines<'_>, task: &Task) {
 
 fn claim(lines: &mut Lines<'_>, claim: &Claim) {
     let Claim { id, stage, agent, holder, renewal, at_ms, turns, resumes } = claim;
-    let Holder { process: lives_with, presence, lease_ms, orchestrated } = holder;
+    let Holder { process: lives_with, presence, lease_ms, orchestrated } = holder.as_ref();
     lines.always("id", id);
     lines.always("stage", stage);
     lines.always("agent", agent);

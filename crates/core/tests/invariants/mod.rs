@@ -18,7 +18,7 @@ pub fn check(state: &State) {
     let claimed: Vec<_> = state.tasks().filter(|task| task.claim.is_some()).map(Task::id).collect();
     assert_eq!(held, claimed, "held lists exactly the tasks under a claim");
     files_belong_to_live_claims(state);
-    restored_is_the_same(state);
+    derived_is_the_same(state);
 }
 
 fn counts_add_up(state: &State) {
@@ -89,8 +89,8 @@ fn files_belong_to_live_claims(state: &State) {
     }
 }
 
-fn restored_is_the_same(state: &State) {
-    let restored = state.clone().restored();
-    assert_eq!(restored, *state, "the queue equals one that is made from the tasks");
-    assert_eq!(restored.fingerprint(), state.fingerprint());
+fn derived_is_the_same(state: &State) {
+    let anew = state.clone().derived_anew();
+    assert_eq!(anew, *state, "what is derived equals what is made from the tasks");
+    assert_eq!(anew.fingerprint(), state.fingerprint());
 }
