@@ -66,8 +66,8 @@ impl Seen {
         at(self.index.find(hash(id), |number| at(number).is_some_and(|(known, _)| *known == id))?)
     }
 
-    /// All of them, sorted.
-    fn sorted(&self) -> impl Iterator<Item = (RecordId, Option<Slot>)> {
+    /// All of them by id, each with its task if it is a claim's.
+    pub fn iter(&self) -> impl Iterator<Item = (RecordId, Option<Slot>)> {
         let mut new = self.new.clone();
         new.sort_unstable_by_key(|(id, _)| *id);
         let mut new = new.into_iter().peekable();
@@ -83,7 +83,7 @@ impl Seen {
         let count = self.new.len() + self.frozen.count;
         out.extend_from_slice(&(count as u64).to_le_bytes());
         out.reserve(count * ENTRY_BYTES);
-        for (id, slot) in self.sorted() {
+        for (id, slot) in self.iter() {
             out.extend_from_slice(&id.0.to_be_bytes());
             out.extend_from_slice(&slot.map_or(0, Slot::above).to_le_bytes());
         }
@@ -107,7 +107,7 @@ fn hash(id: RecordId) -> u32 {
 
 impl PartialEq for Seen {
     fn eq(&self, other: &Self) -> bool {
-        self.sorted().eq(other.sorted())
+        self.iter().eq(other.iter())
     }
 }
 

@@ -22,7 +22,10 @@ pub use files::{FilesReleased, FilesReserved};
 pub use merge::{MergeIntended, MergeRefused, Merged, RefusalCause};
 pub use message::{MessageSent, MessagesDelivered, MessagesRead, Recipient};
 pub use spending::{Account, Amount, BudgetSet, SpendingReserved, SpendingSettled};
-pub use task::{BatchClosed, TaskAdded, TaskCancelled, TaskChange, TaskEdited, TaskRetried, TaskSpec};
+pub use task::{
+    ATTEMPTS_DEFAULT, BACKOFF_MS_DEFAULT, BatchClosed, TaskAdded, TaskCancelled, TaskChange, TaskEdited,
+    TaskRetried, TaskSpec,
+};
 pub use team::{FormatRaised, Policy, PolicySet, RunEnded, RunStarted};
 
 use crate::id::{AgentId, RecordId};
