@@ -34,6 +34,7 @@ mod presence;
 mod process;
 mod record;
 mod snapshot;
+mod watch;
 
 pub use batch::{Batch, Damage, DamageKind, Record};
 pub use blob::{BlobHash, BlobStore, GetBlobError, ParseBlobHashError, PutBlobError};
@@ -46,3 +47,4 @@ pub use presence::{AnnounceError, Presence, probe};
 pub use process::{Liveness, ProcessIdentity};
 pub use record::MAX_FRAMED_BYTES;
 pub use snapshot::{SaveSnapshotError, Snapshot};
+pub use watch::Watch;
