@@ -5,11 +5,12 @@
 //! whether it matters, this module does not know.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-/// A descriptor that becomes readable when a log may have changed, for those who wait for several things at once.
+/// A descriptor that becomes readable when a log may have changed, for those who wait for several things at once. It
+/// never blocks; what is read from it says nothing more.
 ///
 /// Look after [clearing](Watch::clear) it, never before: a change in between is then not slept through.
 #[derive(Debug)]
@@ -57,9 +58,9 @@ impl AsFd for Watch {
     }
 }
 
-impl AsRawFd for Watch {
-    fn as_raw_fd(&self) -> RawFd {
-        self.notifications.as_raw_fd()
+impl From<Watch> for OwnedFd {
+    fn from(watch: Watch) -> Self {
+        watch.notifications
     }
 }
 
