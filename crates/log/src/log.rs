@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AppendError, Batch, ReadError, SyncError, TurnError};
+use crate::{AppendError, Batch, ReadError, SyncError, TurnError, Watch};
 
 /// Records in one order, appended to by any number of writers and never changed.
 ///
@@ -69,6 +69,12 @@ pub trait Log: Send + Sync {
     ///
     /// As [`Log::read`], except that corruption is left for `read` to find.
     fn wait(&self, from: Position, timeout: Duration) -> Result<bool, ReadError>;
+
+    /// A descriptor that becomes readable when there may be more to read, for those who wait for other things at the
+    /// same time. `None` where there is no such thing: then [`Log::wait`] in a thread is the way.
+    fn watch(&self) -> Option<Watch> {
+        None
+    }
 
     /// Takes the brief exclusive turn at the log's end, or returns `None` once `patience` is over.
     ///

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::safeguard::Safeguards;
-use crate::{AppendError, Batch, Digest, Log, Position, ReadError, SyncError, Turn, TurnError};
+use crate::{AppendError, Batch, Digest, Log, Position, ReadError, SyncError, Turn, TurnError, Watch};
 
 pub use examine::{Examination, ExamineError, examine};
 pub use file_system::FileSystemWarning;
@@ -204,6 +204,10 @@ impl Log for FileLog {
             let (bytes, reaches_end) = read_window(&self.file, offset, size_bytes, WINDOW_BYTES_MIN)?;
             Ok(!reaches_end || scan::has_line(&bytes))
         })
+    }
+
+    fn watch(&self) -> Option<Watch> {
+        Watch::of(&self.path).ok()
     }
 
     fn turn(&self, patience: Duration) -> Result<Option<Turn<'_>>, TurnError> {

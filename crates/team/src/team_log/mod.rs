@@ -6,20 +6,23 @@
 mod replica;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_team_core::id::{AgentId, RecordId};
 use agent_team_core::machine::{Command, Refusal, State, decide};
 use agent_team_core::record::{Body, FORMAT, Record};
 use agent_team_core::text::{INLINE_BYTES_MAX, Text};
-use agent_team_log::{BlobHash, BlobStore, FileLog, Log, MemoryLog, Presence, ProcessIdentity, Turn};
+use agent_team_log::{
+    BlobHash, BlobStore, FileLog, Log, MemoryLog, Position, Presence, ProcessIdentity, Turn,
+};
 use tokio::sync::watch;
 
 use crate::Error;
 use crate::folder::TeamFolder;
+use crate::follow::Follower;
 use crate::outside::{new_id, now_ms};
+use crate::waiting::Waiters;
 use replica::{Own, Replica};
 
 /// How long a writer waits for its turn at the log's end before it appends without it.
@@ -30,8 +33,6 @@ const TRIES_MAX: u32 = 64;
 const PATIENCE_BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 /// How often an append that did not land is made again.
 const APPENDS_MAX: u32 = 3;
-/// How long the follower sleeps at most before it looks whether anyone still listens.
-const FOLLOW: Duration = Duration::from_secs(2);
 
 /// How much survives when something is acknowledged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -46,20 +47,25 @@ pub enum Durability {
 
 /// A team's log and its meaning. Cheap to clone; all clones share one state.
 #[derive(Clone)]
-pub struct TeamLog(Arc<Shared>);
+pub struct TeamLog(pub(crate) Arc<Shared>);
 
-struct Shared {
+pub(crate) struct Shared {
     /// Shared with the follower, which must hold nothing else while it waits.
     log: Arc<dyn Log>,
     folder: Option<TeamFolder>,
     blobs: Option<BlobStore>,
+    is_in_memory: bool,
     durability: Durability,
     /// `None` after a sync failed: the log must be opened anew.
     replica: Mutex<Replica>,
     /// The number of records applied so far; watched by whoever waits for news.
     news: watch::Sender<u64>,
     presence: Mutex<Option<(Arc<Presence>, String)>>,
-    following: Mutex<bool>,
+    /// Locked after the replica where both are.
+    waiters: Mutex<Waiters>,
+    follower: Follower,
+    /// Held by the one who looks for holders that are gone, for all who wait in this process.
+    lookout: tokio::sync::Mutex<()>,
 }
 
 /// What [`TeamLog::submit`] wrote.
@@ -95,7 +101,7 @@ impl TeamLog {
     pub fn open_or_create(folder: &TeamFolder, durability: Durability) -> Result<Self, Error> {
         folder.create()?;
         let log = Arc::new(FileLog::open_or_create(&folder.log())?);
-        Self::over(log, Some(folder.clone()), durability)
+        Self::over(log, Some(folder.clone()), durability, false)
     }
 
     /// Opens a log for looking at it only: nothing is written, not even a cache.
@@ -103,7 +109,7 @@ impl TeamLog {
     /// # Errors
     /// When the log cannot be read.
     pub fn open_read_only(log: &Path) -> Result<Self, Error> {
-        Self::over(Arc::new(FileLog::open_read_only(log)?), None, Durability::Process)
+        Self::over(Arc::new(FileLog::open_read_only(log)?), None, Durability::Process, false)
     }
 
     /// A team that lives in this process's memory alone.
@@ -111,10 +117,15 @@ impl TeamLog {
     /// # Errors
     /// When the new log cannot be read, which does not happen.
     pub fn in_memory() -> Result<Self, Error> {
-        Self::over(Arc::new(MemoryLog::new()), None, Durability::Process)
+        Self::over(Arc::new(MemoryLog::new()), None, Durability::Process, true)
     }
 
-    fn over(log: Arc<dyn Log>, folder: Option<TeamFolder>, durability: Durability) -> Result<Self, Error> {
+    fn over(
+        log: Arc<dyn Log>,
+        folder: Option<TeamFolder>,
+        durability: Durability,
+        is_in_memory: bool,
+    ) -> Result<Self, Error> {
         let blobs = folder.as_ref().map(|folder| BlobStore::new(&folder.blobs()));
         let replica = Replica::open(log.as_ref(), folder.as_ref())?;
         let (news, _) = watch::channel(replica.state.records());
@@ -122,11 +133,14 @@ impl TeamLog {
             log,
             folder,
             blobs,
+            is_in_memory,
             durability,
             replica: Mutex::new(replica),
             news,
             presence: Mutex::new(None),
-            following: Mutex::new(false),
+            waiters: Mutex::default(),
+            follower: Follower::default(),
+            lookout: tokio::sync::Mutex::default(),
         })))
     }
 
@@ -244,6 +258,7 @@ impl TeamLog {
         let now = replica.state.records();
         if now != before {
             self.0.news.send_replace(now);
+            self.waiters().call(&replica.state, &mut replica.ended);
             if let Some(folder) = self.folder() {
                 replica.save_if_due(self.0.log.as_ref(), folder);
             }
@@ -255,18 +270,52 @@ impl TeamLog {
         self.0.replica.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Follows the log: the receiver sees the number of records rise, whoever writes them. From here on a thread of
-    /// its own waits for news, until the last clone of this team log is gone.
+    /// Follows the log: the receiver sees the number of records rise, whoever writes them. On a tokio runtime the log is
+    /// followed as long as that lives.
     pub fn follow(&self) -> watch::Receiver<u64> {
-        let mut following = self.0.following.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*following {
-            *following = true;
-            let shared = Arc::downgrade(&self.0);
-            let name = "agent-team-follow".to_owned();
-            // Without the thread, news come with the next look only; waiters also wake up by themselves now and then.
-            let _ = thread::Builder::new().name(name).spawn(move || follow(&shared));
-        }
+        self.ensure_followed();
         self.0.news.subscribe()
+    }
+
+    fn ensure_followed(&self) {
+        // Nobody else writes a log in memory.
+        if !self.0.is_in_memory {
+            self.0.follower.ensure(&Arc::downgrade(&self.0), || self.0.log.watch());
+        }
+    }
+
+    pub(crate) fn follower(&self) -> &Follower {
+        &self.0.follower
+    }
+
+    /// The log, and how far it was applied.
+    pub(crate) fn place(&self) -> (Arc<dyn Log>, Position) {
+        (self.0.log.clone(), self.lock().position)
+    }
+
+    /// Those who wait in this process. Never to be held while the state is looked at from outside.
+    pub(crate) fn waiters(&self) -> MutexGuard<'_, Waiters> {
+        self.0.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the newest state, and lets somebody wait for another one without a gap in between.
+    pub(crate) fn look_and_wait<T>(&self, look: impl FnOnce(&State, &mut Waiters) -> T) -> Result<T, Error> {
+        self.ensure_followed();
+        let mut replica = self.lock();
+        self.catch_up(&mut replica, &mut Own::none())?;
+        Ok(look(&replica.state, &mut self.waiters()))
+    }
+
+    /// Calls those whose wait is over in the state as it is known.
+    pub(crate) fn call_waiters(&self) {
+        let mut replica = self.lock();
+        let replica = &mut *replica;
+        self.waiters().call(&replica.state, &mut replica.ended);
+    }
+
+    /// Held by the one who looks for holders that are gone, for all who wait in this process.
+    pub(crate) fn lookout(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.lookout
     }
 
     /// A text as a record can hold it: what is long becomes a blob, which is on disk when this returns.
@@ -299,6 +348,24 @@ impl TeamLog {
         Ok(String::from_utf8_lossy(&blobs.get(&hash)?).into_owned())
     }
 
+    /// The name of this process's presence, if it was announced.
+    pub(crate) fn announced(&self) -> Option<String> {
+        let known = self.0.presence.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|(_, name)| name.clone())
+    }
+
+    /// Runs what may write to the log: here if that takes microseconds, away from the threads that serve everyone if
+    /// it may wait for a disk.
+    pub(crate) async fn write_soon<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        match self.0.durability {
+            Durability::Process => work(),
+            Durability::Power => blocking(work).await,
+        }
+    }
+
     /// This process's presence among the team's processes: its name, and who it is. Announced when first asked for.
     ///
     /// # Errors
@@ -315,22 +382,6 @@ impl TeamLog {
         let identity = presence.identity().clone();
         *known = Some((presence, name.clone()));
         Ok(Some((name, identity)))
-    }
-}
-
-/// Waits for news and applies them, as long as anyone holds the team log. While it waits it holds only the log, so that
-/// this process's presence ends with the last one who needs it.
-fn follow(shared: &Weak<Shared>) {
-    while let Some((log, position)) =
-        shared.upgrade().map(|shared| (shared.log.clone(), TeamLog(shared).lock().position))
-    {
-        let waited = log.wait(position, FOLLOW);
-        let Some(team_log) = shared.upgrade().map(TeamLog) else { return };
-        // What is broken is told to whoever looks or submits next.
-        if waited.is_err() || team_log.look(|_| ()).is_err() {
-            drop(team_log);
-            thread::sleep(FOLLOW);
-        }
     }
 }
 

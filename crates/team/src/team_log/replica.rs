@@ -14,6 +14,7 @@ use agent_team_log::{Batch, Log, Position, ReadError, Snapshot};
 
 use crate::Error;
 use crate::folder::TeamFolder;
+use crate::waiting::Ended;
 
 /// How much of the log is read in one go, in bytes.
 const READ_BYTES: usize = 4 << 20;
@@ -33,6 +34,8 @@ pub(super) struct Replica {
     pub unreadable: u64,
     decoder: Decoder,
     snapshot_at: u64,
+    /// The claims that ended, for those who wait for that.
+    pub ended: Ended,
     /// More than 0 while others write too.
     others: u32,
     caught_up: Instant,
@@ -74,6 +77,7 @@ impl Replica {
             state,
             position,
             unreadable: 0,
+            ended: Ended::default(),
             decoder: Decoder::default(),
             others: 1,
             caught_up: Instant::now(),
@@ -116,7 +120,10 @@ impl Replica {
 
     fn apply(&mut self, decoded: &Result<Record, DecodeError>) {
         match decoded {
-            Ok(record) => drop(self.state.apply(record)),
+            Ok(record) => {
+                self.state.apply(record);
+                self.ended.note(&record.body);
+            }
             Err(_) => {
                 self.state.skip();
                 self.unreadable += 1;
