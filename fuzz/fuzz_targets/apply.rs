@@ -1,0 +1,11 @@
+//! Any lines as a log, applied.
+#![no_main]
+
+#[path = "../../crates/core/tests/corpus/apply.rs"]
+mod apply;
+#[path = "../../crates/core/tests/corpus/fold.rs"]
+mod fold;
+#[path = "../../crates/core/tests/invariants/mod.rs"]
+mod invariants;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| apply::check(input));
