@@ -12,6 +12,7 @@ mod files;
 mod fingerprint;
 mod fit;
 mod graph;
+mod index;
 mod ledger;
 mod messages;
 mod progress;

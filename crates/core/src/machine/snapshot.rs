@@ -168,7 +168,8 @@ sources!(
     "../text.rs",
     "../record/agent.rs",
     "../record/claim.rs",
-    "../record/codec.rs",
+    "../record/codec/mod.rs",
+    "../record/codec/plain.rs",
     "../record/files.rs",
     "../record/merge.rs",
     "../record/message.rs",
@@ -189,6 +190,7 @@ sources!(
     "files.rs",
     "fit.rs",
     "graph.rs",
+    "index.rs",
     "ledger.rs",
     "messages.rs",
     "queue.rs",
@@ -213,7 +215,7 @@ mod tests {
             ["mod.rs", "progress.rs", "fingerprint.rs"].contains(&path) || path.starts_with("decide/")
         };
         let machine = concat!(env!("CARGO_MANIFEST_DIR"), "/src/machine");
-        for folder in [".", "apply", "../record"] {
+        for folder in [".", "apply", "../record", "../record/codec"] {
             for entry in std::fs::read_dir(format!("{machine}/{folder}")).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 let path = if folder == "." { name } else { format!("{folder}/{name}") };

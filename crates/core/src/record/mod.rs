@@ -100,11 +100,11 @@ macro_rules! bodies {
                 }
             }
 
-            /// Writes the content; an unknown or malformed one has none.
-            pub(crate) fn content(&self) -> serde_json::Result<Option<String>> {
+            /// Writes the content, and says whether there is any: an unknown or malformed one has none.
+            pub(crate) fn write_content(&self, line: &mut Vec<u8>) -> serde_json::Result<bool> {
                 match self {
-                    $(Self::$name(body) => serde_json::to_string(body).map(Some),)*
-                    Self::Unknown { .. } | Self::Malformed { .. } => Ok(None),
+                    $(Self::$name(body) => serde_json::to_writer(line, body).map(|()| true),)*
+                    Self::Unknown { .. } | Self::Malformed { .. } => Ok(false),
                 }
             }
         }

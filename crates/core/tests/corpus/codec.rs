@@ -8,6 +8,7 @@ use agent_team_core::record::{Body, Record};
 
 /// Reads a line. What is read is written again as it was read.
 pub fn check(line: &[u8]) {
+    both_ways_are_one(line, codec::decode(line).ok().as_ref());
     let Ok(record) = codec::decode(line) else { return };
     assert_eq!(record.by.as_str().parse::<AgentId>().as_ref(), Ok(&record.by), "only a name is read as one");
     if let Body::TaskAdded(added) = &record.body {
@@ -23,6 +24,12 @@ pub fn check(line: &[u8]) {
         Err(EncodeError::Unknown(_)) => changes_nothing(&record),
         Err(EncodeError::Json { .. }) => unreachable!("a record that was read can be written"),
     }
+}
+
+/// A space in front means nothing in JSON, and lets no line be read the short way.
+pub fn both_ways_are_one(line: &[u8], read: Option<&Record>) {
+    let long = codec::decode(&[b" ", line].concat()).ok();
+    assert_eq!(read, long.as_ref(), "read the short way, and by the JSON library: {}", line.escape_ascii());
 }
 
 fn changes_nothing(record: &Record) {
