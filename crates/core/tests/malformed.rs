@@ -298,3 +298,14 @@ fn what_stands_around_a_record_is_space_or_makes_it_none() {
         assert!(codec::decode(line.as_bytes()).is_err(), "{line:?}");
     }
 }
+
+#[test]
+fn a_record_cut_at_any_byte_is_none() {
+    for record in examples::records() {
+        let line = codec::encode(&record).unwrap();
+        for cut in 0..line.len() {
+            assert!(codec::decode(&line[..cut]).is_err(), "{} cut at {cut}", record.body.kind());
+            assert!(codec::decode(&line[cut + 1..]).is_err(), "{} begun after {cut}", record.body.kind());
+        }
+    }
+}
