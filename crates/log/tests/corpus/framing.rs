@@ -104,7 +104,13 @@ fn writers_lose_nothing(story: &[u8]) {
         };
         let frame = framed(&record);
         match what / 4 % 8 {
-            0 => log.extend_from_slice(&frame[..how * frame.len() / 256]),
+            0 => {
+                let torn = how * frame.len() / 256;
+                log.extend_from_slice(&frame[..torn]);
+                if torn == frame.len() - 1 {
+                    unheard.push(record);
+                }
+            }
             1 => log.extend_from_slice(&vec![0; how + 1]),
             2 => log.extend_from_slice(&vec![0; 4080 + how]),
             3 => log.extend_from_slice(&b"\n".repeat(how % 4)),
