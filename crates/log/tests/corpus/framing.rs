@@ -95,11 +95,11 @@ fn what_is_appended_is_found(bytes: &[u8]) {
 fn writers_lose_nothing(story: &[u8]) {
     let mut log = Vec::new();
     let (mut acknowledged, mut unheard) = (Vec::new(), Vec::new());
-    for (number, step) in story.chunks_exact(2).take(200).enumerate() {
+    for (number, step) in story.chunks_exact(2).take(60).enumerate() {
         let (what, how) = (step[0], usize::from(step[1]));
         let record = match what % 4 {
             0 => b"{}".to_vec(),
-            1 => format!(r#"{{"id":{number},"text":"{}"}}"#, "x".repeat(how * 20)).into_bytes(),
+            1 => format!(r#"{{"id":{number},"text":"{}"}}"#, "x".repeat(how * 4)).into_bytes(),
             _ => format!(r#"{{"id":{number}}}"#).into_bytes(),
         };
         let frame = framed(&record);
