@@ -1,5 +1,5 @@
 //! Makes text harmless for a terminal: what an agent wrote may hold control sequences, or marks that change the
-//! direction of writing, and neither may act on the terminal of whoever looks at it.
+//! direction of writing or that nobody sees, and none may act on the terminal, or mislead the eyes, of whoever looks at it.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -14,16 +14,14 @@ pub fn block(text: &str) -> Cow<'_, str> {
     escape(text, acts, |out, c| out.extend(c.escape_unicode()))
 }
 
-/// JSON text: what JSON leaves as it is and a terminal would obey (DEL, C1, direction marks) becomes `\uXXXX`.
+/// JSON text: what JSON leaves as it is and a terminal would obey or not show (DEL, C1, marks) becomes `\uXXXX`.
 pub fn json(text: &str) -> Cow<'_, str> {
-    // Outside of strings JSON has no such characters, and all of them are in the basic plane.
-    escape(
-        text,
-        |c| acts(c) || c == '\u{feff}',
-        |out, c| {
-            let _ = write!(out, "\\u{:04x}", c as u32);
-        },
-    )
+    // Outside of strings JSON has no such characters.
+    escape(text, acts, |out, c| {
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    })
 }
 
 fn escape(text: &str, is_bad: impl Fn(char) -> bool, replace: impl Fn(&mut String, char)) -> Cow<'_, str> {
@@ -41,7 +39,13 @@ fn escape(text: &str, is_bad: impl Fn(char) -> bool, replace: impl Fn(&mut Strin
 fn acts(c: char) -> bool {
     let directs =
         matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}');
-    directs || (c.is_control() && c != '\n' && c != '\t')
+    directs || is_unseen(c) || (c.is_control() && c != '\n' && c != '\t')
+}
+
+/// Whether it takes no room, so that two texts look the same and are not: spaces of no width, invisible operators,
+/// separators of lines, tags. Joiners stay: scripts and emoji are written with them.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -50,8 +54,9 @@ mod tests {
 
     #[test]
     fn nothing_that_acts_on_a_terminal_is_left() {
-        let nasty = "a\u{1b}]0;title\u{7}\u{9b}31m\u{202e}\r\nb\t\u{7f}ü";
-        assert_eq!(line(nasty), r"a\u{1b}]0;title\u{7}\u{9b}31m\u{202e}\r\nb\t\u{7f}ü");
+        let nasty = "a\u{1b}]0;title\u{7}\u{9b}31m\u{202e}\r\nb\t\u{7f}ü\u{200b}\u{2028}\u{feff}\u{e0041}";
+        let shown = r"a\u{1b}]0;title\u{7}\u{9b}31m\u{202e}\r\nb\t\u{7f}ü\u{200b}\u{2028}\u{feff}\u{e0041}";
+        assert_eq!(line(nasty), shown);
         assert_eq!(block("a\tb\nc\u{1b}\r"), "a\tb\nc\\u{1b}\\u{d}");
         let json_text = serde_json::to_string(nasty).unwrap();
         let safe = json(&json_text);
@@ -61,6 +66,6 @@ mod tests {
 
     #[test]
     fn harmless_text_is_not_copied() {
-        assert!(matches!(line("a `b` – ü"), Cow::Borrowed(_)));
+        assert!(matches!(line("a `b` – ü – 👩\u{200d}🔬"), Cow::Borrowed(_)));
     }
 }

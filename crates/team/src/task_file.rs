@@ -37,6 +37,8 @@ impl NewTask {
     /// # Errors
     /// The first thing that is wrong, names that cannot be one included.
     pub fn parse_lines(text: &str) -> Result<Vec<Self>, TaskFileError> {
+        // Editors of some systems put a mark of the byte order in front.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let tasks: Vec<Self> = lines.map(|(index, line)| parse(index + 1, line)).collect::<Result<_, _>>()?;
         if tasks.is_empty() {
@@ -52,6 +54,11 @@ impl NewTask {
 }
 
 fn parse(number: usize, line: &str) -> Result<NewTask, TaskFileError> {
+    // A list would be read by the order of the fields, which nobody is told.
+    if line.trim_start().starts_with('[') {
+        let problem = "a task is an object, `{…}`, and this is a list".to_owned();
+        return Err(TaskFileError { line: number, column: 1, field: None, problem });
+    }
     let mut json = serde_json::Deserializer::from_str(line);
     let task: NewTask = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

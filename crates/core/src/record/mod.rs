@@ -28,6 +28,8 @@ pub use task::{
 };
 pub use team::{FormatRaised, Policy, PolicySet, RunEnded, RunStarted};
 
+use serde::de::DeserializeOwned;
+
 use crate::id::{AgentId, RecordId};
 
 /// The version of the record format that this program writes.
@@ -90,9 +92,9 @@ macro_rules! bodies {
             /// Reads the content of a kind.
             pub(crate) fn from_content(kind: &str, content: &str) -> Self {
                 match kind {
-                    $($kind => match serde_json::from_str(content) {
+                    $($kind => match members(content) {
                         Ok(body) => Self::$name(body),
-                        Err(error) => Self::Malformed { kind: kind.to_owned(), reason: error.to_string() },
+                        Err(reason) => Self::Malformed { kind: kind.to_owned(), reason },
                     },)*
                     _ => Self::Unknown { kind: kind.to_owned() },
                 }
@@ -113,6 +115,14 @@ macro_rules! bodies {
             }
         })*
     };
+}
+
+/// Reads an object. A list would be read by the order of the fields, which is no part of the format.
+fn members<T: DeserializeOwned>(content: &str) -> Result<T, String> {
+    if !content.starts_with('{') {
+        return Err("it is no object".to_owned());
+    }
+    serde_json::from_str(content).map_err(|error| error.to_string())
 }
 
 bodies! {

@@ -141,7 +141,8 @@ fn check_tasks(config: &Config, places: &Places<'_>) -> Result<(), Fault> {
             }
             if !ids.contains_key(id.as_str()) {
                 let meant = nearest(id, ids.keys().copied());
-                let hint = meant.map(|id| format!(", did you mean `{id}`?")).unwrap_or_default();
+                let hint = meant.map(|id| format!(", did you mean `{}`?", id.escape_debug()));
+                let (id, hint) = (id.escape_debug(), hint.unwrap_or_default());
                 return fault(&way, format!("no task here has the id `{id}`{hint}"));
             }
         }

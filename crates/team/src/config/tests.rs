@@ -178,6 +178,82 @@ fn commands_get_what_the_file_names() {
     assert_eq!(variables, expected.map(|(name, value)| (OsStr::new(name), OsStr::new(value))));
 }
 
+/// Texts that would mislead files, refs, terminals or people if they were names.
+fn hostile_names() -> Vec<String> {
+    let plain =
+        ["", ".", "..", "../x", "a..b", "/", "a/b", "-x", "--help", "@{u}", "HEAD^", "a:b", "a b", "x.lock"];
+    let marks = [
+        "a\\u202eb",
+        "a\\u200b",
+        "\\uFEFFa",
+        "a\\u0000",
+        "a\\u001b[2J",
+        "a\\nb",
+        "\\u0430dmin",
+        "a\\U000E0041",
+    ];
+    plain.into_iter().chain(marks).map(str::to_owned).chain(["x".repeat(65), "x".repeat(300)]).collect()
+}
+
+#[test]
+fn a_hostile_name_is_refused_at_its_place() {
+    for name in hostile_names() {
+        for text in [
+            format!("[[agent]]\nname = \"{name}\""),
+            format!("[[agent]]\nname = 'a'\nskills = [\"{name}\"]"),
+            format!("[[task]]\ntitle = 'x'\nid = \"{name}\""),
+            format!("[[task]]\ntitle = 'x'\nafter = [\"{name}\"]"),
+            format!("[[task]]\ntitle = 'x'\nagent = \"{name}\""),
+            format!("[[task]]\ntitle = 'x'\nskill = \"{name}\""),
+            format!("[[task]]\ntitle = 'x'\nparent = \"{name}\""),
+        ] {
+            let mistake = mistake(&text);
+            let line = text.lines().count();
+            assert!(mistake.starts_with(&format!("team.toml:{line}:")), "{text}\ngives {mistake}");
+            let acts =
+                |c: char| c.is_control() || matches!(c, '\u{200b}' | '\u{202e}' | '\u{feff}' | '\u{e0041}');
+            assert_eq!(mistake.chars().find(|c| acts(*c)), None, "{mistake:?}");
+        }
+    }
+}
+
+#[test]
+fn numbers_nesting_and_texts_that_nobody_means_are_refused() {
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let tables = format!("{}1{}", "{a=".repeat(10_000), "}".repeat(10_000));
+    for text in [
+        "[budget]\ntokens = 9223372036854775808".to_owned(),
+        "[budget]\ntokens = -9223372036854775808".to_owned(),
+        "[budget]\ntokens = 1e400".to_owned(),
+        "[budget]\nusd = 1e400".to_owned(),
+        "[budget]\nusd = 1e300".to_owned(),
+        "[[agent]]\nname = 'a'\ncount = 9007199254740993".to_owned(),
+        "[[task]]\ntitle = 'x'\npriority = 2147483648".to_owned(),
+        "[[task]]\ntitle = 'x'\nattempts = 4294967296".to_owned(),
+        format!("goal = {deep}"),
+        format!("x = {deep}"),
+        format!("goal = {tables}"),
+        format!("[{}]", vec!["a"; 10_000].join(".")),
+        "goal = \"\\ud800\"".to_owned(),
+        "goal = 'a\u{0}'".to_owned(),
+        "[\"\\u202e\"]".to_owned(),
+    ] {
+        let mistake = mistake(&text);
+        assert!(mistake.starts_with("team.toml:"), "{mistake}");
+        assert!(mistake.len() < 1_000, "it is said shortly: {}", mistake.len());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("team.toml");
+    std::fs::write(&path, b"goal = '\xff'").unwrap();
+    assert!(Config::load(&path).unwrap_err().to_string().starts_with("cannot read "));
+}
+
+#[test]
+fn a_file_from_another_system_is_read() {
+    let config = parse("\u{feff}goal = 'x'\r\n[[agent]]\r\nname = 'a'\r\n").unwrap();
+    assert_eq!((config.goal.as_deref(), names(&config)), (Some("x"), vec!["a"]));
+}
+
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let error = Config::load(Path::new("/nowhere/team.toml")).unwrap_err().to_string();

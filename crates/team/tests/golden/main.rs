@@ -9,6 +9,7 @@
 // The scripts of the core are the life that the logs tell of.
 #[path = "../../../core/tests/scripts/command.rs"]
 mod command;
+mod cuts;
 #[path = "../../../core/tests/scripts/parse.rs"]
 mod parse;
 #[path = "../../../core/tests/scripts/show.rs"]
