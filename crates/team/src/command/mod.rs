@@ -2,13 +2,15 @@
 //!
 //! The command gets a process group of its own, a cleared environment and no input. What it prints goes to a file,
 //! and a [`CutOutput`] keeps what a model or a human wants to read of it. Whatever happens (it ends, it hangs, it is
-//! stopped, its caller loses interest), the whole group is ended; a process that leaves the group by `setsid` is not
-//! followed, and that is the sandbox's concern. Knows nothing of tasks, agents or git.
+//! stopped, its caller loses interest), the whole group is ended, and whoever left it by `setsid`. Only a process that
+//! was also started with another environment is not found: that is the sandbox's concern. Knows nothing of tasks,
+//! agents or git.
 mod capture;
 mod clean;
 mod cut;
 mod environment;
 mod group;
+mod straggler;
 #[cfg(test)]
 mod tests;
 
