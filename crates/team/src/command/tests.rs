@@ -229,6 +229,43 @@ async fn a_large_output_is_whole_in_the_file_and_cut_in_the_outcome() {
 }
 
 #[tokio::test]
+async fn of_an_output_that_is_too_long_to_keep_beginning_and_end_are_kept_and_the_rest_is_counted() {
+    let folder = TempDir::new().unwrap();
+    let script = "echo first; yes 'a line of text' | head -c 9000000; echo; echo last";
+    let spec = CommandSpec { output_kept_bytes: 1 << 20, ..spec(&folder, script) };
+    let outcome = run(&spec).await;
+    assert_eq!((outcome.ending, outcome.output.total_bytes), (CommandEnding::Exited(0), 9_000_012));
+    let kept = fs::read_to_string(&spec.output_file).unwrap();
+    let (head, tail) = kept.split_once("... 7,951,436 bytes left out ...").unwrap();
+    assert!(head.starts_with("first\n") && tail.ends_with("\nlast\n"));
+    assert_eq!((head.len(), tail.len()), (524_289, 524_289), "a line break on either side of the note");
+    assert!(outcome.output.text.starts_with("first\n") && outcome.output.text.ends_with("\nlast\n"));
+}
+
+#[tokio::test]
+async fn an_output_that_just_fits_is_kept_whole() {
+    let folder = TempDir::new().unwrap();
+    let spec = CommandSpec { output_kept_bytes: 1_000, ..spec(&folder, "yes | head -c 1000") };
+    assert_eq!(run(&spec).await.output.total_bytes, 1_000);
+    assert_eq!(fs::read_to_string(&spec.output_file).unwrap(), "y\n".repeat(500));
+}
+
+/// What a gigabyte costs: see docs/reliability.md for the command.
+#[tokio::test]
+#[ignore = "takes seconds of processor time even when optimised"]
+async fn a_gigabyte_of_output_is_counted_and_costs_64_mib_of_disk() {
+    let folder = TempDir::new().unwrap();
+    let spec = spec(&folder, "yes 'a line of text' | head -c 1073741824; echo; echo last");
+    let outcome = run(&spec).await;
+    assert_eq!((outcome.ending, outcome.output.total_bytes), (CommandEnding::Exited(0), (1 << 30) + 6));
+    assert!(fs::metadata(&spec.output_file).unwrap().len() < CommandSpec::OUTPUT_KEPT_BYTES + 100);
+    assert!(outcome.output.text.ends_with("\nlast\n") && outcome.output.text.len() < 25_000);
+    let memory = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = memory.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    println!("{} s, {peak}", outcome.duration.as_secs_f64());
+}
+
+#[tokio::test]
 async fn keys_in_our_environment_never_reach_the_child() {
     let folder = TempDir::new().unwrap();
     let path = std::env::var_os("PATH").unwrap();
