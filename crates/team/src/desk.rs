@@ -22,6 +22,7 @@ pub(crate) struct Desk {
     pub project: Project,
     pub target: String,
     protected: Protected,
+    file_limit_bytes: u64,
 }
 
 /// A folder for an assignment.
@@ -46,12 +47,18 @@ pub(crate) enum Delivery {
 
 impl Desk {
     /// The repository around a folder.
-    pub fn open(folder: &std::path::Path, into: Option<&str>, protect: &[String]) -> Result<Self, Error> {
+    pub fn open(
+        folder: &std::path::Path,
+        into: Option<&str>,
+        protect: &[String],
+        max_file_bytes: Option<u64>,
+    ) -> Result<Self, Error> {
         let project = Project::discover(&GitProgram::from_process_environment(), folder)?;
         project.exclude_state_folder()?;
         let target = project.target(into)?;
         let protected = Protected::new(protect.iter().map(String::as_str))?;
-        Ok(Self { project, target, protected })
+        let file_limit_bytes = max_file_bytes.unwrap_or(FILE_LIMIT_BYTES);
+        Ok(Self { project, target, protected, file_limit_bytes })
     }
 
     /// The branch on which work is merged now, and its tip: the target, or the branch beside it on which work gathers.
@@ -124,7 +131,7 @@ impl Desk {
             task: assignment.id.as_str(),
             agent: agent.as_str(),
             message: &message,
-            file_limit_bytes: FILE_LIMIT_BYTES,
+            file_limit_bytes: self.file_limit_bytes,
         })?;
         Ok(match captured {
             Captured::Refused(problems) => {

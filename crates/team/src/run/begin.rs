@@ -127,7 +127,8 @@ async fn open_desk(team: &AgentTeam) -> Result<Option<Desk>, Error> {
     if protect.is_empty() {
         protect = team.queue.team_log().look(|state| state.policy().protect.clone())?;
     }
-    let opened = blocking(move || Desk::open(folder.workspace(), into.as_deref(), &protect)).await;
+    let largest = team.options.max_file_bytes;
+    let opened = blocking(move || Desk::open(folder.workspace(), into.as_deref(), &protect, largest)).await;
     match opened {
         Ok(desk) => Ok(Some(desk)),
         Err(Error::Discover(DiscoverError::NotARepository { .. })) => Ok(None),
