@@ -168,3 +168,20 @@ fn a_judge_that_puts_a_link_in_the_place_of_its_folder_does_not_get_another_one_
     bench.reset_pristine(&candidate).unwrap();
     assert!(bench.path().join("README").is_file());
 }
+
+#[test]
+fn a_judge_that_damages_our_git_dir_costs_the_next_one_nothing() {
+    let user = TestRepository::new();
+    let bench = MergeWorktree::open(&user.project, 0).unwrap();
+    let ours = user.root().join(".agent-team/merge/0.git");
+    let first = user.work("worker-1", &[("file", "1\n")]);
+    let first = candidate(bench.rebase("a1", &user.tip("main"), &first.commit).unwrap());
+    std::fs::write(ours.join("index"), "garbage").unwrap();
+    bench.reset_pristine(&first).unwrap();
+    assert!(bench.path().join("file").is_file());
+
+    let second = user.work("worker-2", &[("other", "2\n")]);
+    std::fs::remove_dir_all(ours.join("objects")).unwrap();
+    candidate(bench.rebase("a2", &first.commit, &second.commit).unwrap());
+    assert!(bench.path().join("file").is_file() && bench.path().join("other").is_file());
+}
