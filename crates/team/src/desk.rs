@@ -123,7 +123,9 @@ impl Desk {
         result: &str,
     ) -> Result<Delivery, Error> {
         let Some(workspace) = Workspace::open(&self.project, agent.as_str())? else {
-            return Ok(Delivery::Nothing);
+            let reason = "ERROR the workspace, or what is kept for it in .agent-team/capture, is gone or was replaced \
+                          during the work, so there is nothing to take";
+            return Ok(Delivery::Refused(reason.to_owned()));
         };
         let message = format!("{}\n\n{}", assignment.title, result.trim());
         let captured = workspace.capture(&Submission {

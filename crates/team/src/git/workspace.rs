@@ -192,8 +192,15 @@ impl Places {
             });
         };
         let repository = &workspace.repository;
-        let Ok(tree) = write_tree(repository, &base, FILE_LIMIT_BYTES)? else {
-            return Ok(vec![self.set_aside(&self.work_tree)?]);
+        let tree = match write_tree(repository, &base, FILE_LIMIT_BYTES) {
+            Ok(Ok(tree)) => tree,
+            Ok(Err(_)) => return Ok(vec![self.set_aside(&self.work_tree)?]),
+            Err(_) => {
+                // Our own git dir may be what is damaged: both are made anew.
+                let kept = self.set_aside(&self.work_tree)?;
+                remove(&self.git_dir)?;
+                return Ok(vec![kept]);
+            }
         };
         if is_held(repository, &base, &tree)? {
             return Ok(Vec::new());
