@@ -231,7 +231,24 @@ impl Run<'_> {
             limit: limit.map(std::time::Duration::from_millis),
             output_file: outputs.join(format!("{name}.txt")),
         };
-        judge.run(&self.team.stop.gently).await
+        let before = self.changes().await?;
+        let judged = judge.run(&self.team.stop.gently).await?;
+        let after = self.changes().await?;
+        let appeared: Vec<&str> = after.difference(&before).map(String::as_str).collect();
+        if !appeared.is_empty() {
+            let note = format!(
+                "ERROR while the {name} ran, the project's own folder changed ({}): it may judge only what is in its own",
+                appeared.join(", ")
+            );
+            self.reporter.report(Progress::Note(note));
+        }
+        Ok(judged)
+    }
+
+    /// What is not committed in the user's folder.
+    async fn changes(&self) -> Result<BTreeSet<String>, Error> {
+        let Some(desk) = self.desk.clone() else { return Ok(BTreeSet::new()) };
+        blocking(move || Ok(desk.project.changes()?)).await
     }
 
     /// The goal as a task, unless it is there from an earlier run: the lead's to split, or the worker's to do.
