@@ -92,6 +92,19 @@ fn unreadable_ignore_file(folder: &Path) -> Option<&'static str> {
     })
 }
 
+/// A glob as git and ripgrep read it: one without a slash fits in every folder.
+fn parse_glob(glob: &str) -> Result<GlobMatcher, Correction> {
+    let trimmed = glob.trim_start_matches("./").trim_start_matches('/');
+    let mut pattern = if trimmed.contains('/') { trimmed.to_owned() } else { format!("**/{trimmed}") };
+    if pattern.ends_with('/') {
+        pattern.push_str("**");
+    }
+    match GlobBuilder::new(&pattern).literal_separator(true).build() {
+        Ok(glob) => Ok(glob.compile_matcher()),
+        Err(error) => Err(Correction(format!("`{glob}` is no glob: {error}. Write one like `src/**/*.rs`."))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -125,18 +138,5 @@ mod tests {
                 }
             }
         }
-    }
-}
-
-/// A glob as git and ripgrep read it: one without a slash fits in every folder.
-fn parse_glob(glob: &str) -> Result<GlobMatcher, Correction> {
-    let trimmed = glob.trim_start_matches("./").trim_start_matches('/');
-    let mut pattern = if trimmed.contains('/') { trimmed.to_owned() } else { format!("**/{trimmed}") };
-    if pattern.ends_with('/') {
-        pattern.push_str("**");
-    }
-    match GlobBuilder::new(&pattern).literal_separator(true).build() {
-        Ok(glob) => Ok(glob.compile_matcher()),
-        Err(error) => Err(Correction(format!("`{glob}` is no glob: {error}. Write one like `src/**/*.rs`."))),
     }
 }
