@@ -16,6 +16,9 @@ use crate::{AgentId, Error};
 /// The longest difference that a reviewer is shown, in bytes.
 const DIFF_BYTES_MAX: usize = 60_000;
 
+/// How much of a result stands in its commit's message, in bytes. The log has all of it.
+const MESSAGE_BYTES_MAX: usize = 16 << 10;
+
 /// A team's git repository and the branch that its work is for.
 #[derive(Debug, Clone)]
 pub(crate) struct Desk {
@@ -127,7 +130,9 @@ impl Desk {
                           during the work, so there is nothing to take";
             return Ok(Delivery::Refused(reason.to_owned()));
         };
-        let message = format!("{}\n\n{}", assignment.title, result.trim());
+        let result = result.trim();
+        let result = result.get(..result.floor_char_boundary(MESSAGE_BYTES_MAX)).unwrap_or(result);
+        let message = format!("{}\n\n{result}", assignment.title);
         let captured = workspace.capture(&Submission {
             token,
             task: assignment.id.as_str(),
