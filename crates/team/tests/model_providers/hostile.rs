@@ -89,7 +89,7 @@ async fn a_server_that_takes_the_request_and_never_answers_is_given_up() {
     for protocol in PROTOCOLS {
         let url = server(|mut connection| async move {
             receive(&mut connection).await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         })
         .await;
         let error = failure_of(protocol, &url).await;
