@@ -63,6 +63,9 @@ pub struct RunOptions {
     pub gate_limit: Option<Duration>,
     /// Patterns of files that no task may change unless it is allowed to.
     pub protect: Vec<String>,
+    /// The largest file that is taken into a commit; [`FILE_LIMIT_BYTES`](crate::git::FILE_LIMIT_BYTES) if nothing is
+    /// said.
+    pub max_file_bytes: Option<u64>,
     /// Whether work with neither check nor gate may be merged.
     pub no_gate: bool,
     /// The branch to merge into; the checked-out one if nothing is said.

@@ -227,6 +227,7 @@ fn options(
         gate: config.gate.clone().filter(|_| !rehearses),
         gate_limit: config.gate_time_limit,
         protect: config.protect.clone(),
+        max_file_bytes: config.max_file_bytes,
         no_gate: config.no_gate,
         into: config.into.clone(),
         budget_micro_usd: config.budget.micro_usd,

@@ -16,12 +16,16 @@ use crate::{AgentId, Error};
 /// The longest difference that a reviewer is shown, in bytes.
 const DIFF_BYTES_MAX: usize = 60_000;
 
+/// How much of a result stands in its commit's message, in bytes. The log has all of it.
+const MESSAGE_BYTES_MAX: usize = 16 << 10;
+
 /// A team's git repository and the branch that its work is for.
 #[derive(Debug, Clone)]
 pub(crate) struct Desk {
     pub project: Project,
     pub target: String,
     protected: Protected,
+    file_limit_bytes: u64,
 }
 
 /// A folder for an assignment.
@@ -46,12 +50,18 @@ pub(crate) enum Delivery {
 
 impl Desk {
     /// The repository around a folder.
-    pub fn open(folder: &std::path::Path, into: Option<&str>, protect: &[String]) -> Result<Self, Error> {
+    pub fn open(
+        folder: &std::path::Path,
+        into: Option<&str>,
+        protect: &[String],
+        max_file_bytes: Option<u64>,
+    ) -> Result<Self, Error> {
         let project = Project::discover(&GitProgram::from_process_environment(), folder)?;
         project.exclude_state_folder()?;
         let target = project.target(into)?;
         let protected = Protected::new(protect.iter().map(String::as_str))?;
-        Ok(Self { project, target, protected })
+        let file_limit_bytes = max_file_bytes.unwrap_or(FILE_LIMIT_BYTES);
+        Ok(Self { project, target, protected, file_limit_bytes })
     }
 
     /// The branch on which work is merged now, and its tip: the target, or the branch beside it on which work gathers.
@@ -116,15 +126,19 @@ impl Desk {
         result: &str,
     ) -> Result<Delivery, Error> {
         let Some(workspace) = Workspace::open(&self.project, agent.as_str())? else {
-            return Ok(Delivery::Nothing);
+            let reason = "ERROR the workspace, or what is kept for it in .agent-team/capture, is gone or was replaced \
+                          during the work, so there is nothing to take";
+            return Ok(Delivery::Refused(reason.to_owned()));
         };
-        let message = format!("{}\n\n{}", assignment.title, result.trim());
+        let result = result.trim();
+        let result = result.get(..result.floor_char_boundary(MESSAGE_BYTES_MAX)).unwrap_or(result);
+        let message = format!("{}\n\n{result}", assignment.title);
         let captured = workspace.capture(&Submission {
             token,
             task: assignment.id.as_str(),
             agent: agent.as_str(),
             message: &message,
-            file_limit_bytes: FILE_LIMIT_BYTES,
+            file_limit_bytes: self.file_limit_bytes,
         })?;
         Ok(match captured {
             Captured::Refused(problems) => {

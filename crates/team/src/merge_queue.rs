@@ -117,7 +117,8 @@ impl Merger {
             };
             if !judged.passed {
                 let what = if cause == RefusalCause::Check { "check" } else { "gate" };
-                return self.refuse(&work, cause, format!("the {what} failed"), judged.report());
+                let reason = format!("the {what} does not hold: {}", judged.line());
+                return self.refuse(&work, cause, reason, judged.report());
             }
         }
         self.intend_and_land(&work, &landing, branch, &tip, &candidate.commit).await
@@ -213,6 +214,11 @@ impl Merger {
             Landed::CheckoutBusy { reason } => {
                 let (desk, why) = (self.desk.clone(), reason.clone());
                 blocking(move || Ok(desk.project.gather(&desk.target, &why)?)).await?;
+                // It was clean when this work's turn began.
+                let reason = format!(
+                    "{reason}; somebody changed the project's own folder while it was judged: you, or a check or gate \
+                     that writes outside of its folder"
+                );
                 self.give_back(work, intent, &reason).await
             }
         }

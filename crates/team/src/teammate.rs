@@ -324,7 +324,14 @@ impl Teammate {
         if let Some(desk) = self.desk.clone().filter(|_| self.agent.needs_workspace()) {
             let (agent, token) = (self.id.clone(), claimed.token.to_string());
             let (given, text) = (assignment.clone(), answer.text.clone());
-            match blocking(move || desk.capture(&agent, &token, &given, &text)).await? {
+            let captured = match blocking(move || desk.capture(&agent, &token, &given, &text)).await {
+                // Whatever the agent made of its folder, it is this attempt that fails, and not the run.
+                Err(Error::Git(error)) => {
+                    return self.fail(claimed, format!("its work cannot be captured: {error}"), false).await;
+                }
+                captured => captured?,
+            };
+            match captured {
                 Delivery::Nothing => {}
                 Delivery::Commit(work, touched) => (commit, protected) = (Some(work), touched),
                 Delivery::Refused(reason) => return self.fail(claimed, reason, false).await,

@@ -23,6 +23,8 @@ use crate::{RecordId, Role, Stage};
 
 /// Turns that one attempt may take if nobody says otherwise.
 const TURNS_MAX: u32 = 200;
+/// Answers in a row that may hold nothing before the attempt fails.
+const EMPTY_ANSWERS_MAX: u32 = 3;
 /// How long one command may take if nobody says otherwise.
 const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 
@@ -130,6 +132,8 @@ struct Attempt<'a> {
     tools: ToolContext,
     meter: Meter,
     journal: Journal,
+    /// Answers in a row that held nothing.
+    empty_answers: u32,
 }
 
 impl<'a> Attempt<'a> {
@@ -159,7 +163,7 @@ impl<'a> Attempt<'a> {
         let meter =
             Meter::new(context.queue.team_log(), agent.prices.clone(), &context.agent, Some(task.id.clone()));
         let toolbox = ModelAgent::toolbox(context, task.stage);
-        Ok(Self { agent, task, context, toolbox, tools, meter, journal })
+        Ok(Self { agent, task, context, toolbox, tools, meter, journal, empty_answers: 0 })
     }
 
     async fn run(&mut self) -> Result<Answer, AgentError> {
@@ -180,7 +184,10 @@ impl<'a> Attempt<'a> {
             let calls = calls(&response);
             let answer = match calls.is_empty() {
                 true => self.without_calls(&response)?,
-                false => self.act(calls).await?,
+                false => {
+                    self.empty_answers = 0;
+                    self.act(calls).await?
+                }
             };
             if let Some(answer) = answer {
                 return Ok(answer);
@@ -301,6 +308,17 @@ impl<'a> Attempt<'a> {
             StopReason::Length => {
                 let parts =
                     vec![Part::text("Your answer was cut at its greatest length. Go on, in smaller steps.")];
+                self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+                Ok(None)
+            }
+            _ if response.text().trim().is_empty() => {
+                self.empty_answers += 1;
+                if self.empty_answers == EMPTY_ANSWERS_MAX {
+                    let reason = format!("the model answered nothing, {EMPTY_ANSWERS_MAX} times in a row");
+                    return Err(AgentError::Failed(reason));
+                }
+                let words = "Your answer was empty. Go on with the task by calling a tool; when it is done, call `finish`.";
+                let parts = vec![Part::text(words)];
                 self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
                 Ok(None)
             }

@@ -2,10 +2,15 @@
 //!
 //! What other agents wrote stands in the prompt as data, quoted and with its sender: it can inform, never command.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::assignment::{Assignment, Delivered, Setback};
 use crate::{AgentId, AgentMessage, FeedbackCause, Role, Stage};
+
+/// The longest text of another agent that stands in a prompt, in bytes: one that talks without end must not use up what
+/// others can hold in mind.
+const OTHERS_BYTES_MAX: usize = 64 << 10;
 
 /// Who the agent is, and how it shall work.
 pub(super) fn system(agent: &AgentId, role: Role, extra: &str, with_tools: bool) -> String {
@@ -47,7 +52,8 @@ pub(super) fn task(assignment: &Assignment) -> String {
             writeln!(text, "\nThe result is proved by this command, which must exit with 0:\n\n    {check}");
     }
     for needed in &assignment.dependencies {
-        let _ = writeln!(text, "\n## Result of {} ({})\n\n{}", needed.id, needed.title, needed.result.trim());
+        let _ =
+            writeln!(text, "\n## Result of {} ({})\n\n{}", needed.id, needed.title, shown(&needed.result));
     }
     for setback in &assignment.setbacks {
         text += &setback_text(setback);
@@ -69,14 +75,14 @@ fn setback_text(setback: &Setback) -> String {
         FeedbackCause::Conflict => "conflicts with what others merged in the meantime",
         FeedbackCause::Review => "was sent back by a reviewer",
     };
-    format!("\n## Attempt {} {what}\n\n{}\n", setback.attempt, setback.text.trim())
+    format!("\n## Attempt {} {what}\n\n{}\n", setback.attempt, shown(&setback.text))
 }
 
 fn review(stage: Stage, delivered: &Delivered) -> String {
     if stage != Stage::Review {
         return String::new();
     }
-    let mut text = format!("\n## What {} delivered\n\n{}\n", delivered.author, delivered.result.trim());
+    let mut text = format!("\n## What {} delivered\n\n{}\n", delivered.author, shown(&delivered.result));
     if let Some(diff) = &delivered.diff {
         let _ = writeln!(text, "\n```diff\n{}\n```", diff.trim_end());
     }
@@ -116,8 +122,19 @@ pub(super) fn messages(messages: &[AgentMessage]) -> String {
             "<message from=\"{}\" to=\"{}\"{about}{returned}>\n{}\n</message>",
             message.from,
             message.to,
-            message.text.replace("</message", "<\u{200b}/message")
+            shown(&message.text).replace("</message", "<\u{200b}/message")
         );
     }
     text
+}
+
+/// A text of another agent, cut to what a prompt has room for.
+fn shown(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    match text.get(..text.floor_char_boundary(OTHERS_BYTES_MAX)) {
+        Some(head) if head.len() < text.len() => {
+            Cow::Owned(format!("{head}\n[cut: {} of {} bytes shown]", head.len(), text.len()))
+        }
+        _ => Cow::Borrowed(text),
+    }
 }

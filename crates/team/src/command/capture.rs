@@ -1,6 +1,6 @@
 //! Carries what a command prints from its pipe into the output file and the cutter, as far as the limit allows.
 //!
-//! Never waits for the pipe's end: a daemon may hold it open for ever, so whoever reads decides when it is enough.
+//! The file keeps the beginning and the end; what does not fit between them is counted. Never waits for the pipe's end: a daemon may hold it open for ever, so whoever reads decides when it is enough.
 
 use std::fs::File;
 use std::future::pending;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 
-use super::{CommandError, CutLimits, CutOutput, Cutter};
+use super::{CommandError, CutLimits, CutOutput, Cutter, grouped};
 
 /// How much is read at once: a pipe's usual capacity.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -19,23 +19,54 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// A daemon that goes on printing must not keep us.
 const DRAIN_BYTES: usize = 1 << 20;
 
+/// The most that is held in memory for the end of the file.
+const TAIL_BYTES: u64 = 1 << 20;
+
 /// The output of one command while it runs.
 pub(super) struct Capture {
     path: PathBuf,
     file: File,
     cutter: Cutter,
-    /// How many more bytes the file takes.
+    /// How many more bytes may come.
     room_bytes: u64,
+    /// How many more bytes the beginning of the file takes.
+    head_room_bytes: u64,
+    /// What came after the beginning: twice `tail_bytes` at most.
+    tail: Vec<u8>,
+    tail_bytes: usize,
+    /// What came between beginning and end.
+    left_out_bytes: u64,
+}
+
+/// How much of an output is taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OutputLimits {
+    /// How much may come at all.
+    pub(super) most_bytes: u64,
+    /// How much of it the file keeps.
+    pub(super) kept_bytes: u64,
+    /// How much of it is worth reading.
+    pub(super) cut: CutLimits,
 }
 
 impl Capture {
-    pub(super) fn create(path: &Path, limit_bytes: u64, limits: CutLimits) -> Result<Self, CommandError> {
+    pub(super) fn create(path: &Path, limits: OutputLimits) -> Result<Self, CommandError> {
         let broken = |source| CommandError::output(path, source);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(broken)?;
         }
         let file = File::create(path).map_err(broken)?;
-        Ok(Self { path: path.to_owned(), file, cutter: Cutter::new(limits), room_bytes: limit_bytes })
+        let tail_bytes = TAIL_BYTES.min(limits.kept_bytes / 2);
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            cutter: Cutter::new(limits.cut),
+            room_bytes: limits.most_bytes,
+            head_room_bytes: limits.kept_bytes - tail_bytes,
+            tail: Vec::new(),
+            tail_bytes: usize::try_from(tail_bytes).unwrap_or(usize::MAX),
+            left_out_bytes: 0,
+        })
     }
 
     /// Keeps what comes out of `pipe`; returns only when the limit is passed. May be dropped at any time.
@@ -80,24 +111,46 @@ impl Capture {
         Ok(())
     }
 
-    /// What is worth reading of it all.
-    pub(super) fn finish(self) -> CutOutput {
-        self.cutter.finish(Some(&self.path))
+    /// Writes the end of the file, and gives what is worth reading of it all.
+    pub(super) fn finish(mut self) -> Result<CutOutput, CommandError> {
+        self.shorten_tail(self.tail_bytes);
+        if self.left_out_bytes > 0 {
+            let note = format!("\n... {} bytes left out ...\n", grouped(self.left_out_bytes));
+            self.file.write_all(note.as_bytes()).map_err(|source| self.broken(source))?;
+        }
+        self.file.write_all(&self.tail).map_err(|source| self.broken(source))?;
+        Ok(self.cutter.finish(Some(&self.path)))
     }
 
     /// Keeps as much of `bytes` as there is room for; `false` when it was not all.
     ///
     /// Writes without awaiting: reading may be broken off at any await, and what was read must not be lost then.
     fn keep(&mut self, bytes: &[u8]) -> Result<bool, CommandError> {
-        let room = usize::try_from(self.room_bytes).unwrap_or(usize::MAX);
-        let kept = bytes.get(..room).unwrap_or(bytes);
-        self.file.write_all(kept).map_err(|source| self.broken(source))?;
-        self.cutter.push(kept);
-        self.room_bytes -= kept.len() as u64;
-        Ok(kept.len() == bytes.len())
+        let taken = front(bytes, self.room_bytes);
+        self.room_bytes -= taken.len() as u64;
+        self.cutter.push(taken);
+        let head = front(taken, self.head_room_bytes);
+        self.head_room_bytes -= head.len() as u64;
+        self.file.write_all(head).map_err(|source| self.broken(source))?;
+        self.tail.extend_from_slice(taken.get(head.len()..).unwrap_or_default());
+        if self.tail.len() / 2 > self.tail_bytes {
+            self.shorten_tail(self.tail_bytes);
+        }
+        Ok(taken.len() == bytes.len())
+    }
+
+    fn shorten_tail(&mut self, most_bytes: usize) {
+        let left_out = self.tail.len().saturating_sub(most_bytes);
+        self.tail.drain(..left_out);
+        self.left_out_bytes += left_out as u64;
     }
 
     fn broken(&self, source: std::io::Error) -> CommandError {
         CommandError::output(&self.path, source)
     }
+}
+
+/// The first `most_bytes` of `bytes`, or all.
+fn front(bytes: &[u8], most_bytes: u64) -> &[u8] {
+    bytes.get(..usize::try_from(most_bytes).unwrap_or(usize::MAX)).unwrap_or(bytes)
 }

@@ -1,4 +1,5 @@
-//! A child that leads a process group of its own, so that whatever it started can be ended with it.
+//! A child that leads a process group of its own, so that whatever it started can be ended with it: the group, and
+//! those who left it but carry its mark.
 //!
 //! Knows only processes; what they print or mean is not its concern.
 
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
+
+use super::straggler::{Mark, VARIABLE};
 
 /// How often a group that was asked to end is looked at.
 const POLL: Duration = Duration::from_millis(10);
@@ -20,6 +23,8 @@ pub struct ProcessGroup {
     /// The group's id, which is the leader's process id; `None` once nothing of the group can be left, because the
     /// operating system may give the id to a stranger from then on.
     id: Option<Pid>,
+    /// What those carry who left the group.
+    mark: Mark,
 }
 
 impl ProcessGroup {
@@ -29,9 +34,10 @@ impl ProcessGroup {
     ///
     /// When the operating system cannot start it.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
-        let leader = command.process_group(0).kill_on_drop(true).spawn()?;
+        let mark = Mark::new();
+        let leader = command.env(VARIABLE, mark.value()).process_group(0).kill_on_drop(true).spawn()?;
         let id = leader.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Self { leader, id })
+        Ok(Self { leader, id, mark })
     }
 
     /// Waits until the leader has ended. What it left behind in the group still runs: see [`Self::end`].
@@ -44,7 +50,7 @@ impl ProcessGroup {
     }
 
     /// Ends the group: asks it with SIGTERM if the leader still runs, gives it `grace`, then kills the rest.
-    /// What outlives its leader has nobody to answer to and is killed at once.
+    /// What outlives its leader, or left the group, has nobody to answer to and is killed at once.
     ///
     /// # Errors
     ///
@@ -57,6 +63,9 @@ impl ProcessGroup {
         }
         self.signal(Signal::KILL);
         self.leader.wait().await?;
+        let mark = self.mark.clone();
+        // Looking through all processes blocks for a millisecond or two.
+        tokio::task::spawn_blocking(move || mark.end_all()).await?;
         self.id = None;
         Ok(())
     }
@@ -81,6 +90,10 @@ impl ProcessGroup {
 
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
+        if self.id.is_none() {
+            return;
+        }
         self.signal(Signal::KILL);
+        self.mark.end_all();
     }
 }

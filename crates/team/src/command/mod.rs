@@ -2,13 +2,15 @@
 //!
 //! The command gets a process group of its own, a cleared environment and no input. What it prints goes to a file,
 //! and a [`CutOutput`] keeps what a model or a human wants to read of it. Whatever happens (it ends, it hangs, it is
-//! stopped, its caller loses interest), the whole group is ended; a process that leaves the group by `setsid` is not
-//! followed, and that is the sandbox's concern. Knows nothing of tasks, agents or git.
+//! stopped, its caller loses interest), the whole group is ended, and whoever left it by `setsid`. Only a process that
+//! was also started with another environment is not found: that is the sandbox's concern. Knows nothing of tasks,
+//! agents or git.
 mod capture;
 mod clean;
 mod cut;
 mod environment;
 mod group;
+mod straggler;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +27,7 @@ pub(crate) use cut::{grouped, shorten};
 pub use environment::Environment;
 pub use group::ProcessGroup;
 
-use capture::Capture;
+use capture::{Capture, OutputLimits};
 
 /// How long a group may take to end after SIGTERM before SIGKILL follows.
 const GRACE: Duration = Duration::from_secs(2);
@@ -52,8 +54,10 @@ pub struct CommandSpec {
     pub environment: Environment,
     /// How long it may take before its group is ended.
     pub time_limit: Duration,
-    /// Where all that it prints goes, standard output and standard error as they come. Made anew, with its folder.
+    /// Where what it prints goes, standard output and standard error as they come. Made anew, with its folder.
     pub output_file: PathBuf,
+    /// How much of its output the file keeps: of a longer one the beginning and the last MiB, the rest is counted.
+    pub output_kept_bytes: u64,
     /// How many bytes it may print before its group is ended.
     pub output_limit_bytes: u64,
     /// How much of the output [`CommandOutcome::output`] keeps.
@@ -61,8 +65,11 @@ pub struct CommandSpec {
 }
 
 impl CommandSpec {
-    /// The longest output that is kept if nothing else is said: 64 MiB.
-    pub const OUTPUT_LIMIT_BYTES: u64 = 64 << 20;
+    /// How much of an output is kept if nothing else is said: 64 MiB.
+    pub const OUTPUT_KEPT_BYTES: u64 = 64 << 20;
+
+    /// The longest output if nothing else is said: 4 GiB. What prints more will not end by itself.
+    pub const OUTPUT_LIMIT_BYTES: u64 = 4 << 30;
 
     /// The time limit if nothing else is said: ten minutes.
     pub const TIME_LIMIT: Duration = Duration::from_secs(600);
@@ -79,6 +86,7 @@ impl CommandSpec {
             environment: Environment::of_this_process(),
             time_limit: Self::TIME_LIMIT,
             output_file: output_file.into(),
+            output_kept_bytes: Self::OUTPUT_KEPT_BYTES,
             output_limit_bytes: Self::OUTPUT_LIMIT_BYTES,
             cut: CutLimits::default(),
         }
@@ -92,9 +100,14 @@ impl CommandSpec {
     /// no error but an [`CommandEnding`].
     pub async fn run(&self, stop: &CancellationToken) -> Result<CommandOutcome, CommandError> {
         let started = Instant::now();
-        let mut capture = Capture::create(&self.output_file, self.output_limit_bytes, self.cut)?;
+        let limits = OutputLimits {
+            most_bytes: self.output_limit_bytes,
+            kept_bytes: self.output_kept_bytes,
+            cut: self.cut,
+        };
+        let mut capture = Capture::create(&self.output_file, limits)?;
         if stop.is_cancelled() {
-            let output = capture.finish();
+            let output = capture.finish()?;
             return Ok(CommandOutcome { ending: CommandEnding::Stopped, duration: Duration::ZERO, output });
         }
         let (mut group, mut pipe) = self.spawn()?;
@@ -107,7 +120,7 @@ impl CommandSpec {
         };
         self.end(&mut group, &mut capture, &mut pipe).await?;
         capture.drain(&pipe)?;
-        Ok(CommandOutcome { ending, duration: started.elapsed(), output: capture.finish() })
+        Ok(CommandOutcome { ending, duration: started.elapsed(), output: capture.finish()? })
     }
 
     /// Starts `sh` with both its outputs on one pipe, so that their order is kept.

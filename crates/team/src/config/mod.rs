@@ -77,6 +77,10 @@ pub struct Config {
     /// Patterns of files that no task may change unless it is allowed to, read as in .gitignore. The rules by which
     /// work is judged, team.toml and .ci, need not be named.
     pub protect: Vec<String>,
+    /// The largest file that is taken into a commit, in bytes; 52428800 (50 MiB) if nothing is said. All changed files
+    /// together may be twenty times as large.
+    #[serde(deserialize_with = "value::max_file_bytes")]
+    pub max_file_bytes: Option<u64>,
     /// How long a run may take, as in `2h`.
     #[serde(deserialize_with = "duration::optional::deserialize")]
     #[schemars(with = "Option<String>")]

@@ -32,6 +32,7 @@ fn the_documented_example_is_read_whole() {
     assert_eq!(config.gate_time_limit, Some(Duration::from_secs(600)));
     assert_eq!(config.timeout, Some(Duration::from_secs(7_200)));
     assert_eq!(config.protect, ["tests/**", "Makefile"]);
+    assert_eq!(config.max_file_bytes, Some(52_428_800));
     assert_eq!(config.budget, Budget { micro_usd: Some(5_000_000), tokens: Some(2_000_000) });
     assert_eq!(names(&config), ["lead", "worker-1", "worker-2", "worker-3", "reviewer", "sql"]);
     let roles: Vec<_> = config.agents.iter().map(|agent| agent.role).collect();
@@ -93,6 +94,7 @@ fn what_is_wrong_in_itself_is_refused_at_its_place() {
         ("[budget]\nusd = 0", "2:7: a budget is more than 0 US dollars"),
         ("[budget]\nusd = -1.5", "2:7: a budget is more than 0 US dollars"),
         ("[budget]\nusd = nan", "2:7: a budget is more than 0 US dollars"),
+        ("max_file_bytes = 0", "1:18: a file has more than 0 bytes"),
         ("[budget]\ntokens = 0", "2:10: a budget is more than 0 tokens"),
         ("[[agent]]\nname = 'a b'", "2:8: `a b` is no agent"),
         ("[[agent]]\nname = 'a'\ncount = 0", "3:9: there can be 1 to 10000 of it, not 0"),

@@ -140,6 +140,13 @@ pub(super) fn micro_usd<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     ))
 }
 
+pub(super) fn max_file_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    match i64::deserialize(deserializer).map(u64::try_from)? {
+        Ok(bytes @ 1..) => Ok(Some(bytes)),
+        _ => Err(de::Error::custom("a file has more than 0 bytes: leave it out for 52428800 (50 MiB)")),
+    }
+}
+
 pub(super) fn tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     match i64::deserialize(deserializer).map(u64::try_from)? {
         Ok(tokens @ 1..) => Ok(Some(tokens)),

@@ -12,7 +12,7 @@ use super::error::GitError;
 use super::name::{check_id, check_object};
 use super::project::Project;
 use super::replay::{Conflict, merge_change};
-use super::separate::{Ignored, InnerRepository, SeparateRepository};
+use super::separate::{Ignored, InnerRepository, SeparateRepository, remove};
 
 /// Where candidates are kept in the project until they are landed or given up.
 const CANDIDATES: &str = "refs/agent-team/candidates";
@@ -84,6 +84,21 @@ impl MergeWorktree {
     /// # Errors
     /// [`GitError`] when git breaks or the project does not have one of the commits.
     pub fn rebase(&self, token: &str, target_tip: &str, capture: &str) -> Result<Rebased, GitError> {
+        self.mended(|| self.rebase_once(token, target_tip, capture))
+    }
+
+    /// Does something, and once more with a new git dir of ours if it fails: commands that judge could have damaged it,
+    /// and nothing in it is needed.
+    fn mended<T>(&self, work: impl Fn() -> Result<T, GitError>) -> Result<T, GitError> {
+        work().or_else(|_| {
+            let (git_dir, work_tree) = (self.repository.git_dir(), self.repository.work_tree());
+            remove(git_dir)?;
+            SeparateRepository::open_or_create(&self.project, git_dir, work_tree)?;
+            work()
+        })
+    }
+
+    fn rebase_once(&self, token: &str, target_tip: &str, capture: &str) -> Result<Rebased, GitError> {
         let reference = candidate_ref(token)?;
         let (target_tip, capture) = (check_object(target_tip)?, check_object(capture)?);
         let tip_tree = self.repository.resolve(&format!("{target_tip}^{{tree}}"))?;
@@ -108,7 +123,7 @@ impl MergeWorktree {
         self.project.fetch_from(self.repository.git_dir(), &[refspec])?;
         let changed_files = changed_files(self.repository.git(), target_tip, &commit)?;
         let candidate = Candidate { commit, tree, target_tip: target_tip.to_owned(), changed_files };
-        self.reset_pristine(&candidate)?;
+        self.reset_once(&candidate)?;
         Ok(Rebased::Candidate(candidate))
     }
 
@@ -118,6 +133,10 @@ impl MergeWorktree {
     /// # Errors
     /// [`GitError`] when the folder cannot be brought there.
     pub fn reset_pristine(&self, candidate: &Candidate) -> Result<(), GitError> {
+        self.mended(|| self.reset_once(candidate))
+    }
+
+    fn reset_once(&self, candidate: &Candidate) -> Result<(), GitError> {
         self.repository.check_out(BRANCH, &candidate.commit, Ignored::Go)?;
         let differing = self.repository.git().args(["ls-files", "-z", "--others", "--modified"]).succeed()?;
         if !differing.bytes().is_empty() {

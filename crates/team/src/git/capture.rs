@@ -2,23 +2,37 @@
 //! project.
 //!
 //! The agent's own `.git` takes no part in it, so none of its hooks, filters and monitors can run: see
-//! `separate`. The commits that the agent made itself are only fetched, which runs nothing of theirs either.
+//! `separate`. The commits that the agent made itself are only fetched, which runs nothing of theirs either. What lies
+//! in the folder is looked at before git is let near it: see `survey`.
 //! No decision about what happens to a capture here.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use super::command::GitCommand;
 use super::error::GitError;
 use super::name::{check_id, check_object};
-use super::project::Project;
+use super::project::{Project, STATE_FOLDER};
 use super::separate::{MAIL_DOMAIN, SeparateRepository};
+use super::survey::{objection, survey};
 
 /// Where captures are kept in the project.
 pub(super) const ATTEMPTS: &str = "refs/agent-team/attempts";
 
-/// The largest file that is taken unless the team says otherwise.
+/// The largest file that is taken unless the team says otherwise: 50 MiB.
 pub const FILE_LIMIT_BYTES: u64 = 50 << 20;
+
+/// How many of the largest files all changed files may be together.
+const LARGEST_FILES_MAX: u64 = 20;
+
+/// The largest repository of an agent from which its own commits are fetched: 256 MiB beside what it borrows.
+const OWN_LIMIT_BYTES: u64 = 256 << 20;
+
+/// How long fetching from an agent's repository may take.
+const OWN_TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// In our git dir: the newest capture since the folder was prepared.
 pub(super) const LAST: &str = "refs/capture/last";
@@ -112,6 +126,23 @@ pub enum Problem {
         /// The limit.
         limit_bytes: u64,
     },
+    /// All changed files together are over the limit.
+    #[error(
+        "the changed files have {size_bytes} bytes in all, over the limit of {limit_bytes}: remove what is not needed \
+         or let .gitignore name it"
+    )]
+    TooMuch {
+        /// Their size.
+        size_bytes: u64,
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// The team's own files would be overwritten in the user's folder.
+    #[error("{path} is in the team's own folder: remove it")]
+    TeamsOwn {
+        /// The file, from the top of the workspace.
+        path: String,
+    },
     /// A file that git tracks has become something that git cannot hold, or it cannot be read.
     #[error("{path} cannot be stored: {reason}")]
     Unstorable {
@@ -140,9 +171,15 @@ pub(super) fn capture(
         Ok(tree) => tree,
         Err(problems) => return Ok(Captured::Refused(problems)),
     };
+    let changed_files = changed_files(repository.git(), &base, &tree)?;
+    // Whatever happened while git took the files, these must not be among them: a merge would write over the log.
+    let of_team: Vec<_> = changed_files.iter().filter(|path| is_of_team(path)).cloned().collect();
+    if !of_team.is_empty() {
+        repository.git().args(["read-tree", &base]).succeed()?;
+        return Ok(Captured::Refused(of_team.into_iter().map(|path| Problem::TeamsOwn { path }).collect()));
+    }
     let message = message_with_trailers(repository, submission)?;
     let (commit, own_commits) = store(project, repository, &tree, &message, submission.agent, &reference)?;
-    let changed_files = changed_files(repository.git(), &base, &commit)?;
     let is_empty = tree == repository.resolve(&format!("{base}^{{tree}}"))?;
     Ok(Captured::Done(Capture { commit, tree, base, reference, changed_files, is_empty, own_commits }))
 }
@@ -179,6 +216,10 @@ pub(super) fn write_tree(
     base: &str,
     file_limit_bytes: u64,
 ) -> Result<Result<String, Vec<Problem>>, GitError> {
+    let traps = find_traps(repository)?;
+    if !traps.is_empty() {
+        return Ok(Err(traps));
+    }
     let known = gitlinks(repository)?;
     let problems = find_problems(repository, &known, file_limit_bytes)?;
     if !problems.is_empty() {
@@ -204,6 +245,26 @@ pub(super) fn write_tree(
     Ok(Ok(repository.git().args(["write-tree"]).succeed()?.text()))
 }
 
+/// Looks for what git must not meet: it would wait for ever, or step over what it cannot see.
+fn find_traps(repository: &SeparateRepository) -> Result<Vec<Problem>, GitError> {
+    let found = survey(repository.work_tree());
+    let unstorable = |path: &Path, reason: &str| {
+        let path = path.strip_prefix(repository.work_tree()).unwrap_or(path);
+        Problem::Unstorable { path: path.display().to_string(), reason: reason.to_owned() }
+    };
+    let mut problems: Vec<_> =
+        found.traps.iter().map(|path| unstorable(path, "git would wait for ever to read it")).collect();
+    if problems.is_empty() {
+        for folder in &found.closed {
+            let question = ["check-ignore", "--quiet", "--"];
+            if repository.git().args(question).arg(folder).answer(&[0, 1])?.code() == Some(1) {
+                problems.push(unstorable(folder, "the folder cannot be read"));
+            }
+        }
+    }
+    Ok(problems)
+}
+
 /// Looks at every changed or new file before git reads any of them.
 fn find_problems(
     repository: &SeparateRepository,
@@ -216,37 +277,62 @@ fn find_problems(
     let paths: BTreeSet<&[u8]> =
         output.bytes().split(|&byte| byte == 0).filter(|path| !path.is_empty()).collect();
     let mut problems = Vec::new();
+    let mut size_bytes = 0_u64;
     for path in paths {
         let name = String::from_utf8_lossy(path).into_owned();
         let trimmed = name.trim_end_matches('/');
         let is_nested =
             path.ends_with(b"/") || trimmed.split('/').any(|part| part.eq_ignore_ascii_case(".git"));
-        if is_nested {
+        if is_of_team(trimmed) {
+            problems.push(Problem::TeamsOwn { path: trimmed.to_owned() });
+        } else if is_nested {
             problems.push(Problem::NestedRepository { path: trimmed.to_owned() });
         } else if !known.contains(&name) {
             let place = repository.work_tree().join(std::ffi::OsStr::from_bytes(path));
-            problems.extend(find_problem(name, &place, limit_bytes));
+            match look(name, &place, limit_bytes) {
+                Ok(bytes) => size_bytes = size_bytes.saturating_add(bytes),
+                Err(problem) => problems.push(problem),
+            }
         }
+    }
+    let limit_bytes = limit_bytes.saturating_mul(LARGEST_FILES_MAX);
+    if size_bytes > limit_bytes {
+        problems.push(Problem::TooMuch { size_bytes, limit_bytes });
     }
     Ok(problems)
 }
 
-fn find_problem(path: String, place: &Path, limit_bytes: u64) -> Option<Problem> {
-    // A file that is gone was deleted, which is no problem.
-    let metadata = std::fs::symlink_metadata(place).ok()?;
+/// Whether a path leads into a folder of the team's, wherever that lies. Case does not matter, as it does not for some
+/// file systems.
+fn is_of_team(path: &str) -> bool {
+    path.split('/').any(|part| part.eq_ignore_ascii_case(STATE_FOLDER))
+}
+
+/// The size of a file that git can take.
+fn look(path: String, place: &Path, limit_bytes: u64) -> Result<u64, Problem> {
+    let unstorable = |path, reason: std::io::Error| Problem::Unstorable { path, reason: reason.to_string() };
+    let metadata = match std::fs::symlink_metadata(place) {
+        Ok(metadata) => metadata,
+        // A file that is gone was deleted, which is no problem.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(0),
+        Err(error) => return Err(unstorable(path, error)),
+    };
     let kind = metadata.file_type();
     if kind.is_symlink() || kind.is_dir() {
-        return None;
+        return Ok(0);
     }
     if !kind.is_file() {
-        return Some(Problem::Unstorable { path, reason: "it is no file, link or folder".to_owned() });
+        return Err(Problem::Unstorable { path, reason: "it is no file, link or folder".to_owned() });
     }
     let size_bytes = metadata.len();
     if size_bytes > limit_bytes {
-        return Some(Problem::TooLarge { path, size_bytes, limit_bytes });
+        return Err(Problem::TooLarge { path, size_bytes, limit_bytes });
     }
-    let error = std::fs::File::open(place).err()?;
-    Some(Problem::Unstorable { path, reason: error.to_string() })
+    // What took its place since must not keep us: a pipe would.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(place);
+    opened.map(|_| size_bytes).map_err(|error| unstorable(path, error))
 }
 
 /// The submodules in the index.
@@ -303,8 +389,13 @@ pub(super) fn changed_files(git: GitCommand, old: &str, new: &str) -> Result<Vec
 /// broken.
 pub(super) fn own_tip(repository: &SeparateRepository, base: &str) -> Result<Option<String>, GitError> {
     let inner = repository.work_tree().join(".git");
-    let fetch = repository.git().config("fetch.fsckObjects=true");
+    if let Some(reason) = objection(&inner, OWN_LIMIT_BYTES) {
+        return Err(GitError::Unreadable { path: inner, reason });
+    }
+    // A file that is small as long as it is packed may be huge: it is passed on in pieces.
+    let fetch = repository.git().config("fetch.fsckObjects=true").config("core.bigFileThreshold=50m");
     fetch
+        .time_limit(OWN_TIME_LIMIT)
         .args(["fetch", "--quiet", "--force", "--prune", "--no-tags", "--no-recurse-submodules"])
         .args(["--no-write-fetch-head", "--no-auto-maintenance", "--"])
         .arg(&inner)

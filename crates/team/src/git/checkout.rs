@@ -103,6 +103,16 @@ impl Project {
         }
     }
 
+    /// What a user sees of his own changes in his folder, a line for each: the state as git-status writes it, and the
+    /// path. Files that are not tracked count, ignored ones do not.
+    ///
+    /// # Errors
+    /// [`GitError`] when git breaks.
+    pub fn changes(&self) -> Result<BTreeSet<String>, GitError> {
+        let question = ["status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty"];
+        Ok(self.git().args(question).succeed()?.fields().into_iter().collect())
+    }
+
     /// Finishes moving a checkout whose branch is at `new`, from `old`: after a crash in between, any number
     /// of times. Does nothing unless the index is still at `old` and the branch at `new`.
     ///

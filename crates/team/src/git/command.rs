@@ -88,6 +88,9 @@ impl GitProgram {
             .environment("GIT_ATTR_NOSYSTEM", "1")
             .environment("GIT_ALLOW_PROTOCOL", "file")
             .environment("GIT_NO_LAZY_FETCH", "1")
+            // What is git's own name on another system is none that an agent may give.
+            .config("core.protectHFS=true")
+            .config("core.protectNTFS=true")
             .config("core.attributesFile=/dev/null")
             .config("core.excludesFile=/dev/null")
     }
@@ -101,6 +104,7 @@ impl GitProgram {
             environment: Vec::new(),
             input: Vec::new(),
             output_limit_bytes: usize::MAX,
+            time_limit: TIME_LIMIT,
         }
         .environment("GIT_TERMINAL_PROMPT", "0")
         .environment("GIT_OPTIONAL_LOCKS", "0")
@@ -127,6 +131,7 @@ pub(super) struct GitCommand {
     environment: Vec<(OsString, OsString)>,
     input: Vec<u8>,
     output_limit_bytes: usize,
+    time_limit: Duration,
 }
 
 impl GitCommand {
@@ -170,6 +175,12 @@ impl GitCommand {
         self
     }
 
+    /// Stops the command after this time instead of the usual one.
+    pub(super) fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
     /// Syncs everything that is written before it is named, as git by default does not.
     pub(super) fn synced(self) -> Self {
         self.config("core.fsync=all").config("core.fsyncMethod=fsync")
@@ -199,7 +210,7 @@ impl GitCommand {
         drop(sender);
 
         let (mut standard_output, mut standard_error) = (Drained::default(), Drained::default());
-        let deadline = std::time::Instant::now() + TIME_LIMIT;
+        let deadline = std::time::Instant::now() + self.time_limit;
         loop {
             let left = deadline.saturating_duration_since(std::time::Instant::now());
             match receiver.recv_timeout(left) {
@@ -208,7 +219,7 @@ impl GitCommand {
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     stop(&mut child, &receiver);
-                    return Err(GitError::TimedOut { command: self.shown(), limit: TIME_LIMIT });
+                    return Err(GitError::TimedOut { command: self.shown(), limit: self.time_limit });
                 }
             }
         }

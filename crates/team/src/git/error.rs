@@ -48,6 +48,14 @@ pub enum GitError {
         /// The part that was not understood.
         found: String,
     },
+    /// A repository that git is not let near.
+    #[error("{} is not read: {reason}", path.display())]
+    Unreadable {
+        /// The repository.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file beside git's own could not be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     File {

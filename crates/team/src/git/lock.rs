@@ -49,18 +49,14 @@ impl Project {
     /// [`GitError::File`] when the repository cannot be read.
     pub fn locks(&self, removal: Removal) -> Result<Vec<Lock>, GitError> {
         let common = self.common_dir();
-        let mut paths = Vec::new();
-        collect(&common.join("refs"), &mut paths)?;
-        let ref_locks = paths.len();
-        for name in ["packed-refs.lock", "HEAD.lock", "index.lock"] {
-            paths.extend(Some(common.join(name)).filter(|path| path.is_file()));
-        }
-        let git_runs = !paths.is_empty() && git_may_run(&[self.root(), common]);
+        let paths = locks_in(common)?;
+        let git_runs = !paths.is_empty() && git_at_work(&[self.root(), common]) != GitAtWork::No;
         let mut locks = Vec::new();
-        for (number, path) in paths.into_iter().enumerate() {
+        for path in paths {
             // A lock that is gone by now was held by a command that has ended.
             let Some(age) = age_of(&path) else { continue };
-            let is_of_refs = number < ref_locks || !path.ends_with("index.lock");
+            // A ref's lock may have that name too.
+            let is_of_refs = path != common.join("index.lock");
             let state = if git_runs || age < STALE_AFTER {
                 LockState::MayBeHeld
             } else if removal == Removal::OfRefsWhenAlone && is_of_refs {
@@ -73,6 +69,16 @@ impl Project {
         }
         Ok(locks)
     }
+}
+
+/// The locks of refs and of the index in a git dir.
+pub(super) fn locks_in(git_dir: &Path) -> Result<Vec<PathBuf>, GitError> {
+    let mut paths = Vec::new();
+    collect(&git_dir.join("refs"), &mut paths)?;
+    for name in ["packed-refs.lock", "HEAD.lock", "index.lock"] {
+        paths.extend(Some(git_dir.join(name)).filter(|path| path.is_file()));
+    }
+    Ok(paths)
 }
 
 fn collect(folder: &Path, locks: &mut Vec<PathBuf>) -> Result<(), GitError> {
@@ -98,10 +104,20 @@ fn age_of(path: &Path) -> Option<Duration> {
     Some(changed.elapsed().unwrap_or_default())
 }
 
-/// Whether a git process may be at work in one of these folders. Where processes cannot be listed, one may.
-fn git_may_run(folders: &[&Path]) -> bool {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return true };
-    let mut has_seen_any = false;
+/// Whether a git process is at work in one of some folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GitAtWork {
+    /// None is.
+    No,
+    /// One may be: another user's, or processes cannot be listed.
+    Perhaps,
+    /// One is.
+    Yes,
+}
+
+pub(super) fn git_at_work(folders: &[&Path]) -> GitAtWork {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return GitAtWork::Perhaps };
+    let (mut has_seen_any, mut is_one_hidden) = (false, false);
     for process in processes.flatten() {
         let Ok(name) = std::fs::read_to_string(process.path().join("comm")) else { continue };
         has_seen_any = true;
@@ -109,13 +125,14 @@ fn git_may_run(folders: &[&Path]) -> bool {
             continue;
         }
         match std::fs::read_link(process.path().join("cwd")) {
-            Ok(place) if !folders.iter().any(|folder| place.starts_with(folder)) => {}
+            Ok(place) if folders.iter().any(|folder| place.starts_with(folder)) => return GitAtWork::Yes,
+            Ok(_) => {}
             // It ended while we looked.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            _ => return true,
+            Err(_) => is_one_hidden = true,
         }
     }
-    !has_seen_any
+    if is_one_hidden || !has_seen_any { GitAtWork::Perhaps } else { GitAtWork::No }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod project;
 mod protect;
 mod replay;
 mod separate;
+mod survey;
 mod workspace;
 
 #[cfg(test)]

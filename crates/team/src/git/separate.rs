@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 
 use super::command::{GitCommand, GitProgram};
 use super::error::{GitError, append, file};
+use super::lock::{GitAtWork, git_at_work, locks_in};
 use super::name::check_object;
 use super::project::Project;
+use super::survey::specials;
 
 /// The domain of all addresses that we make up; RFC 2606 keeps it free for ever.
 pub(super) const MAIL_DOMAIN: &str = "agent-team.invalid";
@@ -54,8 +56,10 @@ impl SeparateRepository {
         git_dir: &Path,
         work_tree: &Path,
     ) -> Result<Self, GitError> {
-        std::fs::create_dir_all(work_tree).map_err(file("make", work_tree))?;
-        if !git_dir.join("HEAD").is_file() {
+        make_folder(work_tree)?;
+        if git_dir.join("HEAD").is_file() {
+            remove_stale_locks(git_dir, work_tree)?;
+        } else {
             let new = with_suffix(git_dir, ".new");
             create_borrowing(project, &new)?;
             remove(git_dir)?;
@@ -103,6 +107,12 @@ impl SeparateRepository {
 
     /// Brings index and folder to a tree or commit, whatever is there.
     pub(super) fn reset_to(&self, tree: &str, ignored: Ignored) -> Result<(), GitError> {
+        make_folder(&self.work_tree)?;
+        if ignored == Ignored::Go {
+            for path in specials(&self.work_tree) {
+                remove(&path)?;
+            }
+        }
         self.git().args(["read-tree", "--reset", "-u", tree]).succeed()?;
         let flags = match ignored {
             Ignored::Stay => "-ffdq",
@@ -193,6 +203,27 @@ fn borrow_objects(project: &Project, git_dir: &Path) -> Result<(), GitError> {
     let folder = git_dir.join("objects/info");
     std::fs::create_dir_all(&folder).map_err(file("make", &folder))?;
     std::fs::write(&path, [objects.as_os_str().as_bytes(), b"\n"].concat()).map_err(file("write", &path))
+}
+
+/// Makes a folder. What stands in its place goes: through a link we would work on somebody else's folder.
+fn make_folder(path: &Path) -> Result<(), GitError> {
+    if std::fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_dir()) {
+        remove(path)?;
+    }
+    std::fs::create_dir_all(path).map_err(file("make", path))
+}
+
+/// Removes the locks that a git of ours left in a git dir of ours when it was killed. Only who has the folder to himself
+/// calls this, so that none is in use unless that git still runs.
+fn remove_stale_locks(git_dir: &Path, work_tree: &Path) -> Result<(), GitError> {
+    let locks = locks_in(git_dir)?;
+    // Another user's git has no business here.
+    if !locks.is_empty() && git_at_work(&[git_dir, work_tree]) != GitAtWork::Yes {
+        for lock in locks {
+            remove(&lock)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a file, a link (not what it points to) or a folder. What is not there is fine.

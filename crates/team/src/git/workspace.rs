@@ -7,7 +7,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::capture::{Captured, LAST, OWN, OwnCommits, Submission, capture, own_tip, store, write_tree};
+use super::capture::{
+    Captured, FILE_LIMIT_BYTES, LAST, OWN, OwnCommits, Submission, capture, own_tip, store, write_tree,
+};
 use super::error::{GitError, file};
 use super::name::{check_id, check_object};
 use super::project::Project;
@@ -82,7 +84,7 @@ impl Workspace {
     /// [`GitError`] when git breaks or the id is not safe.
     pub fn open(project: &Project, agent: &str) -> Result<Option<Self>, GitError> {
         let places = Places::of(project, check_id("agent", agent)?);
-        if !places.work_tree.is_dir() || !places.git_dir.join("HEAD").is_file() {
+        if !is_folder(&places.work_tree) || !places.git_dir.join("HEAD").is_file() {
             return Ok(None);
         }
         let workspace = places.open_or_create(project)?;
@@ -173,8 +175,10 @@ impl Places {
 
     /// Sees to it that whatever lies in the folder is held by something else.
     fn keep_work(&self, project: &Project) -> Result<Vec<Kept>, GitError> {
-        let Ok(metadata) = std::fs::symlink_metadata(&self.work_tree) else { return Ok(Vec::new()) };
-        let is_ours = metadata.is_dir() && self.git_dir.join("HEAD").is_file();
+        if std::fs::symlink_metadata(&self.work_tree).is_err() {
+            return Ok(Vec::new());
+        }
+        let is_ours = is_folder(&self.work_tree) && self.git_dir.join("HEAD").is_file();
         let workspace = if is_ours { Some(self.open_or_create(project)?) } else { None };
         let known = match &workspace {
             Some(workspace) => workspace.repository.base()?.map(|base| (workspace, base)),
@@ -188,8 +192,15 @@ impl Places {
             });
         };
         let repository = &workspace.repository;
-        let Ok(tree) = write_tree(repository, &base, u64::MAX)? else {
-            return Ok(vec![self.set_aside(&self.work_tree)?]);
+        let tree = match write_tree(repository, &base, FILE_LIMIT_BYTES) {
+            Ok(Ok(tree)) => tree,
+            Ok(Err(_)) => return Ok(vec![self.set_aside(&self.work_tree)?]),
+            Err(_) => {
+                // Our own git dir may be what is damaged: both are made anew.
+                let kept = self.set_aside(&self.work_tree)?;
+                remove(&self.git_dir)?;
+                return Ok(vec![kept]);
+            }
         };
         if is_held(repository, &base, &tree)? {
             return Ok(Vec::new());
@@ -240,9 +251,16 @@ fn is_held(repository: &SeparateRepository, base: &str, tree: &str) -> Result<bo
     Ok(is_tree_held && is_own_held)
 }
 
+/// Whether it is a folder itself: what a link leads to is somebody else's.
+fn is_folder(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
 fn is_empty_folder(path: &Path) -> bool {
     std::fs::read_dir(path).is_ok_and(|mut names| names.next().is_none())
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

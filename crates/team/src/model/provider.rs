@@ -13,7 +13,7 @@ mod transport;
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use genai::chat::{ChatOptions, ChatRequest, ChatStreamEvent, ReasoningEffort, StreamEnd};
+use genai::chat::{ChatOptions, ChatRequest, ChatStream, ChatStreamEvent, ReasoningEffort, StreamEnd};
 use genai::resolver::{AuthData, Endpoint};
 use genai::{Client, ModelIden, ServiceTarget, adapter::AdapterKind};
 use serde_json::json;
@@ -76,18 +76,36 @@ impl Provided {
             self.client.exec_chat_stream(self.service(), chat, Some(options)).await.map_err(failed)?;
         let mut events = answer.stream;
         let mut announced = Vec::new();
+        let mut has_begun = false;
         loop {
             let event = tokio::time::timeout(self.limits.idle, events.next())
                 .await
                 .map_err(|_| self.timed_out("nothing came for", self.limits.idle))?;
             match event {
                 Some(Ok(ChatStreamEvent::End(end))) => return Ok(end),
-                Some(Ok(event)) => show(event, &mut announced, stream),
+                Some(Ok(event)) => {
+                    has_begun |= !matches!(event, ChatStreamEvent::Start);
+                    show(event, &mut announced, stream);
+                }
+                // The last message of a stream that was cut is half a message, and that is no JSON either.
+                Some(Err(error)) if failure::is_no_json(&error) && self.is_over(&mut events).await => {
+                    return Err(self.cut(has_begun));
+                }
                 Some(Err(error)) => return Err(failed(error)),
                 // genai ends silently when the connection does.
-                None => return Err(ModelError::new(ModelErrorKind::Cut, &self.name, response::CUT)),
+                None => return Err(self.cut(has_begun)),
             }
         }
+    }
+
+    /// Whether nothing more comes.
+    async fn is_over(&self, events: &mut ChatStream) -> bool {
+        matches!(tokio::time::timeout(self.limits.idle, events.next()).await, Ok(None))
+    }
+
+    fn cut(&self, has_begun: bool) -> ModelError {
+        let reason = if has_begun { response::CUT } else { response::NOTHING };
+        ModelError::new(ModelErrorKind::Cut, &self.name, reason)
     }
 
     fn service(&self) -> ServiceTarget {

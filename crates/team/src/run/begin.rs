@@ -128,7 +128,8 @@ async fn open_desk(team: &AgentTeam) -> Result<Option<Desk>, Error> {
     if protect.is_empty() {
         protect = team.queue.team_log().look(|state| state.policy().protect.clone())?;
     }
-    let opened = blocking(move || Desk::open(folder.workspace(), into.as_deref(), &protect)).await;
+    let largest = team.options.max_file_bytes;
+    let opened = blocking(move || Desk::open(folder.workspace(), into.as_deref(), &protect, largest)).await;
     match opened {
         Ok(desk) => Ok(Some(desk)),
         Err(Error::Discover(DiscoverError::NotARepository { .. })) => Ok(None),
@@ -231,7 +232,24 @@ impl Run<'_> {
             limit: limit.map(std::time::Duration::from_millis),
             output_file: outputs.join(format!("{name}.txt")),
         };
-        judge.run(&self.team.stop.gently).await
+        let before = self.changes().await?;
+        let judged = judge.run(&self.team.stop.gently).await?;
+        let after = self.changes().await?;
+        let appeared: Vec<&str> = after.difference(&before).map(String::as_str).collect();
+        if !appeared.is_empty() {
+            let note = format!(
+                "ERROR while the {name} ran, the project's own folder changed ({}): it may judge only what is in its own",
+                appeared.join(", ")
+            );
+            self.reporter.report(Progress::Note(note));
+        }
+        Ok(judged)
+    }
+
+    /// What is not committed in the user's folder.
+    async fn changes(&self) -> Result<BTreeSet<String>, Error> {
+        let Some(desk) = self.desk.clone() else { return Ok(BTreeSet::new()) };
+        blocking(move || Ok(desk.project.changes()?)).await
     }
 
     /// The goal as a task, unless it is there from an earlier run: the lead's to split, or the worker's to do.

@@ -12,8 +12,8 @@ use std::path::{Component, Path, PathBuf};
 use super::Correction;
 use crate::command::grouped;
 
-/// The largest file that tools read: what one command may print, so that a model can look at all of it.
-pub(super) const LARGEST_FILE_BYTES: u64 = crate::command::CommandSpec::OUTPUT_LIMIT_BYTES;
+/// The largest file that tools read: what is kept of a command's output, and the note in it.
+pub(super) const LARGEST_FILE_BYTES: u64 = crate::command::CommandSpec::OUTPUT_KEPT_BYTES + 1_000;
 
 /// Folders whose content is not the agent's to change: writing git's own would be code execution for whoever runs git.
 const PROTECTED: [&str; 2] = [".git", ".agent-team"];

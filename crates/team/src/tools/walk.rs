@@ -1,4 +1,7 @@
 //! The files below a folder, as a developer thinks of them: without what git ignores, and without git's own.
+//!
+//! Files that say what is ignored are the agent's, and read by the walk without being asked what they are: a pipe would
+//! keep it for ever, an endless device would fill the memory. So a folder with such a one is not walked.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +9,12 @@ use globset::{GlobBuilder, GlobMatcher};
 use ignore::{DirEntry, WalkBuilder};
 
 use super::{Correction, Workspace};
+
+/// What is read on the way, from each folder that is walked.
+const READ_ON_THE_WAY: [&str; 4] = [".gitignore", ".ignore", ".git", ".git/info/exclude"];
+
+/// The largest file that says what is ignored.
+const LARGEST_IGNORE_FILE_BYTES: u64 = 1 << 20;
 
 /// Which files a walk gives.
 pub(super) struct Walk {
@@ -25,6 +34,11 @@ impl Walk {
     ) -> Result<Self, Correction> {
         let start = workspace.readable(start.unwrap_or("."))?;
         let base = if start.starts_with(workspace.root()) { workspace.root() } else { &start };
+        if let Some(name) = unreadable_ignore_file(base) {
+            return Err(Correction(format!(
+                "`{name}` is no regular file of a usual size. Mend or remove it first."
+            )));
+        }
         Ok(Self { base: base.to_owned(), glob: glob.map(parse_glob).transpose()?, start })
     }
 
@@ -62,7 +76,20 @@ impl Walk {
 fn is_walked(entry: &DirEntry, start: &Path) -> bool {
     let path = entry.path();
     let is_private = entry.depth() > 0 && (entry.file_name() == ".git" || entry.file_name() == ".agent-team");
-    !is_private && (start.starts_with(path) || path.starts_with(start))
+    !is_private
+        && (start.starts_with(path) || path.starts_with(start))
+        && (entry.depth() == 0 || unreadable_ignore_file(path).is_none())
+}
+
+/// A file in this folder that must not be read on the way.
+fn unreadable_ignore_file(folder: &Path) -> Option<&'static str> {
+    READ_ON_THE_WAY.into_iter().find(|name| {
+        // What a link leads to is what would be read.
+        let is_harmless = |metadata: std::fs::Metadata| {
+            metadata.is_dir() || (metadata.is_file() && metadata.len() <= LARGEST_IGNORE_FILE_BYTES)
+        };
+        std::fs::metadata(folder.join(name)).is_ok_and(|metadata| !is_harmless(metadata))
+    })
 }
 
 /// A glob as git and ripgrep read it: one without a slash fits in every folder.
@@ -75,5 +102,41 @@ fn parse_glob(glob: &str) -> Result<GlobMatcher, Correction> {
     match GlobBuilder::new(&pattern).literal_separator(true).build() {
         Ok(glob) => Ok(glob.compile_matcher()),
         Err(error) => Err(Correction(format!("`{glob}` is no glob: {error}. Write one like `src/**/*.rs`."))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use serde_json::json;
+
+    use crate::tools::testing::Project;
+    use crate::tools::{List, Search};
+
+    #[tokio::test]
+    async fn an_ignore_file_that_is_no_file_neither_keeps_a_walk_nor_fills_the_memory() {
+        for name in [".gitignore", ".ignore", ".git", ".git/info/exclude"] {
+            for folder in [".", "sub"] {
+                let project = Project::with([("a", "word\n"), ("sub/b", "word\n")]);
+                let place = project.path(folder).join(name);
+                std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+                assert!(Command::new("mkfifo").arg(&place).status().unwrap().success());
+                symlink("/dev/zero", project.path("sub/.rgignore")).unwrap();
+                if folder == "." {
+                    let text = project.bad(List, json!({})).await;
+                    assert!(text.contains(name) && text.contains("no regular file"), "{text}");
+                    project.bad(Search, json!({"pattern": "word"})).await;
+                    std::fs::remove_file(&place).unwrap();
+                    symlink("/dev/zero", &place).unwrap();
+                    project.bad(List, json!({})).await;
+                } else {
+                    let text = project.good(List, json!({})).await;
+                    assert!(text.contains("a") && !text.contains("sub/b"), "{text}");
+                    assert!(project.good(Search, json!({"pattern": "word"})).await.contains("a:"));
+                }
+            }
+        }
     }
 }

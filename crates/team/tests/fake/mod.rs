@@ -77,6 +77,10 @@ pub enum Ending {
     Whole,
     /// After so many messages the body ends, as if that were all.
     ClosedAfter(usize),
+    /// After so many bytes the body ends, as if that were all.
+    ClosedAtByte(usize),
+    /// After so many bytes the connection breaks.
+    BrokenAtByte(usize),
     /// After so many messages the connection breaks.
     BrokenAfter(usize),
     /// After so many messages nothing more comes.
@@ -214,7 +218,7 @@ fn plain(refusal: &Refusal) -> Response {
 fn streamed(protocol: Protocol, answer: &Answer, turn: usize) -> Response {
     let mut messages = protocol.messages(answer, turn);
     let sent = match &answer.ending {
-        Ending::Whole => messages.len(),
+        Ending::Whole | Ending::ClosedAtByte(_) | Ending::BrokenAtByte(_) => messages.len(),
         Ending::ClosedAfter(count) | Ending::BrokenAfter(count) | Ending::StalledAfter(count) => *count,
         Ending::ErrorAfter(count, name, reason) => {
             messages.truncate(*count);
@@ -223,6 +227,18 @@ fn streamed(protocol: Protocol, answer: &Answer, turn: usize) -> Response {
         }
     };
     messages.truncate(sent);
+    if let Ending::ClosedAtByte(count) | Ending::BrokenAtByte(count) = answer.ending {
+        // The same bytes at each request, so that a test can count them.
+        let stream = protocol.messages(answer, 1).concat().into_bytes();
+        let cut = Bytes::copy_from_slice(&stream[..count]);
+        let broken =
+            matches!(answer.ending, Ending::BrokenAtByte(_)).then(|| std::io::Error::other("broken"));
+        let body = stream::iter(std::iter::once(Ok(cut)).chain(broken.map(Err)));
+        return Response::builder()
+            .header("content-type", protocol.content_type())
+            .body(Body::from_stream(body))
+            .unwrap();
+    }
     let chunks: Vec<Bytes> = match answer.chunk_bytes {
         0 => messages.into_iter().map(Bytes::from).collect(),
         size => messages.concat().as_bytes().chunks(size).map(Bytes::copy_from_slice).collect(),

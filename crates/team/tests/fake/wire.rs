@@ -76,9 +76,9 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(' ')
 }
 
-/// Arguments in two pieces that are no JSON by themselves.
+/// Arguments in two pieces that are no JSON by themselves. A string stands for arguments that are none as a whole.
 fn halves(input: &Value) -> [String; 2] {
-    let text = input.to_string();
+    let text = input.as_str().map_or_else(|| input.to_string(), str::to_owned);
     let middle = (text.len() / 2..).find(|index| text.is_char_boundary(*index)).unwrap();
     let (first, second) = text.split_at(middle);
     [first.to_owned(), second.to_owned()]

@@ -10,6 +10,7 @@ mod failures;
 #[path = "../fake/mod.rs"]
 mod fake;
 mod gemini;
+mod hostile;
 mod ollama;
 mod openai;
 mod transport;

@@ -129,3 +129,59 @@ fn a_commit_that_is_not_there_is_an_error() {
     let option = merge.rebase("m1", "--exec=touch x", &"1".repeat(40));
     assert!(matches!(option, Err(GitError::Name { .. })));
 }
+
+#[test]
+fn what_git_neither_sees_nor_removes_is_gone_for_the_next_judge_too() {
+    let user = TestRepository::new();
+    let capture = user.work("worker-1", &[("file", "1\n")]);
+    let bench = MergeWorktree::open(&user.project, 0).unwrap();
+    let candidate = candidate(bench.rebase("a1", &user.tip("main"), &capture.commit).unwrap());
+    for name in ["pipe", ".gitignore", ".gitattributes", "folder/pipe"] {
+        let place = bench.path().join(name);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&place).status().unwrap().success());
+    }
+    let _socket = std::os::unix::net::UnixListener::bind(bench.path().join("socket")).unwrap();
+    bench.reset_pristine(&candidate).unwrap();
+    let names = std::fs::read_dir(bench.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    assert_eq!(names, [".git", "README", "file"]);
+}
+
+#[test]
+fn a_judge_that_puts_a_link_in_the_place_of_its_folder_does_not_get_another_one_cleaned() {
+    let user = TestRepository::new();
+    let capture = user.work("worker-1", &[("file", "1\n")]);
+    let bench = MergeWorktree::open(&user.project, 0).unwrap();
+    let candidate = candidate(bench.rebase("a1", &user.tip("main"), &capture.commit).unwrap());
+    user.write("untracked", "precious\n");
+    std::fs::remove_dir_all(bench.path()).unwrap();
+    std::os::unix::fs::symlink(user.root(), bench.path()).unwrap();
+    bench.reset_pristine(&candidate).unwrap();
+    assert_eq!((user.read("untracked"), user.status()), ("precious\n".into(), "?? untracked".into()));
+    assert_eq!(std::fs::read_to_string(bench.path().join("file")).unwrap(), "1\n");
+
+    std::fs::remove_dir_all(bench.path()).unwrap();
+    std::fs::write(bench.path(), "in the way").unwrap();
+    let bench = MergeWorktree::open(&user.project, 0).unwrap();
+    bench.reset_pristine(&candidate).unwrap();
+    assert!(bench.path().join("README").is_file());
+}
+
+#[test]
+fn a_judge_that_damages_our_git_dir_costs_the_next_one_nothing() {
+    let user = TestRepository::new();
+    let bench = MergeWorktree::open(&user.project, 0).unwrap();
+    let ours = user.root().join(".agent-team/merge/0.git");
+    let first = user.work("worker-1", &[("file", "1\n")]);
+    let first = candidate(bench.rebase("a1", &user.tip("main"), &first.commit).unwrap());
+    std::fs::write(ours.join("index"), "garbage").unwrap();
+    bench.reset_pristine(&first).unwrap();
+    assert!(bench.path().join("file").is_file());
+
+    let second = user.work("worker-2", &[("other", "2\n")]);
+    std::fs::remove_dir_all(ours.join("objects")).unwrap();
+    candidate(bench.rebase("a2", &first.commit, &second.commit).unwrap());
+    assert!(bench.path().join("file").is_file() && bench.path().join("other").is_file());
+}

@@ -1,9 +1,12 @@
 //! genai's errors by kind, with the provider's own reason and without the request, the URL's secrets or the key.
 
 use std::error::Error as _;
+use std::string::FromUtf8Error;
 use std::time::Duration;
 
 use genai::Error;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -42,6 +45,11 @@ fn failure(target: &Target, error: &Error) -> Failure {
                 failure(target, error)
             } else if let Some(error) = error.downcast_ref::<reqwest::Error>() {
                 network(target, error)
+            } else if error
+                .downcast_ref::<FromUtf8Error>()
+                .is_some_and(|error| error.utf8_error().error_len().is_some())
+            {
+                plain(Kind::Unreadable, cause.clone())
             } else {
                 // What is left is text that ends within a character.
                 plain(Kind::Cut, cause.clone())
@@ -59,6 +67,15 @@ fn failure(target: &Target, error: &Error) -> Failure {
         // This one's own text quotes the request.
         Error::ChatResponseGeneration { cause, .. } => plain(Kind::Unreadable, cause.clone()),
         other => plain(Kind::BadRequest, other.to_string()),
+    }
+}
+
+/// Whether a message of the stream could not be parsed.
+pub(super) fn is_no_json(error: &Error) -> bool {
+    match error {
+        Error::StreamParse { .. } => true,
+        Error::WebStream { error, .. } => error.downcast_ref::<Error>().is_some_and(is_no_json),
+        _ => false,
     }
 }
 
@@ -182,11 +199,25 @@ fn message(json: &Value) -> Option<&str> {
     ["/error/message", "/error", "/message"].into_iter().find_map(|path| json.pointer(path)?.as_str())
 }
 
-/// How long the provider asks to wait. A date, which the standard allows too, is not read: no provider sends one.
+/// How long the provider asks to wait.
 fn retry_after(headers: &HeaderMap, json: &Value) -> Option<Duration> {
     let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
     let seconds = number("retry-after-ms").map(|wait_ms| wait_ms / 1_000.0).or_else(|| number("retry-after"));
-    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).or_else(|| delay_in(json))
+    let wait = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    wait.or_else(|| until_date(headers)).or_else(|| delay_in(json))
+}
+
+/// The time until the date that Retry-After may hold (RFC 9110, 10.2.3). Proxies in front of providers send one. By the
+/// server's clock, if it says what that shows, since ours may show something else.
+fn until_date(headers: &HeaderMap) -> Option<Duration> {
+    let date = |name| {
+        let text = headers.get(name)?.to_str().ok()?;
+        rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
+    };
+    let until = date("retry-after")?;
+    let wait = until.duration_since(date("date").unwrap_or_else(Timestamp::now));
+    // What is over need not be waited for.
+    Some(Duration::try_from(wait).unwrap_or_default())
 }
 
 /// Gemini's way of saying it: a detail of the error with `"retryDelay": "13s"`.

@@ -145,7 +145,7 @@ fn assistant_parts(provider: Provider, parts: &[Part]) -> Vec<ContentPart> {
     let mut content = Vec::new();
     for part in parts {
         match part {
-            Part::Text { text } if text.is_empty() => {}
+            Part::Text { text } if text.trim().is_empty() => {}
             Part::Text { text } => content.push(ContentPart::Text(text.clone())),
             Part::ToolCall { id, name, input } => content.push(ContentPart::ToolCall(ToolCall {
                 call_id: id.clone(),

@@ -11,6 +11,10 @@ use crate::model::{Message, ModelErrorKind, Part, Provider, Request, Response, S
 /// Why a stream that has no end is an error.
 pub(super) const CUT: &str = "the connection ended before the answer did";
 
+/// The same of a stream in which nothing was. A page for people ends so too, and one that is asked for again does so again.
+pub(super) const NOTHING: &str =
+    "the connection ended before the answer began; if it goes on like this, look what is at the base URL";
+
 /// The answer that a stream gave, or the kind and the reason of the error that it means.
 pub(super) fn response(
     provider: Provider,
@@ -59,7 +63,8 @@ fn stop(
 
 fn push(provider: Provider, part: ContentPart, ids: &mut HashSet<String>, parts: &mut Vec<Part>) {
     match part {
-        ContentPart::Text(text) if text.is_empty() => {}
+        // Some models write a line break before a call, and some providers do not take such a text back.
+        ContentPart::Text(text) if text.trim().is_empty() => {}
         ContentPart::Text(text) => parts.push(Part::text(text)),
         ContentPart::ToolCall(ToolCall { call_id, fn_name, fn_arguments, thought_signatures }) => {
             // Anthropic's signatures stand among the parts; here they would be the same once more.

@@ -1,0 +1,77 @@
+//! Finds and ends what a command left behind, wherever it went: a process that left the group by `setsid` still
+//! carries the mark that the command was started with.
+//!
+//! The mark is a variable with an id that nobody else has. The kernel keeps the environment that a process was
+//! started with, so a daemon cannot lose it by changing its variables, only by being started without them. One that
+//! wants to escape can do that; the sandbox is what holds it. Where `/proc` is missing, nothing is found.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+/// The variable that holds the mark. Within a command of another agent-team, that one's stands before it, so that
+/// whoever ends the outer command finds what the inner ones left behind.
+pub(super) const VARIABLE: &str = "AGENT_TEAM_COMMAND";
+
+/// How long the search goes on while there is still somebody: one who forks faster than we look is given up at last.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pause before the next look, in which those who were killed go.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// What the processes of one command carry.
+#[derive(Debug, Clone)]
+pub(super) struct Mark {
+    id: String,
+}
+
+impl Mark {
+    pub(super) fn new() -> Self {
+        Self { id: uuid::Uuid::now_v7().simple().to_string() }
+    }
+
+    /// The value of the variable.
+    pub(super) fn value(&self) -> OsString {
+        let mut value = std::env::var_os(VARIABLE).map_or_else(OsString::new, |mut outer| {
+            outer.push(":");
+            outer
+        });
+        value.push(&self.id);
+        value
+    }
+
+    /// Kills all who carry the mark, until there is none. Blocks.
+    pub(super) fn end_all(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.kill_all() > 0 && Instant::now() < deadline {
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Kills those who carry the mark at this moment, and says how many there were.
+    fn kill_all(&self) -> usize {
+        let names = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids =
+            names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(Pid::from_raw);
+        let mut buffer = Vec::new();
+        ids.filter(|id| self.carries(*id, &mut buffer) && self.kill(*id, &mut buffer)).count()
+    }
+
+    fn kill(&self, id: Pid, buffer: &mut Vec<u8>) -> bool {
+        let Ok(process) = pidfd_open(id, PidfdFlags::empty()) else { return false };
+        // The id may have gone to a stranger between the look and the opening; from here on it is held.
+        self.carries(id, buffer) && pidfd_send_signal(process, Signal::KILL).is_ok()
+    }
+
+    /// Whether a process carries the mark. One that is a zombie has no environment any more.
+    fn carries(&self, id: Pid, buffer: &mut Vec<u8>) -> bool {
+        buffer.clear();
+        let read = fs::File::open(format!("/proc/{}/environ", id.as_raw_nonzero()))
+            .and_then(|mut file| file.read_to_end(buffer));
+        // An environment that is not ours to read is not one that we gave.
+        read.is_ok() && buffer.windows(self.id.len()).any(|window| window == self.id.as_bytes())
+    }
+}

@@ -1,0 +1,200 @@
+//! Whole runs with models that talk nonsense, fail, or hang, behind loopback servers that speak the protocols of real
+//! providers. What must hold: the run ends in time, work that can be done is done, and what cannot be done is told with
+//! its task and the reason.
+#![cfg(feature = "providers")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "the tests' own functions fail by panicking")]
+
+#[expect(dead_code, reason = "what other tests of models need")]
+mod fake;
+#[expect(dead_code, reason = "what other tests of runs need")]
+mod project;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use agent_team::model::{Connection, RetryPolicy, TimeLimits, connect};
+use agent_team::{AgentTeam, Progress, Reporter, Role, RunOptions, RunOutcome, Status};
+use fake::{Answer, Ending, FakeProvider, Protocol};
+use project::{LONG, TestProject, agent, feedback, task, view};
+use serde_json::{Value, json};
+
+const PROTOCOLS: [(Protocol, &str); 4] = [
+    (Protocol::Anthropic, "anthropic:claude-test"),
+    (Protocol::OpenAi, "openai:gpt-test"),
+    (Protocol::Gemini, "gemini:gemini-test"),
+    (Protocol::Ollama, "ollama:qwen-test:8b"),
+];
+
+/// Longer than an answer of a loopback server takes on a busy machine.
+const PATIENT: Duration = Duration::from_secs(30);
+
+/// A team of one worker with the model at `url`, which is asked three times before a call counts as failed, and whose
+/// answers may be silent for so long.
+fn team(
+    project: &TestProject,
+    model: &str,
+    url: &str,
+    idle: Duration,
+) -> (AgentTeam, Arc<Mutex<Vec<String>>>) {
+    let environment = |name: &str| name.ends_with("_API_KEY").then(|| "no-key".to_owned());
+    let at_once = Duration::ZERO;
+    let total_wait = Duration::from_secs(10);
+    let retry = RetryPolicy { attempts: 3, first_wait: at_once, longest_wait: at_once, total_wait };
+    let limits = TimeLimits { overall: LONG, idle };
+    let connection = Connection { base_url: Some(url), environment: &environment, limits, retry };
+    let mut team = project.team();
+    let model = connect(&model.parse().unwrap(), &connection).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model)).unwrap();
+    let failures: Arc<Mutex<Vec<String>>> = Arc::default();
+    let told = failures.clone();
+    let reporter = Reporter::to(move |progress| {
+        if let Progress::Failed { task, reason, .. } = progress {
+            told.lock().unwrap().push(format!("{task}: {reason}"));
+        }
+    });
+    team.options(RunOptions { reporter, gate: Some("true".into()), ..RunOptions::default() });
+    (team, failures)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_answers_nonsense_is_corrected_until_it_does_its_task() {
+    for (protocol, model) in PROTOCOLS {
+        let half: Value = json!(r#"{"path": "half", "con"#);
+        let fake = FakeProvider::new(
+            protocol,
+            vec![
+                Answer::call("write", half),
+                Answer::call("frobnicate", json!({"volume": 11})),
+                Answer::text(""),
+                Answer::text(" \n "),
+                Answer::call("write", json!([1, 2, 3])).and_call("write", json!({"path": 7})),
+                Answer::call("write", json!({"path": "../../escaped", "content": "x"})),
+                Answer::call("", json!({})),
+                Answer::call("write", json!({"path": "good", "content": "x\n"})),
+                Answer::call("finish", json!({"result": "It is written."})),
+            ],
+        )
+        .await;
+        let project = TestProject::new();
+        let (team, failures) = team(&project, model, fake.url(), PATIENT);
+        team.add_task(task("work").check("grep -q x good")).unwrap();
+
+        let report = team.run(Some(LONG)).await.unwrap();
+
+        let told = failures.lock().unwrap().clone();
+        assert_eq!(
+            (report.outcome, told),
+            (RunOutcome::Completed, Vec::new()),
+            "{protocol:?} {:?}",
+            report.status
+        );
+        assert_eq!(project.git(&["ls-files"]), "README\ngood", "{protocol:?}");
+        assert_eq!((fake.requests().len(), view(&team, "work").attempt), (9, 1), "{protocol:?}");
+        let last = fake.requests().last().unwrap().body.to_string();
+        for correction in
+            ["There is no tool `frobnicate`", "Your answer was empty", "is outside the workspace"]
+        {
+            assert!(last.contains(correction), "{protocol:?} {correction}: {last}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_answers_nothing_fails_its_attempts_and_says_so() {
+    for (protocol, model) in PROTOCOLS {
+        let fake = FakeProvider::by(protocol, |_| Answer::text("")).await;
+        let project = TestProject::new();
+        let (team, failures) = team(&project, model, fake.url(), PATIENT);
+        team.add_task(task("work").attempts(2)).unwrap();
+        let report = team.run(Some(LONG)).await.unwrap();
+        assert_eq!(
+            (report.outcome, view(&team, "work").status),
+            (RunOutcome::Stuck, Status::Failed),
+            "{protocol:?}"
+        );
+        assert_eq!(fake.requests().len(), 6, "three answers an attempt");
+        let told = failures.lock().unwrap().clone();
+        assert_eq!(told, vec!["work: the model answered nothing, 3 times in a row"; 2], "{protocol:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_never_stops_calling_what_is_not_there_ends_at_its_turns() {
+    let fake = FakeProvider::by(Protocol::OpenAi, |_| Answer::call("frobnicate", json!({}))).await;
+    let project = TestProject::new();
+    let (team, failures) = team(&project, "openai:gpt-test", fake.url(), PATIENT);
+    team.add_task(task("work").attempts(1)).unwrap();
+    let report = team.run(Some(LONG)).await.unwrap();
+    assert_eq!((report.outcome, view(&team, "work").status), (RunOutcome::Stuck, Status::Failed));
+    assert_eq!(*failures.lock().unwrap(), ["work: it did not finish within 200 turns"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_megabytes_of_result_are_kept_and_do_not_flood_commit_and_prompts() {
+    let length = 10_000_000;
+    let fake = FakeProvider::new(
+        Protocol::Ollama,
+        vec![
+            Answer::call("write", json!({"path": "first", "content": "x\n"})),
+            Answer::text("x".repeat(length)),
+            Answer::call("write", json!({"path": "second", "content": "x\n"})),
+            Answer::call("finish", json!({"result": "Short."})),
+        ],
+    )
+    .await;
+    let project = TestProject::new();
+    let (team, failures) = team(&project, "ollama:qwen-test", fake.url(), PATIENT);
+    team.add_task(task("first")).unwrap();
+    team.add_task(task("second").after("first")).unwrap();
+    let report = team.run(Some(LONG)).await.unwrap();
+    assert_eq!(report.outcome, RunOutcome::Completed, "{:?}", failures.lock().unwrap());
+    assert_eq!(project.git(&["ls-files"]), "README\nfirst\nsecond");
+    let result = view(&team, "first").result.unwrap();
+    assert!(team.queue().team_log().read_text(&result).unwrap().len() == length);
+    assert!(project.git(&["log", "-1", "--format=%B", "main~1"]).len() < 20_000);
+    assert!(fake.requests()[2].body.to_string().len() < 100_000, "what depends on it is shown a part");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_always_fails_fails_the_task_with_its_reason() {
+    let limited = || Answer::status(429, r#"{"error": {"message": "Slow down"}}"#);
+    let cases = [
+        ("HTTP 529: Overloaded", 3, Answer::status(529, r#"{"error": {"message": "Overloaded"}}"#)),
+        ("HTTP 429: Slow down", 3, limited()),
+        // A day is longer than anybody waits: it is not begun.
+        ("Slow down", 1, limited().header("retry-after", "86400")),
+        (
+            "Slow down",
+            1,
+            limited()
+                .header("retry-after", "Mon, 07 Nov 1994 08:49:37 GMT")
+                .header("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ),
+        ("nothing came for 0.5 s", 3, Answer::text("one two three").ending(Ending::StalledAfter(2))),
+        ("was cut off in its answer", 3, Answer::text("one two three").ending(Ending::BrokenAfter(2))),
+        ("ended before the answer began", 3, Answer::status(200, "<html>Please log in</html>")),
+    ];
+    for (reason, calls, answer) in cases {
+        let idle = if reason.starts_with("nothing") { Duration::from_millis(500) } else { PATIENT };
+        let fake = FakeProvider::by(Protocol::Anthropic, move |_| answer.clone()).await;
+        let project = TestProject::new();
+        let (team, failures) = team(&project, "anthropic:claude-test", fake.url(), idle);
+        team.add_task(task("work").attempts(1)).unwrap();
+        let report = team.run(Some(LONG)).await.unwrap();
+        assert_eq!(
+            (report.outcome, view(&team, "work").status),
+            (RunOutcome::Stuck, Status::Failed),
+            "{reason}"
+        );
+        assert_eq!(fake.requests().len(), calls, "{reason}");
+        let told = failures.lock().unwrap().clone();
+        assert!(
+            told.len() == 1
+                && told[0].starts_with("work: anthropic:claude-test ")
+                && told[0].contains(reason),
+            "{told:?}"
+        );
+        assert!(feedback(&team, "work")[0].contains(reason));
+        assert_eq!(project.git(&["ls-files"]), "README");
+    }
+}
