@@ -27,12 +27,15 @@ pub mod conformance;
 mod durable;
 mod error;
 mod file;
+#[doc(hidden)]
+pub mod framing;
 mod log;
 mod memory;
 mod observed;
 mod presence;
 mod process;
 mod record;
+mod safeguard;
 mod snapshot;
 mod watch;
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::safeguard::Safeguards;
 use crate::{durable, process};
 
 const FILE_NAME: &str = "observed";
@@ -105,7 +106,7 @@ impl Observed {
 }
 
 fn load(path: &Path) -> Option<Content> {
-    serde_json::from_slice(durable::unseal(&fs::read(path).ok()?)?).ok()
+    serde_json::from_slice(durable::unseal(Safeguards::ALL, &fs::read(path).ok()?)?).ok()
 }
 
 fn now_ms() -> u64 {

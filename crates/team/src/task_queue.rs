@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
@@ -45,6 +45,8 @@ pub struct TaskQueue {
     team_log: TeamLog,
     /// The claims that were made through this queue, so that an agent's name is enough to complete its task.
     mine: Arc<Mutex<BTreeMap<(TaskId, AgentId), RecordId>>>,
+    /// How this process holds what it claims.
+    this_process: Arc<OnceLock<Arc<Holder>>>,
 }
 
 /// What a claim gives.
@@ -63,7 +65,7 @@ pub struct ClaimOptions {
     /// A certain task; otherwise the best that fits.
     pub task: Option<TaskId>,
     /// How the holder is known to be alive; this process if nothing is said.
-    pub holder: Option<Holder>,
+    pub holder: Option<Arc<Holder>>,
 }
 
 /// What became of a wait for work.
@@ -97,7 +99,7 @@ impl TaskQueue {
 
     /// The queue of a team log.
     pub fn over(team_log: TeamLog) -> Self {
-        Self { team_log, mine: Arc::default() }
+        Self { team_log, mine: Arc::default(), this_process: Arc::default() }
     }
 
     /// The log behind it.
@@ -195,7 +197,7 @@ impl TaskQueue {
         options: &ClaimOptions,
     ) -> Result<Claimed, Error> {
         let holder = match &options.holder {
-            Some(holder) => holder.clone(),
+            Some(holder) => Arc::clone(holder),
             None => self.this_process()?,
         };
         let command = Command::Claim { agent: agent.clone(), task: options.task.clone(), stage, holder };
@@ -212,10 +214,14 @@ impl TaskQueue {
     ///
     /// # Errors
     /// When the process cannot announce itself.
-    pub fn this_process(&self) -> Result<Holder, Error> {
+    pub fn this_process(&self) -> Result<Arc<Holder>, Error> {
+        if let Some(holder) = self.this_process.get() {
+            return Ok(Arc::clone(holder));
+        }
         let presence = self.team_log.presence()?;
         let (presence, process) = presence.map(|(name, identity)| (name, process_id(identity))).unzip();
-        Ok(Holder { process, presence, ..Holder::default() })
+        let holder = Arc::new(Holder { process, presence, ..Holder::default() });
+        Ok(Arc::clone(self.this_process.get_or_init(|| holder)))
     }
 
     /// Waits for a task that fits the agent, or for a certain one, while it may still come.
@@ -279,7 +285,7 @@ impl TaskQueue {
         stages: Vec<Stage>,
         stays: bool,
     ) -> impl Future<Output = Result<Ticket, Error>> + Send + use<> {
-        let holder = Holder::default();
+        let holder = Arc::new(Holder::default());
         let command =
             |stage| Command::Claim { agent: agent.clone(), task: None, stage, holder: holder.clone() };
         let commands: Vec<Command> = stages.into_iter().map(command).collect();

@@ -54,7 +54,7 @@ pub struct Teammate {
     pub(crate) environment: Environment,
     pub(crate) reporter: Reporter,
     /// How its claims are held; by this process if nothing is said.
-    pub(crate) holder: Option<Holder>,
+    pub(crate) holder: Option<Arc<Holder>>,
     /// The stages that it takes, the first that has something for it first.
     pub(crate) stages: Vec<Stage>,
     /// Whether it stays when no work is in sight, since somebody else watches for the end.
@@ -177,7 +177,7 @@ impl Teammate {
                 if *stage == Stage::Review && task.is_none() {
                     return Prospect::Never;
                 }
-                let (agent, holder) = (agent.clone(), Holder::default());
+                let (agent, holder) = (agent.clone(), Arc::new(Holder::default()));
                 prospect(state, &Command::Claim { agent, task, stage: *stage, holder }, now_ms)
             });
             looks.min().filter(|best| !(stays && *best == Prospect::Never)).unwrap_or(Prospect::Later)

@@ -6,11 +6,22 @@
 
 use std::ops::Range;
 
+use crate::safeguard::{Safeguard, Safeguards};
+
 const LENGTH_KEY: &[u8] = b"{\"len\":";
 const CHECKSUM_KEY: &[u8] = b",\"crc\":\"";
 const CHECKSUM_DIGITS: usize = 8;
 /// Enough for every length up to `MAX_FRAMED_BYTES`.
 const LENGTH_DIGITS_MAX: usize = 5;
+
+/// Appends `record` to `bytes` as it is written into a file: its line, with a line break before and after it.
+pub fn write_framed(safeguards: Safeguards, bytes: &mut Vec<u8>, record: &[u8]) {
+    if safeguards.on(Safeguard::LeadingNewline) {
+        bytes.push(b'\n');
+    }
+    write_line(bytes, record);
+    bytes.push(b'\n');
+}
 
 /// Appends the line of `record`, without the line breaks around it, to `line`.
 ///

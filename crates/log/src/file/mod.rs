@@ -7,14 +7,14 @@
 //!
 //! What a record says, this module does not know, and it holds no cache of records.
 
-mod append;
+pub(crate) mod append;
 mod digest;
 mod examine;
 mod file_system;
-mod frame;
+pub(crate) mod frame;
 mod guard;
 mod header;
-mod scan;
+pub(crate) mod scan;
 mod sync;
 mod turn;
 mod wake;
@@ -23,6 +23,7 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::safeguard::Safeguards;
 use crate::{AppendError, Batch, Digest, Log, Position, ReadError, SyncError, Turn, TurnError, Watch};
 
 pub use examine::{Examination, ExamineError, examine};
@@ -179,7 +180,13 @@ impl Log for FileLog {
         let mut stepped_over = Vec::new();
         loop {
             let (bytes, reaches_end) = read_window(&self.file, offset, size_bytes, max_bytes)?;
-            let batch = scan::scan(bytes, self.header.start + offset, reaches_end, AtCorruption::Stop)?;
+            let batch = scan::scan(
+                Safeguards::ALL,
+                bytes,
+                self.header.start + offset,
+                reaches_end,
+                AtCorruption::Stop,
+            )?;
             let batch = batch.after_damage(stepped_over);
             // An empty batch means that there is no more, so damage alone is none: it may fill a whole window.
             if reaches_end || !batch.is_empty() {
