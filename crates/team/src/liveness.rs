@@ -4,6 +4,7 @@
 //! monotonic clock, since when this machine's processes first saw the last renewal. No timestamp expires anything.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
@@ -169,9 +170,9 @@ fn gone(folder: &TeamFolder, held: &[(TaskId, Claim, Option<Intent>)]) -> Vec<(T
     let mut observed = leased.then(|| Observed::open(&folder.cache()));
     let mut gone = Vec::new();
     // Many claims have few holders.
-    let mut judged: Vec<(&Holder, bool)> = Vec::new();
+    let mut judged: Vec<(&Arc<Holder>, bool)> = Vec::new();
     for (task, claim, _) in held {
-        let known = judged.iter().find(|(holder, _)| **holder == *claim.holder).map(|(_, dead)| *dead);
+        let known = judged.iter().find(|(holder, _)| **holder == claim.holder).map(|(_, dead)| *dead);
         let dead = known.unwrap_or_else(|| is_dead(folder, &claim.holder));
         if known.is_none() {
             judged.push((&claim.holder, dead));

@@ -6,14 +6,16 @@
 //! knowledge of tasks, agents or refs here.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::fs::Access;
 
 use super::error::{GitError, hint_for};
+use super::pipes::{Drained, Pipes};
 
 /// The oldest git that this module is written for: `merge-tree --write-tree` came with it.
 pub(super) const MINIMUM_VERSION: &str = "2.38";
@@ -23,6 +25,9 @@ const TIME_LIMIT: Duration = Duration::from_mins(5);
 
 /// How long git may take to remove its lock files after SIGTERM, before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How much of standard error is kept.
+const ERROR_LIMIT_BYTES: usize = 1 << 20;
 
 /// Variables that say where the user's own configuration is. All other `GIT_*` variables are dropped: a
 /// `GIT_DIR` or `GIT_INDEX_FILE` (set when we are started from a hook) would redirect every command.
@@ -39,6 +44,8 @@ const KEPT_VARIABLES: &[&str] = &[
 /// The environment is a value, not looked up at each call, so that tests run with one of their own.
 #[derive(Debug, Clone)]
 pub struct GitProgram {
+    /// Where it is. A program that is given by its path is started without copying this process first.
+    path: Arc<Path>,
     environment: Arc<Vec<(OsString, OsString)>>,
 }
 
@@ -56,7 +63,15 @@ impl GitProgram {
             let name = name.to_string_lossy();
             !name.starts_with("GIT_") || KEPT_VARIABLES.contains(&name.as_ref())
         });
-        Self { environment: Arc::new(kept.collect()) }
+        let environment: Vec<_> = kept.collect();
+        let path = environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path);
+        let is_program = |path: &PathBuf| {
+            path.is_absolute() && rustix::fs::access(path, Access::EXEC_OK).is_ok() && path.is_file()
+        };
+        let mut places = path.into_iter().flat_map(std::env::split_paths).map(|folder| folder.join("git"));
+        // Where there is none, the first command says so.
+        let path = places.find(is_program).unwrap_or_else(|| PathBuf::from("git"));
+        Self { path: path.into(), environment: Arc::new(environment) }
     }
 
     /// Refuses a git that is too old, and says which version is needed.
@@ -203,32 +218,20 @@ impl GitCommand {
     /// Runs the command, whatever its exit code.
     pub(super) fn run(self) -> Result<Output, GitError> {
         let mut child = self.spawn()?;
-        let (sender, receiver) = mpsc::channel();
-        feed(&mut child, self.input.clone());
-        drain(child.stdout.take(), self.output_limit_bytes, Stream::Output, &sender);
-        drain(child.stderr.take(), 1 << 20, Stream::Error, &sender);
-        drop(sender);
-
-        let (mut standard_output, mut standard_error) = (Drained::default(), Drained::default());
-        let deadline = std::time::Instant::now() + self.time_limit;
-        loop {
-            let left = deadline.saturating_duration_since(std::time::Instant::now());
-            match receiver.recv_timeout(left) {
-                Ok((Stream::Output, drained)) => standard_output = drained,
-                Ok((Stream::Error, drained)) => standard_error = drained,
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    stop(&mut child, &receiver);
-                    return Err(GitError::TimedOut { command: self.shown(), limit: self.time_limit });
-                }
-            }
+        let failed = |source| GitError::Start { source };
+        let mut pipes = Pipes::of(&mut child, self.input.clone(), self.output_limit_bytes, ERROR_LIMIT_BYTES)
+            .map_err(failed)?;
+        if !pipes.talk(Instant::now() + self.time_limit).map_err(failed)? {
+            stop(&mut child, &mut pipes);
+            return Err(GitError::TimedOut { command: self.shown(), limit: self.time_limit });
         }
         let status = child.wait().map_err(|source| GitError::Start { source })?;
-        Ok(Output { command: self.shown(), status, standard_output, standard_error: standard_error.bytes })
+        let Pipes { output, error, .. } = pipes;
+        Ok(Output { command: self.shown(), status, standard_output: output, standard_error: error.bytes })
     }
 
     fn spawn(&self) -> Result<Child, GitError> {
-        std::process::Command::new("git")
+        std::process::Command::new(&*self.program.path)
             .arg("--no-pager")
             .args(&self.options)
             .args(&self.arguments)
@@ -237,7 +240,7 @@ impl GitCommand {
             .envs(self.program.environment.iter().map(|(name, value)| (name, value)))
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .process_group(0)
-            .stdin(Stdio::piped())
+            .stdin(if self.input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -251,47 +254,8 @@ impl GitCommand {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Stream {
-    Output,
-    Error,
-}
-
-#[derive(Debug, Default)]
-struct Drained {
-    bytes: Vec<u8>,
-    is_cut: bool,
-}
-
-/// Writes standard input from a thread of its own: git may answer before it has read everything.
-fn feed(child: &mut Child, input: Vec<u8>) {
-    if let Some(mut pipe) = child.stdin.take() {
-        // An early end of git closes the pipe; its exit code tells more than this error would.
-        std::thread::spawn(move || pipe.write_all(&input));
-    }
-}
-
-/// Reads a pipe to its end from a thread of its own, keeping at most `limit_bytes`.
-fn drain(
-    pipe: Option<impl Read + Send + 'static>,
-    limit_bytes: usize,
-    stream: Stream,
-    sender: &mpsc::Sender<(Stream, Drained)>,
-) {
-    let Some(mut pipe) = pipe else { return };
-    let sender = sender.clone();
-    std::thread::spawn(move || {
-        let mut drained = Drained::default();
-        let kept = (&mut pipe).take(limit_bytes as u64).read_to_end(&mut drained.bytes);
-        let dropped = std::io::copy(&mut pipe, &mut std::io::sink()).unwrap_or(0);
-        drained.is_cut = kept.is_err() || dropped > 0;
-        // The receiver is gone only when the command was stopped for its time limit.
-        drop(sender.send((stream, drained)));
-    });
-}
-
 /// Ends the whole group: politely first, so that git removes its lock files.
-fn stop(child: &mut Child, pipes: &mpsc::Receiver<(Stream, Drained)>) {
+fn stop(child: &mut Child, pipes: &mut Pipes) {
     let signal = |signal| {
         if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
             // A group that is already gone needs no signal.
@@ -299,8 +263,8 @@ fn stop(child: &mut Child, pipes: &mpsc::Receiver<(Stream, Drained)>) {
         }
     };
     signal(rustix::process::Signal::TERM);
-    let deadline = std::time::Instant::now() + GRACE;
-    while pipes.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now())).is_ok() {}
+    // Whether it ended in peace or not, it is ended now.
+    let _ = pipes.talk(Instant::now() + GRACE);
     signal(rustix::process::Signal::KILL);
     drop(child.wait());
 }

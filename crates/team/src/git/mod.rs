@@ -17,6 +17,7 @@ mod fence;
 mod landing;
 mod lock;
 mod name;
+mod pipes;
 mod project;
 mod protect;
 mod replay;
