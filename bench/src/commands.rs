@@ -16,7 +16,7 @@ use crate::table::Measured;
 pub fn version(setting: &Setting) -> Result<Vec<Measured>> {
     let binary = setting.agent_team()?;
     let (mut ours, mut git) = (Vec::new(), Vec::new());
-    for _ in 0..setting.choose(300, 60) {
+    for _ in 0..setting.choose(200, 60) {
         ours.push(run(setting.command(&binary).arg("--version"))?);
         git.push(run(setting.command("git").arg("--version"))?);
     }

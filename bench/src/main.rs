@@ -23,6 +23,7 @@ mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -78,20 +79,19 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     rows::check_names(&arguments.row)?;
     let setting = Setting::new(&arguments.folder, arguments.quick).context("no place for the logs")?;
-    let mut table = Table::default();
+    let mut table = Table::new(arguments.json);
     for group in rows::GROUPS {
         if group.rows.iter().all(|row| !rows::is_wanted(row, &arguments.row)) {
             continue;
         }
-        eprintln!("measuring {}", group.what);
-        match (group.measure)(&setting) {
+        let begun = Instant::now();
+        let measured = (group.measure)(&setting);
+        eprintln!("# {} took {:.1} s", group.what, begun.elapsed().as_secs_f64());
+        match measured {
             Ok(measured) => table.add(group, &measured, &arguments.row),
             Err(error) => table.add_failed(group, &error, &arguments.row),
         }
     }
-    match arguments.json {
-        true => table.print_json()?,
-        false => table.print(),
-    }
+    table.end()?;
     Ok(if table.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -135,68 +135,84 @@ impl Line {
     }
 }
 
-/// The lines so far.
-#[derive(Debug, Default)]
-pub struct Table(Vec<Line>);
+/// The lines so far. For people each is printed as soon as it is there, since all of them take minutes.
+#[derive(Debug)]
+pub struct Table {
+    lines: Vec<Line>,
+    is_json: bool,
+}
+
+/// How wide the columns are: name, value, unit, limit, ratio, target, holds, aim, reached, spread of the rounds.
+const WIDTHS: [usize; 10] = [24, 9, 12, 9, 8, 15, 5, 16, 7, 0];
 
 impl Table {
+    /// A table without lines.
+    pub fn new(is_json: bool) -> Self {
+        if !is_json {
+            let header =
+                ["row", "value", "unit", "limit", "ratio", "target", "holds", "aim", "reached", "spread"];
+            print_cells(&header.map(str::to_owned));
+        }
+        Self { lines: Vec::new(), is_json }
+    }
+
     /// Adds what a group measured.
     pub fn add(&mut self, group: &Group, measured: &[Measured], wanted: &[String]) {
-        let figures = group.rows.iter().zip(measured).filter(|(row, _)| rows::is_wanted(row, wanted));
-        self.0.extend(figures.map(|(row, measured)| Line::new(row, measured)));
+        for (row, measured) in group.rows.iter().zip(measured).filter(|(row, _)| rows::is_wanted(row, wanted))
+        {
+            self.add_line(Line::new(row, measured));
+        }
     }
 
     /// Adds a group that could not be measured.
     pub fn add_failed(&mut self, group: &Group, error: &Error, wanted: &[String]) {
-        let rows = group.rows.iter().filter(|row| rows::is_wanted(row, wanted));
-        self.0.extend(rows.map(|row| Line::failed(row, error)));
+        for row in group.rows.iter().filter(|row| rows::is_wanted(row, wanted)) {
+            self.add_line(Line::failed(row, error));
+        }
+    }
+
+    fn add_line(&mut self, line: Line) {
+        if !self.is_json {
+            print_cells(&cells(&line));
+            println!("    {}{}{}", line.what, if line.note.is_empty() { "" } else { "; " }, line.note);
+        }
+        self.lines.push(line);
     }
 
     /// Whether everything could be measured.
     pub fn is_whole(&self) -> bool {
-        self.0.iter().all(|line| line.value.is_some())
+        self.lines.iter().all(|line| line.value.is_some())
     }
 
-    /// Prints the lines as a JSON list.
-    pub fn print_json(&self) -> Result<()> {
-        println!("{}", serde_json::to_string_pretty(&self.0)?);
-        Ok(())
-    }
-
-    /// Prints the lines for people.
-    pub fn print(&self) {
-        let header =
-            ["row", "value", "unit", "limit", "ratio", "target", "holds", "aim", "reached", "spread"];
-        let cells: Vec<[String; 10]> =
-            std::iter::once(header.map(str::to_owned)).chain(self.0.iter().map(cells)).collect();
-        let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..header.len()).map(width).collect();
-        for (row, line) in cells.iter().zip(std::iter::once(None).chain(self.0.iter().map(Some))) {
-            let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-            println!("{}", padded.collect::<Vec<_>>().join("  ").trim_end());
-            if let Some(line) = line {
-                println!("    {}{}{}", line.what, if line.note.is_empty() { "" } else { "; " }, line.note);
-            }
+    /// Prints the lines as a JSON list, if that is wanted.
+    pub fn end(&self) -> Result<()> {
+        if self.is_json {
+            println!("{}", serde_json::to_string_pretty(&self.lines)?);
         }
+        Ok(())
     }
 }
 
+fn print_cells(cells: &[String; 10]) {
+    let padded = cells.iter().zip(WIDTHS).map(|(cell, width)| format!("{cell:<width$}"));
+    println!("{}", padded.collect::<Vec<_>>().join("  ").trim_end());
+}
+
 fn cells(line: &Line) -> [String; 10] {
-    let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let none = || "-".to_owned();
+    let figure = |value: Option<f64>| value.map_or_else(none, number);
     let truth = |truth: Option<bool>| truth.map_or("-", |truth| if truth { "yes" } else { "NO" }).to_owned();
     [
         line.name.to_owned(),
         figure(line.value),
         line.unit.to_owned(),
         figure(line.limit),
-        line.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}")),
-        text(&line.target),
+        line.ratio.map_or_else(none, |ratio| format!("{ratio:.3}")),
+        line.target.clone().unwrap_or_else(none),
         truth(line.holds),
-        text(&line.aim),
+        line.aim.clone().unwrap_or_else(none),
         truth(line.reaches_aim),
-        line.spread
-            .map_or_else(|| "-".to_owned(), |(least, most)| format!("{}..{}", number(least), number(most))),
+        line.spread.map_or_else(none, |(least, most)| format!("{}..{}", number(least), number(most))),
     ]
 }
 
