@@ -77,7 +77,7 @@ fn work(tasks: usize, agents: u32) -> Vec<Record> {
     timed("claim, complete", tasks, || {
         for number in 0..tasks {
             let agent = agent(number as u32 % agents);
-            let holder = Holder::default();
+            let holder = Holder::default().into();
             let claim = writer.submit(&Command::Claim { agent, task: None, stage: Stage::Work, holder });
             let submitted =
                 TaskSubmitted { claim, result: "done".into(), commit: None, protected: Vec::new() };
@@ -102,8 +102,8 @@ fn read(log: &[Record]) {
         }
         state
     });
-    let bytes = timed("write a snapshot", 1, || serde_json::to_vec(&state).unwrap());
-    let read = timed("read a snapshot", 1, || serde_json::from_slice::<State>(&bytes).unwrap().restored());
+    let bytes = timed("write a snapshot", 1, || state.to_snapshot().unwrap());
+    let read = timed("read a snapshot", 1, || State::from_snapshot(bytes.into()).unwrap());
     assert!(read == state, "a snapshot reads back");
 }
 

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 /// The longest text, in bytes, that a record may hold itself. Several of them must fit into one record of 64 KiB.
 pub const INLINE_BYTES_MAX: usize = 4096;
 
 /// A text, or the name of the blob that holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(untagged)]
 pub enum Text {
     /// The text itself.

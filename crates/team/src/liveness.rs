@@ -54,7 +54,8 @@ impl<'a> Observer<'a> {
         let Some(folder) = self.team_log.folder() else { return Ok(Vec::new()) };
         let held: Vec<(TaskId, Claim, Option<Intent>)> = self.team_log.look(|state| {
             let held = state.held();
-            held.map(|(task, claim)| (task.id().clone(), claim.clone(), task.intent.clone())).collect()
+            held.map(|(task, claim)| (task.id().clone(), claim.clone(), task.intent.as_deref().cloned()))
+                .collect()
         })?;
         let mut taken = Vec::new();
         for (task, claim, cause) in gone(folder, &held) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
@@ -42,6 +42,8 @@ pub struct TaskQueue {
     team_log: TeamLog,
     /// The claims that were made through this queue, so that an agent's name is enough to complete its task.
     mine: Arc<Mutex<BTreeMap<(TaskId, AgentId), RecordId>>>,
+    /// How this process holds what it claims.
+    this_process: Arc<OnceLock<Arc<Holder>>>,
 }
 
 /// What a claim gives.
@@ -60,7 +62,7 @@ pub struct ClaimOptions {
     /// A certain task; otherwise the best that fits.
     pub task: Option<TaskId>,
     /// How the holder is known to be alive; this process if nothing is said.
-    pub holder: Option<Holder>,
+    pub holder: Option<Arc<Holder>>,
 }
 
 /// What became of a wait for work.
@@ -94,7 +96,7 @@ impl TaskQueue {
 
     /// The queue of a team log.
     pub fn over(team_log: TeamLog) -> Self {
-        Self { team_log, mine: Arc::default() }
+        Self { team_log, mine: Arc::default(), this_process: Arc::default() }
     }
 
     /// The log behind it.
@@ -192,7 +194,7 @@ impl TaskQueue {
         options: &ClaimOptions,
     ) -> Result<Claimed, Error> {
         let holder = match &options.holder {
-            Some(holder) => holder.clone(),
+            Some(holder) => Arc::clone(holder),
             None => self.this_process()?,
         };
         let command = Command::Claim { agent: agent.clone(), task: options.task.clone(), stage, holder };
@@ -209,10 +211,14 @@ impl TaskQueue {
     ///
     /// # Errors
     /// When the process cannot announce itself.
-    pub fn this_process(&self) -> Result<Holder, Error> {
+    pub fn this_process(&self) -> Result<Arc<Holder>, Error> {
+        if let Some(holder) = self.this_process.get() {
+            return Ok(Arc::clone(holder));
+        }
         let presence = self.team_log.presence()?;
         let (presence, process) = presence.map(|(name, identity)| (name, process_id(identity))).unzip();
-        Ok(Holder { process, presence, ..Holder::default() })
+        let holder = Arc::new(Holder { process, presence, ..Holder::default() });
+        Ok(Arc::clone(self.this_process.get_or_init(|| holder)))
     }
 
     /// Waits for a task that fits the agent, or for a certain one, while it may still come.

@@ -304,10 +304,8 @@ impl TeamLog {
 impl Replica {
     fn open(log: &dyn Log, folder: Option<&TeamFolder>) -> Result<Self, Error> {
         let snapshot = folder.and_then(|folder| Snapshot::load(&folder.cache(), log));
-        let known = snapshot.and_then(|snapshot| {
-            let state: State = serde_json::from_slice(&snapshot.bytes).ok()?;
-            Some((state.restored(), snapshot.position))
-        });
+        let known = snapshot
+            .and_then(|snapshot| Some((State::from_snapshot(snapshot.bytes.into())?, snapshot.position)));
         let (state, position) = known.unwrap_or_else(|| (State::new(), Position::START));
         let snapshot_at = state.records();
         let mut replica = Self { state, position, unreadable: 0, snapshot_at };
@@ -337,7 +335,7 @@ impl Replica {
     }
 
     fn save(&self, log: &dyn Log, folder: &TeamFolder) -> Option<()> {
-        let bytes = serde_json::to_vec(&self.state).ok()?;
+        let bytes = self.state.to_snapshot().ok()?;
         Snapshot { position: self.position, bytes }.save(&folder.cache(), log).ok()
     }
 }

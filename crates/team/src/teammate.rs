@@ -51,7 +51,7 @@ pub struct Teammate {
     pub(crate) environment: Environment,
     pub(crate) reporter: Reporter,
     /// How its claims are held; by this process if nothing is said.
-    pub(crate) holder: Option<Holder>,
+    pub(crate) holder: Option<Arc<Holder>>,
     /// The stages that it takes, the first that has something for it first.
     pub(crate) stages: Vec<Stage>,
     /// Whether it stays when no work is in sight, since somebody else watches for the end.

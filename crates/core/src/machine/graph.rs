@@ -30,7 +30,7 @@ pub(crate) fn check<'a>(
     let mut new: BTreeMap<&TaskId, &TaskSpec> = BTreeMap::new();
     for spec in specs.clone() {
         let task = spec.id.clone();
-        let is_new = !state.tasks.contains_key(&task);
+        let is_new = !state.tasks.contains(&task);
         if !is_new && state.keeps(Safeguard::TaskId) {
             return Err(Refusal::IdTaken { task });
         }
@@ -41,9 +41,8 @@ pub(crate) fn check<'a>(
             plausible(spec)?;
         }
     }
-    let missing = |safeguard, id: &TaskId| {
-        state.keeps(safeguard) && !new.contains_key(id) && !state.tasks.contains_key(id)
-    };
+    let missing =
+        |safeguard, id: &TaskId| state.keeps(safeguard) && !new.contains_key(id) && !state.tasks.contains(id);
     for spec in specs {
         if let Some(missing) = spec.after.iter().find(|id| missing(Safeguard::Dependency, id)) {
             return Err(Refusal::MissingDependency { task: spec.id.clone(), missing: missing.clone() });

@@ -17,8 +17,11 @@ mod progress;
 mod queue;
 mod refusal;
 mod safeguard;
+mod seen;
+mod snapshot;
 mod state;
 mod task;
+mod tasks;
 mod transition;
 
 pub use apply::Outcome;

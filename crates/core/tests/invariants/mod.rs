@@ -15,7 +15,7 @@ pub fn check(state: &State) {
     let claimed: Vec<_> = state.tasks().filter(|task| task.claim.is_some()).map(Task::id).collect();
     assert_eq!(held, claimed, "held lists exactly the tasks under a claim");
     files_belong_to_live_claims(state);
-    restored_is_the_same(state);
+    derived_is_the_same(state);
 }
 
 fn counts_add_up(state: &State) {
@@ -76,6 +76,6 @@ fn files_belong_to_live_claims(state: &State) {
     }
 }
 
-fn restored_is_the_same(state: &State) {
-    assert_eq!(state.clone().restored(), *state, "the queue equals one that is made from the tasks");
+fn derived_is_the_same(state: &State) {
+    assert_eq!(state.clone().derived_anew(), *state, "what is derived equals what is made from the tasks");
 }

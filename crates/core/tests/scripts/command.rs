@@ -102,7 +102,8 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
                 lease_ms: line.option("lease")?,
                 orchestrated: line.has("orchestrated"),
                 ..Holder::default()
-            },
+            }
+            .into(),
         },
         "expire" => Command::Expire {
             claim: world.id(line.word(1)?)?,

@@ -39,7 +39,7 @@ struct Run<'a> {
     id: RecordId,
     /// Who writes the records of checks and merges.
     by: AgentId,
-    holder: Holder,
+    holder: Arc<Holder>,
     desk: Option<Desk>,
     environment: Environment,
     reporter: Reporter,

@@ -2,12 +2,13 @@
 
 use super::task::fence_moved;
 use super::{Meta, Rule};
-use crate::id::{AgentId, RecordId, TaskId};
+use crate::id::{AgentId, RecordId};
 use crate::machine::fit::Member;
 use crate::machine::refusal::{Refusal, Unfit};
 use crate::machine::safeguard::Safeguard;
 use crate::machine::state::State;
 use crate::machine::task::{Claim, Ending, Failure, Task};
+use crate::machine::tasks::Slot;
 use crate::machine::transition::{Status, Step, next};
 use crate::record::{
     ClaimExpired, ClaimReleased, ClaimRenewed, ExpiryCause, Stage, TaskClaimed, TurnJournalled,
@@ -40,8 +41,9 @@ impl Rule for TaskClaimed {
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        state.claims.insert(meta.id, self.task.clone());
-        state.update(&self.task, |task| {
+        let Some(slot) = state.tasks.slot(&self.task) else { return };
+        state.seen.note_claim(meta.id, slot);
+        state.update(slot, |task| {
             task.revision = meta.id;
             // Only its own agent can go on with a transcript; for any other this is a new attempt.
             let interrupted = task.resume.take();
@@ -86,8 +88,8 @@ impl Rule for TurnJournalled {
 
     /// A turn is progress, and a sign of life.
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((task, agent)) = holder(state, self.claim) else { return };
-        state.update(&task, |task| task.takeovers = 0);
+        let Some((slot, agent)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| task.takeovers = 0);
         change_claim(state, self.claim, |claim| {
             claim.renewal = meta.id;
             claim.turns = claim.turns.max(self.turn);
@@ -103,8 +105,8 @@ impl Rule for ClaimReleased {
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((id, _)) = holder(state, self.claim) else { return };
-        state.update(&id, |task| {
+        let Some((slot, _)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| {
             task.revision = meta.id;
             task.intent = None;
             let claim = task.end_claim(Ending::Released, meta.at_ms);
@@ -130,8 +132,8 @@ impl Rule for ClaimExpired {
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((id, _)) = holder(state, self.claim) else { return };
-        state.update(&id, |task| {
+        let Some((slot, _)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| {
             task.revision = meta.id;
             task.intent = None;
             let Some(claim) = task.end_claim(self.cause.into(), meta.at_ms) else { return };
@@ -174,13 +176,14 @@ fn to_be_resumed(task: &mut Task, claim: Claim) {
 }
 
 /// The task of a claim that is in force, and its holder.
-pub(super) fn holder(state: &State, claim: RecordId) -> Option<(TaskId, AgentId)> {
-    let (task, claim) = state.live_claim(claim).ok()?;
-    Some((task.id().clone(), claim.agent.clone()))
+pub(super) fn holder(state: &State, claim: RecordId) -> Option<(Slot, AgentId)> {
+    let slot = state.seen.task_of_claim(claim)?;
+    let live = state.tasks.at(slot)?.claim.as_ref().filter(|live| live.id == claim)?;
+    Some((slot, live.agent.clone()))
 }
 
 fn change_claim(state: &mut State, id: RecordId, change: impl FnOnce(&mut Claim)) {
-    let task = state.claims.get(&id).and_then(|task| state.tasks.get_mut(task));
+    let task = state.seen.task_of_claim(id).and_then(|slot| state.tasks.at_mut(slot));
     if let Some(claim) = task.and_then(|task| task.claim.as_mut()).filter(|claim| claim.id == id) {
         change(claim);
     }

@@ -77,11 +77,11 @@ impl Rule for TaskSubmitted {
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((id, author)) = holder(state, self.claim) else { return };
-        state.update(&id, |task| {
+        let Some((slot, author)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| {
             let orchestrated = task.claim.as_ref().is_some_and(|claim| claim.holder.orchestrated);
             let protected = if task.spec.allow_protected { Vec::new() } else { self.protected.clone() };
-            task.submission = Some(Submission {
+            task.submission = Some(Box::new(Submission {
                 id: meta.id,
                 author,
                 claim: self.claim,
@@ -89,7 +89,7 @@ impl Rule for TaskSubmitted {
                 commit: self.commit.clone(),
                 protected,
                 orchestrated,
-            });
+            }));
             pass(task, Stage::Work, meta);
         });
     }
@@ -101,8 +101,8 @@ impl Rule for TaskFailed {
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((id, agent)) = holder(state, self.claim) else { return };
-        state.update(&id, |task| {
+        let Some((slot, agent)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| {
             task.revision = meta.id;
             task.since_ms = meta.at_ms;
             task.end_claim(Ending::Failed, meta.at_ms);
@@ -149,8 +149,8 @@ impl Rule for CheckReported {
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((id, _)) = holder(state, self.claim) else { return };
-        state.update(&id, |task| match self.passed {
+        let Some((slot, _)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| match self.passed {
             true => pass(task, Stage::Verify, meta),
             false => send_back(task, FeedbackCause::Check, &self.output, meta),
         });
@@ -168,8 +168,8 @@ impl Rule for ReviewGiven {
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((id, _)) = holder(state, self.claim) else { return };
-        state.update(&id, |task| {
+        let Some((slot, _)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| {
             if self.approved {
                 task.review = Some(self.feedback.clone());
                 pass(task, Stage::Review, meta);

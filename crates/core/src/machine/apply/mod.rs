@@ -13,6 +13,9 @@ mod spending;
 mod task;
 mod team;
 
+#[cfg(test)]
+pub(crate) use task::new_task;
+
 use super::refusal::Refusal;
 use super::safeguard::{Safeguard, Safeguards};
 use super::state::State;

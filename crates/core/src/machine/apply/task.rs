@@ -46,31 +46,34 @@ impl Rule for BatchClosed {
 
 /// Adds tasks, each with the place in the order at which it was written. They may refer to each other in any direction.
 fn add(state: &mut State, specs: Vec<(u64, TaskSpec)>, meta: &Meta) {
-    let ids: Vec<TaskId> = specs.iter().map(|(_, spec)| spec.id.clone()).collect();
+    let mut added = Vec::with_capacity(specs.len());
     for (seq, spec) in specs {
-        let task = new_task(spec, seq, meta);
-        state.queue.insert(&task);
-        state.tasks.insert(task.id().clone(), task);
+        added.extend(state.tasks.push(new_task(spec, seq, meta)));
     }
-    for id in ids {
-        let dependencies = state.tasks.get(&id).map_or(Vec::new(), |task| task.spec.after.clone());
+    for slot in added {
+        let Some(task) = state.tasks.at(slot) else { continue };
+        let (id, dependencies) = (task.id().clone(), task.spec.after.clone());
         let mut open = 0;
         for dependency in dependencies {
-            if let Some(needed) = state.tasks.get_mut(&dependency) {
+            let needed = state.tasks.slot(&dependency);
+            if let Some(needed) = needed.and_then(|needed| state.tasks.at_mut(needed)) {
                 needed.dependents.push(id.clone());
                 open += u32::from(needed.status != Status::Completed);
             }
         }
-        state.update(&id, |task| {
+        if let Some(task) = state.tasks.at_mut(slot) {
             task.open_dependencies = open;
             unblock(task);
-        });
+            state.queue.insert(slot, task);
+        }
     }
 }
 
-fn new_task(mut spec: TaskSpec, seq: u64, meta: &Meta) -> Task {
-    let mut named = BTreeSet::new();
-    spec.after.retain(|dependency| named.insert(dependency.clone()));
+pub(crate) fn new_task(mut spec: TaskSpec, seq: u64, meta: &Meta) -> Task {
+    if spec.after.len() > 1 {
+        let mut named = BTreeSet::new();
+        spec.after.retain(|dependency| named.insert(dependency.clone()));
+    }
     Task {
         spec,
         status: Status::Blocked,
@@ -118,7 +121,7 @@ fn allows(state: &State, task: &Task, step: Step) -> Result<(), Refusal> {
 
 /// A claim with a merge intent ends only after its fence was moved.
 pub(super) fn fence_moved(state: &State, task: &Task, fenced: Option<RecordId>) -> Result<(), Refusal> {
-    match &task.intent {
+    match task.intent.as_deref() {
         Some(Intent { id, .. }) if fenced != Some(*id) && state.keeps(Safeguard::FenceMoved) => {
             Err(Refusal::MergeUnderWay { task: task.id().clone(), intent: *id })
         }
@@ -142,7 +145,8 @@ impl Rule for TaskEdited {
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
         let change = self.change.clone();
-        state.update(&self.task, |task| {
+        let Some(slot) = state.tasks.slot(&self.task) else { return };
+        state.update(slot, |task| {
             task.revision = meta.id;
             let spec = &mut task.spec;
             spec.title = change.title.unwrap_or_else(|| std::mem::take(&mut spec.title));
@@ -159,7 +163,8 @@ impl Rule for TaskRetried {
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        state.update(&self.task, |task| {
+        let Some(slot) = state.tasks.slot(&self.task) else { return };
+        state.update(slot, |task| {
             task.revision = meta.id;
             task.since_ms = meta.at_ms;
             task.step(Step::Retried);
@@ -198,8 +203,8 @@ impl Rule for TaskCancelled {
     fn take_effect(&self, state: &mut State, meta: &Meta) {
         let doomed =
             if self.dependents { with_dependents(state, &self.task) } else { vec![self.task.clone()] };
-        for id in doomed {
-            state.update(&id, |task| {
+        for slot in doomed.iter().filter_map(|id| state.tasks.slot(id)).collect::<Vec<_>>() {
+            state.update(slot, |task| {
                 task.revision = meta.id;
                 task.since_ms = meta.at_ms;
                 task.end_claim(Ending::Cancelled, meta.at_ms);
