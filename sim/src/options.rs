@@ -64,7 +64,7 @@ impl Options {
             lock: Lock::ALL[random.below(3)],
             processes: 3 + random.below(4),
             tasks: 5 + random.below(11),
-            steps: 200 + u32::try_from(random.below(300)).unwrap_or(0),
+            steps: 300 + u32::try_from(random.below(500)).unwrap_or(0),
             without: BTreeSet::new(),
             skip: BTreeSet::new(),
             off: Off::default(),

@@ -11,7 +11,7 @@ pub(super) struct ClaimFact {
     pub task: TaskId,
     pub stage: Stage,
     pub agent: AgentId,
-    pub holder: Holder,
+    pub holder: std::sync::Arc<Holder>,
     pub tag: usize,
     /// What would end it.
     pub endings: Vec<usize>,
@@ -113,7 +113,7 @@ impl Witness {
                 return violation("double claim", format!("{one} and {two} both hold {task}"));
             }
         }
-        self.judge_start(record, body, place)
+        self.judge_start(body, place)
     }
 
     /// What a holder did counts only while its claim was in force, and for the claim's own stage.

@@ -24,6 +24,8 @@ pub struct Fact {
     pub writer: u32,
     /// Why it must not count, whatever the team is like.
     pub must_not: Option<&'static str>,
+    /// Whether its writer asked whether it may be.
+    pub asked: bool,
     /// Its place in the order; `None` while it is not in the log.
     pub place: Option<usize>,
     /// When it landed.
@@ -38,7 +40,7 @@ pub struct Fact {
 
 impl Fact {
     pub(super) fn new(record: Option<Record>, writer: u32, must_not: Option<&'static str>) -> Self {
-        Self { record, writer, must_not, place: None, at_ms: 0, fate: Fate::Pending, durable: false, lost: false }
+        Self { record, writer, must_not, asked: true, place: None, at_ms: 0, fate: Fate::Pending, durable: false, lost: false }
     }
 
     /// A short name for reports.

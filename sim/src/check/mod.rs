@@ -88,6 +88,11 @@ impl Witness {
         self.facts.len() - 1
     }
 
+    /// The record is written by somebody who did not ask whether it may be.
+    pub fn did_not_ask(&mut self, tag: usize) {
+        self.facts.get_mut(tag).into_iter().for_each(|fact| fact.asked = false);
+    }
+
     /// Records became whole in the log, in this order.
     pub fn landed(&mut self, extents: &[Extent], now_ms: u64) {
         for extent in extents {
@@ -171,7 +176,12 @@ impl Witness {
         }
         self.judge_format(fact, record, place)?;
         match &record.body {
-            Body::TaskClaimed(body) => self.judge_claim(record, body, place)?,
+            Body::TaskClaimed(body) => {
+                self.judge_claim(record, body, place)?;
+                if fact.asked {
+                    self.judge_backoff(&body.task, record.at_ms, place)?;
+                }
+            }
             Body::ClaimExpired(body) => self.judge_expiry(body, tag, place)?,
             Body::ReviewGiven(body) => self.judge_review(body, place)?,
             Body::LateResult(body) => self.judge_late(body)?,
@@ -202,7 +212,8 @@ impl Witness {
     }
 
     fn may_stand(&self, tag: usize) -> bool {
-        self.facts.get(tag).is_some_and(|fact| fact.fate != Fate::Void && !fact.lost && fact.place.is_some())
+        let may = |fact: &Fact| fact.fate != Fate::Void && !fact.lost && fact.place.is_some() && fact.must_not.is_none();
+        self.facts.get(tag).is_some_and(may)
     }
 
     fn place(&self, tag: usize) -> usize {
