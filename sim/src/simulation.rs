@@ -123,7 +123,7 @@ impl Simulation {
             } else if world.fault(Fault::Pause) {
                 process.wakes_ms = world.now_ms + world.random.between(100, 1500);
             } else if world.fault(Fault::ClockSet) {
-                process.skew_ms = world.random.between(0, 200_000);
+                process.skew_ms = world.random.between(0, 20_000);
             }
         }
         if world.disk.room.is_some() {

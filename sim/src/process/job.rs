@@ -37,6 +37,17 @@ pub enum Job {
     Chore(&'static str),
 }
 
+impl Job {
+    /// Messages that are noted as read, perhaps, and not yet given to the agent.
+    pub(super) fn reading(&self) -> &[(RecordId, String)] {
+        match self {
+            Self::Reading { messages } => messages,
+            Self::Working(work) => &work.reading,
+            _ => &[],
+        }
+    }
+}
+
 /// Work on a task.
 #[derive(Debug)]
 pub struct Work {

@@ -99,7 +99,7 @@ impl Process {
         self.alive = true;
         self.next_version = next_version;
         self.wakes_ms = world.now_ms;
-        self.skew_ms = 100_000 + if world.fault(Fault::Skew) { world.random.between(0, 50_000) } else { 0 };
+        self.skew_ms = 10_000 + if world.fault(Fault::Skew) { world.random.between(0, 5_000) } else { 0 };
         (self.submit, self.job, self.joined) = (None, Job::Idle, false);
         self.endings.clear();
         let program = u8::from(next_version);
@@ -128,10 +128,8 @@ impl Process {
 
     /// Ends it, wherever it was.
     pub fn die(&mut self, world: &mut World) {
-        if let Job::Reading { messages, .. } = &self.job {
-            let ids: Vec<RecordId> = messages.iter().map(|(id, _)| *id).collect();
-            world.witness.not_handed(&self.part.agent, &ids);
-        }
+        let ids: Vec<RecordId> = self.job.reading().iter().map(|(id, _)| *id).collect();
+        world.witness.not_handed(&self.part.agent, &ids);
         world.note(&self.part.agent, self.pid, || "is gone".into());
         self.alive = false;
         self.submit = None;
@@ -205,7 +203,9 @@ impl Process {
     pub fn view(&self) -> String {
         let tasks = self.state.tasks().filter(|task| !task.status.is_ended()).map(|task| {
             let holder = task.claim.as_ref().map_or_else(String::new, |claim| format!(" ({})", claim.agent));
-            format!("{} {}{holder}", task.id(), task.status)
+            let spec = &task.spec;
+            let wants = format!("{:?}/{:?}/{:?}/{:?}", spec.agent, spec.role, spec.skill, task.back_to);
+            format!("{} {}{holder} wants {wants}", task.id(), task.status)
         });
         tasks.collect::<Vec<_>>().join(", ")
     }
