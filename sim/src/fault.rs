@@ -50,6 +50,10 @@ faults! {
     Landed "landed-append",
     /// A sync fails.
     SyncFailed "failed-sync",
+    /// A task kills whoever works on it.
+    Poison "poison",
+    /// Somebody outside of the team commits to the branch.
+    UserCommit "user-commit",
     /// A process is stopped for longer than a lease, and goes on.
     Pause "pause",
     /// A process waits too long for its turn, and goes on without it.

@@ -82,6 +82,14 @@ impl Git {
     }
 }
 
+impl Git {
+    /// Somebody outside of the team commits.
+    pub fn commit_by_user(&mut self) {
+        let work = format!("by the user {}", self.branch.len());
+        self.branch.push(candidate(&work, &self.tip()));
+    }
+}
+
 /// The commit that work makes on a tip: the same for everyone who makes it.
 #[must_use]
 pub fn candidate(work: &str, tip: &str) -> Commit {

@@ -25,8 +25,6 @@ habits! {
     SameId,
     /// A branch moves only under the fence that was set.
     LandUnderFence,
-    /// A fence is set only from what was read before the claim.
-    FenceFromSeen,
     /// Who ends a merge moves the fence before looking at the branch.
     FenceFirst,
     /// A branch moves only from the tip that was tested.
@@ -35,8 +33,6 @@ habits! {
     IntendFirst,
     /// A lease is counted from the last renewal that was seen.
     LeaseFromRenewal,
-    /// What an old program cannot understand it does not write into.
-    StopAtNewFormat,
     /// A snapshot is believed only if this version of the program made it.
     OwnSnapshot,
 }

@@ -126,6 +126,9 @@ impl Simulation {
                 process.skew_ms = world.random.between(0, 20_000);
             }
         }
+        if world.fault(Fault::UserCommit) {
+            world.git.commit_by_user();
+        }
         if world.disk.room.is_some() {
             if world.random.chance(100) {
                 world.disk.room = None;

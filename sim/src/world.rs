@@ -139,6 +139,11 @@ impl World {
         true
     }
 
+    /// Until when a process is stopped, if that happens to it right here, between two steps that belong together.
+    pub fn stopped_until(&mut self) -> Option<u64> {
+        self.fault(Fault::Pause).then(|| self.now_ms + self.random.between(100, 1500))
+    }
+
     /// Whether processes keep a habit.
     #[must_use]
     pub fn keeps(&self, habit: Habit) -> bool {
@@ -435,6 +440,8 @@ fn rate(fault: Fault, random: &mut Random) -> u32 {
         Fault::FullDisk | Fault::ClockSet => (300, 3),
         Fault::SyncFailed => (300, 5),
         Fault::Pause => (600, 10),
+        Fault::Poison => (500, 500),
+        Fault::UserCommit => (500, 8),
         Fault::NoTurn => (300, 50),
         Fault::Skew => (500, 500),
         Fault::PowerCut => (400, 3),

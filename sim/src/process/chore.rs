@@ -182,7 +182,11 @@ impl Process {
 
 /// A task that wants this or that.
 pub(super) fn spec(world: &mut World, id: TaskId, known: &[TaskId]) -> TaskSpec {
-    let title = if world.random.chance(30) { "conflict" } else { "a task" };
+    let title = match world.random.below(25) {
+        0 => "conflict",
+        1 => "poison",
+        _ => "a task",
+    };
     let mut spec = TaskSpec::new(id, title);
     for _ in 0..world.random.below(3) {
         if world.random.chance(500) {

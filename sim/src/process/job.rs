@@ -232,9 +232,10 @@ impl Process {
         world.coverage.told("claimed");
         let Some(task) = self.state.task_of_claim(claim) else { return };
         let (id, newest) = (task.id().clone(), task.submission.as_ref().map(|submission| (submission.id, submission.commit.clone())));
-        let conflicts = task.spec.title == "conflict";
+        let (conflicts, poison) = (task.spec.title == "conflict", task.spec.title == "poison");
         world.note(&self.part.agent, self.pid, || format!("has the {stage} stage of {id} by {:x}", claim.0));
         self.job = match (stage, newest) {
+            (Stage::Work, _) if poison && world.fault(crate::fault::Fault::Poison) => return self.die(world),
             (Stage::Work, _) => {
                 world.coverage.told("started");
                 self.counter += 1;

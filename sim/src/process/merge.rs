@@ -69,13 +69,7 @@ impl Process {
         let claim = merging.claim;
         match merging.step.clone() {
             Step::SetFence { seen } => {
-                let set = if world.keeps(Habit::FenceFromSeen) {
-                    world.git.set_fence(seen, claim)
-                } else {
-                    world.git.move_fence(claim);
-                    true
-                };
-                if !set {
+                if !world.git.set_fence(seen, claim) {
                     self.submit(Submit::new(ClaimReleased { claim, reason: "fence".into(), fenced: None }));
                     self.job = Job::Chore("gave a merge back");
                     return;
@@ -153,6 +147,7 @@ impl Process {
         match (merging.step.clone(), told) {
             (Step::Intending { old, new }, Told::Done(ids)) => {
                 if let Some(intent) = ids.last().copied() {
+                    self.wakes_ms = world.stopped_until().unwrap_or(self.wakes_ms);
                     merging.step = Step::Land { intent, old, new };
                     self.job = Job::Merging(merging);
                 }
@@ -185,6 +180,7 @@ impl Process {
             }
             EndStep::Look { commit } => {
                 let happened = world.git.contains(&commit);
+                self.wakes_ms = world.stopped_until().unwrap_or(self.wakes_ms);
                 ending.step = match (happened, ending.intent) {
                     (true, Some(intent)) => {
                         self.submit(Submit::new(Merged { intent }));

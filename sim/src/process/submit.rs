@@ -129,8 +129,7 @@ impl Process {
 
     fn decide(&mut self, world: &mut World, mut submit: Submit) {
         self.catch_up(world);
-        if self.is_too_old() && world.keeps(Habit::StopAtNewFormat) {
-            // The real program ends here, with a word on how to update it.
+        if self.is_too_old() && submit.careless.is_some() {
             world.give_turn_back(self.pid);
             self.job = super::Job::Idle;
             return;
@@ -158,6 +157,7 @@ impl Process {
         }
         submit.appends = 0;
         submit.phase = Phase::Append(0);
+        self.wakes_ms = world.stopped_until().unwrap_or(self.wakes_ms);
         self.submit = Some(submit);
     }
 
