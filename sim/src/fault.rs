@@ -56,6 +56,8 @@ faults! {
     UserCommit "user-commit",
     /// A process is stopped for longer than a lease, and goes on.
     Pause "pause",
+    /// A process is stopped in the middle of a merge, or of ending one.
+    MergePause "pause-in-merge",
     /// A process waits too long for its turn, and goes on without it.
     NoTurn "no-turn",
     /// A process's clock is far from the others'.

@@ -33,6 +33,8 @@ habits! {
     IntendFirst,
     /// A lease is counted from the last renewal that was seen.
     LeaseFromRenewal,
+    /// What failed is not appended again once the log has a format that this program does not know.
+    StopAtNewFormat,
     /// A snapshot is believed only if this version of the program made it.
     OwnSnapshot,
 }

@@ -140,8 +140,8 @@ impl World {
     }
 
     /// Until when a process is stopped, if that happens to it right here, between two steps that belong together.
-    pub fn stopped_until(&mut self) -> Option<u64> {
-        self.fault(Fault::Pause).then(|| self.now_ms + self.random.between(100, 1500))
+    pub fn stopped_until(&mut self, fault: Fault) -> Option<u64> {
+        self.fault(fault).then(|| self.now_ms + self.random.between(100, 1500))
     }
 
     /// Whether processes keep a habit.
@@ -441,6 +441,7 @@ fn rate(fault: Fault, random: &mut Random) -> u32 {
         Fault::SyncFailed => (300, 5),
         Fault::Pause => (600, 10),
         Fault::Poison => (500, 500),
+        Fault::MergePause => (500, 150),
         Fault::UserCommit => (500, 8),
         Fault::NoTurn => (300, 50),
         Fault::Skew => (500, 500),

@@ -101,6 +101,10 @@ impl Process {
             self.job = Job::Chore("retried");
             return;
         }
+        let merging = self.state.held().find(|(task, _)| task.intent.is_some()).map(|(task, _)| task.id().clone());
+        if let (Some(task), true) = (merging, world.random.chance(200)) {
+            return self.cancel(task, false);
+        }
         match world.random.below(10) {
             0..=2 => self.edit(world, task, edits),
             3 if !status.is_ended() => self.cancel(task, world.random.chance(500)),

@@ -27,6 +27,8 @@ pub enum Job {
     Checking { claim: RecordId },
     /// It reviews a delivery.
     Reviewing { claim: RecordId, submission: RecordId },
+    /// It has given its review.
+    Judging { claim: RecordId },
     /// It merges.
     Merging(Merging),
     /// It fences off a merge and ends the claim.
@@ -88,7 +90,7 @@ impl Process {
             Job::Reviewing { claim, submission } => {
                 let approved = world.calm || world.random.chance(700);
                 self.submit(Submit::new(ReviewGiven { claim, submission, approved, feedback: "seen".into() }));
-                self.job = Job::Chore("reviewed");
+                self.job = Job::Judging { claim };
             }
             _ => self.idle(world),
         }
@@ -205,6 +207,12 @@ impl Process {
             (Job::Merging(merging), told) => self.told_merger(world, merging, told),
             (Job::Ending(ending), told) => self.told_ender(world, ending, told),
             (Job::Reading { messages }, Told::Done(_)) => self.hand_over(world, messages),
+            (Job::Judging { .. }, Told::Done(_)) => world.coverage.told("reviewed"),
+            (Job::Judging { claim }, Told::Refused(Refusal::OtherSubmission { .. })) => {
+                let reason = "another delivery than was read".to_owned();
+                self.submit(Submit::new(ClaimReleased { claim, reason, fenced: None }));
+                self.job = Job::Chore("gave a review back");
+            }
             (Job::Joining, Told::Done(_)) => self.joined = true,
             (Job::Chore(what), Told::Done(_)) => world.coverage.told(what),
             _ => {}

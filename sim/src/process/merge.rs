@@ -7,6 +7,7 @@ use agent_team_core::record::{ClaimReleased, ExpiryCause, MergeIntended, MergeRe
 use super::Process;
 use super::job::Job;
 use super::submit::{Submit, Told};
+use crate::fault::Fault;
 use crate::git::{Commit, Landed, candidate};
 use crate::mutant::Habit;
 use crate::world::World;
@@ -147,7 +148,7 @@ impl Process {
         match (merging.step.clone(), told) {
             (Step::Intending { old, new }, Told::Done(ids)) => {
                 if let Some(intent) = ids.last().copied() {
-                    self.wakes_ms = world.stopped_until().unwrap_or(self.wakes_ms);
+                    self.wakes_ms = world.stopped_until(Fault::MergePause).unwrap_or(self.wakes_ms);
                     merging.step = Step::Land { intent, old, new };
                     self.job = Job::Merging(merging);
                 }
@@ -180,7 +181,7 @@ impl Process {
             }
             EndStep::Look { commit } => {
                 let happened = world.git.contains(&commit);
-                self.wakes_ms = world.stopped_until().unwrap_or(self.wakes_ms);
+                self.wakes_ms = world.stopped_until(Fault::MergePause).unwrap_or(self.wakes_ms);
                 ending.step = match (happened, ending.intent) {
                     (true, Some(intent)) => {
                         self.submit(Submit::new(Merged { intent }));

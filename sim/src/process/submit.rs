@@ -157,7 +157,7 @@ impl Process {
         }
         submit.appends = 0;
         submit.phase = Phase::Append(0);
-        self.wakes_ms = world.stopped_until().unwrap_or(self.wakes_ms);
+        self.wakes_ms = world.stopped_until(Fault::Pause).unwrap_or(self.wakes_ms);
         self.submit = Some(submit);
     }
 
@@ -210,7 +210,8 @@ impl Process {
         self.catch_up(world);
         if submit.records.iter().any(|(record, _)| !self.state.has_seen(record.id)) {
             submit.appends += 1;
-            if submit.appends >= APPENDS_MAX {
+            let too_old = self.is_too_old() && world.keeps(Habit::StopAtNewFormat);
+            if submit.appends >= APPENDS_MAX || too_old {
                 // An error: nobody knows what came of it, and the program ends.
                 world.note(&self.part.agent, self.pid, || "cannot append".into());
                 self.die(world);
