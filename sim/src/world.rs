@@ -107,7 +107,7 @@ impl World {
             observed: BTreeMap::new(),
             happened: Vec::new(),
             violation: None,
-            snapshot_every: random.between(10, 60),
+            snapshot_every: random.between(20, 120),
             recognises: random.chance(500),
             lock_holder: None,
             snapshots: Vec::new(),
