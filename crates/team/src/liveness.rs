@@ -70,7 +70,7 @@ impl<'a> Observer<'a> {
                     Some(intent) => fence_off(self.team_log, &by, &task, intent.id)?,
                     None => None,
                 };
-            let command = Command::Expire { claim: claim.id, cause, fenced };
+            let command = Command::Expire { claim: claim.id, seen: claim.renewal, cause, fenced };
             // Whoever else saw it first has taken it back already, and a renewal keeps the claim: both are fine.
             if refusal(self.team_log.submit(&by, &command))?.is_ok() {
                 taken.push(TakenBack { task, agent: claim.agent, claim: claim.id, cause });

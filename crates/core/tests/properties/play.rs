@@ -179,7 +179,9 @@ impl Play {
             },
             15..=17 => {
                 let cause = if b.is_multiple_of(2) { ExpiryCause::Lease } else { ExpiryCause::ProcessGone };
-                Command::Expire { claim, cause, fenced }
+                let newest = self.state.live_claim(claim).map_or(claim, |(_, live)| live.renewal);
+                let seen = if c.is_multiple_of(8) { claim } else { newest };
+                Command::Expire { claim, seen, cause, fenced }
             }
             18 => Command::Fail { claim, error: "no".into(), for_good: b.is_multiple_of(8) },
             19 => {

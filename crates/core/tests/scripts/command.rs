@@ -108,6 +108,7 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
         },
         "expire" => Command::Expire {
             claim: world.id(line.word(1)?)?,
+            seen: seen(world, line)?,
             cause: if line.has("gone") { ExpiryCause::ProcessGone } else { ExpiryCause::Lease },
             fenced: fenced(world, line)?,
         },
@@ -254,6 +255,13 @@ fn raw(world: &mut World, line: &Line) -> Result<String, Problem> {
     let line =
         format!(r#"{{"v":{format},"id":"{id}","at_ms":5,"by":"other","kind":"{kind}","body":{body}}}"#);
     Ok(world.read(line.into_bytes()))
+}
+
+/// The renewal that an observer saw: the newest, unless the line names another.
+fn seen(world: &World, line: &Line) -> Result<RecordId, Problem> {
+    let claim = world.id(line.word(1)?)?;
+    let newest = || world.state.live_claim(claim).map_or(claim, |(_, claim)| claim.renewal);
+    line.text("seen").map_or_else(|| Ok(newest()), |id| world.id(id))
 }
 
 fn fenced(world: &World, line: &Line) -> Result<Option<RecordId>, Problem> {

@@ -52,6 +52,8 @@ pub enum Command {
     Expire {
         /// The claim.
         claim: RecordId,
+        /// Its last renewal when its holder was found to be gone. A newer one keeps the claim.
+        seen: RecordId,
         /// Why the holder is thought to be gone.
         cause: ExpiryCause,
         /// The merge intent that the caller has fenced off.

@@ -46,9 +46,9 @@ pub fn decide(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>
             let (task, agent, holder) = (task.id().clone(), agent.clone(), holder.clone());
             TaskClaimed { task, on, stage: *stage, agent, holder }.into()
         }
-        Command::Expire { claim, cause, fenced } => {
-            let seen = state.live_claim(*claim)?.1.renewal;
-            ClaimExpired { claim: *claim, seen, cause: *cause, fenced: *fenced }.into()
+        // What was seen comes from the observer: the newest state may hold a renewal that the observer knows nothing of.
+        Command::Expire { claim, seen, cause, fenced } => {
+            ClaimExpired { claim: *claim, seen: *seen, cause: *cause, fenced: *fenced }.into()
         }
         Command::Fail { claim, error, for_good } => {
             let task = state.live_claim(*claim)?.0;

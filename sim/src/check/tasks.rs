@@ -1,0 +1,293 @@
+//! What becomes of tasks: begun in order, by who may, as often as was allowed, and judged by somebody else.
+
+use std::collections::BTreeSet;
+
+use agent_team_core::id::{HUMAN, RecordId, TaskId};
+use agent_team_core::record::{
+    Body, ExpiryCause, FORMAT, Record, RefusalCause, ReviewGiven, Role, Stage, TaskAdded, TaskClaimed, TaskEdited,
+    TaskSpec, TaskSubmitted,
+};
+use agent_team_core::text::Text;
+
+use super::facts::Fact;
+use super::{Verdict, Witness, violation};
+
+/// Takeovers in a row after which nobody should begin a task again.
+const TAKEOVERS_MAX: u32 = 3;
+/// Conflicts after which nobody should begin a task again.
+const CONFLICTS_MAX: u32 = 10;
+
+impl Witness {
+    /// The tasks that a record is about.
+    pub(super) fn tasks_of(&self, body: &Body) -> Vec<TaskId> {
+        match body {
+            Body::TaskEdited(body) => vec![body.task.clone()],
+            Body::TaskRetried(body) => vec![body.task.clone()],
+            Body::TaskCancelled(body) if body.dependents => self.with_dependents(&body.task),
+            Body::TaskCancelled(body) => vec![body.task.clone()],
+            Body::TaskClaimed(body) => vec![body.task.clone()],
+            body => {
+                let claim = self.claim_named(body).and_then(|id| self.claims.get(&id));
+                claim.map(|claim| claim.task.clone()).into_iter().collect()
+            }
+        }
+    }
+
+    /// A task and all that wait for it, directly or not.
+    pub(super) fn with_dependents(&self, root: &TaskId) -> Vec<TaskId> {
+        let mut found = BTreeSet::from([root.clone()]);
+        loop {
+            let waits = |task: &TaskId| self.spec(task).is_some_and(|spec| spec.after.iter().any(|id| found.contains(id)));
+            let more: Vec<TaskId> = self.specs.keys().filter(|id| !found.contains(id) && waits(id)).cloned().collect();
+            if more.is_empty() {
+                return found.into_iter().collect();
+            }
+            found.extend(more);
+        }
+    }
+
+    /// What was asked for.
+    pub(super) fn spec(&self, task: &TaskId) -> Option<&TaskSpec> {
+        let tags = self.specs.get(task)?.iter().filter(|tag| self.may_stand(**tag));
+        tags.filter_map(|tag| if let Some(Body::TaskAdded(body)) = self.body(*tag) { Some(&body.task) } else { None }).next()
+    }
+
+    fn facts_about(&self, task: &TaskId, before: usize) -> impl DoubleEndedIterator<Item = (usize, &Body)> {
+        let tags = self.about.get(task).into_iter().flatten().copied();
+        let tags = tags.filter(move |tag| self.place(*tag) < before && self.may_stand(*tag));
+        tags.filter_map(|tag| Some((tag, self.body(tag)?)))
+    }
+
+    /// The newest delivery of a task before a place.
+    pub(super) fn delivery(&self, task: &TaskId, before: usize) -> Option<(usize, RecordId, &TaskSubmitted)> {
+        self.facts_about(task, before).rev().find_map(|(tag, body)| match body {
+            Body::TaskSubmitted(body) => {
+                let id = self.facts.get(tag)?.record.as_ref()?.id;
+                Some((tag, id, body))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether somebody may have done the last that a task needed, before a place.
+    pub(super) fn may_be_completed(&self, task: &TaskId, before: usize) -> bool {
+        let Some(spec) = self.spec(task) else { return false };
+        self.facts_about(task, before).any(|(tag, body)| {
+            let delivered = self.delivery(task, self.place(tag) + 1).map(|(_, _, body)| body);
+            let has_commit = delivered.is_some_and(|body| body.commit.is_some());
+            let reviewed = spec.review || delivered.is_some_and(|body| !body.protected.is_empty());
+            match body {
+                Body::TaskSubmitted(_) => spec.check.is_none() && !reviewed && !has_commit,
+                Body::CheckReported(body) => body.passed && !reviewed && !has_commit,
+                Body::ReviewGiven(body) => body.approved && !has_commit,
+                Body::Merged(_) => true,
+                _ => false,
+            }
+        })
+    }
+
+    /// What must hold when somebody begins a stage of a task.
+    pub(super) fn judge_start(&self, body: &TaskClaimed, place: usize) -> Verdict {
+        let task = &body.task;
+        let Some(spec) = self.spec(task) else {
+            return violation("start", format!("{task} was begun, and nobody added it"));
+        };
+        if self.is_cancelled(task, place) {
+            return violation("start", format!("{task} was begun after it was cancelled"));
+        }
+        if body.stage != Stage::Work {
+            return self.judge_stage(task, body, place);
+        }
+        if let Some(open) = spec.after.iter().find(|id| !self.may_be_completed(id, place)) {
+            return violation("dependency", format!("{task} was begun before {open} was completed"));
+        }
+        if self.is_completed(task, place) {
+            return violation("start", format!("{task} was begun although it was completed"));
+        }
+        self.judge_fit(spec, body)?;
+        self.judge_history(task, spec, place)
+    }
+
+    /// Somebody begins to check, review or merge what was delivered.
+    fn judge_stage(&self, task: &TaskId, body: &TaskClaimed, place: usize) -> Verdict {
+        let Some((_, _, delivered)) = self.delivery(task, place) else {
+            return violation("start", format!("the {} stage of {task} was begun before anything was delivered", body.stage));
+        };
+        if body.stage == Stage::Review {
+            self.may_review(task, delivered, &body.agent)?;
+        }
+        Ok(())
+    }
+
+    fn may_review(&self, task: &TaskId, delivered: &TaskSubmitted, reviewer: &agent_team_core::id::AgentId) -> Verdict {
+        if reviewer.as_str() == HUMAN {
+            return Ok(());
+        }
+        let author = self.claims.get(&delivered.claim).map(|claim| &claim.agent);
+        if author == Some(reviewer) {
+            return violation("review", format!("{reviewer} reviews its own work on {task}"));
+        }
+        if !delivered.protected.is_empty() && !self.spec(task).is_some_and(|spec| spec.allow_protected) {
+            return violation("review", format!("{reviewer} reviews protected files of {task}"));
+        }
+        match self.cast.roles.get(reviewer) {
+            Some(Role::Reviewer | Role::Lead) => Ok(()),
+            _ => violation("review", format!("{reviewer} reviews {task} and is no reviewer")),
+        }
+    }
+
+    /// Whether everybody knows that a task was completed before a place.
+    fn is_completed(&self, task: &TaskId, before: usize) -> bool {
+        self.facts_about(task, before).any(|(tag, body)| self.stands(tag) && matches!(body, Body::Merged(_)))
+    }
+
+    /// Whether everybody knows that a task was cancelled, and nobody may have wanted it again.
+    pub(super) fn is_cancelled(&self, task: &TaskId, before: usize) -> bool {
+        let ended = self.facts_about(task, before).rev().find_map(|(tag, body)| match body {
+            Body::TaskRetried(_) => Some(false),
+            Body::TaskCancelled(body) if body.task == *task => Some(self.stands(tag)),
+            _ => None,
+        });
+        ended == Some(true)
+    }
+
+    fn judge_fit(&self, spec: &TaskSpec, body: &TaskClaimed) -> Verdict {
+        let (agent, role) = (&body.agent, self.cast.roles.get(&body.agent).copied().unwrap_or(Role::Worker));
+        let wrong_agent = spec.agent.as_ref().is_some_and(|wanted| wanted != agent);
+        let wrong_role = spec.role.is_some_and(|wanted| wanted != role);
+        let unskilled = spec.skill.is_some() && !self.cast.skilled.contains(agent);
+        let for_workers = spec.agent.is_none() && spec.role.is_none() && spec.skill.is_none();
+        if wrong_agent || wrong_role || unskilled || (for_workers && role != Role::Worker) {
+            return violation("fit", format!("{agent} took {}, which wants somebody else", spec.id));
+        }
+        Ok(())
+    }
+
+    /// A task is begun as often as was allowed since it was last wanted anew, and no more.
+    fn judge_history(&self, task: &TaskId, spec: &TaskSpec, place: usize) -> Verdict {
+        let (mut failures, mut takeovers, mut conflicts) = (0, 0, 0);
+        for (tag, body) in self.facts_about(task, place) {
+            let stands = u32::from(self.stands(tag));
+            match body {
+                Body::TaskRetried(_) => (failures, takeovers, conflicts) = (0, 0, 0),
+                Body::TaskFailed(_) => failures += stands,
+                Body::CheckReported(body) => {
+                    failures += if body.passed { 0 } else { stands };
+                    takeovers = 0;
+                }
+                Body::ReviewGiven(body) => {
+                    failures += if body.approved { 0 } else { stands };
+                    takeovers = 0;
+                }
+                Body::MergeRefused(body) if body.cause == RefusalCause::Conflict => {
+                    conflicts += stands;
+                    takeovers = 0;
+                }
+                Body::MergeRefused(_) => {
+                    failures += stands;
+                    takeovers = 0;
+                }
+                Body::TaskSubmitted(_) | Body::TurnJournalled(_) | Body::Merged(_) => takeovers = 0,
+                Body::ClaimExpired(body) => {
+                    let Some(claim) = self.claims.get(&body.claim) else { continue };
+                    let orchestrator = body.cause == ExpiryCause::ProcessGone && claim.holder.orchestrated;
+                    takeovers += if orchestrator || claim.stage == Stage::Review { 0 } else { stands };
+                }
+                _ => {}
+            }
+        }
+        if failures >= spec.attempts {
+            return violation("attempts", format!("{task} was begun after {failures} of {} attempts failed", spec.attempts));
+        }
+        if takeovers >= TAKEOVERS_MAX {
+            return violation("quarantine", format!("{task} was begun after {takeovers} takeovers in a row"));
+        }
+        if conflicts >= CONFLICTS_MAX {
+            return violation("conflicts", format!("{task} was begun after {conflicts} conflicts"));
+        }
+        Ok(())
+    }
+
+    /// Nobody begins a task anew before the time that its last failure named, by the clock of who begins.
+    pub(super) fn judge_backoff(&self, task: &TaskId, clock_ms: u64, place: usize) -> Verdict {
+        let mut not_before_ms = 0;
+        for (tag, body) in self.facts_about(task, place) {
+            match body {
+                Body::TaskFailed(body) if self.stands(tag) => not_before_ms = body.not_before_ms,
+                Body::TaskRetried(_) | Body::TaskClaimed(TaskClaimed { stage: Stage::Work, .. }) => not_before_ms = 0,
+                _ => {}
+            }
+        }
+        if clock_ms < not_before_ms {
+            return violation("backoff", format!("{task} was begun {} ms too early", not_before_ms - clock_ms));
+        }
+        Ok(())
+    }
+
+    /// A review counts for what was read, and by who may.
+    pub(super) fn judge_review(&self, body: &ReviewGiven, place: usize) -> Verdict {
+        let Some(claim) = self.claims.get(&body.claim) else { return Ok(()) };
+        let Some((tag, id, delivered)) = self.delivery(&claim.task, place) else {
+            return violation("review", format!("{} was reviewed before anything was delivered", claim.task));
+        };
+        if id != body.submission && self.stands(tag) {
+            return violation("review", format!("the review of {} is of another delivery than the newest", claim.task));
+        }
+        self.may_review(&claim.task, delivered, &claim.agent)
+    }
+
+    /// Who edits what they saw, loses nobody's edit: each counts one up.
+    pub(super) fn judge_edit(&self, body: &TaskEdited, place: usize) -> Verdict {
+        let count = |body: &TaskEdited| match &body.change.description {
+            Some(Text::Inline(text)) => text.parse::<u64>().ok(),
+            _ => None,
+        };
+        let before = self.facts_about(&body.task, place).filter(|(tag, _)| self.stands(*tag));
+        let before = before.filter_map(|(_, other)| if let Body::TaskEdited(other) = other { count(other) } else { None });
+        match (count(body), before.max()) {
+            (Some(now), Some(before)) if now <= before => {
+                violation("lost update", format!("an edit of {} was overwritten by who had not seen it", body.task))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// No two tasks have one id.
+    pub(super) fn judge_added(&self, body: &TaskAdded, tag: usize) -> Verdict {
+        let others = self.specs.get(&body.task.id).into_iter().flatten().filter(|other| **other != tag && self.stands(**other));
+        for other in others {
+            if self.body(*other) != self.body(tag) {
+                return violation("ids", format!("two tasks have the id {}", body.task.id));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn judge_retry(&self, task: &TaskId, place: usize) -> Verdict {
+        if self.is_completed(task, place) {
+            return violation("lawless", format!("{task} was retried although it was completed"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn judge_cancel(&self, task: &TaskId, place: usize) -> Verdict {
+        if self.is_completed(task, place) {
+            return violation("lawless", format!("{task} was cancelled although it was completed"));
+        }
+        Ok(())
+    }
+
+    /// A record of an older format than the log's counts for nothing.
+    pub(super) fn judge_format(&self, fact: &Fact, record: &Record, place: usize) -> Verdict {
+        let raised = self.raises.iter().filter(|tag| self.stands(**tag) && self.place(**tag) < place);
+        let version = raised.filter_map(|tag| match self.body(*tag) {
+            Some(Body::FormatRaised(body)) => Some(body.version),
+            _ => None,
+        });
+        let version = version.max().unwrap_or(FORMAT);
+        if record.format < version {
+            return violation("format", format!("{} counts, and is of format {}, below {version}", fact.name(), record.format));
+        }
+        Ok(())
+    }
+}

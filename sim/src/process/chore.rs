@@ -1,0 +1,215 @@
+//! What people and agents do beside the work: add tasks, change their minds, set budgets, write to each other.
+
+use agent_team_core::id::TaskId;
+use agent_team_core::machine::{Command, Status};
+use agent_team_core::record::{
+    Account, AgentJoined, AgentLeft, BudgetSet, FormatRaised, MessageSent, PolicySet, Recipient, Role, TaskChange, TaskEdited,
+    TaskSpec,
+};
+use agent_team_core::text::Text;
+use agent_team_core::view::stuck;
+
+use super::job::Job;
+use super::merge::{EndStep, Ending, Then};
+use super::submit::Submit;
+use super::Process;
+use crate::fault::Fault;
+use crate::world::{Appended, World};
+
+impl Process {
+    pub(super) fn chore(&mut self, world: &mut World) {
+        self.catch_up(world);
+        if world.calm {
+            self.tidy_up(world);
+            return;
+        }
+        if self.next_version && self.state.format() == 1 && world.fault(Fault::Raised) {
+            self.submit(Submit::new(FormatRaised { version: 2 }));
+            self.job = Job::Chore("raised");
+            return;
+        }
+        if world.fault(Fault::NotARecord) {
+            let (id, format) = (world.new_id(), self.state.format());
+            let malformed = format!(r#"{{"v":{format},"id":"{id}","at_ms":5,"by":"w","kind":"batch_closed","body":{{"batch":7}}}}"#);
+            let line = if world.random.chance(500) { malformed } else { r#"{"hello":"world"}"#.to_owned() };
+            self.append_line(world, line.into_bytes());
+            return;
+        }
+        if self.next_version && world.fault(Fault::UnknownKind) {
+            let (id, format) = (world.new_id(), self.state.format());
+            let line = format!(r#"{{"v":{format},"id":"{id}","at_ms":5,"by":"w","kind":"agent_smiled","body":{{"teeth":32}}}}"#);
+            self.append_line(world, line.into_bytes());
+            return;
+        }
+        if self.part.human { self.rule(world) } else { self.write_a_message(world) }
+    }
+
+    /// Appends a line that this program has no words for. Nobody is told anything.
+    fn append_line(&mut self, world: &mut World, line: Vec<u8>) {
+        let record = agent_team_core::record::codec::decode(&line).ok();
+        let tag = world.witness.writes(record, self.pid, None);
+        if world.append(&line, tag) == Appended::Killed {
+            self.die(world);
+        }
+    }
+
+    /// Once all is calm: who wants something that will not come is told so, by cancelling it.
+    fn tidy_up(&mut self, world: &mut World) {
+        if !self.part.human {
+            self.sleep(world, 20);
+            return;
+        }
+        let waiting = stuck(&self.state).into_iter().find(|waiting| waiting.status != Status::Reviewing);
+        match waiting {
+            Some(waiting) => self.cancel(waiting.task, true),
+            None => self.sleep(world, 40),
+        }
+    }
+
+    fn cancel(&mut self, task: TaskId, dependents: bool) {
+        let then = Then::Cancel { dependents };
+        self.job = Job::Ending(Ending { task, intent: None, then, step: EndStep::Write { fenced: None } });
+    }
+
+    fn write_a_message(&mut self, world: &mut World) {
+        self.counter += 1;
+        let text = format!("message {}-{}-{}", self.part.agent, self.pid, self.counter);
+        let others: Vec<_> = self.state.agents().filter(|agent| agent.id != self.part.agent).map(|agent| agent.id.clone()).collect();
+        let to = match (world.random.below(5), world.random.pick(&others)) {
+            (0, _) | (_, None) => Recipient::Everyone,
+            (1, _) => Recipient::Role(Role::Worker),
+            (_, Some(agent)) => Recipient::Agent(agent.clone()),
+        };
+        self.submit(Submit::new(MessageSent { from: self.by(), to, text: text.into(), task: None }));
+        self.job = Job::Chore("sent");
+    }
+
+    fn rule(&mut self, world: &mut World) {
+        let tasks: Vec<(TaskId, Status, u64)> = self
+            .state
+            .tasks()
+            .map(|task| (task.id().clone(), task.status, task.spec.description.preview().parse().unwrap_or(0)))
+            .collect();
+        let some = world.random.pick(&tasks).cloned();
+        if tasks.len() < world.options.tasks && world.random.chance(700) {
+            return self.add(world, &tasks);
+        }
+        let Some((task, status, edits)) = some else { return self.add(world, &tasks) };
+        let lost = self.state.lost().map(|task| task.id().clone()).next();
+        if let (Some(task), true) = (lost, world.random.chance(250)) {
+            self.submit(Submit::new(Command::RetryTask { task }));
+            self.job = Job::Chore("retried");
+            return;
+        }
+        let merging = self.state.held().find(|(task, _)| task.intent.is_some()).map(|(task, _)| task.id().clone());
+        if let (Some(task), true) = (merging, world.random.chance(200)) {
+            return self.cancel(task, false);
+        }
+        match world.random.below(10) {
+            0..=2 => self.edit(world, task, edits),
+            3 if !status.is_ended() => self.cancel(task, world.random.chance(500)),
+            4 | 5 => self.set_budget(world, task),
+            6 => self.set_policy(),
+            7 => self.see_a_guest(world),
+            _ => self.write_a_message(world),
+        }
+    }
+
+    /// Edits what it saw: the description counts the edits.
+    fn edit(&mut self, world: &mut World, task: TaskId, edits: u64) {
+        let on = self.state.task(&task).map(|task| task.revision);
+        let priority = Some(i32::try_from(world.random.below(5)).unwrap_or(0));
+        let description = Some(Text::Inline((edits + 1).to_string()));
+        let change = TaskChange { priority, description, ..TaskChange::default() };
+        self.submit(Submit::new(TaskEdited { task, on, change }));
+        self.job = Job::Chore("edited");
+    }
+
+    /// Raises a budget over what it saw.
+    fn set_budget(&mut self, world: &mut World, task: TaskId) {
+        let account = match world.random.below(3) {
+            0 => Account::Task(task),
+            1 => self.state.agents().next().map_or(Account::Team, |agent| Account::Agent(agent.id.clone())),
+            _ => Account::Team,
+        };
+        let known = self.state.ledger().limit(&account);
+        let micro_usd = Some(known.micro_usd.unwrap_or(0) + world.random.between(10, 100));
+        self.submit(Submit::new(BudgetSet { account, on: known.revision, micro_usd, tokens: None }));
+        self.job = Job::Chore("budget set");
+    }
+
+    fn set_policy(&mut self) {
+        let mut policy = self.state.policy().clone();
+        policy.no_gate = true;
+        policy.gate_limit_ms = Some(policy.gate_limit_ms.unwrap_or(0) + 1);
+        self.submit(Submit::new(PolicySet { on: self.policy_revision(), policy }));
+        self.job = Job::Chore("policy set");
+    }
+
+    /// The record that last set the policy: what a command would name.
+    fn policy_revision(&self) -> Option<agent_team_core::id::RecordId> {
+        let wish = Command::SetPolicy { policy: self.state.policy().clone() };
+        match agent_team_core::machine::decide(&self.state, &wish, 0).ok()?.pop()? {
+            agent_team_core::record::Body::PolicySet(body) => body.on,
+            _ => None,
+        }
+    }
+
+    /// Somebody who only passes by.
+    fn see_a_guest(&mut self, world: &mut World) {
+        let Ok(agent) = "guest".parse::<agent_team_core::id::AgentId>() else { return };
+        let is_there = self.state.agent(&agent).is_some_and(|guest| !guest.left);
+        if is_there && world.random.chance(500) {
+            self.submit(Submit::new(AgentLeft { agent }));
+        } else {
+            let (role, skills) = (Role::Specialist, Vec::new());
+            self.submit(Submit::new(AgentJoined { agent, role, skills, with: None, orchestrated: false }));
+        }
+        self.job = Job::Chore("guest");
+    }
+
+    fn add(&mut self, world: &mut World, known: &[(TaskId, Status, u64)]) {
+        let many = if world.random.chance(400) { 2 + world.random.below(4) } else { 1 };
+        let mut names: Vec<TaskId> = known.iter().map(|(id, ..)| id.clone()).collect();
+        let mut tasks = Vec::new();
+        for _ in 0..many {
+            let id = world.new_id();
+            let Ok(id) = format!("t{:x}", id.0).parse::<TaskId>() else { continue };
+            tasks.push(spec(world, id.clone(), &names));
+            names.push(id);
+        }
+        let batch = world.new_id();
+        self.submit(Submit::new(Command::AddTasks { tasks, batch }));
+        self.job = Job::Chore("added");
+    }
+}
+
+/// A task that wants this or that.
+pub(super) fn spec(world: &mut World, id: TaskId, known: &[TaskId]) -> TaskSpec {
+    let title = match world.random.below(25) {
+        0 => "conflict",
+        1 => "poison",
+        _ => "a task",
+    };
+    let mut spec = TaskSpec::new(id, title);
+    for _ in 0..world.random.below(3) {
+        if world.random.chance(500) {
+            spec.after.extend(world.random.pick(known).cloned());
+        }
+    }
+    spec.priority = i32::try_from(world.random.below(4)).unwrap_or(0);
+    spec.attempts = 1 + u32::try_from(world.random.below(3)).unwrap_or(0);
+    spec.backoff_ms = world.random.between(20, 300);
+    spec.check = world.random.chance(400).then(|| "true".to_owned());
+    spec.review = world.random.chance(300);
+    match world.random.below(16) {
+        0 => spec.role = Some(Role::Reviewer),
+        1 => spec.skill = "rust".parse().ok(),
+        2 => spec.agent = "worker-1".parse().ok(),
+        _ => {}
+    }
+    if world.random.chance(150) {
+        spec.labels = vec!["x".repeat(60); 1 + world.random.below(30)];
+    }
+    spec
+}
