@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use agent_team_faults::parts::{points, random};
+use agent_team_faults::parts::{disk, points, random, stopped, writes};
 use agent_team_faults::setup::{Report, Setup};
 use agent_team_faults::{cleanup, worker};
 use anyhow::Result;
@@ -35,6 +35,12 @@ enum Part {
     Points(Options),
     /// 16 workers, of which one is killed at any moment and replaced (10,000 kills)
     Random(Options),
+    /// Holders and mergers that are stopped for three leases and go on (1,000)
+    Stopped(Options),
+    /// The first, second, third, ... call of every command fails (each once)
+    Writes(Options),
+    /// A disk that fills up and has room again (20)
+    Disk(Options),
     /// All parts
     All(Options),
     /// The worker that the parts start
@@ -69,15 +75,21 @@ struct Known {
     run: Run,
 }
 
-const PARTS: [Known; 2] = [
+const PARTS: [Known; 5] = [
     Known { name: "points", full: 100, short: 3, limit: Duration::from_secs(5400), run: points::run },
     Known { name: "random", full: 10_000, short: 300, limit: Duration::from_secs(3600), run: random::run },
+    Known { name: "stopped", full: 1000, short: 64, limit: Duration::from_secs(1800), run: stopped::run },
+    Known { name: "writes", full: 1, short: 1, limit: Duration::from_secs(1800), run: writes::run },
+    Known { name: "disk", full: 20, short: 2, limit: Duration::from_secs(1800), run: disk::run },
 ];
 
 fn main() -> ExitCode {
     let (name, options) = match Cli::parse().part {
         Part::Points(options) => ("points", options),
         Part::Random(options) => ("random", options),
+        Part::Stopped(options) => ("stopped", options),
+        Part::Writes(options) => ("writes", options),
+        Part::Disk(options) => ("disk", options),
         Part::All(options) => ("all", options),
         Part::AsWorker(work) => {
             return match worker::work(work) {
