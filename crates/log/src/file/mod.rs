@@ -126,7 +126,8 @@ impl FileLog {
         let file = options.open(path).map_err(|source| OpenError::of_io(path, source))?;
         let warning = file_system::check(&file, path)?;
         let header = Header::read(&file, path)?;
-        let guard = Guard::of(&file, path).map_err(|source| OpenError::of_io(path, source))?;
+        let guard =
+            Guard::of(&file, path, header.length_bytes).map_err(|source| OpenError::of_io(path, source))?;
         Ok(Self {
             path: path.to_owned(),
             header,
