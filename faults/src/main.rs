@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use agent_team_faults::parts::{disk, points, random, stopped, writes};
+use agent_team_faults::parts::{bits, disk, files, points, random, stopped, writes};
 use agent_team_faults::setup::{Report, Setup};
 use agent_team_faults::{cleanup, worker};
 use anyhow::Result;
@@ -41,6 +41,10 @@ enum Part {
     Writes(Options),
     /// A disk that fills up and has room again (20)
     Disk(Options),
+    /// Bits that flip in the log, blobs and caches (1,000)
+    Bits(Options),
+    /// The log deleted, cut off, replaced, written over; read-only folders; network file systems (10 times)
+    Files(Options),
     /// All parts
     All(Options),
     /// The worker that the parts start
@@ -48,7 +52,7 @@ enum Part {
     AsWorker(worker::Work),
 }
 
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 struct Options {
     /// How often, instead of the full count
     #[arg(long, value_name = "N")]
@@ -59,6 +63,9 @@ struct Options {
     /// The short counts, for each change: under five minutes in all
     #[arg(long)]
     ci: bool,
+    /// Only the points, verbs or cases whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
     /// One JSON object for each part
     #[arg(long)]
     json: bool,
@@ -75,12 +82,14 @@ struct Known {
     run: Run,
 }
 
-const PARTS: [Known; 5] = [
+const PARTS: [Known; 7] = [
     Known { name: "points", full: 100, short: 3, limit: Duration::from_secs(5400), run: points::run },
     Known { name: "random", full: 10_000, short: 300, limit: Duration::from_secs(3600), run: random::run },
     Known { name: "stopped", full: 1000, short: 64, limit: Duration::from_secs(1800), run: stopped::run },
     Known { name: "writes", full: 1, short: 1, limit: Duration::from_secs(1800), run: writes::run },
     Known { name: "disk", full: 20, short: 2, limit: Duration::from_secs(1800), run: disk::run },
+    Known { name: "bits", full: 1000, short: 200, limit: Duration::from_secs(1800), run: bits::run },
+    Known { name: "files", full: 10, short: 1, limit: Duration::from_secs(1800), run: files::run },
 ];
 
 fn main() -> ExitCode {
@@ -90,6 +99,8 @@ fn main() -> ExitCode {
         Part::Stopped(options) => ("stopped", options),
         Part::Writes(options) => ("writes", options),
         Part::Disk(options) => ("disk", options),
+        Part::Bits(options) => ("bits", options),
+        Part::Files(options) => ("files", options),
         Part::All(options) => ("all", options),
         Part::AsWorker(work) => {
             return match worker::work(work) {
@@ -102,14 +113,14 @@ fn main() -> ExitCode {
         }
     };
     cleanup::watch();
-    match all(name, options) {
+    match all(name, &options) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
 }
 
-fn all(name: &str, options: Options) -> bool {
-    let setup = match Setup::new(options.seed) {
+fn all(name: &str, options: &Options) -> bool {
+    let setup = match Setup::new(options.seed, options.only.clone()) {
         Ok(setup) => setup,
         Err(error) => {
             println!("ERROR   {error:#}");
@@ -121,7 +132,7 @@ fn all(name: &str, options: Options) -> bool {
     parts.fold(true, |held, part| one(&setup, part, options) && held)
 }
 
-fn one(setup: &Setup, part: &Known, options: Options) -> bool {
+fn one(setup: &Setup, part: &Known, options: &Options) -> bool {
     let count = options.count.unwrap_or(if options.ci { part.short } else { part.full });
     let (name, seed) = (part.name, options.seed);
     eprintln!("  {name}: {count}, seed {seed}");

@@ -22,6 +22,8 @@ pub struct Setup {
     pub own: PathBuf,
     /// From which everything random comes.
     pub seed: u64,
+    /// Only what has this in its name, where a part has named pieces.
+    pub only: Option<String>,
 }
 
 /// What a part found when all was as it should be.
@@ -53,7 +55,7 @@ impl Setup {
     ///
     /// # Errors
     /// When it cannot be built.
-    pub fn new(seed: u64) -> Result<Self> {
+    pub fn new(seed: u64, only: Option<String>) -> Result<Self> {
         let own = std::env::current_exe()?;
         let folder = own.parent().context("this program lies in no folder")?.to_owned();
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -69,7 +71,13 @@ impl Setup {
         for file in [&agent_team, &shim] {
             ensure!(file.is_file(), "{} is not there", file.display());
         }
-        Ok(Self { agent_team, shim, own, seed })
+        Ok(Self { agent_team, shim, own, seed, only })
+    }
+
+    /// Whether a piece of this name is wanted.
+    #[must_use]
+    pub fn wants(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only))
     }
 
     /// Random numbers for one part.

@@ -122,21 +122,24 @@ pub(super) struct Reached {
 pub fn run(setup: &Setup, count: u64) -> Result<Report> {
     let mut names: BTreeMap<&str, u64> = BTreeMap::new();
     let threads = thread::available_parallelism().map_or(2, usize::from);
-    let commands = in_parallel(threads, POINTS.len() as u64, "points: of commands", |number| {
-        let point = &POINTS[usize::try_from(number)?];
+    let points: Vec<&Point> = POINTS.iter().filter(|point| setup.wants(point.name)).collect();
+    let commands = in_parallel(threads, points.len() as u64, "points: of commands", |number| {
+        let point = points[usize::try_from(number)?];
         at_point(setup, point, count, setup.random(200 + number)).context(point.name)
     })?;
-    let snapshots = in_parallel(threads, SNAPSHOTS.len() as u64, "points: of snapshots", |number| {
-        let (name, fault) = &SNAPSHOTS[usize::try_from(number)?];
+    let looks: Vec<&(&str, At)> = SNAPSHOTS.iter().filter(|(name, _)| setup.wants(name)).collect();
+    let snapshots = in_parallel(threads, looks.len() as u64, "points: of snapshots", |number| {
+        let (name, fault) = looks[usize::try_from(number)?];
         at_snapshot(setup, *fault, count).context(*name)
     })?;
-    let runs = in_parallel(threads, points_run::POINTS.len() as u64, "points: of runs", |number| {
-        let point = &points_run::POINTS[usize::try_from(number)?];
+    let merges: Vec<_> = points_run::POINTS.iter().filter(|point| setup.wants(point.name)).collect();
+    let runs = in_parallel(threads, merges.len() as u64, "points: of runs", |number| {
+        let point = merges[usize::try_from(number)?];
         points_run::at_point(setup, point, count).context(point.name)
     })?;
-    let all = POINTS.iter().map(|point| point.name).zip(commands);
-    let all = all.chain(SNAPSHOTS.iter().map(|(name, _)| *name).zip(snapshots));
-    let all = all.chain(points_run::POINTS.iter().map(|point| point.name).zip(runs));
+    let all = points.iter().map(|point| point.name).zip(commands);
+    let all = all.chain(looks.iter().map(|(name, _)| *name).zip(snapshots));
+    let all = all.chain(merges.iter().map(|point| point.name).zip(runs));
     let mut sum = Reached::default();
     for (name, reached) in all {
         names.insert(name, reached.kills);
