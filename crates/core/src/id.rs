@@ -3,47 +3,80 @@
 //! Names end up in file names, git refs and terminal output, so the alphabet is small and everything that could
 //! mislead (`..`, a leading dash, marks that change the direction of writing) is refused when a name is made.
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// The id of a record, unique for ever. Written as 32 hexadecimal digits.
 ///
 /// It is 128 bits that come from outside; writers use UUID version 7 (RFC 9562), so that ids sort by time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct RecordId(pub u128);
 
 impl Serialize for RecordId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // By hand: a snapshot holds the ids of all records, and formatting takes three times as long.
-        let mut digits = [0_u8; 32];
-        for (place, digit) in digits.iter_mut().rev().enumerate() {
-            let value = (self.0 >> (4 * place)) as u8 & 0xf;
-            *digit = if value < 10 { b'0' + value } else { b'a' + value - 10 };
-        }
-        serializer.serialize_str(std::str::from_utf8(&digits).map_err(ser::Error::custom)?)
+        serializer.serialize_str(std::str::from_utf8(&self.digits()).map_err(ser::Error::custom)?)
     }
 }
 
 impl<'de> Deserialize<'de> for RecordId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Digits;
-        impl de::Visitor<'_> for Digits {
-            type Value = RecordId;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("32 lower-case hexadecimal digits")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<RecordId, E> {
-                text.parse().map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_str(Digits)
+        deserializer.deserialize_str(Parsed("32 lower-case hexadecimal digits", PhantomData))
     }
 }
+
+impl RecordId {
+    /// The id that has these digits.
+    pub(crate) fn from_digits(digits: &[u8; 32]) -> Result<Self, NotAnId> {
+        let (high, low) = digits.split_at(16);
+        Ok(Self(u128::from(half(high)?) << 64 | u128::from(half(low)?)))
+    }
+
+    /// The 32 digits. By hand, since every record that is written holds several ids, and formatting takes many times
+    /// as long.
+    pub(crate) fn digits(self) -> [u8; 32] {
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(self.0.to_be_bytes()) {
+            *pair = [digit(byte >> 4), digit(byte & 0xf)];
+        }
+        digits
+    }
+}
+
+const fn digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
+}
+
+/// The value of 16 digits.
+fn half(digits: &[u8]) -> Result<u64, NotAnId> {
+    let mut value = 0;
+    // What is no digit shows in the upper half, so that one look at the end is enough.
+    let mut faults = 0;
+    for byte in digits {
+        let digit = VALUES.get(*byte as usize).copied().unwrap_or(NO_DIGIT);
+        faults |= digit;
+        value = value << 4 | u64::from(digit & 0xf);
+    }
+    if faults & NO_DIGIT == 0 { Ok(value) } else { Err(NotAnId) }
+}
+
+const NO_DIGIT: u8 = 0xf0;
+
+/// The value of each byte as a digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[digit(value) as usize] = value;
+        value += 1;
+    }
+    values
+};
 
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,15 +94,7 @@ impl FromStr for RecordId {
     type Err = NotAnId;
 
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        if text.len() != 32 {
-            return Err(NotAnId);
-        }
-        let digits = text.bytes().map(|byte| match byte {
-            b'0'..=b'9' => Ok(byte - b'0'),
-            b'a'..=b'f' => Ok(byte - b'a' + 10),
-            _ => Err(NotAnId),
-        });
-        digits.into_iter().try_fold(0, |value, digit| Ok(value << 4 | u128::from(digit?))).map(Self)
+        Self::from_digits(text.as_bytes().try_into().map_err(|_| NotAnId)?)
     }
 }
 
@@ -118,12 +143,38 @@ fn fault(text: &str) -> Option<&'static str> {
     None
 }
 
+/// Reads what is written as a text, without a copy of the text.
+struct Parsed<T>(&'static str, PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> de::Visitor<'_> for Parsed<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal $(, not $reserved:literal: $because:literal)?) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(into = "String", try_from = "String")]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
         pub struct $name(Arc<str>);
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(Parsed("a string", PhantomData))
+            }
+        }
 
         impl $name {
             /// The name as text.
@@ -167,6 +218,12 @@ macro_rules! name {
         impl From<$name> for String {
             fn from(name: $name) -> Self {
                 name.0.as_ref().to_owned()
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
             }
         }
 

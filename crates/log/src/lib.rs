@@ -27,13 +27,17 @@ pub mod conformance;
 mod durable;
 mod error;
 mod file;
+#[doc(hidden)]
+pub mod framing;
 mod log;
 mod memory;
 mod observed;
 mod presence;
 mod process;
 mod record;
+mod safeguard;
 mod snapshot;
+mod watch;
 
 pub use batch::{Batch, Damage, DamageKind, Record};
 pub use blob::{BlobHash, BlobStore, GetBlobError, ParseBlobHashError, PutBlobError};
@@ -46,3 +50,4 @@ pub use presence::{AnnounceError, Presence, probe};
 pub use process::{Liveness, ProcessIdentity};
 pub use record::MAX_FRAMED_BYTES;
 pub use snapshot::{SaveSnapshotError, Snapshot};
+pub use watch::Watch;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::safeguard::Safeguards;
 use crate::{durable, process};
 
 const FILE_NAME: &str = "observed";
@@ -73,7 +74,7 @@ impl Observed {
     /// When the file cannot be written. Nothing is lost by that but time.
     pub fn save(&mut self) -> io::Result<()> {
         if self.is_changed && self.content.boot.is_some() {
-            durable::replace_cache(&self.path, &durable::seal(&serde_json::to_vec(&self.content)?))?;
+            durable::replace_cache(&self.path, &[&serde_json::to_vec(&self.content)?])?;
         }
         self.is_changed = false;
         Ok(())
@@ -105,7 +106,7 @@ impl Observed {
 }
 
 fn load(path: &Path) -> Option<Content> {
-    serde_json::from_slice(durable::unseal(&fs::read(path).ok()?)?).ok()
+    serde_json::from_slice(durable::unseal(Safeguards::ALL, &fs::read(path).ok()?)?).ok()
 }
 
 fn now_ms() -> u64 {

@@ -88,7 +88,7 @@ impl Claim {
         let holder = self.holder()?;
         let queue = global.open()?;
         queue.join_as_worker(&self.agent, "shell")?;
-        let options = ClaimOptions { task: self.id.clone(), holder: Some(holder) };
+        let options = ClaimOptions { task: self.id.clone(), holder: Some(holder.into()) };
         let claimed = if self.wait || self.timeout.is_some() {
             block_on(self.wait(&queue, &options))?
         } else {

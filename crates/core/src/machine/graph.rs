@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::refusal::Refusal;
+use super::safeguard::Safeguard;
 use super::state::State;
 use crate::id::TaskId;
 use crate::record::TaskSpec;
@@ -29,27 +30,32 @@ pub(crate) fn check<'a>(
     let mut new: BTreeMap<&TaskId, &TaskSpec> = BTreeMap::new();
     for spec in specs.clone() {
         let task = spec.id.clone();
-        if state.tasks.contains_key(&task) {
+        let is_new = !state.tasks.contains(&task);
+        if !is_new && state.keeps(Safeguard::TaskId) {
             return Err(Refusal::IdTaken { task });
         }
-        if new.insert(&spec.id, spec).is_some() {
+        if new.insert(&spec.id, spec).is_some() && state.keeps(Safeguard::TaskId) {
             return Err(Refusal::RepeatedId { task });
         }
-        plausible(spec)?;
+        if state.keeps(Safeguard::Plausible) {
+            plausible(spec)?;
+        }
     }
-    let exists = |id: &TaskId| new.contains_key(id) || state.tasks.contains_key(id);
+    let missing =
+        |safeguard, id: &TaskId| state.keeps(safeguard) && !new.contains_key(id) && !state.tasks.contains(id);
     for spec in specs {
-        if let Some(missing) = spec.after.iter().find(|id| !exists(id)) {
+        if let Some(missing) = spec.after.iter().find(|id| missing(Safeguard::Dependency, id)) {
             return Err(Refusal::MissingDependency { task: spec.id.clone(), missing: missing.clone() });
         }
-        if let Some(missing) = spec.parent.iter().find(|id| !exists(id)) {
+        if let Some(missing) = spec.parent.iter().find(|id| missing(Safeguard::Parent, id)) {
             return Err(Refusal::MissingParent { task: spec.id.clone(), missing: missing.clone() });
         }
     }
-    if let Some(tasks) = cycle(&new, |spec| &spec.after) {
+    if let Some(tasks) = cycle(&new, |spec| &spec.after).filter(|_| state.keeps(Safeguard::Cycle)) {
         return Err(Refusal::Cycle { tasks });
     }
-    match cycle(&new, |spec| spec.parent.as_slice()) {
+    let parts = cycle(&new, |spec| spec.parent.as_slice());
+    match parts.filter(|_| state.keeps(Safeguard::ParentCycle)) {
         Some(tasks) => Err(Refusal::ParentCycle { tasks }),
         None => Ok(()),
     }
@@ -106,6 +112,10 @@ fn cycle(
     enum Mark {
         OnPath,
         Done,
+    }
+    let names_new = |spec: &&TaskSpec| named_by(spec).iter().any(|id| new.contains_key(id));
+    if !new.values().any(names_new) {
+        return None;
     }
     let mut marks: BTreeMap<&TaskId, Mark> = BTreeMap::new();
     for start in new.values() {

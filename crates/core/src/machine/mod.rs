@@ -9,24 +9,33 @@
 mod apply;
 mod decide;
 mod files;
+mod fingerprint;
 mod fit;
 mod graph;
+mod index;
 mod ledger;
 mod messages;
 mod progress;
 mod queue;
 mod refusal;
+mod safeguard;
+mod seen;
+mod snapshot;
 mod state;
 mod task;
+mod tasks;
 mod transition;
 
 pub use apply::Outcome;
 pub use decide::{Command, decide};
 pub use files::Reservation;
+pub use fingerprint::Fingerprint;
 pub use ledger::{Ledger, Limit};
 pub use messages::{Message, Messages, Receipt};
 pub use queue::Counts;
 pub use refusal::{Refusal, Unfit};
+#[cfg(feature = "mutants")]
+pub use safeguard::Safeguard;
 pub use state::{Agent, Late, Run, State};
 pub use task::{Claim, Ending, Failure, Feedback, FeedbackCause, Intent, PastClaim, Submission, Task};
 pub use transition::{Status, Step, next, table};

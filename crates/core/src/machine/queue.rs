@@ -3,23 +3,36 @@
 //! Tasks stand in lanes by what they want (an agent, a role, a skill), so that finding one for an agent takes time
 //! that depends on the number of lanes, not on the number of tasks.
 
-use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::fit::Member;
 use super::task::Task;
+use super::tasks::Slot;
 use super::transition::Status;
-use crate::id::{AgentId, Skill, TaskId};
+use crate::id::{AgentId, Skill};
 use crate::record::{Role, Stage};
 
 /// Where a task stands among those that want the same: higher priority first, then the older.
-type Place = (Reverse<i32>, u64, TaskId);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+struct Place {
+    /// The priority, turned round.
+    haste: i32,
+    added: u64,
+    slot: Slot,
+}
+
+impl Place {
+    fn of(slot: Slot, task: &Task) -> Self {
+        Self { haste: !task.spec.priority, added: task.added, slot }
+    }
+}
 
 /// What the tasks of a lane want.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Lane {
     pub agent: Option<AgentId>,
     pub role: Option<Role>,
@@ -33,22 +46,33 @@ impl Lane {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, BorshSerialize, BorshDeserialize)]
 struct Waiting {
     due: BTreeSet<Place>,
     /// Tasks whose last attempt failed, by the time before which nobody should try again.
     backing_off: BTreeSet<(u64, Place)>,
 }
 
+impl Waiting {
+    fn slots(&self) -> impl Iterator<Item = Slot> + use<'_> {
+        self.due.iter().chain(self.backing_off.iter().map(|(_, place)| place)).map(|place| place.slot)
+    }
+}
+
 /// Elapsed backoffs that one look considers. More of them at once only means a slightly different order.
 const ELAPSED_MAX: usize = 64;
 
-/// All that can be claimed, and how many tasks there are of each status.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// All that can be claimed, and what is counted of the tasks, so that nobody has to look at all of them.
+#[derive(Debug, Clone, Default, PartialEq, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Queue {
     lanes: BTreeMap<Lane, Waiting>,
     stages: BTreeMap<Stage, BTreeSet<Place>>,
-    counts: BTreeMap<Status, u64>,
+    /// In the order of [`Status::ALL`].
+    counts: [u64; Status::ALL.len()],
+    /// Tasks that failed for good or were cancelled.
+    lost: BTreeSet<Slot>,
+    /// How many tasks each agent has completed.
+    completed_by: BTreeMap<AgentId, u64>,
 }
 
 /// How many tasks there are of each status.
@@ -72,20 +96,30 @@ pub struct Counts {
 
 impl Queue {
     /// Counts a task, and offers it if it can be claimed.
-    pub fn insert(&mut self, task: &Task) {
-        *self.counts.entry(task.status).or_default() += 1;
+    pub fn insert(&mut self, slot: Slot, task: &Task) {
+        if let Some(count) = self.counts.get_mut(task.status as usize) {
+            *count += 1;
+        }
         match task.status {
             Status::Ready => {
                 let waiting = self.lanes.entry(lane(task)).or_default();
                 if task.not_before_ms == 0 {
-                    waiting.due.insert(place(task));
+                    waiting.due.insert(Place::of(slot, task));
                 } else {
-                    waiting.backing_off.insert((task.not_before_ms, place(task)));
+                    waiting.backing_off.insert((task.not_before_ms, Place::of(slot, task)));
                 }
             }
             Status::Verifying | Status::Reviewing | Status::Merging if task.claim.is_none() => {
                 if let Some(stage) = task.status.stage() {
-                    self.stages.entry(stage).or_default().insert(place(task));
+                    self.stages.entry(stage).or_default().insert(Place::of(slot, task));
+                }
+            }
+            Status::Failed | Status::Cancelled => {
+                self.lost.insert(slot);
+            }
+            Status::Completed => {
+                if let Some(author) = author(task) {
+                    *self.completed_by.entry(author.clone()).or_default() += 1;
                 }
             }
             _ => {}
@@ -94,47 +128,61 @@ impl Queue {
 
     /// Takes a task out, as it was inserted. Leaves nothing empty behind: a queue that was kept in step equals one
     /// that is made from the tasks.
-    pub fn remove(&mut self, task: &Task) {
-        if let Entry::Occupied(mut count) = self.counts.entry(task.status) {
-            *count.get_mut() = count.get().saturating_sub(1);
-            if *count.get() == 0 {
-                count.remove();
-            }
+    pub fn remove(&mut self, slot: Slot, task: &Task) {
+        if let Some(count) = self.counts.get_mut(task.status as usize) {
+            *count = count.saturating_sub(1);
         }
-        if task.status == Status::Ready {
-            let lane = lane(task);
-            if let Some(waiting) = self.lanes.get_mut(&lane) {
-                waiting.due.remove(&place(task));
-                waiting.backing_off.remove(&(task.not_before_ms, place(task)));
-                if waiting.due.is_empty() && waiting.backing_off.is_empty() {
-                    self.lanes.remove(&lane);
+        let place = Place::of(slot, task);
+        match task.status {
+            Status::Ready => {
+                let lane = lane(task);
+                if let Some(waiting) = self.lanes.get_mut(&lane) {
+                    waiting.due.remove(&place);
+                    waiting.backing_off.remove(&(task.not_before_ms, place));
+                    if waiting.due.is_empty() && waiting.backing_off.is_empty() {
+                        self.lanes.remove(&lane);
+                    }
                 }
             }
-        } else if let Some(Entry::Occupied(mut waiting)) =
-            task.status.stage().map(|stage| self.stages.entry(stage))
-        {
-            waiting.get_mut().remove(&place(task));
-            if waiting.get().is_empty() {
-                waiting.remove();
+            Status::Failed | Status::Cancelled => {
+                self.lost.remove(&slot);
+            }
+            Status::Completed => {
+                if let Some(Entry::Occupied(mut count)) =
+                    author(task).map(|author| self.completed_by.entry(author.clone()))
+                {
+                    *count.get_mut() = count.get().saturating_sub(1);
+                    if *count.get() == 0 {
+                        count.remove();
+                    }
+                }
+            }
+            status => {
+                if let Some(Entry::Occupied(mut waiting)) =
+                    status.stage().map(|stage| self.stages.entry(stage))
+                {
+                    waiting.get_mut().remove(&place);
+                    if waiting.get().is_empty() {
+                        waiting.remove();
+                    }
+                }
             }
         }
     }
 
     /// The task that the member should take now.
-    pub fn best(&self, member: &Member<'_>, now_ms: u64) -> Option<&TaskId> {
+    pub fn best(&self, member: &Member<'_>, now_ms: u64) -> Option<Slot> {
         let candidates = self.lanes.iter().filter(|(lane, _)| member.fits(lane).is_ok());
         let places = candidates.flat_map(|(_, waiting)| {
             let elapsed = waiting.backing_off.iter().take_while(move |(at_ms, _)| *at_ms <= now_ms);
             waiting.due.first().into_iter().chain(elapsed.take(ELAPSED_MAX).map(|(_, place)| place))
         });
-        places.min().map(|(_, _, task)| task)
+        places.min().map(|place| place.slot)
     }
 
     /// The tasks that wait for this very agent, in order.
-    pub fn for_agent(&self, agent: &AgentId) -> impl Iterator<Item = &TaskId> + use<'_> {
-        let agent = agent.clone();
-        let lanes = self.lanes.iter().filter(move |(lane, _)| lane.agent.as_ref() == Some(&agent));
-        lanes.flat_map(|(_, waiting)| waiting.due.iter().map(|(_, _, task)| task))
+    pub fn for_agent(&self, agent: &AgentId) -> impl Iterator<Item = Slot> + use<'_> {
+        self.lanes_of(agent).flat_map(|waiting| waiting.due.iter().map(|place| place.slot))
     }
 
     /// When the earliest backoff of a task that fits the member ends, in milliseconds since 1970.
@@ -149,26 +197,42 @@ impl Queue {
     }
 
     /// The tasks that only one agent is to take: those that want it, and those that went back to it.
-    pub fn waiting_for_agent(&self, agent: &AgentId) -> impl Iterator<Item = &TaskId> {
+    pub fn waiting_for_agent(&self, agent: &AgentId) -> impl Iterator<Item = Slot> + use<'_> {
+        self.lanes_of(agent).flat_map(Waiting::slots)
+    }
+
+    fn lanes_of(&self, agent: &AgentId) -> impl Iterator<Item = &Waiting> + use<'_> {
         let from = Lane { agent: Some(agent.clone()), role: None, skill: None };
-        let lanes = self.lanes.range(from..).take_while(|(lane, _)| lane.agent.as_ref() == Some(agent));
-        lanes
-            .flat_map(|(_, waiting)| {
-                waiting.due.iter().chain(waiting.backing_off.iter().map(|(_, place)| place))
-            })
-            .map(|(_, _, task)| task)
+        let agent = agent.clone();
+        let lanes = self.lanes.range(from..).take_while(move |(lane, _)| lane.agent.as_ref() == Some(&agent));
+        lanes.map(|(_, waiting)| waiting)
+    }
+
+    /// What waits for an agent, lane by lane; those of one lane want the same.
+    pub fn lanes(&self) -> impl Iterator<Item = impl Iterator<Item = Slot> + use<'_>> {
+        self.lanes.values().map(Waiting::slots)
     }
 
     /// The tasks that wait for someone to take a stage, in order.
-    pub fn waiting_for(&self, stage: Stage) -> impl Iterator<Item = &TaskId> {
-        self.stages.get(&stage).into_iter().flatten().map(|(_, _, task)| task)
+    pub fn waiting_for(&self, stage: Stage) -> impl Iterator<Item = Slot> + use<'_> {
+        self.stages.get(&stage).into_iter().flatten().map(|place| place.slot)
+    }
+
+    /// Tasks that failed for good or were cancelled.
+    pub fn lost(&self) -> impl Iterator<Item = Slot> + use<'_> {
+        self.lost.iter().copied()
+    }
+
+    /// How many tasks an agent has completed.
+    pub fn completed_by(&self, agent: &AgentId) -> u64 {
+        self.completed_by.get(agent).copied().unwrap_or(0)
     }
 
     /// How many tasks there are of each status.
     pub fn counts(&self) -> Counts {
-        let of = |status| self.counts.get(&status).copied().unwrap_or(0);
+        let of = |status: Status| self.counts.get(status as usize).copied().unwrap_or(0);
         Counts {
-            total: self.counts.values().sum(),
+            total: self.counts.iter().sum(),
             completed: of(Status::Completed),
             failed: of(Status::Failed),
             running: Status::ALL.into_iter().filter(|status| status.is_active()).map(of).sum(),
@@ -185,6 +249,6 @@ fn lane(task: &Task) -> Lane {
     Lane { agent: lane.agent.or_else(|| task.back_to.clone()), ..lane }
 }
 
-fn place(task: &Task) -> Place {
-    (Reverse(task.spec.priority), task.added, task.id().clone())
+fn author(task: &Task) -> Option<&AgentId> {
+    task.submission.as_ref().map(|submission| &submission.author)
 }

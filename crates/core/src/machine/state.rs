@@ -10,39 +10,40 @@ use super::ledger::Ledger;
 use super::messages::Messages;
 use super::queue::{Counts, Queue};
 use super::refusal::Refusal;
+use super::safeguard::{Safeguard, Safeguards};
+use super::seen::Seen;
 use super::task::{Claim, Task};
+use super::tasks::{Slot, Tasks};
 use super::transition::{Status, Step};
 use crate::id::{AgentId, RecordId, Skill, TaskId};
 use crate::record::{FORMAT, Policy, ProcessId, Revision, Role, Stage, TaskSpec, WorkCommit};
 use crate::text::Text;
 
 /// What the records of a log mean, folded in their order. Equal logs give equal states.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct State {
     pub(crate) format: u32,
     pub(crate) records: u64,
-    /// Every record id so far: a repeated one is the same record.
-    pub(crate) seen: BTreeSet<RecordId>,
+    pub(crate) seen: Seen,
     pub(crate) void: BTreeMap<RecordId, Refusal>,
     pub(crate) newer_format: Option<u32>,
     pub(crate) policy: Policy,
     pub(crate) policy_revision: Revision,
     pub(crate) runs: Vec<Run>,
     pub(crate) agents: BTreeMap<AgentId, Agent>,
-    pub(crate) tasks: BTreeMap<TaskId, Task>,
-    /// The task of every claim there ever was.
-    pub(crate) claims: BTreeMap<RecordId, TaskId>,
+    pub(crate) tasks: Tasks,
     /// Tasks under a claim, so that finding holders that are gone takes no look at all tasks.
-    pub(crate) held: BTreeSet<TaskId>,
+    pub(crate) held: BTreeSet<Slot>,
     /// Tasks that were written but whose batch is not closed, each with its place in the order.
     pub(crate) batches: BTreeMap<RecordId, Vec<(u64, TaskSpec)>>,
     pub(crate) late: Vec<Late>,
     pub(crate) messages: Messages,
     pub(crate) ledger: Ledger,
     pub(crate) files: Files,
-    /// Derived from the tasks: left out of snapshots, and built anew.
-    #[serde(skip)]
+    /// Derived from the tasks.
     pub(crate) queue: Queue,
+    /// Part of the program, not of the state.
+    pub(crate) safeguards: Safeguards,
 }
 
 /// A member of the team.
@@ -110,15 +111,14 @@ impl State {
         Self {
             format: FORMAT,
             records: 0,
-            seen: BTreeSet::new(),
+            seen: Seen::default(),
             void: BTreeMap::new(),
             newer_format: None,
             policy: Policy::default(),
             policy_revision: None,
             runs: Vec::new(),
             agents: BTreeMap::new(),
-            tasks: BTreeMap::new(),
-            claims: BTreeMap::new(),
+            tasks: Tasks::default(),
             held: BTreeSet::new(),
             batches: BTreeMap::new(),
             late: Vec::new(),
@@ -126,15 +126,21 @@ impl State {
             ledger: Ledger::default(),
             files: Files::default(),
             queue: Queue::default(),
+            safeguards: Safeguards::default(),
         }
     }
 
-    /// Builds anew what a snapshot leaves out. To be called once on a state that was read from a snapshot.
+    /// The same state, with what is derived from the tasks made anew. Equal to this one, unless the machine has a bug.
     #[must_use]
-    pub fn restored(mut self) -> Self {
+    pub fn derived_anew(mut self) -> Self {
         self.queue = Queue::default();
-        for task in self.tasks.values() {
-            self.queue.insert(task);
+        self.held.clear();
+        for slot in self.tasks.slots() {
+            let Some(task) = self.tasks.at(slot) else { continue };
+            self.queue.insert(slot, task);
+            if task.claim.is_some() {
+                self.held.insert(slot);
+            }
         }
         self
     }
@@ -156,7 +162,7 @@ impl State {
 
     /// Whether a record of this id was applied, whatever came of it.
     pub fn has_seen(&self, record: RecordId) -> bool {
-        self.seen.contains(&record)
+        self.seen.contains(record)
     }
 
     /// Why a record took no effect; `None` if it did, or is not there.
@@ -189,9 +195,9 @@ impl State {
         self.agents.get(agent)
     }
 
-    /// All tasks, by id.
+    /// All tasks, in the order in which they took effect.
     pub fn tasks(&self) -> impl Iterator<Item = &Task> {
-        self.tasks.values()
+        self.tasks.iter()
     }
 
     /// A task.
@@ -206,18 +212,37 @@ impl State {
 
     /// The tasks that are held now, with their claims.
     pub fn held(&self) -> impl Iterator<Item = (&Task, &Claim)> {
-        let tasks = self.held.iter().filter_map(|id| self.tasks.get(id));
+        let tasks = self.held.iter().filter_map(|slot| self.tasks.at(*slot));
         tasks.filter_map(|task| task.claim.as_ref().map(|claim| (task, claim)))
     }
 
     /// The tasks that wait for someone to take a stage after the work, in the order of their turn.
     pub fn waiting_for(&self, stage: Stage) -> impl Iterator<Item = &Task> {
-        self.queue.waiting_for(stage).filter_map(|id| self.tasks.get(id))
+        self.at_all(self.queue.waiting_for(stage))
+    }
+
+    /// The tasks that failed for good or were cancelled.
+    pub fn lost(&self) -> impl Iterator<Item = &Task> {
+        self.at_all(self.queue.lost())
+    }
+
+    /// The tasks that wait for an agent to take them, in groups that want the same.
+    pub fn ready(&self) -> impl Iterator<Item = impl Iterator<Item = &Task>> {
+        self.queue.lanes().map(|lane| self.at_all(lane))
+    }
+
+    /// How many tasks an agent has completed.
+    pub fn completed_by(&self, agent: &AgentId) -> u64 {
+        self.queue.completed_by(agent)
+    }
+
+    fn at_all<'a>(&'a self, slots: impl Iterator<Item = Slot> + 'a) -> impl Iterator<Item = &'a Task> + 'a {
+        slots.filter_map(|slot| self.tasks.at(slot))
     }
 
     /// The task that a claim is, or was, on.
     pub fn task_of_claim(&self, claim: RecordId) -> Option<&Task> {
-        self.claims.get(&claim).and_then(|task| self.tasks.get(task))
+        self.tasks.at(self.seen.task_of_claim(claim)?)
     }
 
     /// A claim that is in force, with its task.
@@ -226,7 +251,8 @@ impl State {
     /// The refusal that a record of its holder would meet now.
     pub fn live_claim(&self, claim: RecordId) -> Result<(&Task, &Claim), Refusal> {
         let task = self.task_of_claim(claim).ok_or(Refusal::NoSuchClaim { claim })?;
-        if let Some(live) = task.claim.as_ref().filter(|live| live.id == claim) {
+        let in_force = |live: &&Claim| live.id == claim || !self.keeps(Safeguard::Claim);
+        if let Some(live) = task.claim.as_ref().filter(in_force) {
             return Ok((task, live));
         }
         let past = task.past_claims.iter().rev().find(|past| past.id == claim);
@@ -261,10 +287,17 @@ impl State {
         self.files.all()
     }
 
+    /// Whether this program has a safeguard: always, unless the simulator switched it off.
+    #[inline]
+    pub(crate) fn keeps(&self, safeguard: Safeguard) -> bool {
+        self.safeguards.on(safeguard)
+    }
+
     /// Changes a task, and keeps everything that is derived from it in step. The only way to change a task.
-    pub(crate) fn update(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
-        for dependent in self.change(id, change) {
-            self.change(&dependent, |task| {
+    pub(crate) fn update(&mut self, slot: Slot, change: impl FnOnce(&mut Task)) {
+        for dependent in self.change(slot, change) {
+            let Some(dependent) = self.tasks.slot(&dependent) else { continue };
+            self.change(dependent, |task| {
                 task.open_dependencies = task.open_dependencies.saturating_sub(1);
                 unblock(task);
             });
@@ -272,11 +305,11 @@ impl State {
     }
 
     /// Changes one task alone, and says which tasks it kept waiting until now.
-    fn change(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) -> Vec<TaskId> {
-        let Some(task) = self.tasks.get_mut(id) else { return Vec::new() };
+    fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Task)) -> Vec<TaskId> {
+        let Some(task) = self.tasks.at_mut(slot) else { return Vec::new() };
         let claim_before = task.claim.as_ref().map(|claim| claim.id);
         let status_before = task.status;
-        self.queue.remove(task);
+        self.queue.remove(slot, task);
         change(task);
         // Nobody is waited for who is not there, or may not take the task any more.
         let agents = &self.agents;
@@ -287,14 +320,14 @@ impl State {
         if !task.back_to.as_ref().is_none_or(may_take) {
             task.back_to = None;
         }
-        self.queue.insert(task);
+        self.queue.insert(slot, task);
         let claim_now = task.claim.as_ref().map(|claim| claim.id);
         let completed = task.status == Status::Completed && status_before != Status::Completed;
         let dependents = if completed { task.dependents.clone() } else { Vec::new() };
         if claim_now.is_some() {
-            self.held.insert(id.clone());
+            self.held.insert(slot);
         } else {
-            self.held.remove(id);
+            self.held.remove(&slot);
         }
         if let Some(before) = claim_before.filter(|before| claim_now != Some(*before)) {
             self.files.release(before, &[]);

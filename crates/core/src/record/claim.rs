@@ -1,7 +1,9 @@
 //! Records about claims: who holds a task, and what the holder did. Each names its claim, the fencing token.
 
 use std::fmt;
+use std::sync::Arc;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::Revision;
@@ -9,7 +11,20 @@ use crate::id::{AgentId, RecordId, TaskId};
 use crate::text::Text;
 
 /// A stretch of a task's way that one claim covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// The work itself.
@@ -44,7 +59,9 @@ impl fmt::Display for Stage {
 }
 
 /// One process of one boot of one machine. A pid alone says nothing, since pids are reused.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct ProcessId {
     /// The machine.
     pub machine: String,
@@ -59,7 +76,7 @@ pub struct ProcessId {
 }
 
 /// How a holder is known to be alive. With neither field, a claim lasts until it is ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Holder {
     /// The process that the claim lives and dies with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -87,7 +104,7 @@ pub struct TaskClaimed {
     /// Who takes it.
     pub agent: AgentId,
     /// How it is known to be alive.
-    pub holder: Holder,
+    pub holder: Arc<Holder>,
 }
 
 /// The holder is still at work.
@@ -147,7 +164,7 @@ pub struct TurnJournalled {
 }
 
 /// A commit that holds the work of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct WorkCommit {
     /// The commit, held by a ref of the project's repository.
     pub commit: String,

@@ -1,5 +1,6 @@
 //! Records about tasks, as the one who wants them done writes them.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::{Revision, Role};
@@ -7,7 +8,7 @@ use crate::id::{AgentId, RecordId, Skill, TaskId};
 use crate::text::Text;
 
 /// What is wanted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct TaskSpec {
     /// The id, unique in the team.
     pub id: TaskId,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, Skill, TaskId};
-use crate::machine::{Agent, State, Status};
+use crate::machine::{Agent, State};
 use crate::record::{Account, Amount, Role, Stage};
 
 /// An agent as surfaces show it.
@@ -33,15 +33,10 @@ pub struct AgentView {
 
 /// All agents that ever joined, by name.
 pub fn agents(state: &State) -> Vec<AgentView> {
-    // One look at the tasks for all agents: teams may have thousands of both.
+    // One look at what is held for all agents: teams may have thousands of both.
     let mut holds: BTreeMap<&AgentId, Vec<(TaskId, Stage)>> = BTreeMap::new();
     for (task, claim) in state.held() {
         holds.entry(&claim.agent).or_default().push((task.id().clone(), claim.stage));
-    }
-    let mut completed: BTreeMap<&AgentId, u64> = BTreeMap::new();
-    let done = state.tasks().filter(|task| task.status == Status::Completed);
-    for submission in done.filter_map(|task| task.submission.as_ref()) {
-        *completed.entry(&submission.author).or_default() += 1;
     }
     let view = |agent: &Agent| AgentView {
         id: agent.id.clone(),
@@ -50,7 +45,7 @@ pub fn agents(state: &State) -> Vec<AgentView> {
         with: agent.with.clone(),
         left: agent.left,
         holds: holds.get(&agent.id).cloned().unwrap_or_default(),
-        completed: completed.get(&agent.id).copied().unwrap_or(0),
+        completed: state.completed_by(&agent.id),
         unread: state.messages().unread(&agent.id, Some(agent.role)).count(),
         spent: state.ledger().spent(&Account::Agent(agent.id.clone())),
     };

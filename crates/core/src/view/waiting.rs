@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, TaskId};
 use crate::machine::{State, Status, Task};
-use crate::record::Role;
+use crate::record::{Role, Stage};
 
 /// A task that waits for something that will not happen by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,13 +26,18 @@ pub fn waits_for(state: &State, task: &Task) -> Option<String> {
 
 /// All tasks that wait for something that will not happen by itself, by id.
 pub fn stuck(state: &State) -> Vec<Waiting> {
-    let lost = |task: &&Task| matches!(task.status, Status::Failed | Status::Cancelled);
+    let is_stuck = |task: &Task| reason(state, task).is_some_and(|(_, stuck)| stuck);
     let mut found: BTreeSet<&TaskId> = BTreeSet::new();
-    let mut open: Vec<&Task> = Vec::new();
-    for task in state.tasks() {
-        if lost(&task) || reason(state, task).is_some_and(|(_, stuck)| stuck) {
-            open.push(task);
+    let mut open: Vec<&Task> = state.lost().collect();
+    // Those that want the same wait for the same, so one of them is asked for all.
+    for mut lane in state.ready() {
+        if let Some(first) = lane.next().filter(|task| is_stuck(task)) {
+            open.push(first);
+            open.extend(lane);
         }
+    }
+    for stage in [Stage::Review, Stage::Merge] {
+        open.extend(state.waiting_for(stage).filter(|task| is_stuck(task)));
     }
     while let Some(task) = open.pop() {
         if task.status != Status::Completed && found.insert(task.id()) {

@@ -88,7 +88,7 @@ fn tasks() -> Vec<Body> {
 
 fn claims() -> Vec<Body> {
     let claim = id(12);
-    let holder = Holder { process: Some(process()), lease_ms: Some(900_000), ..Holder::default() };
+    let holder = Holder { process: Some(process()), lease_ms: Some(900_000), ..Holder::default() }.into();
     vec![
         TaskClaimed { task: task(), on: Some(id(9)), stage: Stage::Work, agent: agent(), holder }.into(),
         ClaimRenewed { claim }.into(),

@@ -175,8 +175,10 @@ impl Model {
 
     /// Panics unless every task stands where the model says.
     pub fn compare(&self, state: &State) {
-        let found: Vec<_> = state
-            .tasks()
+        let mut tasks: Vec<_> = state.tasks().collect();
+        tasks.sort_by_key(|task| task.id());
+        let found: Vec<_> = tasks
+            .into_iter()
             .map(|t| (t.id(), t.status, t.revision, t.claim.as_ref().map(|c| (c.id, &c.agent)), t.takeovers))
             .collect();
         let expected: Vec<_> = self

@@ -138,7 +138,7 @@ impl Play {
         let Some(claim) = &task.claim else {
             let agent = if stage == Stage::Review { agent(3) } else { agent(b % 3) };
             let holder = Holder { orchestrated: b.is_multiple_of(2), ..Holder::default() };
-            return Command::Claim { agent, task: Some(task.id().clone()), stage, holder };
+            return Command::Claim { agent, task: Some(task.id().clone()), stage, holder: holder.into() };
         };
         let what = match (stage, &task.intent) {
             (Stage::Work, _) => 20,
@@ -169,7 +169,7 @@ impl Play {
                 agent: agent(a),
                 task: (b.is_multiple_of(4)).then(|| task(c)),
                 stage: Stage::ALL[usize::from(b / 4) % 4],
-                holder: Holder { orchestrated: c.is_multiple_of(2), ..Holder::default() },
+                holder: Holder { orchestrated: c.is_multiple_of(2), ..Holder::default() }.into(),
             },
             12 => Command::RetryTask { task: task(a) },
             13 => Command::CancelTask { task: task(a), dependents: b.is_multiple_of(2), fenced },

@@ -24,7 +24,9 @@ pub fn status(state: &State) -> String {
 
 /// A line per task.
 pub fn board(state: &State) -> String {
-    state.tasks().map(|task| headline(state, task)).collect::<Vec<_>>().join("\n")
+    let mut tasks: Vec<_> = state.tasks().collect();
+    tasks.sort_by_key(|task| task.id());
+    tasks.into_iter().map(|task| headline(state, task)).collect::<Vec<_>>().join("\n")
 }
 
 fn headline(state: &State, task: &Task) -> String {
@@ -128,7 +130,7 @@ pub fn files(state: &State) -> String {
 
 /// Writes the state down, reads it, and says whether it is the same.
 pub fn snapshot(state: &State) -> String {
-    let written = serde_json::to_string(state).unwrap();
-    let read: State = serde_json::from_str(&written).unwrap();
-    if read.restored() == *state { "the same" } else { "different" }.to_owned()
+    let written = state.to_snapshot().unwrap();
+    let read = State::from_snapshot(written.into());
+    if read.as_ref() == Some(state) { "the same" } else { "different" }.to_owned()
 }

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 
 use super::frame;
 use crate::AppendError;
+use crate::safeguard::Safeguards;
 
 /// How often a record is written again after the system took only a part of it.
 const SHORT_WRITES_MAX: usize = 3;
@@ -16,19 +17,21 @@ pub(super) fn append(mut file: &File, records: &[&[u8]]) -> Result<(), AppendErr
     let mut framed = Vec::new();
     for (appended, record) in records.iter().enumerate() {
         framed.clear();
-        framed.push(b'\n');
-        frame::write_line(&mut framed, record);
-        framed.push(b'\n');
+        frame::write_framed(Safeguards::ALL, &mut framed, record);
         write_once(&mut file, &framed).map_err(|source| AppendError::Io { appended, source })?;
     }
     Ok(())
 }
 
-/// Writes all of `framed` in one piece.
+/// Writes all of `framed` in one piece, or fails.
 ///
 /// `write_all` would write the rest of a short write behind what others appended meanwhile. The whole is written
 /// again instead: readers step over the torn part, and a record that is there twice counts once.
-fn write_once(file: &mut impl Write, framed: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+///
+/// What the system says, or that the disk is full when it keeps taking a part only. Both are ambiguous.
+pub fn write_once(file: &mut impl Write, framed: &[u8]) -> io::Result<()> {
     let mut short_writes = 0;
     loop {
         match file.write(framed) {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::header::{Header, OpenError};
 use super::read_window;
 use super::scan::{self, AtCorruption};
+use crate::safeguard::Safeguards;
 use crate::{Damage, DamageKind, Position, Record};
 
 const WINDOW_BYTES: usize = 1 << 20;
@@ -62,7 +63,11 @@ pub fn examine(path: &Path, mut on_record: impl FnMut(Record<'_>)) -> Result<Exa
     loop {
         let (bytes, reaches_end) = read_window(&file, offset, size_bytes, WINDOW_BYTES).map_err(failed)?;
         // Corruption is listed and no error here, so nothing is left that could fail.
-        let Ok(batch) = scan::scan(bytes, start + offset, reaches_end, AtCorruption::Continue) else { break };
+        let Ok(batch) =
+            scan::scan(Safeguards::ALL, bytes, start + offset, reaches_end, AtCorruption::Continue)
+        else {
+            break;
+        };
         batch.records().for_each(&mut on_record);
         records += batch.len() as u64;
         batch.damage().iter().cloned().for_each(|found| found.push_onto(&mut damage));

@@ -4,7 +4,10 @@
 //! line stays one JSON object, so `grep` and `jq` read a log. The leading line break ends whatever a dead writer
 //! left unfinished; the trailing one makes the record exist. Nothing here reads files.
 
+use std::io::Write as _;
 use std::ops::Range;
+
+use crate::safeguard::{Safeguard, Safeguards};
 
 const LENGTH_KEY: &[u8] = b"{\"len\":";
 const CHECKSUM_KEY: &[u8] = b",\"crc\":\"";
@@ -12,14 +15,24 @@ const CHECKSUM_DIGITS: usize = 8;
 /// Enough for every length up to `MAX_FRAMED_BYTES`.
 const LENGTH_DIGITS_MAX: usize = 5;
 
+/// Appends `record` to `bytes` as it is written into a file: its line, with a line break before and after it.
+pub fn write_framed(safeguards: Safeguards, bytes: &mut Vec<u8>, record: &[u8]) {
+    if safeguards.on(Safeguard::LeadingNewline) {
+        bytes.push(b'\n');
+    }
+    write_line(bytes, record);
+    bytes.push(b'\n');
+}
+
 /// Appends the line of `record`, without the line breaks around it, to `line`.
 ///
 /// `record` must have passed the check that every log makes: it is `{}`, or begins with `{"`.
 pub(super) fn write_line(line: &mut Vec<u8>, record: &[u8]) {
     let rest = record.get(1..).unwrap_or_default();
     let separator = if rest == b"}" { "" } else { "," };
-    let header = format!("{{\"len\":{},\"crc\":\"{:08x}\"{separator}", record.len(), crc32fast::hash(record));
-    line.extend_from_slice(header.as_bytes());
+    let (length, checksum) = (record.len(), crc32fast::hash(record));
+    // Writing into a vector does not fail.
+    let _ = write!(line, "{{\"len\":{length},\"crc\":\"{checksum:08x}\"{separator}");
     line.extend_from_slice(rest);
 }
 

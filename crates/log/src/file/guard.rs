@@ -41,27 +41,24 @@ impl Guard {
         })
     }
 
-    /// Makes sure that `path` still names `file` and that it did not shrink; returns its size in bytes.
+    /// Makes sure that `path` still names the file and that it did not shrink; returns its size in bytes.
     ///
     /// `start` is the position of the file's first byte, for the error.
     pub(super) fn check(&self, file: &File, path: &Path, start: u64) -> Result<u64, ReadError> {
-        match fs::metadata(path) {
-            Ok(named) if self.is(&named) => {}
+        // What another thread saw is fetched before the size is read, so the size must reach at least as far.
+        let seen_bytes = self.seen_bytes.load(Ordering::Acquire);
+        let (size_bytes, change) = match fs::metadata(path) {
+            Ok(named) if self.is(&named) => (named.len(), change(&named)),
             Ok(_) => return Err(ReadError::Replaced { path: path.to_owned() }),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(ReadError::Deleted { path: path.to_owned() });
             }
             Err(error) => return Err(error.into()),
-        }
-        // What another thread saw is fetched before the size is read, so the size must reach at least as far.
-        let seen_bytes = self.seen_bytes.load(Ordering::Acquire);
-        let opened = file.metadata()?;
-        let size_bytes = opened.len();
+        };
         if size_bytes < seen_bytes {
             let (end, seen) = (Position::new(start + size_bytes), Position::new(start + seen_bytes));
             return Err(ReadError::Truncated { path: path.to_owned(), end, seen });
         }
-        let change = change(&opened);
         if self.seen_change.load(Ordering::Acquire) != change {
             if !self.begins_as_before(file)? {
                 return Err(ReadError::Replaced { path: path.to_owned() });

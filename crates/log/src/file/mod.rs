@@ -7,14 +7,14 @@
 //!
 //! What a record says, this module does not know, and it holds no cache of records.
 
-mod append;
-mod digest;
+pub(crate) mod append;
+pub(crate) mod digest;
 mod examine;
 mod file_system;
-mod frame;
+pub(crate) mod frame;
 mod guard;
 mod header;
-mod scan;
+pub(crate) mod scan;
 mod sync;
 mod turn;
 mod wake;
@@ -23,7 +23,8 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::{AppendError, Batch, Digest, Log, Position, ReadError, SyncError, Turn, TurnError};
+use crate::safeguard::Safeguards;
+use crate::{AppendError, Batch, Digest, Log, Position, ReadError, SyncError, Turn, TurnError, Watch};
 
 pub use examine::{Examination, ExamineError, examine};
 pub use file_system::FileSystemWarning;
@@ -71,7 +72,6 @@ pub struct FileLog {
     sync: GroupSync,
     turn: TurnLock,
     wake: Wake,
-    digest: digest::Running,
 }
 
 impl FileLog {
@@ -137,7 +137,6 @@ impl FileLog {
             sync: GroupSync::default(),
             turn: TurnLock::default(),
             wake: Wake::default(),
-            digest: digest::Running::default(),
             file,
         })
     }
@@ -180,8 +179,14 @@ impl Log for FileLog {
         let mut stepped_over = Vec::new();
         loop {
             let (bytes, reaches_end) = read_window(&self.file, offset, size_bytes, max_bytes)?;
-            let batch = scan::scan(bytes, self.header.start + offset, reaches_end, AtCorruption::Stop)?;
-            let batch = batch.after_damage(stepped_over);
+            let batch = scan::scan(
+                Safeguards::ALL,
+                bytes,
+                self.header.start + offset,
+                reaches_end,
+                AtCorruption::Stop,
+            )?;
+            let batch = batch.after_damage(stepped_over).last_of_log(reaches_end);
             // An empty batch means that there is no more, so damage alone is none: it may fill a whole window.
             if reaches_end || !batch.is_empty() {
                 return Ok(batch);
@@ -202,6 +207,10 @@ impl Log for FileLog {
         })
     }
 
+    fn watch(&self) -> Option<Watch> {
+        Watch::of(&self.path).ok()
+    }
+
     fn turn(&self, patience: Duration) -> Result<Option<Turn<'_>>, TurnError> {
         if self.read_only {
             return Err(TurnError::ReadOnly);
@@ -212,7 +221,7 @@ impl Log for FileLog {
     fn digest(&self, to: Position) -> Result<Digest, ReadError> {
         // Positions before the first record all mean its place.
         let (offset, _) = self.locate(to)?;
-        self.digest.up_to(&self.file, offset)
+        Ok(digest::of_file(&self.file, offset)?)
     }
 }
 

@@ -9,6 +9,7 @@
 //! Nothing here does IO; positions come in as `base`.
 
 use super::frame::{Frame, HeaderFault};
+use crate::safeguard::{Safeguard, Safeguards};
 use crate::{Batch, Damage, DamageKind, MAX_FRAMED_BYTES, Position, ReadError};
 
 /// No line is longer than this, so a window of this size holds at least one whole line.
@@ -16,7 +17,7 @@ pub(super) const WINDOW_BYTES_MIN: usize = 2 * MAX_FRAMED_BYTES;
 
 /// What to do at corruption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AtCorruption {
+pub enum AtCorruption {
     /// Stop before it; if no record comes before it, fail.
     Stop,
     /// List it among the damage and go on at the next line.
@@ -26,7 +27,12 @@ pub(super) enum AtCorruption {
 /// Finds the records in `bytes`, which lie at position `base` of the log and begin where a line begins.
 ///
 /// `reaches_end` says that the log had no more bytes when these were read.
-pub(super) fn scan(
+///
+/// # Errors
+///
+/// [`ReadError::Corrupt`] when no record comes before the corruption, and it is to be stopped at.
+pub fn scan(
+    safeguards: Safeguards,
     bytes: Vec<u8>,
     base: u64,
     reaches_end: bool,
@@ -41,7 +47,7 @@ pub(super) fn scan(
             return Ok(batch);
         };
         let position = Position::new(base + at as u64);
-        match next_line(rest, reaches_end) {
+        match next_line(safeguards, rest, reaches_end) {
             Line::Record(frame) => {
                 frame.unwrap_in(rest);
                 let next = at + frame.record.end + 1;
@@ -80,32 +86,30 @@ enum Line {
 }
 
 /// Judges what begins `rest`, which is neither empty nor begins with a line break.
-fn next_line(rest: &[u8], reaches_end: bool) -> Line {
+fn next_line(safeguards: Safeguards, rest: &[u8], reaches_end: bool) -> Line {
+    let matches = |frame: &Frame| frame.matches(rest) || !safeguards.on(Safeguard::Checksum);
     let frame = match Frame::parse(rest) {
-        Ok(frame) if rest.get(frame.record.end) == Some(&b'\n') && frame.matches(rest) => {
+        Ok(frame) if rest.get(frame.record.end) == Some(&b'\n') && matches(&frame) => {
             return Line::Record(frame);
         }
         frame => frame,
     };
     match rest.iter().position(|&byte| byte == b'\n') {
-        Some(end) => damaged_line(rest.get(..end).unwrap_or_default()),
+        Some(end) => damaged_line(safeguards, rest.get(..end).unwrap_or_default()),
+        None if reaches_end && !safeguards.on(Safeguard::UnfinishedTail) => {
+            Line::Damaged(DamageKind::Torn, rest.len())
+        }
         None if reaches_end => tail(rest, frame),
         None => long_line(rest),
     }
 }
 
 /// Judges a terminated line that is no record.
-fn damaged_line(line: &[u8]) -> Line {
-    let zeros = count_leading(Some(line), 0);
-    if zeros > 0 {
-        return zero_run(line, zeros);
-    }
-    // A single NUL may be a flipped bit of a text; two in a row are what a file system left of a lost page.
-    if let Some(cut) = line.windows(2).position(|pair| pair == [0, 0]) {
-        return Line::Damaged(DamageKind::Torn, cut);
-    }
-    if line.ends_with(&[0]) {
-        return Line::Damaged(DamageKind::Torn, line.len() - 1);
+fn damaged_line(safeguards: Safeguards, line: &[u8]) -> Line {
+    if safeguards.on(Safeguard::NulRuns)
+        && let Some(damaged) = with_zeros(line)
+    {
+        return damaged;
     }
     // Parsed anew, without what follows the line break, so that a part of a header is seen as such.
     let kind = match Frame::parse(line) {
@@ -114,9 +118,23 @@ fn damaged_line(line: &[u8]) -> Line {
             DamageKind::Corrupt("a record does not match its checksum")
         }
         Ok(frame) if frame.matches_to_end(line) => DamageKind::Corrupt("a record does not match its length"),
-        Err(HeaderFault::Incomplete) | Ok(_) => DamageKind::Torn,
+        Err(HeaderFault::Incomplete) | Ok(_) if safeguards.on(Safeguard::TornRecords) => DamageKind::Torn,
+        Err(HeaderFault::Incomplete) | Ok(_) => DamageKind::Corrupt("a record is torn"),
     };
     Line::Damaged(kind, line.len())
+}
+
+/// Judges a terminated line with NUL bytes that a lost page left: at its beginning, within it, or at its end.
+fn with_zeros(line: &[u8]) -> Option<Line> {
+    let zeros = count_leading(Some(line), 0);
+    if zeros > 0 {
+        return Some(zero_run(line, zeros));
+    }
+    // A single NUL may be a flipped bit of a text; two in a row are what a file system left of a lost page.
+    if let Some(cut) = line.windows(2).position(|pair| pair == [0, 0]) {
+        return Some(Line::Damaged(DamageKind::Torn, cut));
+    }
+    line.ends_with(&[0]).then(|| Line::Damaged(DamageKind::Torn, line.len() - 1))
 }
 
 /// Judges a line that begins with NUL bytes: what follows them is a record, or the rest of a lost one.

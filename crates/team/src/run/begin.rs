@@ -1,6 +1,7 @@
 //! The beginning of a run: alone, with its members, its rules and its gate green.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use agent_team_core::machine::Command;
 use agent_team_core::record::{Account, AgentJoined, AgentLeft, Policy, ProcessId, RunStarted};
@@ -44,7 +45,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
     let policy = rules(team, desk.as_ref())?;
     let presence = team_log.presence()?;
     let (presence, process) = presence.map(|(name, identity)| (name, process_id(identity))).unzip();
-    let holder = Holder { process: process.clone(), presence, lease_ms: None, orchestrated: true };
+    let holder = Arc::new(Holder { process: process.clone(), presence, lease_ms: None, orchestrated: true });
     let started = RunStarted {
         process: process.unwrap_or_else(nowhere),
         goal: team.options.goal.clone(),
@@ -64,7 +65,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         stop: team.stop.gently.child_token(),
         abort: team.stop.at_once.child_token(),
         over: CancellationToken::new(),
-        merges_blocked: std::sync::Arc::default(),
+        merges_blocked: Arc::default(),
     };
     match run.prepare().await {
         Ok(()) => Ok((run, alone)),

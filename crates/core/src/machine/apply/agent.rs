@@ -1,9 +1,11 @@
 //! Agents join and leave.
 
 use super::{Meta, Rule};
-use crate::id::{AgentId, TaskId};
+use crate::id::AgentId;
 use crate::machine::refusal::Refusal;
+use crate::machine::safeguard::Safeguard;
 use crate::machine::state::{Agent, State};
+use crate::machine::tasks::Slot;
 use crate::record::{AgentJoined, AgentLeft};
 
 impl Rule for AgentJoined {
@@ -28,7 +30,11 @@ impl Rule for AgentJoined {
 impl Rule for AgentLeft {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let member = state.agents.get(&self.agent).is_some_and(|agent| !agent.left);
-        if member { Ok(()) } else { Err(Refusal::NoSuchAgent { agent: self.agent.clone() }) }
+        if member || !state.keeps(Safeguard::Membership) {
+            Ok(())
+        } else {
+            Err(Refusal::NoSuchAgent { agent: self.agent.clone() })
+        }
     }
 
     fn take_effect(&self, state: &mut State, _: &Meta) {
@@ -42,8 +48,8 @@ impl Rule for AgentLeft {
 
 /// What went back to an agent that left, or may not take it any more, is for anyone: each change of a task sees to it.
 fn reconsider(state: &mut State, agent: &AgentId) {
-    let waiting: Vec<TaskId> = state.queue.waiting_for_agent(agent).cloned().collect();
+    let waiting: Vec<Slot> = state.queue.waiting_for_agent(agent).collect();
     for task in waiting {
-        state.update(&task, |_| ());
+        state.update(task, |_| ());
     }
 }

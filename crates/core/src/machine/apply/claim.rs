@@ -2,11 +2,13 @@
 
 use super::task::fence_moved;
 use super::{Meta, Rule};
-use crate::id::{AgentId, RecordId, TaskId};
+use crate::id::{AgentId, RecordId};
 use crate::machine::fit::Member;
-use crate::machine::refusal::Refusal;
+use crate::machine::refusal::{Refusal, Unfit};
+use crate::machine::safeguard::Safeguard;
 use crate::machine::state::State;
 use crate::machine::task::{Claim, Ending, Failure, Task};
+use crate::machine::tasks::Slot;
 use crate::machine::transition::{Status, Step, next};
 use crate::record::{
     ClaimExpired, ClaimReleased, ClaimRenewed, ExpiryCause, Stage, TaskClaimed, TurnJournalled,
@@ -19,26 +21,29 @@ impl Rule for TaskClaimed {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let id = || self.task.clone();
         let task = state.tasks.get(&self.task).ok_or_else(|| Refusal::NoSuchTask { task: id() })?;
-        if let Some(claim) = &task.claim {
+        if let Some(claim) = task.claim.as_ref().filter(|_| state.keeps(Safeguard::Held)) {
             return Err(Refusal::Held { task: id(), holder: claim.agent.clone(), stage: claim.stage });
         }
-        if next(task.status, Step::Claimed).is_none() || task.status.stage() != Some(self.stage) {
+        let fits_row = next(task.status, Step::Claimed).is_some() && task.status.stage() == Some(self.stage);
+        if !fits_row && state.keeps(Safeguard::ClaimRow) {
             return Err(Refusal::WrongStatus { task: id(), status: task.status });
         }
-        if Some(task.revision) != self.on {
+        if Some(task.revision) != self.on && state.keeps(Safeguard::ClaimRevision) {
             return Err(Refusal::Changed { task: id() });
         }
-        Member::of(state, &self.agent).fits_stage(task, self.stage).map_err(|reason| Refusal::NotFitting {
-            task: id(),
-            agent: self.agent.clone(),
-            stage: self.stage,
-            reason,
-        })
+        match Member::of(state, &self.agent).fits_stage(task, self.stage) {
+            Err(reason) if state.keeps(safeguard_of(&reason)) => {
+                let (agent, stage) = (self.agent.clone(), self.stage);
+                Err(Refusal::NotFitting { task: id(), agent, stage, reason })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        state.claims.insert(meta.id, self.task.clone());
-        state.update(&self.task, |task| {
+        let Some(slot) = state.tasks.slot(&self.task) else { return };
+        state.seen.note_claim(meta.id, slot);
+        state.update(slot, |task| {
             task.revision = meta.id;
             // Only its own agent can go on with a transcript; for any other this is a new attempt.
             let interrupted = task.resume.take();
@@ -83,8 +88,8 @@ impl Rule for TurnJournalled {
 
     /// A turn is progress, and a sign of life.
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((task, agent)) = holder(state, self.claim) else { return };
-        state.update(&task, |task| task.takeovers = 0);
+        let Some((slot, agent)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| task.takeovers = 0);
         change_claim(state, self.claim, |claim| {
             claim.renewal = meta.id;
             claim.turns = claim.turns.max(self.turn);
@@ -96,12 +101,12 @@ impl Rule for TurnJournalled {
 impl Rule for ClaimReleased {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let (task, _) = state.live_claim(self.claim)?;
-        fence_moved(task, self.fenced)
+        fence_moved(state, task, self.fenced)
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((id, _)) = holder(state, self.claim) else { return };
-        state.update(&id, |task| {
+        let Some((slot, _)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| {
             task.revision = meta.id;
             task.intent = None;
             let claim = task.end_claim(Ending::Released, meta.at_ms);
@@ -120,15 +125,15 @@ impl Rule for ClaimReleased {
 impl Rule for ClaimExpired {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let (task, claim) = state.live_claim(self.claim)?;
-        if claim.renewal != self.seen {
+        if claim.renewal != self.seen && state.keeps(Safeguard::SeenRenewal) {
             return Err(Refusal::Renewed { claim: self.claim });
         }
-        fence_moved(task, self.fenced)
+        fence_moved(state, task, self.fenced)
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((id, _)) = holder(state, self.claim) else { return };
-        state.update(&id, |task| {
+        let Some((slot, _)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| {
             task.revision = meta.id;
             task.intent = None;
             let Some(claim) = task.end_claim(self.cause.into(), meta.at_ms) else { return };
@@ -137,7 +142,7 @@ impl Rule for ClaimExpired {
             // its check, does.
             let counts = !orchestrator_died && claim.stage != Stage::Review;
             task.takeovers += u32::from(counts);
-            if counts && task.takeovers >= TAKEOVERS_MAX {
+            if counts && task.takeovers >= TAKEOVERS_MAX && meta.safeguards.on(Safeguard::Quarantine) {
                 task.since_ms = meta.at_ms;
                 task.step(Step::Exhausted);
                 task.failure = Some(Failure::Quarantined);
@@ -152,6 +157,18 @@ impl Rule for ClaimExpired {
     }
 }
 
+/// Which rule keeps an agent from a task.
+fn safeguard_of(reason: &Unfit) -> Safeguard {
+    match reason {
+        Unfit::ForAgent(_) | Unfit::WantsRole(_) | Unfit::WantsSkill(_) | Unfit::NotAWorker(_) => {
+            Safeguard::Fit
+        }
+        Unfit::Author => Safeguard::Author,
+        Unfit::NotAReviewer => Safeguard::ReviewerRole,
+        Unfit::HumanOnly => Safeguard::HumanOnly,
+    }
+}
+
 /// The same agent goes on where this claim ended, from the newest transcript that holds a turn.
 fn to_be_resumed(task: &mut Task, claim: Claim) {
     task.resume = Some(claim.resumes.filter(|_| claim.turns == 0).unwrap_or(claim.id));
@@ -159,13 +176,14 @@ fn to_be_resumed(task: &mut Task, claim: Claim) {
 }
 
 /// The task of a claim that is in force, and its holder.
-pub(super) fn holder(state: &State, claim: RecordId) -> Option<(TaskId, AgentId)> {
-    let (task, claim) = state.live_claim(claim).ok()?;
-    Some((task.id().clone(), claim.agent.clone()))
+pub(super) fn holder(state: &State, claim: RecordId) -> Option<(Slot, AgentId)> {
+    let slot = state.seen.task_of_claim(claim)?;
+    let live = state.tasks.at(slot)?.claim.as_ref().filter(|live| live.id == claim)?;
+    Some((slot, live.agent.clone()))
 }
 
 fn change_claim(state: &mut State, id: RecordId, change: impl FnOnce(&mut Claim)) {
-    let task = state.claims.get(&id).and_then(|task| state.tasks.get_mut(task));
+    let task = state.seen.task_of_claim(id).and_then(|slot| state.tasks.at_mut(slot));
     if let Some(claim) = task.and_then(|task| task.claim.as_mut()).filter(|claim| claim.id == id) {
         change(claim);
     }

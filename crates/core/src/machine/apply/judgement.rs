@@ -4,6 +4,7 @@ use super::claim::holder;
 use super::{Meta, Rule};
 use crate::id::RecordId;
 use crate::machine::refusal::Refusal;
+use crate::machine::safeguard::Safeguard;
 use crate::machine::state::{Late, State};
 use crate::machine::task::{Claim, Ending, Failure, Feedback, FeedbackCause, Submission, Task};
 use crate::machine::transition::Step;
@@ -16,7 +17,7 @@ const CONFLICTS_MAX: u32 = 10;
 /// A claim that is in force and for a certain stage.
 pub(super) fn at_stage(state: &State, claim: RecordId, stage: Stage) -> Result<(&Task, &Claim), Refusal> {
     let (task, live) = state.live_claim(claim)?;
-    if live.stage != stage {
+    if live.stage != stage && state.keeps(Safeguard::Stage) {
         return Err(Refusal::WrongStage { task: task.id().clone(), claim, stage: live.stage });
     }
     Ok((task, live))
@@ -52,13 +53,14 @@ pub(super) fn send_back(task: &mut Task, cause: FeedbackCause, text: &Text, meta
     } else {
         task.failures += 1;
     }
-    give_back_or_fail(task);
+    give_back_or_fail(task, meta);
 }
 
-fn give_back_or_fail(task: &mut Task) {
-    let failure = if task.conflicts >= CONFLICTS_MAX {
+fn give_back_or_fail(task: &mut Task, meta: &Meta) {
+    let ends = |safeguard| meta.safeguards.on(safeguard);
+    let failure = if task.conflicts >= CONFLICTS_MAX && ends(Safeguard::Conflicts) {
         Failure::Conflicts
-    } else if task.failures >= task.spec.attempts {
+    } else if task.failures >= task.spec.attempts && ends(Safeguard::Attempts) {
         Failure::Attempts
     } else {
         task.step(Step::GivenBack);
@@ -75,11 +77,11 @@ impl Rule for TaskSubmitted {
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((id, author)) = holder(state, self.claim) else { return };
-        state.update(&id, |task| {
+        let Some((slot, author)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| {
             let orchestrated = task.claim.as_ref().is_some_and(|claim| claim.holder.orchestrated);
             let protected = if task.spec.allow_protected { Vec::new() } else { self.protected.clone() };
-            task.submission = Some(Submission {
+            task.submission = Some(Box::new(Submission {
                 id: meta.id,
                 author,
                 claim: self.claim,
@@ -87,7 +89,7 @@ impl Rule for TaskSubmitted {
                 commit: self.commit.clone(),
                 protected,
                 orchestrated,
-            });
+            }));
             pass(task, Stage::Work, meta);
         });
     }
@@ -99,8 +101,8 @@ impl Rule for TaskFailed {
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((id, agent)) = holder(state, self.claim) else { return };
-        state.update(&id, |task| {
+        let Some((slot, agent)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| {
             task.revision = meta.id;
             task.since_ms = meta.at_ms;
             task.end_claim(Ending::Failed, meta.at_ms);
@@ -113,7 +115,7 @@ impl Rule for TaskFailed {
                 task.failure = Some(Failure::GivenUp);
             } else {
                 task.not_before_ms = self.not_before_ms;
-                give_back_or_fail(task);
+                give_back_or_fail(task, meta);
             }
         });
     }
@@ -123,6 +125,7 @@ impl Rule for LateResult {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         match state.task_of_claim(self.claim) {
             Some(task) if *task.id() == self.task => Ok(()),
+            _ if !state.keeps(Safeguard::LateClaim) => Ok(()),
             _ => Err(Refusal::NoSuchClaim { claim: self.claim }),
         }
     }
@@ -146,8 +149,8 @@ impl Rule for CheckReported {
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((id, _)) = holder(state, self.claim) else { return };
-        state.update(&id, |task| match self.passed {
+        let Some((slot, _)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| match self.passed {
             true => pass(task, Stage::Verify, meta),
             false => send_back(task, FeedbackCause::Check, &self.output, meta),
         });
@@ -158,15 +161,15 @@ impl Rule for ReviewGiven {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let (task, _) = at_stage(state, self.claim, Stage::Review)?;
         let current = task.submission.as_ref().map(|submission| submission.id);
-        if current != Some(self.submission) {
+        if current != Some(self.submission) && state.keeps(Safeguard::Submission) {
             return Err(Refusal::OtherSubmission { task: task.id().clone() });
         }
         Ok(())
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let Some((id, _)) = holder(state, self.claim) else { return };
-        state.update(&id, |task| {
+        let Some((slot, _)) = holder(state, self.claim) else { return };
+        state.update(slot, |task| {
             if self.approved {
                 task.review = Some(self.feedback.clone());
                 pass(task, Stage::Review, meta);

@@ -13,7 +13,11 @@ mod spending;
 mod task;
 mod team;
 
+#[cfg(test)]
+pub(crate) use task::new_task;
+
 use super::refusal::Refusal;
+use super::safeguard::{Safeguard, Safeguards};
 use super::state::State;
 use crate::id::RecordId;
 use crate::record::{Body, Record};
@@ -38,6 +42,8 @@ pub(crate) struct Meta {
     pub at_ms: u64,
     /// The record's place in the order, from 1.
     pub seq: u64,
+    /// What this program heeds.
+    pub safeguards: Safeguards,
 }
 
 /// How one kind of record takes effect.
@@ -53,7 +59,7 @@ impl State {
     /// Applies the next record of the log.
     pub fn apply(&mut self, record: &Record) -> Outcome {
         self.records += 1;
-        if !self.seen.insert(record.id) {
+        if !self.seen.insert(record.id) && self.keeps(Safeguard::RecordId) {
             return Outcome::Repeated;
         }
         let Some(rule) = rule(&record.body) else { return Outcome::Unknown };
@@ -62,7 +68,8 @@ impl State {
             self.void.insert(record.id, refusal.clone());
             return Outcome::Void(refusal);
         }
-        let meta = Meta { id: record.id, at_ms: record.at_ms, seq: self.records };
+        let (seq, safeguards) = (self.records, self.safeguards);
+        let meta = Meta { id: record.id, at_ms: record.at_ms, seq, safeguards };
         rule.take_effect(self, &meta);
         Outcome::Effective
     }
@@ -79,7 +86,7 @@ impl State {
 
     fn right_format(&self, record: &Record) -> Result<(), Refusal> {
         let expected = self.newer_format.unwrap_or(self.format);
-        if record.format == expected {
+        if record.format == expected || !self.keeps(Safeguard::Format) {
             return Ok(());
         }
         Err(Refusal::WrongFormat { expected, found: record.format })

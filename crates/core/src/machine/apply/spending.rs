@@ -3,12 +3,14 @@
 use super::{Meta, Rule};
 use crate::machine::ledger::Limit;
 use crate::machine::refusal::Refusal;
+use crate::machine::safeguard::Safeguard;
 use crate::machine::state::State;
 use crate::record::{BudgetSet, SpendingReserved, SpendingSettled};
 
 impl Rule for BudgetSet {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
-        if state.ledger.limit(&self.account).revision == self.on {
+        let stands = state.ledger.limit(&self.account).revision == self.on;
+        if stands || !state.keeps(Safeguard::SettingRevision) {
             return Ok(());
         }
         Err(Refusal::SettingChanged { what: format!("the budget of {}", self.account) })
@@ -22,6 +24,9 @@ impl Rule for BudgetSet {
 
 impl Rule for SpendingReserved {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
+        if !state.keeps(Safeguard::Budget) {
+            return Ok(());
+        }
         state.ledger.fits(&self.agent, self.task.as_ref(), self.upper)
     }
 

@@ -6,6 +6,7 @@ use super::{Meta, Rule};
 use crate::id::{RecordId, TaskId};
 use crate::machine::graph;
 use crate::machine::refusal::Refusal;
+use crate::machine::safeguard::Safeguard;
 use crate::machine::state::{State, unblock};
 use crate::machine::task::{Ending, Intent, Task};
 use crate::machine::transition::{Status, Step, next};
@@ -30,7 +31,7 @@ impl Rule for TaskAdded {
 impl Rule for BatchClosed {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let specs = state.batches.get(&self.batch).map_or(&[][..], Vec::as_slice);
-        if specs.len() != self.tasks as usize {
+        if specs.len() != self.tasks as usize && state.keeps(Safeguard::BatchWhole) {
             let found = u32::try_from(specs.len()).unwrap_or(u32::MAX);
             return Err(Refusal::BatchIncomplete { expected: self.tasks, found });
         }
@@ -45,31 +46,34 @@ impl Rule for BatchClosed {
 
 /// Adds tasks, each with the place in the order at which it was written. They may refer to each other in any direction.
 fn add(state: &mut State, specs: Vec<(u64, TaskSpec)>, meta: &Meta) {
-    let ids: Vec<TaskId> = specs.iter().map(|(_, spec)| spec.id.clone()).collect();
+    let mut added = Vec::with_capacity(specs.len());
     for (seq, spec) in specs {
-        let task = new_task(spec, seq, meta);
-        state.queue.insert(&task);
-        state.tasks.insert(task.id().clone(), task);
+        added.extend(state.tasks.push(new_task(spec, seq, meta)));
     }
-    for id in ids {
-        let dependencies = state.tasks.get(&id).map_or(Vec::new(), |task| task.spec.after.clone());
+    for slot in added {
+        let Some(task) = state.tasks.at(slot) else { continue };
+        let (id, dependencies) = (task.id().clone(), task.spec.after.clone());
         let mut open = 0;
         for dependency in dependencies {
-            if let Some(needed) = state.tasks.get_mut(&dependency) {
+            let needed = state.tasks.slot(&dependency);
+            if let Some(needed) = needed.and_then(|needed| state.tasks.at_mut(needed)) {
                 needed.dependents.push(id.clone());
                 open += u32::from(needed.status != Status::Completed);
             }
         }
-        state.update(&id, |task| {
+        if let Some(task) = state.tasks.at_mut(slot) {
             task.open_dependencies = open;
             unblock(task);
-        });
+            state.queue.insert(slot, task);
+        }
     }
 }
 
-fn new_task(mut spec: TaskSpec, seq: u64, meta: &Meta) -> Task {
-    let mut named = BTreeSet::new();
-    spec.after.retain(|dependency| named.insert(dependency.clone()));
+pub(crate) fn new_task(mut spec: TaskSpec, seq: u64, meta: &Meta) -> Task {
+    if spec.after.len() > 1 {
+        let mut named = BTreeSet::new();
+        spec.after.retain(|dependency| named.insert(dependency.clone()));
+    }
     Task {
         spec,
         status: Status::Blocked,
@@ -100,23 +104,25 @@ fn new_task(mut spec: TaskSpec, seq: u64, meta: &Meta) -> Task {
 /// The task of an edit, if it is still what the edit was decided on.
 fn unchanged<'a>(state: &'a State, task: &TaskId, on: Revision) -> Result<&'a Task, Refusal> {
     let known = state.tasks.get(task).ok_or_else(|| Refusal::NoSuchTask { task: task.clone() })?;
-    if Some(known.revision) != on {
+    if Some(known.revision) != on && state.keeps(Safeguard::EditRevision) {
         return Err(Refusal::Changed { task: task.clone() });
     }
     Ok(known)
 }
 
-fn allows(task: &Task, step: Step) -> Result<(), Refusal> {
+fn allows(state: &State, task: &Task, step: Step) -> Result<(), Refusal> {
     match next(task.status, step) {
-        Some(_) => Ok(()),
-        None => Err(Refusal::WrongStatus { task: task.id().clone(), status: task.status }),
+        None if state.keeps(Safeguard::EditRow) => {
+            Err(Refusal::WrongStatus { task: task.id().clone(), status: task.status })
+        }
+        _ => Ok(()),
     }
 }
 
 /// A claim with a merge intent ends only after its fence was moved.
-pub(super) fn fence_moved(task: &Task, fenced: Option<RecordId>) -> Result<(), Refusal> {
-    match &task.intent {
-        Some(Intent { id, .. }) if fenced != Some(*id) => {
+pub(super) fn fence_moved(state: &State, task: &Task, fenced: Option<RecordId>) -> Result<(), Refusal> {
+    match task.intent.as_deref() {
+        Some(Intent { id, .. }) if fenced != Some(*id) && state.keeps(Safeguard::FenceMoved) => {
             Err(Refusal::MergeUnderWay { task: task.id().clone(), intent: *id })
         }
         _ => Ok(()),
@@ -126,10 +132,12 @@ pub(super) fn fence_moved(task: &Task, fenced: Option<RecordId>) -> Result<(), R
 impl Rule for TaskEdited {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let task = unchanged(state, &self.task, self.on)?;
-        if let Some(fault) = self.change.title.as_deref().and_then(graph::title_fault) {
+        let fault = self.change.title.as_deref().and_then(graph::title_fault);
+        if let Some(fault) = fault.filter(|_| state.keeps(Safeguard::Plausible)) {
             return Err(Refusal::BadTask { task: self.task.clone(), reason: fault.to_owned() });
         }
-        if matches!(task.status, Status::Completed | Status::Cancelled) {
+        let ended = matches!(task.status, Status::Completed | Status::Cancelled);
+        if ended && state.keeps(Safeguard::EditEnded) {
             return Err(Refusal::WrongStatus { task: self.task.clone(), status: task.status });
         }
         Ok(())
@@ -137,7 +145,8 @@ impl Rule for TaskEdited {
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
         let change = self.change.clone();
-        state.update(&self.task, |task| {
+        let Some(slot) = state.tasks.slot(&self.task) else { return };
+        state.update(slot, |task| {
             task.revision = meta.id;
             let spec = &mut task.spec;
             spec.title = change.title.unwrap_or_else(|| std::mem::take(&mut spec.title));
@@ -150,11 +159,12 @@ impl Rule for TaskEdited {
 
 impl Rule for TaskRetried {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
-        allows(unchanged(state, &self.task, self.on)?, Step::Retried)
+        allows(state, unchanged(state, &self.task, self.on)?, Step::Retried)
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
-        state.update(&self.task, |task| {
+        let Some(slot) = state.tasks.slot(&self.task) else { return };
+        state.update(slot, |task| {
             task.revision = meta.id;
             task.since_ms = meta.at_ms;
             task.step(Step::Retried);
@@ -186,15 +196,15 @@ fn with_dependents(state: &State, root: &TaskId) -> Vec<TaskId> {
 impl Rule for TaskCancelled {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let task = unchanged(state, &self.task, self.on)?;
-        allows(task, Step::Cancelled)?;
-        fence_moved(task, self.fenced)
+        allows(state, task, Step::Cancelled)?;
+        fence_moved(state, task, self.fenced)
     }
 
     fn take_effect(&self, state: &mut State, meta: &Meta) {
         let doomed =
             if self.dependents { with_dependents(state, &self.task) } else { vec![self.task.clone()] };
-        for id in doomed {
-            state.update(&id, |task| {
+        for slot in doomed.iter().filter_map(|id| state.tasks.slot(id)).collect::<Vec<_>>() {
+            state.update(slot, |task| {
                 task.revision = meta.id;
                 task.since_ms = meta.at_ms;
                 task.end_claim(Ending::Cancelled, meta.at_ms);

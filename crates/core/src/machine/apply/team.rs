@@ -2,20 +2,21 @@
 
 use super::{Meta, Rule};
 use crate::machine::refusal::Refusal;
+use crate::machine::safeguard::Safeguard;
 use crate::machine::state::{Run, State};
 use crate::record::{FORMAT, FormatRaised, PolicySet, RunEnded, RunStarted};
 
 impl Rule for FormatRaised {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let expected = state.newer_format.unwrap_or(state.format).saturating_add(1);
-        if self.version < expected {
+        if self.version < expected && state.keeps(Safeguard::FormatRises) {
             return Err(Refusal::WrongFormat { expected, found: self.version });
         }
         Ok(())
     }
 
     fn take_effect(&self, state: &mut State, _: &Meta) {
-        if self.version > FORMAT {
+        if self.version > FORMAT && state.keeps(Safeguard::NewerFormat) {
             state.newer_format = Some(self.version);
         } else {
             state.format = self.version;
@@ -25,7 +26,7 @@ impl Rule for FormatRaised {
 
 impl Rule for PolicySet {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
-        if self.on == state.policy_revision {
+        if self.on == state.policy_revision || !state.keeps(Safeguard::SettingRevision) {
             return Ok(());
         }
         Err(Refusal::SettingChanged { what: "the policy".into() })

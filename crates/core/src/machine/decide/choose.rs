@@ -28,7 +28,7 @@ pub(super) fn task<'a>(
     let found = match stage {
         Stage::Work => {
             let interrupted = interrupted(state, &member);
-            interrupted.or_else(|| state.queue.best(&member, now_ms).and_then(|id| state.task(id)))
+            interrupted.or_else(|| state.queue.best(&member, now_ms).and_then(|slot| state.tasks.at(slot)))
         }
         _ => state.waiting_for(stage).find(|task| member.fits_stage(task, stage).is_ok()),
     };
@@ -38,7 +38,7 @@ pub(super) fn task<'a>(
 /// The attempt that the agent was cut off from: its folder still holds what was done, and nothing else should be done
 /// in that folder before.
 fn interrupted<'a>(state: &'a State, member: &Member<'_>) -> Option<&'a Task> {
-    let mut tasks = state.queue.for_agent(member.agent).filter_map(|id| state.task(id));
+    let mut tasks = state.queue.for_agent(member.agent).filter_map(|slot| state.tasks.at(slot));
     tasks.find(|task| task.resume.is_some() && member.fits_stage(task, Stage::Work).is_ok())
 }
 

@@ -1,5 +1,7 @@
 //! Commands: what someone wishes.
 
+use std::sync::Arc;
+
 use crate::id::{AgentId, RecordId, TaskId};
 use crate::record::{Account, Body, ExpiryCause, Holder, Policy, Stage, TaskChange, TaskSpec};
 use crate::text::Text;
@@ -44,7 +46,7 @@ pub enum Command {
         /// Which stage.
         stage: Stage,
         /// How the holder is known to be alive.
-        holder: Holder,
+        holder: Arc<Holder>,
     },
     /// Take a claim from a holder that is gone.
     Expire {

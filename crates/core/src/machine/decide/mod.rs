@@ -11,6 +11,7 @@ pub use command::Command;
 use std::collections::BTreeMap;
 
 use super::refusal::Refusal;
+use super::safeguard::Safeguard;
 use super::state::State;
 use crate::id::TaskId;
 use crate::record::{
@@ -26,7 +27,7 @@ const BACKOFF_MS_MAX: u64 = 15 * 60 * 1_000;
 /// # Errors
 /// The refusal that the newest state gives; nothing is to be written then.
 pub fn decide(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>, Refusal> {
-    if let Some(expected) = state.newer_format {
+    if let Some(expected) = state.newer_format.filter(|_| state.keeps(Safeguard::OldProgramIsSilent)) {
         return Err(Refusal::WrongFormat { expected, found: FORMAT });
     }
     let body: Body = match command {

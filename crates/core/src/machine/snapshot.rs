@@ -1,0 +1,239 @@
+//! The state as bytes, for a cache that spares folding a long log anew.
+//!
+//! A snapshot is made and read by the same program, and is no format that others may rely on: it begins with a mark of
+//! the sources that say what is in it and what it means, and one with another mark is refused. It is read in place: ids
+//! and tasks stay bytes until somebody asks for them, so opening it costs little more than reading the file.
+//!
+//! Whether the bytes are those that were written is not judged here: whoever keeps them keeps a checksum.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::files::Files;
+use super::ledger::Ledger;
+use super::messages::Messages;
+use super::queue::Queue;
+use super::refusal::Refusal;
+use super::safeguard::Safeguards;
+use super::seen::Seen;
+use super::state::{Agent, Late, Run, State};
+use super::tasks::Tasks;
+use crate::id::{AgentId, RecordId};
+use crate::record::{Policy, Revision, TaskSpec};
+
+/// What is small, or seldom: in JSON, as in the log.
+#[derive(Serialize, Deserialize)]
+struct Rest<'a> {
+    format: u32,
+    records: u64,
+    newer_format: Option<u32>,
+    policy: Cow<'a, Policy>,
+    policy_revision: Revision,
+    runs: Cow<'a, [Run]>,
+    agents: Cow<'a, BTreeMap<AgentId, Agent>>,
+    void: Cow<'a, BTreeMap<RecordId, Refusal>>,
+    batches: Cow<'a, BTreeMap<RecordId, Vec<(u64, TaskSpec)>>>,
+    late: Cow<'a, [Late]>,
+    messages: Cow<'a, Messages>,
+    ledger: Cow<'a, Ledger>,
+    files: Cow<'a, Files>,
+}
+
+impl State {
+    /// The state as bytes. Equal states give equal bytes.
+    ///
+    /// # Errors
+    /// When the state is larger than a snapshot can be (4 GiB of tasks).
+    pub fn to_snapshot(&self) -> io::Result<Vec<u8>> {
+        let Self {
+            format,
+            records,
+            seen,
+            void,
+            newer_format,
+            policy,
+            policy_revision,
+            runs,
+            agents,
+            tasks,
+            held,
+            batches,
+            late,
+            messages,
+            ledger,
+            files,
+            queue,
+            safeguards: _,
+        } = self;
+        let rest = Rest {
+            format: *format,
+            records: *records,
+            newer_format: *newer_format,
+            policy: Cow::Borrowed(policy),
+            policy_revision: *policy_revision,
+            runs: Cow::Borrowed(runs),
+            agents: Cow::Borrowed(agents),
+            void: Cow::Borrowed(void),
+            batches: Cow::Borrowed(batches),
+            late: Cow::Borrowed(late),
+            messages: Cow::Borrowed(messages),
+            ledger: Cow::Borrowed(ledger),
+            files: Cow::Borrowed(files),
+        };
+        let mut out = MARK.to_le_bytes().to_vec();
+        BorshSerialize::serialize(&serde_json::to_vec(&rest)?, &mut out)?;
+        held.serialize(&mut out)?;
+        queue.serialize(&mut out)?;
+        seen.write(&mut out);
+        tasks.write(&mut out)?;
+        Ok(out)
+    }
+
+    /// The state of a snapshot, or `None` if it is not of this program.
+    ///
+    /// ```
+    /// use agent_team_core::machine::State;
+    ///
+    /// let state = State::new();
+    /// let snapshot = state.to_snapshot()?;
+    /// assert_eq!(State::from_snapshot(snapshot.into()), Some(state));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn from_snapshot(snapshot: Bytes) -> Option<Self> {
+        let (mark, mut unread) = snapshot.split_first_chunk::<8>()?;
+        if u64::from_le_bytes(*mark) != MARK {
+            return None;
+        }
+        let rest: Vec<u8> = BorshDeserialize::deserialize(&mut unread).ok()?;
+        let rest: Rest<'_> = serde_json::from_slice(&rest).ok()?;
+        let held = BorshDeserialize::deserialize(&mut unread).ok()?;
+        let queue = Queue::deserialize(&mut unread).ok()?;
+        let at = snapshot.len() - unread.len();
+        let (seen, at) = Seen::read(snapshot.clone(), at).ok()?;
+        let tasks = Tasks::read(snapshot, at).ok()?;
+        Some(Self {
+            format: rest.format,
+            records: rest.records,
+            seen,
+            void: rest.void.into_owned(),
+            newer_format: rest.newer_format,
+            policy: rest.policy.into_owned(),
+            policy_revision: rest.policy_revision,
+            runs: rest.runs.into_owned(),
+            agents: rest.agents.into_owned(),
+            tasks,
+            held,
+            batches: rest.batches.into_owned(),
+            late: rest.late.into_owned(),
+            messages: rest.messages.into_owned(),
+            ledger: rest.ledger.into_owned(),
+            files: rest.files.into_owned(),
+            queue,
+            safeguards: Safeguards::default(),
+        })
+    }
+}
+
+/// All that says what is in a state and what it means.
+macro_rules! sources {
+    ($($path:literal),* $(,)?) => {
+        /// Changes with every change of these sources (FNV-1a, 64 bits).
+        const MARK: u64 = {
+            let mut mark = 0xcbf2_9ce4_8422_2325;
+            $(mark = fnv(mark, include_bytes!($path));)*
+            mark
+        };
+
+        #[cfg(test)]
+        const SOURCES: &[&str] = &[$($path),*];
+    };
+}
+
+const fn fnv(mut hash: u64, mut bytes: &[u8]) -> u64 {
+    while let [first, rest @ ..] = bytes {
+        hash = (hash ^ *first as u64).wrapping_mul(0x100_0000_01b3);
+        bytes = rest;
+    }
+    hash
+}
+
+sources!(
+    "../id.rs",
+    "../text.rs",
+    "../record/agent.rs",
+    "../record/claim.rs",
+    "../record/codec/mod.rs",
+    "../record/codec/plain.rs",
+    "../record/files.rs",
+    "../record/merge.rs",
+    "../record/message.rs",
+    "../record/mod.rs",
+    "../record/spending.rs",
+    "../record/task.rs",
+    "../record/team.rs",
+    "apply/agent.rs",
+    "apply/claim.rs",
+    "apply/files.rs",
+    "apply/judgement.rs",
+    "apply/merge.rs",
+    "apply/message.rs",
+    "apply/mod.rs",
+    "apply/spending.rs",
+    "apply/task.rs",
+    "apply/team.rs",
+    "files.rs",
+    "fit.rs",
+    "graph.rs",
+    "index.rs",
+    "ledger.rs",
+    "messages.rs",
+    "queue.rs",
+    "refusal.rs",
+    "safeguard.rs",
+    "seen.rs",
+    "snapshot.rs",
+    "state.rs",
+    "task.rs",
+    "tasks.rs",
+    "transition.rs",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_covers_every_source_that_a_state_rests_on() {
+        // What only chooses or shows changes no state.
+        let is_needless = |path: &str| {
+            ["mod.rs", "progress.rs", "fingerprint.rs"].contains(&path) || path.starts_with("decide/")
+        };
+        let machine = concat!(env!("CARGO_MANIFEST_DIR"), "/src/machine");
+        for folder in [".", "apply", "../record", "../record/codec"] {
+            for entry in std::fs::read_dir(format!("{machine}/{folder}")).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                let path = if folder == "." { name } else { format!("{folder}/{name}") };
+                if path.ends_with(".rs") {
+                    assert!(is_needless(&path) || SOURCES.contains(&path.as_str()), "{path}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_snapshot_of_another_program_or_a_part_of_one_is_refused() {
+        let snapshot = State::new().to_snapshot().unwrap();
+        let mut other = snapshot.clone();
+        other[0] ^= 1;
+        assert!(State::from_snapshot(other.into()).is_none());
+        for end in 0..snapshot.len() {
+            assert!(State::from_snapshot(snapshot[..end].to_vec().into()).is_none(), "{end} bytes");
+        }
+    }
+}
