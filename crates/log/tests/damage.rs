@@ -224,6 +224,31 @@ fn a_log_replaced_or_deleted_in_use_is_noticed() {
     assert!(matches!(FileLog::open(&path), Err(OpenError::Missing { .. })));
 }
 
+/// The place of the file stays, so that only what it holds can tell.
+#[test]
+fn another_log_written_over_one_in_use_is_noticed() {
+    let (_folder, path, _) = log();
+    let (_other_folder, _, other) = log();
+    let in_use = FileLog::open(&path).unwrap();
+    let end = in_use.read(Position::START, 1 << 20).unwrap().next();
+    for longer in [0, 1] {
+        let mut bytes = other.clone();
+        bytes.extend_from_slice(&b"\n".repeat(longer));
+        // A clock that ticks slowly must not hide it.
+        let changed = std::time::SystemTime::now() + std::time::Duration::from_secs(longer as u64 + 1);
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0).unwrap();
+        file.set_modified(changed).unwrap();
+        for error in [
+            in_use.read(end, 1).unwrap_err(),
+            in_use.wait(end, std::time::Duration::ZERO).unwrap_err(),
+            in_use.digest(end).unwrap_err(),
+        ] {
+            assert!(matches!(error, ReadError::Replaced { .. }), "{error}");
+        }
+    }
+}
+
 #[test]
 fn other_files_and_newer_versions_are_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,10 +5,11 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use super::header::HEADER_BYTES_MAX;
 use crate::{Position, ReadError};
 
 /// Which file was opened, and how far it was seen to reach.
@@ -17,24 +18,37 @@ pub(super) struct Guard {
     device: u64,
     inode: u64,
     seen_bytes: AtomicU64,
+    /// When the file was changed last, as far as that was seen: without a change nothing can have taken its place.
+    seen_change: AtomicI64,
+    /// The first line, which no other log has.
+    header: Vec<u8>,
 }
 
 impl Guard {
-    pub(super) fn of(file: &File, path: &Path) -> io::Result<Self> {
+    /// `header_bytes` is the length of the file's first line.
+    pub(super) fn of(file: &File, path: &Path, header_bytes: u64) -> io::Result<Self> {
         let opened = file.metadata()?;
+        let mut header = vec![0; usize::try_from(header_bytes).unwrap_or_default()];
+        file.read_exact_at(&mut header, 0)?;
         // Looked up by name too, so that a path that cannot be watched fails here and not at the first read.
         fs::metadata(path)?;
-        Ok(Self { device: opened.dev(), inode: opened.ino(), seen_bytes: AtomicU64::new(opened.len()) })
+        Ok(Self {
+            device: opened.dev(),
+            inode: opened.ino(),
+            seen_bytes: AtomicU64::new(opened.len()),
+            seen_change: AtomicI64::new(change(&opened)),
+            header,
+        })
     }
 
     /// Makes sure that `path` still names the file and that it did not shrink; returns its size in bytes.
     ///
     /// `start` is the position of the file's first byte, for the error.
-    pub(super) fn check(&self, path: &Path, start: u64) -> Result<u64, ReadError> {
+    pub(super) fn check(&self, file: &File, path: &Path, start: u64) -> Result<u64, ReadError> {
         // What another thread saw is fetched before the size is read, so the size must reach at least as far.
         let seen_bytes = self.seen_bytes.load(Ordering::Acquire);
-        let size_bytes = match fs::metadata(path) {
-            Ok(named) if self.is(&named) => named.len(),
+        let (size_bytes, change) = match fs::metadata(path) {
+            Ok(named) if self.is(&named) => (named.len(), change(&named)),
             Ok(_) => return Err(ReadError::Replaced { path: path.to_owned() }),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(ReadError::Deleted { path: path.to_owned() });
@@ -45,11 +59,32 @@ impl Guard {
             let (end, seen) = (Position::new(start + size_bytes), Position::new(start + seen_bytes));
             return Err(ReadError::Truncated { path: path.to_owned(), end, seen });
         }
+        if self.seen_change.load(Ordering::Acquire) != change {
+            if !self.begins_as_before(file)? {
+                return Err(ReadError::Replaced { path: path.to_owned() });
+            }
+            self.seen_change.store(change, Ordering::Release);
+        }
         self.seen_bytes.fetch_max(size_bytes, Ordering::Release);
         Ok(size_bytes)
+    }
+
+    /// Whether the file is still this log: another may have been written over it in place.
+    fn begins_as_before(&self, file: &File) -> io::Result<bool> {
+        let mut header = [0; HEADER_BYTES_MAX];
+        let header = header.get_mut(..self.header.len()).unwrap_or_default();
+        match file.read_exact_at(header, 0) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+            read => read.map(|()| *header == *self.header),
+        }
     }
 
     fn is(&self, file: &Metadata) -> bool {
         (file.dev(), file.ino()) == (self.device, self.inode)
     }
+}
+
+/// When a file was changed last, in nanoseconds.
+fn change(file: &Metadata) -> i64 {
+    file.mtime().wrapping_mul(1_000_000_000).wrapping_add(file.mtime_nsec())
 }

@@ -17,7 +17,7 @@ use crate::durable;
 /// The version of the framing that this code reads and writes.
 const VERSION: u32 = 1;
 /// Longer than any header of this version.
-const HEADER_BYTES_MAX: usize = 1024;
+pub(super) const HEADER_BYTES_MAX: usize = 1024;
 
 /// Why a log was not opened.
 #[derive(Debug, thiserror::Error)]

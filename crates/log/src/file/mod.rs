@@ -126,7 +126,8 @@ impl FileLog {
         let file = options.open(path).map_err(|source| OpenError::of_io(path, source))?;
         let warning = file_system::check(&file, path)?;
         let header = Header::read(&file, path)?;
-        let guard = Guard::of(&file, path).map_err(|source| OpenError::of_io(path, source))?;
+        let guard =
+            Guard::of(&file, path, header.length_bytes).map_err(|source| OpenError::of_io(path, source))?;
         Ok(Self {
             path: path.to_owned(),
             header,
@@ -142,7 +143,7 @@ impl FileLog {
 
     /// The offset in the file at which a reader at `from` goes on, and the file's size.
     fn locate(&self, from: Position) -> Result<(u64, u64), ReadError> {
-        let size_bytes = self.guard.check(&self.path, self.header.start)?;
+        let size_bytes = self.guard.check(&self.file, &self.path, self.header.start)?;
         let offset = from.value().checked_sub(self.header.start).filter(|&offset| offset <= size_bytes);
         let Some(offset) = offset else {
             let start = Position::new(self.header.start);

@@ -105,6 +105,13 @@ impl SeparateRepository {
         self.reset_to(commit, ignored)
     }
 
+    /// Says on which branch the folder stands, at the commit that it is at. In one step: before it, it stands on another.
+    pub(super) fn stand_on(&self, branch: &str, commit: &str) -> Result<(), GitError> {
+        let reference = format!("refs/heads/{branch}");
+        self.git().args(["update-ref", &reference, check_object(commit)?]).succeed()?;
+        self.git().args(["symbolic-ref", "HEAD", &reference]).succeed().map(drop)
+    }
+
     /// Brings index and folder to a tree or commit, whatever is there.
     pub(super) fn reset_to(&self, tree: &str, ignored: Ignored) -> Result<(), GitError> {
         make_folder(&self.work_tree)?;

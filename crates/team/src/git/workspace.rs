@@ -22,6 +22,9 @@ const BASES: &str = "refs/agent-team/base";
 /// Where the project keeps what was found in a workspace when it was prepared for something else.
 const KEPT: &str = "refs/agent-team/kept";
 
+/// The branch of a workspace that is being prepared: a folder that a kill left so is nobody's to go on in.
+const UNDER_WAY: &str = "under-way";
+
 /// An agent's workspace.
 #[derive(Debug, Clone)]
 pub struct Workspace {
@@ -63,18 +66,20 @@ impl Workspace {
         project.point_ref(&format!("{BASES}/{agent}"), base)?;
         let branch = format!("task/{task}");
         let mut workspace = places.open_or_create(project)?;
-        if workspace.repository.check_out(&branch, base, Ignored::Stay).is_err() {
+        if workspace.repository.check_out(UNDER_WAY, base, Ignored::Stay).is_err() {
             // The agent made something that cannot be cleaned away, a folder without permissions say.
             kept.push(places.set_aside(&places.work_tree)?);
             remove(&places.git_dir)?;
             workspace = places.open_or_create(project)?;
-            workspace.repository.check_out(&branch, base, Ignored::Stay)?;
+            workspace.repository.check_out(UNDER_WAY, base, Ignored::Stay)?;
         }
         for reference in [LAST, OWN] {
             workspace.repository.git().args(["update-ref", "-d", reference]).succeed()?;
         }
         let inner = InnerRepository { branch: &branch, commit: base, author: agent };
         workspace.repository.install_inner(project, inner)?;
+        // The last step, since an attempt goes on wherever the folder says that it is its task's.
+        workspace.repository.stand_on(&branch, base)?;
         Ok(Prepared { workspace, kept })
     }
 
@@ -136,7 +141,13 @@ impl Workspace {
     /// # Errors
     /// [`GitError`] when git breaks or the project does not have the commit.
     pub fn replay(&self, commit: &str) -> Result<Replayed, GitError> {
-        replay(&self.repository, commit)
+        let (base, branch) = (self.base()?, self.repository.branch()?);
+        self.repository.stand_on(UNDER_WAY, &base)?;
+        let replayed = replay(&self.repository, commit)?;
+        if let Some(branch) = branch {
+            self.repository.stand_on(&branch, &base)?;
+        }
+        Ok(replayed)
     }
 
     /// The agent whose workspace it is.
