@@ -142,7 +142,10 @@ fn one(setup: &Setup, part: &Known, options: &Options) -> bool {
     let seconds = begun.elapsed().as_secs_f64();
     match outcome {
         Ok(report) if options.json => {
-            println!("{}", json!({"part": name, "holds": true, "count": count, "seed": seed, "seconds": seconds, "figures": report.figures}));
+            println!(
+                "{}",
+                json!({"part": name, "holds": true, "count": count, "seed": seed, "seconds": seconds, "figures": report.figures})
+            );
             true
         }
         Ok(report) => {
@@ -152,7 +155,10 @@ fn one(setup: &Setup, part: &Known, options: &Options) -> bool {
         Err(error) => {
             let reason = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
             if options.json {
-                println!("{}", json!({"part": name, "holds": false, "count": count, "seed": seed, "seconds": seconds, "reason": reason}));
+                println!(
+                    "{}",
+                    json!({"part": name, "holds": false, "count": count, "seed": seed, "seconds": seconds, "reason": reason})
+                );
             } else {
                 println!("ERROR   {name}: {reason} (again: {name} --count {count} --seed {seed})");
             }

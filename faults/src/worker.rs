@@ -170,7 +170,11 @@ impl Worker {
 
     /// Of a text: most are short, as texts are, and one in eight is long enough to be a blob.
     fn length(&mut self) -> usize {
-        if self.random.below(8) == 0 { self.random.length(4096, 48 << 10) } else { self.random.length(200, 4000) }
+        if self.random.below(8) == 0 {
+            self.random.length(4096, 48 << 10)
+        } else {
+            self.random.length(200, 4000)
+        }
     }
 
     fn send(&mut self) -> Result<()> {
@@ -218,8 +222,9 @@ impl Worker {
             };
             match order.split_once(' ') {
                 Some(("claim", task)) => {
-                    let holder = Holder { lease_ms: Some(lease), ..self.queue.this_process()? };
-                    let options = ClaimOptions { task: Some(task.parse()?), holder: Some(holder) };
+                    let holder =
+                        Holder { lease_ms: Some(lease), ..Holder::clone(&*self.queue.this_process()?) };
+                    let options = ClaimOptions { task: Some(task.parse()?), holder: Some(holder.into()) };
                     let claimed = self.queue.claim(&self.work.name, &options)?;
                     self.say(&format!("claimed {task} {}", claimed.token))?;
                     held = Some((claimed.task.id, claimed.token));

@@ -211,7 +211,8 @@ impl World {
         write_framed(self.safeguards, &mut framed, record);
         let tears = self.disk.tears(framed.len());
         let tear = self.random.pick(&tears).copied();
-        let cut = if self.random.chance(400) { framed.len() - 1 } else { 1 + self.random.below(framed.len() - 1) };
+        let cut =
+            if self.random.chance(400) { framed.len() - 1 } else { 1 + self.random.below(framed.len() - 1) };
         let from = self.disk.bytes().len();
         let (plan, outcome, shown) = if let Some(cut) = tear.filter(|_| self.fault(Fault::Tear)) {
             (vec![Some(cut), None], Some(Appended::Killed), None)
@@ -283,7 +284,7 @@ impl World {
 
     /// Saves a snapshot.
     pub fn save_snapshot(&mut self, position: u64, bytes: Vec<u8>) {
-        let snapshot = Snapshot { position: Position::new(position), bytes };
+        let snapshot = Snapshot { position: Position::new(position), bytes: bytes.into() };
         if let Ok(file) = snapshot.to_file(LOG, digest(self.disk.bytes(), position)) {
             self.snapshots.push(Saved { file, covers_lost: false });
         }
@@ -296,7 +297,9 @@ impl World {
         if self.fault(Fault::SnapshotStale) {
             let older = self.random.below(self.snapshots.len());
             saved = self.snapshots.get(older)?.clone();
-        } else if self.snapshots.iter().any(|saved| saved.covers_lost) && self.fault(Fault::SnapshotOverwritten) {
+        } else if self.snapshots.iter().any(|saved| saved.covers_lost)
+            && self.fault(Fault::SnapshotOverwritten)
+        {
             saved = self.snapshots.iter().rev().find(|saved| saved.covers_lost)?.clone();
         }
         if self.fault(Fault::SnapshotCut) {
@@ -313,19 +316,21 @@ impl World {
         let digest = |position: Position| {
             (position.value() <= bytes.len() as u64).then(|| digest(bytes, position.value()))
         };
-        Snapshot::from_file(self.safeguards, &saved.file, LOG, digest)
+        Snapshot::from_file(self.safeguards, saved.file.into(), LOG, digest)
     }
 
     /// The snapshot of another log that is as long as this one was, and says something else.
     fn foreign(&mut self, file: &[u8]) -> Option<Vec<u8>> {
         use agent_team_core::machine::State;
         let position = position_of(file)?;
-        let program = Snapshot::from_file(Safeguards::ALL, file, LOG, |at| Some(digest(self.disk.bytes(), at.value())))
-            .and_then(|snapshot| snapshot.bytes.first().copied())?;
+        let program = Snapshot::from_file(Safeguards::ALL, file.to_vec().into(), LOG, |at| {
+            Some(digest(self.disk.bytes(), at.value()))
+        })
+        .and_then(|snapshot| snapshot.bytes.first().copied())?;
         let mut bytes = vec![program];
         bytes.extend(State::new().to_snapshot().ok()?);
         let other = Digest::new([7; 32]);
-        Snapshot { position: Position::new(position), bytes }.to_file("another-log", other).ok()
+        Snapshot { position: Position::new(position), bytes: bytes.into() }.to_file("another-log", other).ok()
     }
 
     /// Changes one bit of the log, and makes sure that nobody believes what it then says.
@@ -342,7 +347,10 @@ impl World {
         let found = lines(self.safeguards, &after);
         let believed = found.iter().find(|(position, line)| sound.get(*position) != Some(*line));
         let verdict = match believed {
-            Some((position, _)) => crate::check::violation("bits", format!("a record at {position} was believed, and bit {bit} of byte {at} had changed")),
+            Some((position, _)) => crate::check::violation(
+                "bits",
+                format!("a record at {position} was believed, and bit {bit} of byte {at} had changed"),
+            ),
             None => Ok(()),
         };
         self.check(verdict);

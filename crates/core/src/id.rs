@@ -3,7 +3,6 @@
 //! Names end up in file names, git refs and terminal output, so the alphabet is small and everything that could
 //! mislead (`..`, a leading dash, marks that change the direction of writing) is refused when a name is made.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -218,12 +217,6 @@ macro_rules! name {
         impl From<$name> for String {
             fn from(name: $name) -> Self {
                 name.0.as_ref().to_owned()
-            }
-        }
-
-        impl Borrow<str> for $name {
-            fn borrow(&self) -> &str {
-                &self.0
             }
         }
 

@@ -59,7 +59,10 @@ pub fn run(setup: &Setup, count: u64) -> Result<Report> {
             })
         });
         let threads: Vec<_> = threads.collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread broke down"))).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread broke down")))
+            .collect()
     });
     let rounds: Vec<Round> = rounds.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
     let heard = heard.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -97,7 +100,9 @@ fn check(place: &Place<'_>, rounds: &[Round]) -> Result<u64> {
     let mut appended = 0;
     for Round { task, stale, fresh } in rounds {
         let told = tasks.get(task).context("a task is lost")?;
-        let [(claim, _)] = told.results.as_slice() else { bail!("{task} has {} results", told.results.len()) };
+        let [(claim, _)] = told.results.as_slice() else {
+            bail!("{task} has {} results", told.results.len())
+        };
         ensure!(claim == fresh, "{task} was delivered by {claim}, and not by who took it over");
         ensure!(told.late.iter().any(|(claim, _)| claim == stale), "the stale result of {task} is lost");
         let written = log.of_kind("task_submitted").filter(|record| record["body"]["claim"] == *stale);
@@ -129,10 +134,22 @@ struct Pair<'a> {
 impl<'a> Pair<'a> {
     fn new(setup: &Setup, place: &'a Place<'a>, heard: &'a Mutex<Heard>, life: u64) -> Result<Self> {
         let team = place.team().display().to_string();
-        let (name, life_text, lease) = (format!("holder-{life}"), life.to_string(), LEASE.as_millis().to_string());
+        let (name, life_text, lease) =
+            (format!("holder-{life}"), life.to_string(), LEASE.as_millis().to_string());
         let seed = setup.seed.to_string();
         let arguments = [
-            "--team", &team, "--name", &name, "--life", &life_text, "--seed", &seed, "--mode", "hold", "--lease-ms", &lease,
+            "--team",
+            &team,
+            "--name",
+            &name,
+            "--life",
+            &life_text,
+            "--seed",
+            &seed,
+            "--mode",
+            "hold",
+            "--lease-ms",
+            &lease,
         ];
         let mut command = place.worker(&arguments);
         command.stdout(lock(heard).voice()?);
@@ -186,7 +203,7 @@ impl<'a> Pair<'a> {
         let stopped = Instant::now();
         let options = ClaimOptions {
             task: Some(task.parse()?),
-            holder: Some(Holder { lease_ms: None, ..self.queue.this_process()? }),
+            holder: Some(Holder { lease_ms: None, ..Holder::clone(&*self.queue.this_process()?) }.into()),
         };
         let waited = self.runtime.block_on(self.queue.claim_when_ready(&self.taker, &options, Some(LONG)))?;
         let Waited::Claimed(taken) = waited else { bail!("{task} is not taken over: {waited:?}") };
@@ -253,7 +270,11 @@ fn mergers(setup: &Setup, count: u64) -> Result<(u64, u64)> {
     let landed: Vec<&String> = wanted.iter().filter(|(_, wanted)| **wanted).map(|(task, _)| task).collect();
     let merged = project.merged()?;
     for (task, wanted) in &wanted {
-        ensure!(merged.contains(task) == *wanted, "{task} was wanted: {wanted}; merged: {}", merged.contains(task));
+        ensure!(
+            merged.contains(task) == *wanted,
+            "{task} was wanted: {wanted}; merged: {}",
+            merged.contains(task)
+        );
     }
     project.check(landed.len() as u64)?;
     let cancelled = project.place.json(["list", "--status", "cancelled"])?;

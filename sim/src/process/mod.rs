@@ -104,9 +104,9 @@ impl Process {
         self.endings.clear();
         let program = u8::from(next_version);
         let believed = world.load_snapshot().and_then(|snapshot| {
-            let (made_by, bytes) = snapshot.bytes.split_first()?;
-            let own = *made_by == program || !world.keeps(Habit::OwnSnapshot);
-            Some((State::from_snapshot(Arc::from(bytes)).filter(|_| own)?, snapshot.position.value()))
+            let own = *snapshot.bytes.first()? == program || !world.keeps(Habit::OwnSnapshot);
+            let bytes = snapshot.bytes.slice(1..);
+            Some((State::from_snapshot(bytes).filter(|_| own)?, snapshot.position.value()))
         });
         let from_snapshot = believed.is_some();
         (self.state, self.position) = believed.unwrap_or_else(|| (State::new(), 0));
@@ -185,7 +185,10 @@ impl Process {
 
     /// Whether it is at nothing.
     pub fn is_idle(&self) -> bool {
-        self.submit.is_none() && matches!(self.job, Job::Idle) && self.endings.is_empty() && self.unread().is_empty()
+        self.submit.is_none()
+            && matches!(self.job, Job::Idle)
+            && self.endings.is_empty()
+            && self.unread().is_empty()
     }
 
     /// Reads the whole log anew, without a snapshot, and writes nothing.
@@ -250,7 +253,11 @@ impl Process {
                     Outcome::Effective => ("", 0),
                     Outcome::Void(refusal) => (reason(refusal), 1),
                     Outcome::Repeated => ("repeated", 2),
-                    Outcome::Unknown if matches!(record.body, agent_team_core::record::Body::Unknown { .. }) => ("unknown kind", 3),
+                    Outcome::Unknown
+                        if matches!(record.body, agent_team_core::record::Body::Unknown { .. }) =>
+                    {
+                        ("unknown kind", 3)
+                    }
                     Outcome::Unknown => ("malformed", 3),
                 };
                 if code != 0 {

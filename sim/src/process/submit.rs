@@ -148,7 +148,8 @@ impl Process {
         let format = submit.format.unwrap_or(self.state.format());
         submit.records.clear();
         for body in bodies {
-            let record = Record { id: world.new_id(), format, at_ms: self.clock_ms(world), by: self.by(), body };
+            let record =
+                Record { id: world.new_id(), format, at_ms: self.clock_ms(world), by: self.by(), body };
             let tag = world.witness.writes(Some(record.clone()), self.pid, must_not);
             if submit.careless.is_some() {
                 world.witness.did_not_ask(tag);
@@ -218,7 +219,9 @@ impl Process {
                 return;
             }
             if !world.keeps(Habit::SameId) {
-                for (record, tag) in submit.records.iter_mut().filter(|(record, _)| !self.state.has_seen(record.id)) {
+                for (record, tag) in
+                    submit.records.iter_mut().filter(|(record, _)| !self.state.has_seen(record.id))
+                {
                     record.id = world.new_id();
                     *tag = world.witness.writes(Some(record.clone()), self.pid, None);
                 }

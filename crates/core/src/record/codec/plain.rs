@@ -4,7 +4,7 @@
 //! Only the envelope and the bodies of which a log has most are read here. Whatever looks otherwise is left to the JSON
 //! library. What is read here means the same there: tests and a fuzzer compare the two.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::text::Text;
 /// What comes again and again, so that it is read and kept once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
-    agents: BTreeSet<AgentId>,
+    agents: BTreeMap<Box<str>, AgentId>,
     /// By their bytes.
     holders: BTreeMap<Box<[u8]>, Arc<Holder>>,
 }
@@ -32,7 +32,7 @@ impl Known {
         }
         let agent: AgentId = name.parse().ok()?;
         if self.agents.len() < KNOWN_MAX {
-            self.agents.insert(agent.clone());
+            self.agents.insert(name.into(), agent.clone());
         }
         Some(agent)
     }
