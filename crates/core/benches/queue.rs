@@ -113,7 +113,7 @@ fn fold(criterion: &mut Criterion) {
 fn snapshot(criterion: &mut Criterion) {
     let tasks = 10_000;
     let state = added(tasks).state;
-    let bytes: std::sync::Arc<[u8]> = state.to_snapshot().unwrap().into();
+    let bytes = bytes::Bytes::from(state.to_snapshot().unwrap());
     assert!(State::from_snapshot(bytes.clone()).unwrap() == state, "a snapshot reads back");
     let mut group = criterion.benchmark_group("snapshot");
     group.throughput(Throughput::Elements(tasks as u64));

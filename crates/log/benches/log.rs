@@ -86,7 +86,7 @@ fn read(criterion: &mut Criterion) {
 fn snapshot(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let (log, position) = log(&folder);
-    let snapshot = Snapshot { position, bytes: vec![b'x'; 4 << 20] };
+    let snapshot = Snapshot { position, bytes: vec![b'x'; 4 << 20].into() };
     let mut group = criterion.benchmark_group("snapshot of 4 MiB");
     group.bench_function("save", |bencher| bencher.iter(|| snapshot.save(folder.path(), &log).unwrap()));
     group.bench_function("load", |bencher| {

@@ -222,9 +222,10 @@ impl TaskQueue {
             None => self.this_process()?,
         };
         let command = Command::Claim { agent: agent.clone(), task: options.task.clone(), stage, holder };
-        let token = self.team_log.submit(agent, &command)?.id();
-        let task =
-            self.team_log.look(|state| state.task_of_claim(token).map(|task| task_view(state, task)))?;
+        let (token, task) = self.team_log.submit_and_look(agent, &command, |state, written| {
+            let task = state.task_of_claim(written.id());
+            (written.id(), task.map(|task| task_view(state, task)))
+        })?;
         let task = task.ok_or(Refusal::NoSuchClaim { claim: token })?;
         let key = (task.id.clone(), agent.clone());
         self.mine.lock().unwrap_or_else(PoisonError::into_inner).insert(key, token);
@@ -552,10 +553,22 @@ impl TaskQueue {
     /// # Errors
     /// When the log cannot be read.
     pub fn list_tasks(&self) -> Result<Vec<TaskView>, Error> {
+        self.find_tasks(usize::MAX, |_| true)
+    }
+
+    /// The first tasks that are wanted, at most so many, in the order in which they were added. Those that come after
+    /// the last one are not looked at.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn find_tasks(
+        &self,
+        most: usize,
+        is_wanted: impl Fn(&TaskView) -> bool,
+    ) -> Result<Vec<TaskView>, Error> {
         self.team_log.look(|state| {
-            let mut tasks: Vec<_> = state.tasks().collect();
-            tasks.sort_by_key(|task| task.added);
-            tasks.into_iter().map(|task| task_view(state, task)).collect()
+            let views = state.tasks().map(|task| task_view(state, task));
+            views.filter(is_wanted).take(most).collect()
         })
     }
 

@@ -9,6 +9,9 @@ use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::task_text;
 
+/// How many rows a table has if nothing is said: nobody reads more.
+const ROWS_MAX: usize = 1_000;
+
 /// The arguments of `list`.
 #[derive(Debug, Args)]
 #[command(
@@ -17,9 +20,12 @@ use crate::task_text;
                   it waits for. With --json an array; a text that is too long for the log is given there by its \
                   beginning (`show` has all of it).",
     after_help = "Examples:\n  agent-team list\n  agent-team list --status ready --status blocked\n  \
-                  agent-team list --status failed --json | jq -r '.[].id'\n  agent-team list --agent worker-1"
+                  agent-team list --status failed --json | jq -r '.[].id'\n  agent-team list --agent worker-1\n  agent-team list --limit 0"
 )]
 pub struct List {
+    /// At most so many tasks, 0 for all of them [default: 1000 in a table, all with --json]
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
     /// Only tasks of this status (repeat it, or separate by commas)
     #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = parse_status)]
     status: Vec<Status>,
@@ -33,12 +39,23 @@ pub struct List {
 
 impl List {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let tasks = global.open()?.list_tasks()?;
-        let tasks: Vec<TaskView> = tasks.into_iter().filter(|task| self.wants(task)).collect();
+        let most = match self.limit {
+            Some(0) => usize::MAX,
+            Some(limit) => limit,
+            None if out.is_json() => usize::MAX,
+            None => ROWS_MAX,
+        };
+        // One more than is shown tells whether there are more.
+        let mut tasks = global.open()?.find_tasks(most.saturating_add(1), |task| self.wants(task))?;
+        let has_more = tasks.len() > most;
+        tasks.truncate(most);
         if out.is_json() {
             out.json(&tasks.into_iter().map(task_text::in_short).collect::<Vec<_>>())?;
         } else {
             out.table(&tasks.iter().map(task_text::row).collect::<Vec<_>>())?;
+            if has_more {
+                out.line(&format!("(only the first {most}; `--limit 0` shows all)"))?;
+            }
         }
         Ok(Exit::Done)
     }

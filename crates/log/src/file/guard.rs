@@ -1,13 +1,14 @@
 //! Notices when the log's file was replaced, removed or cut off under an open handle.
 //!
 //! Any of these loses records silently unless somebody looks: a writer goes on appending to a file that has no
-//! name any more. Every read looks; this must stay cheap.
+//! name any more. So readers look often; this must stay cheap.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use super::header::HEADER_BYTES_MAX;
 use crate::{Position, ReadError};
@@ -22,7 +23,13 @@ pub(super) struct Guard {
     seen_change: AtomicI64,
     /// The first line, which no other log has.
     header: Vec<u8>,
+    opened: Instant,
+    /// When the name was last looked up, in microseconds since the file was opened.
+    checked_us: AtomicU64,
 }
+
+/// How long a look at the name holds. That the file lost its name is found out that late.
+const HOLDS: Duration = Duration::from_millis(1);
 
 impl Guard {
     /// `header_bytes` is the length of the file's first line.
@@ -38,6 +45,8 @@ impl Guard {
             seen_bytes: AtomicU64::new(opened.len()),
             seen_change: AtomicI64::new(change(&opened)),
             header,
+            opened: Instant::now(),
+            checked_us: AtomicU64::new(0),
         })
     }
 
@@ -65,8 +74,24 @@ impl Guard {
             }
             self.seen_change.store(change, Ordering::Release);
         }
-        self.seen_bytes.fetch_max(size_bytes, Ordering::Release);
+        self.saw(size_bytes);
+        self.checked_us.store(self.now_us(), Ordering::Relaxed);
         Ok(size_bytes)
+    }
+
+    /// Whether the last check still holds.
+    pub(super) fn is_fresh(&self) -> bool {
+        let checked = Duration::from_micros(self.checked_us.load(Ordering::Relaxed));
+        self.opened.elapsed().saturating_sub(checked) < HOLDS
+    }
+
+    /// Notes how far the file was seen to reach.
+    pub(super) fn saw(&self, size_bytes: u64) {
+        self.seen_bytes.fetch_max(size_bytes, Ordering::Release);
+    }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// Whether the file is still this log: another may have been written over it in place.

@@ -20,6 +20,8 @@ mod turn;
 mod wake;
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,13 +39,16 @@ use sync::GroupSync;
 use turn::TurnLock;
 use wake::Wake;
 
+/// What a read of the tail takes at most; a few records.
+const TAIL_BYTES: usize = 8 * 1024;
+
 /// A log in a file.
 ///
 /// Any number of handles, threads and processes may use the same file at once. Only local file systems are
 /// taken; one that cannot be known to be local gives a [`FileLog::warning`].
 ///
-/// Every read makes sure that the file was not replaced, deleted or cut off; an append does not look. So a writer
-/// reads its record back before it acts on it.
+/// Reads make sure that the file was not replaced, deleted or cut off: each that finds nothing new, and otherwise at least
+/// one in a millisecond. An append does not look. So a writer reads its record back before it acts on it.
 ///
 /// # Examples
 ///
@@ -154,6 +159,29 @@ impl FileLog {
     }
 }
 
+impl FileLog {
+    /// Reads a short tail with one call of the system, if the name was looked up a moment ago. `None` if there is
+    /// nothing new, or too much: then the long way is to be gone, which finds out why.
+    fn read_tail(&self, from: Position) -> Result<Option<Batch>, ReadError> {
+        let offset = from.value().checked_sub(self.header.start).filter(|_| self.guard.is_fresh());
+        let Some(offset) = offset.map(|offset| offset.max(self.header.length_bytes)) else { return Ok(None) };
+        let mut bytes = vec![0; TAIL_BYTES];
+        let length = match self.file.read_at(&mut bytes, offset) {
+            Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::Interrupted => 0,
+            Err(error) => return Err(error.into()),
+        };
+        if length == 0 || length == TAIL_BYTES {
+            return Ok(None);
+        }
+        bytes.truncate(length);
+        self.guard.saw(offset + length as u64);
+        let base = self.header.start + offset;
+        let batch = scan::scan(Safeguards::ALL, bytes, base, true, AtCorruption::Stop)?;
+        Ok(Some(batch.last_of_log(true)).filter(|batch| !batch.is_empty()))
+    }
+}
+
 impl Log for FileLog {
     fn id(&self) -> &str {
         &self.header.id
@@ -175,6 +203,9 @@ impl Log for FileLog {
     }
 
     fn read(&self, from: Position, max_bytes: usize) -> Result<Batch, ReadError> {
+        if let Some(batch) = self.read_tail(from)? {
+            return Ok(batch);
+        }
         let (mut offset, size_bytes) = self.locate(from)?;
         let mut stepped_over = Vec::new();
         loop {
@@ -232,8 +263,6 @@ fn read_window(
     size_bytes: u64,
     max_bytes: usize,
 ) -> Result<(Vec<u8>, bool), std::io::Error> {
-    use std::os::unix::fs::FileExt;
-
     let rest_bytes = usize::try_from(size_bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
     let mut bytes = vec![0; rest_bytes.min(max_bytes.max(WINDOW_BYTES_MIN))];
     file.read_exact_at(&mut bytes, offset)?;

@@ -172,26 +172,43 @@ impl TeamLog {
     /// # Errors
     /// [`Error::Refused`] with the refusal that the newest state gives; anything else means that something broke.
     pub fn submit(&self, by: &AgentId, command: &Command) -> Result<Written, Error> {
-        let (written, must_sync) = self.write(by, command)?;
+        self.submit_and_look(by, command, |_, written| written.clone())
+    }
+
+    /// Does what a command wishes, as [`submit`](Self::submit) does, and looks at the state that came of it.
+    pub(crate) fn submit_and_look<T>(
+        &self,
+        by: &AgentId,
+        command: &Command,
+        look: impl FnOnce(&State, &Written) -> T,
+    ) -> Result<T, Error> {
+        let mut replica = self.lock();
+        let (written, must_sync) = self.write(&mut replica, by, command)?;
+        let seen = look(&replica.state, &written);
+        drop(replica);
         if must_sync && self.0.durability == Durability::Power {
             self.0.log.sync()?;
         }
-        Ok(written)
+        Ok(seen)
     }
 
-    fn write(&self, by: &AgentId, command: &Command) -> Result<(Written, bool), Error> {
-        let mut replica = self.lock();
+    fn write(
+        &self,
+        replica: &mut Replica,
+        by: &AgentId,
+        command: &Command,
+    ) -> Result<(Written, bool), Error> {
         for _ in 0..TRIES_MAX {
             // Whoever writes alone needs neither a turn nor a look: what was read back last is the newest. Should that
             // be wrong, the record is void, and a refusal is given by a newer state.
             let is_alone = replica.is_alone();
-            let turn = if is_alone { None } else { self.take_turn(&mut replica, command)? };
+            let turn = if is_alone { None } else { self.take_turn(replica, command)? };
             if let Some(found) = replica.state.newer_format() {
                 return Err(Error::NewerFormat { found, known: FORMAT });
             }
             let bodies = match decide(&replica.state, command, now_ms()) {
                 Err(_) if is_alone => {
-                    self.catch_up(&mut replica, &mut Own::none())?;
+                    self.catch_up(replica, &mut Own::none())?;
                     decide(&replica.state, command, now_ms())?
                 }
                 decided => decided?,
@@ -201,7 +218,7 @@ impl TeamLog {
             let record = |body| Record { id: new_id(), format, at_ms: now_ms(), by: by.clone(), body };
             let records: Vec<Record> = bodies.into_iter().map(record).collect();
             let ids: Vec<RecordId> = records.iter().map(|record| record.id).collect();
-            self.append(&mut replica, records, turn)?;
+            self.append(replica, records, turn)?;
             if ids.iter().all(|id| replica.state.why_void(*id).is_none()) {
                 return Ok((Written { ids }, must_sync));
             }
