@@ -3,6 +3,7 @@
 //! Names end up in file names, git refs and terminal output, so the alphabet is small and everything that could
 //! mislead (`..`, a leading dash, marks that change the direction of writing) is refused when a name is made.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -30,6 +31,12 @@ impl<'de> Deserialize<'de> for RecordId {
 }
 
 impl RecordId {
+    /// The id that has these digits.
+    pub(crate) fn from_digits(digits: &[u8; 32]) -> Result<Self, NotAnId> {
+        let (high, low) = digits.split_at(16);
+        Ok(Self(u128::from(half(high)?) << 64 | u128::from(half(low)?)))
+    }
+
     /// The 32 digits. By hand, since every record that is written holds several ids, and formatting takes many times
     /// as long.
     pub(crate) fn digits(self) -> [u8; 32] {
@@ -41,7 +48,7 @@ impl RecordId {
     }
 }
 
-fn digit(value: u8) -> u8 {
+const fn digit(value: u8) -> u8 {
     if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
@@ -51,16 +58,25 @@ fn half(digits: &[u8]) -> Result<u64, NotAnId> {
     // What is no digit shows in the upper half, so that one look at the end is enough.
     let mut faults = 0;
     for byte in digits {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => 0xf0,
-        };
-        faults |= digit & 0xf0;
+        let digit = VALUES.get(*byte as usize).copied().unwrap_or(NO_DIGIT);
+        faults |= digit;
         value = value << 4 | u64::from(digit & 0xf);
     }
-    if faults == 0 { Ok(value) } else { Err(NotAnId) }
+    if faults & NO_DIGIT == 0 { Ok(value) } else { Err(NotAnId) }
 }
+
+const NO_DIGIT: u8 = 0xf0;
+
+/// The value of each byte as a digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[digit(value) as usize] = value;
+        value += 1;
+    }
+    values
+};
 
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,11 +94,7 @@ impl FromStr for RecordId {
     type Err = NotAnId;
 
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        let (high, low) = text.as_bytes().split_at_checked(16).ok_or(NotAnId)?;
-        if low.len() != 16 {
-            return Err(NotAnId);
-        }
-        Ok(Self(u128::from(half(high)?) << 64 | u128::from(half(low)?)))
+        Self::from_digits(text.as_bytes().try_into().map_err(|_| NotAnId)?)
     }
 }
 
@@ -206,6 +218,12 @@ macro_rules! name {
         impl From<$name> for String {
             fn from(name: $name) -> Self {
                 name.0.as_ref().to_owned()
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
             }
         }
 

@@ -1,15 +1,16 @@
 //! Text of any length. What is short stands in the record; what is long is a blob, and the record holds its hash.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// The longest text, in bytes, that a record may hold itself. Several of them must fit into one record of 64 KiB.
 pub const INLINE_BYTES_MAX: usize = 4096;
 
 /// A text, or the name of the blob that holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, BorshSerialize, BorshDeserialize)]
 #[serde(untagged)]
 pub enum Text {
     /// The text itself.
@@ -23,6 +24,43 @@ pub enum Text {
         /// How the text begins.
         head: String,
     },
+}
+
+/// By hand: what is derived for untagged enums reads a text twice.
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> de::Visitor<'de> for Either {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, or the name of a blob")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
+                Ok(Text::Inline(text.to_owned()))
+            }
+
+            fn visit_string<E: de::Error>(self, text: String) -> Result<Text, E> {
+                Ok(Text::Inline(text))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, fields: A) -> Result<Text, A::Error> {
+                #[derive(Deserialize)]
+                struct Blob {
+                    blob: String,
+                    size_bytes: u64,
+                    head: String,
+                }
+                let Blob { blob, size_bytes, head } =
+                    Blob::deserialize(de::value::MapAccessDeserializer::new(fields))?;
+                Ok(Text::Blob { blob, size_bytes, head })
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
 }
 
 impl Text {
@@ -62,5 +100,6 @@ impl From<String> for Text {
 /// colour what follows, line breaks, or marks that change the direction of writing (Unicode Technical Report 36).
 pub fn misleads(line: &str) -> bool {
     let turns = |c: char| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    line.chars().any(|c| c.is_control() || turns(c))
+    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte);
+    !line.bytes().all(is_plain) && line.chars().any(|c| c.is_control() || turns(c))
 }

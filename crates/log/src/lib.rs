@@ -37,6 +37,7 @@ mod process;
 mod record;
 mod safeguard;
 mod snapshot;
+mod watch;
 
 pub use batch::{Batch, Damage, DamageKind, Record};
 pub use blob::{BlobHash, BlobStore, GetBlobError, ParseBlobHashError, PutBlobError};
@@ -49,3 +50,4 @@ pub use presence::{AnnounceError, Presence, probe};
 pub use process::{Liveness, ProcessIdentity};
 pub use record::MAX_FRAMED_BYTES;
 pub use snapshot::{SaveSnapshotError, Snapshot};
+pub use watch::Watch;

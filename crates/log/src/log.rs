@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AppendError, Batch, ReadError, SyncError, TurnError};
+use crate::{AppendError, Batch, ReadError, SyncError, TurnError, Watch};
 
 /// Records in one order, appended to by any number of writers and never changed.
 ///
@@ -70,6 +70,12 @@ pub trait Log: Send + Sync {
     /// As [`Log::read`], except that corruption is left for `read` to find.
     fn wait(&self, from: Position, timeout: Duration) -> Result<bool, ReadError>;
 
+    /// A descriptor that becomes readable when there may be more to read, for those who wait for other things at the
+    /// same time. `None` where there is no such thing: then [`Log::wait`] in a thread is the way.
+    fn watch(&self) -> Option<Watch> {
+        None
+    }
+
     /// Takes the brief exclusive turn at the log's end, or returns `None` once `patience` is over.
     ///
     /// A writer that reads the tail, decides and appends within its turn is rarely voided by another. This is a
@@ -81,7 +87,10 @@ pub trait Log: Send + Sync {
     /// When the lock cannot be used at all. A caller may then go on without it.
     fn turn(&self, patience: Duration) -> Result<Option<Turn<'_>>, TurnError>;
 
-    /// The digest of everything before `to`, which ties a snapshot to the log that it was made of.
+    /// The digest of what stands before `to`, which ties a snapshot to the log that it was made of.
+    ///
+    /// Another log, and one with another end there, have another digest; it need not cover all bytes. Whoever keeps it
+    /// makes sure by [`Log::sync`] that what stands before `to` cannot be lost any more.
     ///
     /// # Errors
     ///
@@ -119,7 +128,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// A BLAKE3 digest over a log's bytes up to a position, as 64 hexadecimal digits.
+/// A BLAKE3 digest of what stands before a position of a log, as 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(String);

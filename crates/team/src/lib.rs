@@ -12,6 +12,7 @@ mod doctor;
 mod duration;
 mod error;
 mod folder;
+mod follow;
 pub mod git;
 mod judge;
 mod liveness;
@@ -30,6 +31,7 @@ mod team_log;
 mod teammate;
 pub mod tools;
 mod verify;
+mod waiting;
 
 pub use agent_team::{AgentTeam, RunOptions, Stop};
 pub use agent_team_core::id::{AgentId, BadName, RecordId, Skill, TaskId};

@@ -14,7 +14,7 @@ use agent_team_log::{Liveness, Observed, ProcessIdentity, probe};
 use crate::Error;
 use crate::folder::TeamFolder;
 use crate::task_queue::process_id;
-use crate::team_log::{TeamLog, refusal};
+use crate::team_log::{TeamLog, blocking, refusal};
 
 /// How often those who wait look for holders that are gone: the death of a process wakes nobody.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
@@ -52,11 +52,15 @@ impl<'a> Observer<'a> {
     /// When the log cannot be read or written.
     pub fn expire_dead(&self) -> Result<Vec<TakenBack>, Error> {
         let Some(folder) = self.team_log.folder() else { return Ok(Vec::new()) };
+        let here = self.team_log.announced();
         let held: Vec<(TaskId, Claim, Option<Intent>)> = self.team_log.look(|state| {
-            let held = state.held();
+            let held = state.held().filter(|(_, claim)| may_be_gone(&claim.holder, here.as_deref()));
             held.map(|(task, claim)| (task.id().clone(), claim.clone(), task.intent.as_deref().cloned()))
                 .collect()
         })?;
+        if held.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut taken = Vec::new();
         for (task, claim, cause) in gone(folder, &held) {
             let by = claim.agent.clone();
@@ -73,6 +77,51 @@ impl<'a> Observer<'a> {
         }
         Ok(taken)
     }
+}
+
+/// Looks for holders that are gone, for all who wait in this process: one of them does it at a time. Tells `found` what
+/// it took back. Never ends but by an error.
+///
+/// The death of a process wakes nobody, so this looks at intervals while anybody holds something who may die; otherwise
+/// it sleeps until something changes.
+pub(crate) async fn look_out(
+    team_log: &TeamLog,
+    found: impl Fn(TakenBack) + Send,
+) -> Result<std::convert::Infallible, Error> {
+    let _duty = team_log.lookout().lock().await;
+    loop {
+        let seen = match anyone_to_look_at(team_log)? {
+            None => {
+                let observed = team_log.clone();
+                let taken = blocking(move || Observer::new(&observed).expire_dead()).await?;
+                taken.into_iter().for_each(&found);
+                None
+            }
+            seen => seen,
+        };
+        tokio::time::sleep(INTERVAL).await;
+        if let Some(seen) = seen {
+            team_log.until(move |state| state.records() != seen).await?;
+        }
+    }
+}
+
+/// The number of records if nobody holds anything who may die unseen; `None` if somebody does.
+fn anyone_to_look_at(team_log: &TeamLog) -> Result<Option<u64>, Error> {
+    if team_log.folder().is_none() {
+        return team_log.look(|state| Some(state.records()));
+    }
+    let here = team_log.announced();
+    team_log.look(|state| {
+        let anyone = state.held().any(|(_, claim)| may_be_gone(&claim.holder, here.as_deref()));
+        (!anyone).then(|| state.records())
+    })
+}
+
+/// Whether a holder may be gone as far as can be told without a look at its process: this one, `here`, is not.
+fn may_be_gone(holder: &Holder, here: Option<&str>) -> bool {
+    let is_elsewhere = holder.process.is_some() && (here.is_none() || holder.presence.as_deref() != here);
+    is_elsewhere || holder.lease_ms.is_some()
 }
 
 /// A holder that lives as long as another process of this machine: the shell that a short command was started from.
@@ -102,13 +151,15 @@ pub(crate) fn sweep_presence(folder: &TeamFolder) {
 
 /// Resolves when a claim is not in force any more: what is done under it is not wanted then.
 pub(crate) async fn claim_lost(team_log: &TeamLog, claim: RecordId) {
-    let mut news = team_log.follow();
     loop {
-        news.mark_unchanged();
-        if team_log.look(|state| state.live_claim(claim).is_err()).unwrap_or(false) {
+        let waited = team_log.end_of_claim(claim).await;
+        if waited.is_ok() && team_log.look(|state| state.live_claim(claim).is_err()).unwrap_or(false) {
             return;
         }
-        let _ = tokio::time::timeout(Duration::from_secs(5), news.changed()).await;
+        if waited.is_err() {
+            // A log that cannot be read is told by whoever writes next.
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
     }
 }
 
@@ -117,8 +168,15 @@ fn gone(folder: &TeamFolder, held: &[(TaskId, Claim, Option<Intent>)]) -> Vec<(T
     let leased = held.iter().any(|(_, claim, _)| claim.holder.lease_ms.is_some());
     let mut observed = leased.then(|| Observed::open(&folder.cache()));
     let mut gone = Vec::new();
+    // Many claims have few holders.
+    let mut judged: Vec<(&Holder, bool)> = Vec::new();
     for (task, claim, _) in held {
-        if is_dead(folder, &claim.holder) {
+        let known = judged.iter().find(|(holder, _)| **holder == *claim.holder).map(|(_, dead)| *dead);
+        let dead = known.unwrap_or_else(|| is_dead(folder, &claim.holder));
+        if known.is_none() {
+            judged.push((&claim.holder, dead));
+        }
+        if dead {
             gone.push((task.clone(), claim.clone(), ExpiryCause::ProcessGone));
         } else if let (Some(lease_ms), Some(observed)) = (claim.holder.lease_ms, observed.as_mut()) {
             let unseen = observed.first_seen(&claim.id.to_string(), &claim.renewal.to_string());

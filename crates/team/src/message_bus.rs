@@ -130,24 +130,23 @@ impl MessageBus {
         agent: &AgentId,
         since: u64,
     ) -> impl Stream<Item = Result<AgentMessage, Error>> + Send + use<> {
-        let (bus, agent, news) = (self.clone(), agent.clone(), self.team_log.follow());
-        let begin = Some((bus, agent, since, VecDeque::new(), news));
+        let begin = Some((self.clone(), agent.clone(), since, VecDeque::new()));
         stream::unfold(begin, |state| async move {
-            let (bus, agent, mut since, mut waiting, mut news) = state?;
+            let (bus, agent, mut since, mut waiting) = state?;
             loop {
                 if let Some(message) = waiting.pop_front() {
-                    return Some((Ok(message), Some((bus, agent, since, waiting, news))));
+                    return Some((Ok(message), Some((bus, agent, since, waiting))));
                 }
-                news.mark_unchanged();
-                match bus.receive(&agent, since) {
+                let reader = agent.clone();
+                let came = bus.team_log.until(move |state| {
+                    state.messages().since(since, &reader, role(state, &reader)).next().is_some()
+                });
+                match came.await.and_then(|()| bus.receive(&agent, since)) {
                     Ok(messages) => {
                         since = messages.last().map_or(since, |last: &AgentMessage| last.seq);
                         waiting.extend(messages);
                     }
                     Err(error) => return Some((Err(error), None)),
-                }
-                if waiting.is_empty() {
-                    news.changed().await.ok()?;
                 }
             }
         })

@@ -1,12 +1,13 @@
 //! The task queue: add, claim, complete, fail. A claim is atomic across processes and survives crashes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
-use agent_team_core::machine::{Command, Refusal, State};
+use agent_team_core::machine::{Command, Refusal, State, decide};
 use agent_team_core::record::{
     AgentJoined, AgentLeft, ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Role, Stage,
     TaskSpec, TaskSubmitted, WorkCommit,
@@ -14,6 +15,7 @@ use agent_team_core::record::{
 use agent_team_core::text::Text;
 use agent_team_core::view::{StatusView, TaskView, status, stuck, task as task_view};
 
+use futures::future::Either;
 use futures::stream::{self, Stream};
 use tokio::time::Instant;
 
@@ -23,6 +25,7 @@ use crate::liveness::{self, Observer};
 use crate::new_task::NewTask;
 use crate::outside::{new_id, now_ms};
 use crate::team_log::{Durability, TeamLog, refusal};
+use crate::waiting::{Prospect, Ticket};
 
 /// The tasks of a team, for any number of processes at once.
 ///
@@ -42,6 +45,8 @@ pub struct TaskQueue {
     team_log: TeamLog,
     /// The claims that were made through this queue, so that an agent's name is enough to complete its task.
     mine: Arc<Mutex<BTreeMap<(TaskId, AgentId), RecordId>>>,
+    /// When this queue last looked whose holders are gone.
+    looked: Arc<Mutex<Option<Instant>>>,
     /// How this process holds what it claims.
     this_process: Arc<OnceLock<Arc<Holder>>>,
 }
@@ -96,7 +101,7 @@ impl TaskQueue {
 
     /// The queue of a team log.
     pub fn over(team_log: TeamLog) -> Self {
-        Self { team_log, mine: Arc::default(), this_process: Arc::default() }
+        Self { team_log, mine: Arc::default(), looked: Arc::default(), this_process: Arc::default() }
     }
 
     /// The log behind it.
@@ -182,8 +187,27 @@ impl TaskQueue {
     /// # Errors
     /// A refusal: [`Refusal::NothingNow`], [`Refusal::NothingEver`], or why a certain task cannot be had.
     pub fn claim(&self, agent: &AgentId, options: &ClaimOptions) -> Result<Claimed, Error> {
+        let has_looked = self.look_who_is_gone()?;
+        match self.claim_stage(agent, Stage::Work, options) {
+            // What is there may be held by somebody who died since the last look.
+            Err(Error::Refused(_)) if !has_looked => {
+                Observer::new(&self.team_log).expire_dead()?;
+                self.claim_stage(agent, Stage::Work, options)
+            }
+            claimed => claimed,
+        }
+    }
+
+    /// Takes back what holders hold that are gone, unless this was done a moment ago; says whether it was done now.
+    fn look_who_is_gone(&self) -> Result<bool, Error> {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_some_and(|at| at.elapsed() < liveness::INTERVAL) {
+            return Ok(false);
+        }
+        *looked = Some(Instant::now());
+        drop(looked);
         Observer::new(&self.team_log).expire_dead()?;
-        self.claim_stage(agent, Stage::Work, options)
+        Ok(true)
     }
 
     /// Claims a task, or a later stage of one, without looking who is gone.
@@ -232,33 +256,64 @@ impl TaskQueue {
         timeout: Option<Duration>,
     ) -> Result<Waited, Error> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        let mut news = self.team_log.follow();
-        let mut observed: Option<Instant> = None;
+        Observer::new(&self.team_log).expire_dead()?;
+        let mut called: Option<Ticket> = None;
         loop {
-            news.mark_unchanged();
-            // The death of a holder is no news, so it is looked for at intervals, and not once for each record.
-            if observed.is_none_or(|at| at.elapsed() >= liveness::INTERVAL) {
-                Observer::new(&self.team_log).expire_dead()?;
-                observed = Some(Instant::now());
-            }
-            let wait = match refusal(self.claim_stage(agent, Stage::Work, options))? {
+            let seen = self.team_log.look(State::records)?;
+            // A certain task is looked at whenever anything changes: why it cannot be had may be of any kind.
+            let certain = options.task.as_ref().map(|_| self.team_log.until(move |s| s.records() != seen));
+            let mut at_ms = None;
+            match refusal(self.claim_stage(agent, Stage::Work, options))? {
                 Ok(claimed) => return Ok(Waited::Claimed(Box::new(claimed))),
                 Err(Refusal::NothingEver { reason, .. }) => return Ok(Waited::NothingEver(reason)),
                 Err(Refusal::WrongStatus { task, status }) if !status.is_ended() => {
                     if let Some(reason) = self.why_stuck(&task)? {
                         return Ok(Waited::NothingEver(reason));
                     }
-                    liveness::INTERVAL
                 }
-                Err(refused) => wait_after(refused)?.min(liveness::INTERVAL),
-            };
+                Err(Refusal::BackingOff { wait_ms, .. }) => at_ms = Some(now_ms().saturating_add(wait_ms)),
+                Err(Refusal::NothingNow { .. } | Refusal::Held { .. }) => {}
+                Err(refused) => return Err(refused.into()),
+            }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Ok(Waited::TimedOut);
             }
-            let wake = Instant::now() + wait;
-            let wake = deadline.map_or(wake, |deadline| wake.min(deadline));
-            let _ = tokio::time::timeout_at(wake, news.changed()).await;
+            let wake =
+                at_ms.map(|at_ms| Instant::now() + Duration::from_millis(at_ms.saturating_sub(now_ms())));
+            let wake = [wake, deadline].into_iter().flatten().min();
+            let news = match certain {
+                Some(changed) => Either::Left(async { changed.await.map(|()| None) }),
+                None => {
+                    let work = self.work_for(agent, vec![Stage::Work], false);
+                    Either::Right(async { work.await.map(Some) })
+                }
+            };
+            // Only now, so that nobody else is called for what this one could not take.
+            drop(called.take());
+            tokio::select! {
+                waited = news => called = waited?,
+                looked = liveness::look_out(&self.team_log, |_| ()) => match looked? {},
+                () = sleep_until(wake) => {}
+            }
         }
+    }
+
+    /// Waits until there may be something for an agent to take at one of these stages. One that stays is not called
+    /// when nothing will come.
+    pub(crate) fn work_for(
+        &self,
+        agent: &AgentId,
+        stages: Vec<Stage>,
+        stays: bool,
+    ) -> impl Future<Output = Result<Ticket, Error>> + Send + use<> {
+        let holder = Arc::new(Holder::default());
+        let command =
+            |stage| Command::Claim { agent: agent.clone(), task: None, stage, holder: holder.clone() };
+        let commands: Vec<Command> = stages.into_iter().map(command).collect();
+        self.team_log.work(move |state, now_ms| {
+            let looks = commands.iter().map(|command| prospect(state, command, now_ms));
+            looks.min().filter(|best| !(stays && *best == Prospect::Never)).unwrap_or(Prospect::Later)
+        })
     }
 
     /// Why a task waits for something that will not happen by itself, if it does.
@@ -279,7 +334,9 @@ impl TaskQueue {
         result: impl Into<String>,
     ) -> Result<(), Error> {
         let token = self.token_of(task, agent)?;
-        self.complete(token, agent, result, None, Vec::new())
+        self.complete(token, agent, result, None, Vec::new())?;
+        self.mine.lock().unwrap_or_else(PoisonError::into_inner).remove(&(task.clone(), agent.clone()));
+        Ok(())
     }
 
     /// Delivers a result under a claim.
@@ -467,15 +524,15 @@ impl TaskQueue {
     /// # Ok(()) }
     /// ```
     pub fn status_stream(&self) -> impl Stream<Item = Result<StatusView, Error>> + Send + use<> {
-        let begin = Some((self.clone(), self.team_log.follow(), true));
-        stream::unfold(begin, |state| async move {
-            let (queue, mut news, is_first) = state?;
-            if !is_first {
-                news.changed().await.ok()?;
+        stream::unfold(Some((self.clone(), None)), |state| async move {
+            let (queue, seen) = state?;
+            if let Some(seen) = seen
+                && let Err(error) = queue.team_log.until(move |state| state.records() != seen).await
+            {
+                return Some((Err(error), None));
             }
-            news.mark_unchanged();
-            match queue.get_status() {
-                Ok(status) => Some((Ok(status), Some((queue, news, false)))),
+            match queue.team_log.look(|state| (status(state), state.records())) {
+                Ok((status, seen)) => Some((Ok(status), Some((queue, Some(seen))))),
                 Err(error) => Some((Err(error), None)),
             }
         })
@@ -516,15 +573,21 @@ impl TaskQueue {
     }
 }
 
-/// How long to wait for news at most after a refusal that may not last; the others are given back.
-fn wait_after(refused: Refusal) -> Result<Duration, Refusal> {
-    match refused {
-        Refusal::NothingNow { at_ms: Some(at_ms), .. } => {
-            Ok(Duration::from_millis(at_ms.saturating_sub(now_ms())))
-        }
-        Refusal::BackingOff { wait_ms, .. } => Ok(Duration::from_millis(wait_ms)),
-        Refusal::NothingNow { at_ms: None, .. } | Refusal::Held { .. } => Ok(liveness::INTERVAL),
-        refused => Err(refused),
+/// What there is for one who would make a claim.
+pub(crate) fn prospect(state: &State, claim: &Command, now_ms: u64) -> Prospect {
+    match decide(state, claim, now_ms) {
+        Ok(_) => Prospect::Now,
+        Err(Refusal::NothingNow { at_ms: Some(at_ms), .. }) => Prospect::At(at_ms),
+        Err(Refusal::NothingEver { .. }) => Prospect::Never,
+        // Whatever is in the way may pass.
+        Err(_) => Prospect::Later,
+    }
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_team_core::machine::State;
+use agent_team_core::machine::{Command, State};
 use agent_team_core::record::{AgentLeft, ReviewGiven, Stage};
+use futures::future::Either;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Activity, Agent, AgentError, Answer, Assignment, Context};
 use crate::command::Environment;
 use crate::desk::{Delivery, Desk};
 use crate::progress::{Progress, Reporter};
+use crate::task_queue::prospect;
 use crate::team_log::{blocking, refusal};
+use crate::waiting::{Prospect, Ticket};
 use crate::{
     Account, AgentId, ClaimOptions, Claimed, Error, Holder, MessageBus, Refusal, Role, TaskId, TaskQueue,
     liveness,
@@ -125,65 +128,78 @@ impl Teammate {
 
     /// The next assignment; `None` when none will come or it was told to stop.
     async fn next(&self) -> Result<Option<Claimed>, Error> {
-        let mut news = self.queue.team_log().follow();
+        let mut called: Option<Ticket> = None;
         loop {
             if self.stop.is_cancelled() {
                 return Ok(None);
             }
-            news.mark_unchanged();
+            if !self.stays {
+                liveness::Observer::new(self.queue.team_log()).expire_dead()?;
+            }
             let mut in_sight = false;
-            let mut wait = Duration::from_secs(5);
             for stage in &self.stages {
-                match self.claim(*stage).await? {
+                match self.claim(*stage)? {
                     Ok(claimed) => return Ok(Some(claimed)),
                     Err(Refusal::NothingEver { .. }) => {}
-                    Err(Refusal::NothingNow { at_ms, .. }) => {
-                        in_sight = true;
-                        let at = at_ms.map(|at_ms| at_ms.saturating_sub(crate::outside::now_ms()));
-                        wait = at.map_or(wait, |at| wait.min(Duration::from_millis(at)));
-                    }
-                    // Whatever is in the way may pass; looking again at once would change nothing.
+                    // Whatever is in the way may pass.
                     Err(_) => in_sight = true,
                 }
             }
             if !(in_sight || self.stays) {
                 return Ok(None);
             }
-            if !self.stays {
-                wait = wait.min(liveness::INTERVAL);
-            }
+            let work = self.work();
+            // Only now, so that nobody else is called for what this one could not take.
+            drop(called.take());
+            let look_out = async {
+                match self.stays {
+                    true => std::future::pending().await,
+                    false => liveness::look_out(self.queue.team_log(), |_| ()).await,
+                }
+            };
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(None),
-                _ = tokio::time::timeout(wait, news.changed()) => {}
+                waited = work => called = Some(waited?),
+                looked = look_out => match looked? {},
             }
         }
     }
 
-    async fn claim(&self, stage: Stage) -> Result<Result<Claimed, Refusal>, Error> {
-        let (queue, agent, stays) = (self.queue.clone(), self.id.clone(), self.stays);
-        let mut options = ClaimOptions { task: None, holder: self.holder.clone() };
-        let steps_in = self.role == Role::Lead && stage == Stage::Review;
-        blocking(move || {
-            if !stays {
-                liveness::Observer::new(queue.team_log()).expire_dead()?;
-            }
-            if steps_in {
-                options.task = queue.team_log().look(|state| without_reviewer(state, &agent))?;
-                if options.task.is_none() {
-                    return Ok(Err(Refusal::NothingEver { agent, reason: "reviewers review".into() }));
+    /// Waits until there may be something to take.
+    fn work(&self) -> impl Future<Output = Result<Ticket, Error>> + Send + use<> {
+        if self.role != Role::Lead {
+            return Either::Left(self.queue.work_for(&self.id, self.stages.clone(), self.stays));
+        }
+        let (agent, stages, stays) = (self.id.clone(), self.stages.clone(), self.stays);
+        Either::Right(self.queue.team_log().work(move |state, now_ms| {
+            let looks = stages.iter().map(|stage| {
+                let task = without_reviewer(state, &agent).filter(|_| *stage == Stage::Review);
+                if *stage == Stage::Review && task.is_none() {
+                    return Prospect::Never;
                 }
+                let (agent, holder) = (agent.clone(), Arc::default());
+                prospect(state, &Command::Claim { agent, task, stage: *stage, holder }, now_ms)
+            });
+            looks.min().filter(|best| !(stays && *best == Prospect::Never)).unwrap_or(Prospect::Later)
+        }))
+    }
+
+    fn claim(&self, stage: Stage) -> Result<Result<Claimed, Refusal>, Error> {
+        let mut options = ClaimOptions { task: None, holder: self.holder.clone() };
+        if self.role == Role::Lead && stage == Stage::Review {
+            options.task = self.queue.team_log().look(|state| without_reviewer(state, &self.id))?;
+            if options.task.is_none() {
+                let agent = self.id.clone();
+                return Ok(Err(Refusal::NothingEver { agent, reason: "reviewers review".into() }));
             }
-            refusal(queue.claim_stage(&agent, stage, &options))
-        })
-        .await
+        }
+        refusal(self.queue.claim_stage(&self.id, stage, &options))
     }
 
     /// Does one assignment and delivers what came out.
     pub(crate) async fn execute(&self, claimed: Claimed) -> Result<Outcome, Error> {
         let token = claimed.token;
-        let team_log = self.queue.team_log().clone();
-        let read = team_log.clone();
-        let Ok(assignment) = refusal(blocking(move || Assignment::of(&read, token)).await)? else {
+        let Ok(assignment) = refusal(Assignment::of(self.queue.team_log(), token))? else {
             return Ok(Outcome::Lost);
         };
         self.reporter.report(Progress::Began {
@@ -316,7 +332,8 @@ impl Teammate {
         }
         let (queue, token, agent) = (self.queue.clone(), claimed.token, self.id.clone());
         let text = answer.text;
-        let completed = blocking(move || queue.complete(token, &agent, text, commit, protected)).await;
+        let complete = move || queue.complete(token, &agent, text, commit, protected);
+        let completed = self.queue.team_log().write_soon(complete).await;
         self.outcome(
             claimed,
             refusal(completed)?,

@@ -196,7 +196,8 @@ impl DeadMerger {
         let policy = Policy { no_gate: true, ..log.look(|state| state.policy().clone()).unwrap() };
         log.submit(&by, &Wish::SetPolicy { policy }).unwrap();
         let id = "work".parse().unwrap();
-        let wish = Wish::Claim { agent: by.clone(), task: Some(id), stage: Stage::Merge, holder: dead(log) };
+        let wish =
+            Wish::Claim { agent: by.clone(), task: Some(id), stage: Stage::Merge, holder: dead(log).into() };
         let claim = log.submit(&by, &wish).unwrap().id();
         let fence = git.fence("main").unwrap();
         let set = git.set_fence("main", fence.as_deref(), &claim.to_string()).unwrap();

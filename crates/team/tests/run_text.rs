@@ -215,7 +215,9 @@ async fn a_lead_that_never_sums_up_does_not_keep_the_run() {
 async fn an_attempt_that_takes_longer_than_its_limit_fails_with_that_reason() {
     let mut team = AgentTeam::in_memory().unwrap();
     team.add_agent("worker-1", Role::Worker, hanging().0).unwrap();
-    team.add_task(NewTask::new("Wait").id("wait").attempts(2).time_limit(Duration::from_secs(30))).unwrap();
+    let wait = NewTask::new("Wait").id("wait").attempts(2).time_limit(Duration::from_secs(30));
+    // Backoffs go by the clock on the wall, which does not stand still.
+    team.add_task(NewTask { backoff_ms: Some(0), ..wait }).unwrap();
     let report = team.run(Some(Duration::from_secs(3_600))).await.unwrap();
     assert_eq!((report.outcome, report.status.counts.failed), (RunOutcome::Stuck, 1));
     let feedback = team.queue().get_task(&"wait".parse().unwrap()).unwrap().feedback;

@@ -38,7 +38,7 @@ impl Witness {
         let mut found = BTreeSet::from([root.clone()]);
         loop {
             let waits = |task: &TaskId| self.spec(task).is_some_and(|spec| spec.after.iter().any(|id| found.contains(id)));
-            let more: Vec<TaskId> = self.specs.keys().filter(|id| !found.contains(id) && waits(id)).cloned().collect();
+            let more: Vec<TaskId> = self.specs.keys().filter(|id| !found.contains(*id) && waits(id)).cloned().collect();
             if more.is_empty() {
                 return found.into_iter().collect();
             }

@@ -113,6 +113,10 @@ fn cycle(
         OnPath,
         Done,
     }
+    let names_new = |spec: &&TaskSpec| named_by(spec).iter().any(|id| new.contains_key(id));
+    if !new.values().any(names_new) {
+        return None;
+    }
     let mut marks: BTreeMap<&TaskId, Mark> = BTreeMap::new();
     for start in new.values() {
         if marks.contains_key(&start.id) {

@@ -64,6 +64,18 @@ impl Ledger {
         self.models.iter().map(|(model, amount)| (model.as_str(), *amount))
     }
 
+    /// Every account that has anything to say, the team's first, then by name.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = Account> {
+        let agents = self.agents.keys().cloned().map(Account::Agent);
+        let tasks = self.tasks.keys().cloned().map(Account::Task);
+        [Account::Team].into_iter().chain(agents).chain(tasks)
+    }
+
+    /// What is set aside and was not given back: the record, who spends it, for which task, how much.
+    pub(crate) fn reservations(&self) -> impl Iterator<Item = (RecordId, &AgentId, Option<&TaskId>, Amount)> {
+        self.reservations.iter().map(|(id, held)| (*id, &held.agent, held.task.as_ref(), held.upper))
+    }
+
     fn balance(&self, account: &Account) -> Balance {
         match account {
             Account::Team => self.team,

@@ -9,8 +9,10 @@
 mod apply;
 mod decide;
 mod files;
+mod fingerprint;
 mod fit;
 mod graph;
+mod index;
 mod ledger;
 mod messages;
 mod progress;
@@ -27,6 +29,7 @@ mod transition;
 pub use apply::Outcome;
 pub use decide::{Command, decide};
 pub use files::Reservation;
+pub use fingerprint::Fingerprint;
 pub use ledger::{Ledger, Limit};
 pub use messages::{Message, Messages, Receipt};
 pub use queue::Counts;

@@ -28,7 +28,7 @@ impl State {
     /// The members who may take what waits in a lane.
     pub(crate) fn members_for(&self, lane: &Lane) -> impl Iterator<Item = &Agent> {
         let candidates = match &lane.agent {
-            Some(agent) => self.agents.range(agent..=agent),
+            Some(agent) => self.agents.range::<AgentId, _>(agent..=agent),
             None => self.agents.range::<AgentId, _>(..),
         };
         let candidates = candidates.map(|(_, agent)| agent).filter(|agent| !agent.left);

@@ -67,7 +67,8 @@ const ELAPSED_MAX: usize = 64;
 pub(crate) struct Queue {
     lanes: BTreeMap<Lane, Waiting>,
     stages: BTreeMap<Stage, BTreeSet<Place>>,
-    counts: BTreeMap<Status, u64>,
+    /// In the order of [`Status::ALL`].
+    counts: [u64; Status::ALL.len()],
     /// Tasks that failed for good or were cancelled.
     lost: BTreeSet<Slot>,
     /// How many tasks each agent has completed.
@@ -96,7 +97,9 @@ pub struct Counts {
 impl Queue {
     /// Counts a task, and offers it if it can be claimed.
     pub fn insert(&mut self, slot: Slot, task: &Task) {
-        *self.counts.entry(task.status).or_default() += 1;
+        if let Some(count) = self.counts.get_mut(task.status as usize) {
+            *count += 1;
+        }
         match task.status {
             Status::Ready => {
                 let waiting = self.lanes.entry(lane(task)).or_default();
@@ -126,11 +129,8 @@ impl Queue {
     /// Takes a task out, as it was inserted. Leaves nothing empty behind: a queue that was kept in step equals one
     /// that is made from the tasks.
     pub fn remove(&mut self, slot: Slot, task: &Task) {
-        if let Entry::Occupied(mut count) = self.counts.entry(task.status) {
-            *count.get_mut() = count.get().saturating_sub(1);
-            if *count.get() == 0 {
-                count.remove();
-            }
+        if let Some(count) = self.counts.get_mut(task.status as usize) {
+            *count = count.saturating_sub(1);
         }
         let place = Place::of(slot, task);
         match task.status {
@@ -230,9 +230,9 @@ impl Queue {
 
     /// How many tasks there are of each status.
     pub fn counts(&self) -> Counts {
-        let of = |status| self.counts.get(&status).copied().unwrap_or(0);
+        let of = |status: Status| self.counts.get(status as usize).copied().unwrap_or(0);
         Counts {
-            total: self.counts.values().sum(),
+            total: self.counts.iter().sum(),
             completed: of(Status::Completed),
             failed: of(Status::Failed),
             running: Status::ALL.into_iter().filter(|status| status.is_active()).map(of).sum(),

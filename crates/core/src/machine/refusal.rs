@@ -254,6 +254,41 @@ pub enum Unfit {
 }
 
 impl Refusal {
+    /// Its name, as `--json` shows it and as a [fingerprint](super::State::fingerprint) counts it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NoSuchTask { .. } => "no_such_task",
+            Self::Changed { .. } => "changed",
+            Self::SettingChanged { .. } => "setting_changed",
+            Self::IdTaken { .. } => "id_taken",
+            Self::RepeatedId { .. } => "repeated_id",
+            Self::MissingDependency { .. } => "missing_dependency",
+            Self::MissingParent { .. } => "missing_parent",
+            Self::Cycle { .. } => "cycle",
+            Self::ParentCycle { .. } => "parent_cycle",
+            Self::BatchIncomplete { .. } => "batch_incomplete",
+            Self::BadTask { .. } => "bad_task",
+            Self::WrongStatus { .. } => "wrong_status",
+            Self::Held { .. } => "held",
+            Self::BackingOff { .. } => "backing_off",
+            Self::NotFitting { .. } => "not_fitting",
+            Self::NothingNow { .. } => "nothing_now",
+            Self::NothingEver { .. } => "nothing_ever",
+            Self::ClaimLost { .. } => "claim_lost",
+            Self::NoSuchClaim { .. } => "no_such_claim",
+            Self::WrongStage { .. } => "wrong_stage",
+            Self::Renewed { .. } => "renewed",
+            Self::MergeUnderWay { .. } => "merge_under_way",
+            Self::NoSuchIntent { .. } => "no_such_intent",
+            Self::OtherSubmission { .. } => "other_submission",
+            Self::NoSuchAgent { .. } => "no_such_agent",
+            Self::OverBudget { .. } => "over_budget",
+            Self::FileReserved { .. } => "file_reserved",
+            Self::BadPath { .. } => "bad_path",
+            Self::WrongFormat { .. } => "wrong_format",
+        }
+    }
+
     /// What to do next, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -2,27 +2,28 @@
 //!
 //! Ids of a snapshot stay there as bytes, sorted, and are looked up in place.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::io;
-use std::sync::Arc;
 
 use borsh::BorshDeserialize;
+use bytes::Bytes;
 
+use super::index::{self, Index};
 use super::tasks::Slot;
 use crate::id::RecordId;
 
 /// Every record id so far: a repeated one is the same record. A claim's id leads to its task, for ever.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
-    new: BTreeMap<RecordId, Option<Slot>>,
+    /// In the order in which they came.
+    new: Vec<(RecordId, Option<Slot>)>,
+    index: Index,
     frozen: Frozen,
 }
 
 /// Ids of a snapshot, as bytes: each with its task's number, if it is a claim's.
 #[derive(Debug, Clone, Default)]
 struct Frozen {
-    snapshot: Arc<[u8]>,
+    snapshot: Bytes,
     at: usize,
     count: usize,
 }
@@ -33,34 +34,43 @@ const ENTRY_BYTES: usize = 16 + 4;
 impl Seen {
     /// Notes an id. Says whether it is new.
     pub fn insert(&mut self, id: RecordId) -> bool {
-        if self.frozen.find(id).is_some() {
+        if self.contains(id) {
             return false;
         }
-        match self.new.entry(id) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(free) => {
-                free.insert(None);
-                true
-            }
+        // More records than that nobody can keep in memory; their repetitions would not be noticed.
+        if let Ok(number) = u32::try_from(self.new.len()) {
+            self.index.push(hash(id), number);
+            self.new.push((id, None));
         }
+        true
     }
 
     pub fn contains(&self, id: RecordId) -> bool {
-        self.new.contains_key(&id) || self.frozen.find(id).is_some()
+        self.find(id).is_some() || self.frozen.find(id).is_some()
     }
 
-    /// Notes that a record is a claim on a task.
+    /// Notes that the record that came last is a claim on a task.
     pub fn note_claim(&mut self, claim: RecordId, task: Slot) {
-        self.new.insert(claim, Some(task));
+        if let Some(last) = self.new.last_mut().filter(|(last, _)| *last == claim) {
+            last.1 = Some(task);
+        }
     }
 
     /// The task that a claim is, or was, on.
     pub fn task_of_claim(&self, claim: RecordId) -> Option<Slot> {
-        self.new.get(&claim).copied().unwrap_or_else(|| self.frozen.find(claim).flatten())
+        self.find(claim).map_or_else(|| self.frozen.find(claim), |(_, task)| Some(*task)).flatten()
     }
 
-    fn iter(&self) -> impl Iterator<Item = (RecordId, Option<Slot>)> {
-        let mut new = self.new.iter().map(|(id, slot)| (*id, *slot)).peekable();
+    fn find(&self, id: RecordId) -> Option<&(RecordId, Option<Slot>)> {
+        let at = |number: u32| self.new.get(number as usize);
+        at(self.index.find(hash(id), |number| at(number).is_some_and(|(known, _)| *known == id))?)
+    }
+
+    /// All of them by id, each with its task if it is a claim's.
+    pub fn iter(&self) -> impl Iterator<Item = (RecordId, Option<Slot>)> {
+        let mut new = self.new.clone();
+        new.sort_unstable_by_key(|(id, _)| *id);
+        let mut new = new.into_iter().peekable();
         let mut frozen = (0..self.frozen.count).filter_map(|place| self.frozen.get(place)).peekable();
         std::iter::from_fn(move || match (new.peek(), frozen.peek()) {
             (Some((one, _)), Some((other, _))) if one < other => new.next(),
@@ -80,14 +90,19 @@ impl Seen {
     }
 
     /// Reads what was written at `at` in a snapshot, leaves the ids there, and says where they end.
-    pub fn read(snapshot: Arc<[u8]>, at: usize) -> io::Result<(Self, usize)> {
+    pub fn read(snapshot: Bytes, at: usize) -> io::Result<(Self, usize)> {
         let mut rest = snapshot.get(at..).ok_or(io::ErrorKind::UnexpectedEof)?;
         let count = usize::try_from(u64::deserialize(&mut rest)?).map_err(io::Error::other)?;
         let length = count.checked_mul(ENTRY_BYTES).filter(|length| *length <= rest.len());
         let length = length.ok_or(io::ErrorKind::UnexpectedEof)?;
         let at = snapshot.len() - rest.len();
-        Ok((Self { new: BTreeMap::new(), frozen: Frozen { snapshot, at, count } }, at + length))
+        Ok((Self { frozen: Frozen { snapshot, at, count }, ..Self::default() }, at + length))
     }
+}
+
+/// The hash of an id, whose lower half is random.
+fn hash(id: RecordId) -> u32 {
+    index::hash([(id.0 >> 64) as u64, id.0 as u64])
 }
 
 impl PartialEq for Seen {

@@ -298,6 +298,8 @@ impl Task {
     /// Ends the present claim, if there is one, and gives it back.
     pub(crate) fn end_claim(&mut self, ending: Ending, to_ms: u64) -> Option<Claim> {
         let claim = self.claim.take()?;
+        // Most tasks have one.
+        self.past_claims.reserve_exact(usize::from(self.past_claims.is_empty()));
         self.past_claims.push(PastClaim {
             id: claim.id,
             stage: claim.stage,

@@ -4,10 +4,12 @@
 //! of a hundred thousand. What can be seen of a task does not depend on whether it was bytes before.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use bytes::Bytes;
 
+use super::index::{self, Index};
 use super::task::Task;
 use crate::id::TaskId;
 
@@ -39,7 +41,7 @@ pub(crate) struct Tasks {
 #[derive(Debug, Clone, Default)]
 struct Frozen {
     /// The whole snapshot.
-    bytes: Arc<[u8]>,
+    bytes: Bytes,
     /// Where in it the first task begins, and each one ends.
     bounds: Vec<u32>,
 }
@@ -51,7 +53,7 @@ impl Tasks {
 
     /// The number of a task.
     pub fn slot(&self, id: &TaskId) -> Option<Slot> {
-        self.index.find(id.as_str(), |slot| self.has_id(slot, id))
+        self.index.find(hash(id.as_str()), |number| self.has_id(number as usize, id)).map(Slot)
     }
 
     pub fn contains(&self, id: &TaskId) -> bool {
@@ -83,7 +85,7 @@ impl Tasks {
     pub fn push(&mut self, task: Task) -> Option<Slot> {
         // The last number is left out: a free place of the index is told from a taken one by it.
         let number = u32::try_from(self.slots.len()).ok().filter(|number| *number < u32::MAX)?;
-        self.index.insert(task.id().as_str(), Slot(number));
+        self.index.push(hash(task.id().as_str()), number);
         self.slots.push(OnceLock::from(Box::new(task)));
         Some(Slot(number))
     }
@@ -96,8 +98,7 @@ impl Tasks {
         (0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX)).map(Slot)
     }
 
-    fn has_id(&self, slot: Slot, id: &TaskId) -> bool {
-        let place = slot.0 as usize;
+    fn has_id(&self, place: usize, id: &TaskId) -> bool {
         match self.slots.get(place).and_then(OnceLock::get) {
             Some(task) => task.id() == id,
             None => self.frozen.begins_with(place, id),
@@ -116,16 +117,16 @@ impl Tasks {
             ends.push(u32::try_from(tasks.len()).map_err(io::Error::other)?);
         }
         ends.serialize(out)?;
-        self.index.0.serialize(out)?;
+        self.index.serialize(out)?;
         out.extend_from_slice(&tasks);
         Ok(())
     }
 
     /// Reads what was written, at `at` in a snapshot whose rest it is, and leaves the tasks there.
-    pub fn read(snapshot: Arc<[u8]>, at: usize) -> io::Result<Self> {
+    pub fn read(snapshot: Bytes, at: usize) -> io::Result<Self> {
         let mut rest = snapshot.get(at..).ok_or(io::ErrorKind::UnexpectedEof)?;
         let ends = Vec::<u32>::deserialize(&mut rest)?;
-        let index = Index(Vec::deserialize(&mut rest)?);
+        let index = Index::deserialize(&mut rest)?;
         let begin = u32::try_from(snapshot.len() - rest.len()).map_err(io::Error::other)?;
         if ends.last().copied().unwrap_or(0) as usize != rest.len() {
             return Err(io::ErrorKind::InvalidData.into());
@@ -162,71 +163,11 @@ impl Frozen {
     }
 }
 
-/// Finds numbers by ids: open addressing with linear probing (Knuth, The Art of Computer Programming 3, 6.4). Made by
-/// hand, since a snapshot holds the table as it is, where that of a library would have to be built anew at each start.
-///
-/// Each place holds half a hash and a number, and is free if all its bits are set.
-#[derive(Debug, Clone, Default)]
-struct Index(Vec<u64>);
-
-const FREE: u64 = u64::MAX;
-const PLACES_MIN: usize = 16;
-
-impl Index {
-    fn find(&self, id: &str, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
-        let hash = hash(id);
-        for place in probe(hash, self.0.len()) {
-            let (found, slot) = split(*self.0.get(place)?)?;
-            if found == hash && is_it(slot) {
-                return Some(slot);
-            }
-        }
-        None
-    }
-
-    fn insert(&mut self, id: &str, slot: Slot) {
-        // Numbers are given in order, so the number is the count of those before. At most half the places are taken.
-        if (slot.0 as usize + 1) * 2 > self.0.len() {
-            let larger = (self.0.len() * 2).max(PLACES_MIN);
-            let old = std::mem::replace(&mut self.0, vec![FREE; larger]);
-            old.into_iter().filter(|entry| *entry != FREE).for_each(|entry| self.put(entry));
-        }
-        self.put(u64::from(hash(id)) << 32 | u64::from(slot.0));
-    }
-
-    fn put(&mut self, entry: u64) {
-        let Some((hash, _)) = split(entry) else { return };
-        for place in probe(hash, self.0.len()) {
-            if let Some(free) = self.0.get_mut(place).filter(|found| **found == FREE) {
-                *free = entry;
-                return;
-            }
-        }
-    }
-}
-
-/// The half hash and the number of a place that is taken.
-fn split(entry: u64) -> Option<(u32, Slot)> {
-    (entry != FREE).then_some(((entry >> 32) as u32, Slot(entry as u32)))
-}
-
-/// The places to look at, in order. The number of places is a power of two.
-fn probe(hash: u32, places: usize) -> impl Iterator<Item = usize> {
-    let mask = places.wrapping_sub(1);
-    (0..places).map(move |step| (hash as usize).wrapping_add(step) & mask)
-}
-
-/// A hash that is the same everywhere and for ever. Ids are short, and who may add tasks may do worse than to make
-/// them collide.
+/// The hash of an id.
 fn hash(id: &str) -> u32 {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut hash = id.len() as u64;
-    for chunk in id.as_bytes().chunks(8) {
-        let word = chunk.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
-        hash = (hash ^ word).wrapping_mul(FACTOR);
-        hash ^= hash >> 32;
-    }
-    (hash.wrapping_mul(FACTOR) >> 32) as u32
+    let word = |chunk: &[u8]| chunk.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+    let length = id.len() as u64;
+    index::hash(std::iter::once(length).chain(id.as_bytes().chunks(8).map(word)))
 }
 
 #[cfg(test)]
@@ -287,7 +228,7 @@ mod tests {
         let mut bytes = Vec::new();
         many(3).write(&mut bytes).unwrap();
         for end in 0..bytes.len() {
-            assert!(Tasks::read(bytes[..end].into(), 0).is_err(), "{end} of {} bytes", bytes.len());
+            assert!(Tasks::read(bytes[..end].to_vec().into(), 0).is_err(), "{end} of {} bytes", bytes.len());
         }
     }
 }

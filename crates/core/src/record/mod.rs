@@ -22,7 +22,10 @@ pub use files::{FilesReleased, FilesReserved};
 pub use merge::{MergeIntended, MergeRefused, Merged, RefusalCause};
 pub use message::{MessageSent, MessagesDelivered, MessagesRead, Recipient};
 pub use spending::{Account, Amount, BudgetSet, SpendingReserved, SpendingSettled};
-pub use task::{BatchClosed, TaskAdded, TaskCancelled, TaskChange, TaskEdited, TaskRetried, TaskSpec};
+pub use task::{
+    ATTEMPTS_DEFAULT, BACKOFF_MS_DEFAULT, BatchClosed, TaskAdded, TaskCancelled, TaskChange, TaskEdited,
+    TaskRetried, TaskSpec,
+};
 pub use team::{FormatRaised, Policy, PolicySet, RunEnded, RunStarted};
 
 use crate::id::{AgentId, RecordId};
@@ -95,11 +98,11 @@ macro_rules! bodies {
                 }
             }
 
-            /// Writes the content; an unknown or malformed one has none.
-            pub(crate) fn content(&self) -> serde_json::Result<Option<String>> {
+            /// Writes the content, and says whether there is any: an unknown or malformed one has none.
+            pub(crate) fn write_content(&self, line: &mut Vec<u8>) -> serde_json::Result<bool> {
                 match self {
-                    $(Self::$name(body) => serde_json::to_string(body).map(Some),)*
-                    Self::Unknown { .. } | Self::Malformed { .. } => Ok(None),
+                    $(Self::$name(body) => serde_json::to_writer(line, body).map(|()| true),)*
+                    Self::Unknown { .. } | Self::Malformed { .. } => Ok(false),
                 }
             }
         }

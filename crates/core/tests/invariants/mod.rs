@@ -1,5 +1,7 @@
 //! What holds of every state, whatever records it was folded from. Judged through the public interface alone.
 
+use std::collections::BTreeSet;
+
 use agent_team_core::machine::{State, Status, Task};
 use agent_team_core::record::Stage;
 
@@ -8,6 +10,7 @@ pub fn check(state: &State) {
     counts_add_up(state);
     for task in state.tasks() {
         status_follows_dependencies(state, task);
+        dependencies_are_counted(state, task);
         claim_follows_status(state, task);
         preference_can_be_met(state, task);
     }
@@ -36,6 +39,16 @@ fn status_follows_dependencies(state: &State, task: &Task) {
         Status::Failed | Status::Cancelled => {}
         status => assert!(!waits, "{} is {status} before its dependencies", task.id()),
     }
+}
+
+/// What is derived from the dependencies, and so left out of the fingerprint.
+fn dependencies_are_counted(state: &State, task: &Task) {
+    let open = |id: &&_| state.task(id).is_some_and(|needed| needed.status != Status::Completed);
+    assert_eq!(task.open_dependencies as usize, task.spec.after.iter().filter(open).count(), "{}", task.id());
+    let waiting: BTreeSet<_> =
+        state.tasks().filter(|other| other.spec.after.contains(task.id())).map(Task::id).collect();
+    assert_eq!(task.dependents.iter().collect::<BTreeSet<_>>(), waiting, "who waits for {}", task.id());
+    assert_eq!(task.dependents.len(), waiting.len(), "each waits once for {}", task.id());
 }
 
 fn claim_follows_status(state: &State, task: &Task) {
@@ -77,5 +90,7 @@ fn files_belong_to_live_claims(state: &State) {
 }
 
 fn derived_is_the_same(state: &State) {
-    assert_eq!(state.clone().derived_anew(), *state, "what is derived equals what is made from the tasks");
+    let anew = state.clone().derived_anew();
+    assert_eq!(anew, *state, "what is derived equals what is made from the tasks");
+    assert_eq!(anew.fingerprint(), state.fingerprint());
 }

@@ -63,6 +63,7 @@ proptest! {
         for record in &played.log[cut..] {
             read.apply(record);
         }
+        prop_assert_eq!(read.fingerprint(), played.state.fingerprint());
         prop_assert_eq!(read.to_snapshot().unwrap(), played.state.to_snapshot().unwrap());
         prop_assert_eq!(read, played.state);
     }

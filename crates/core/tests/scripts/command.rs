@@ -6,13 +6,13 @@ use agent_team_core::record::{
     Account, AgentJoined, AgentLeft, Amount, Body, CheckReported, ClaimReleased, ClaimRenewed, ExpiryCause,
     FilesReleased, FilesReserved, FormatRaised, Holder, LateResult, MergeIntended, MergeRefused, Merged,
     MessageSent, MessagesDelivered, MessagesRead, Policy, RefusalCause, ReviewGiven, SpendingReserved,
-    SpendingSettled, Stage, TaskChange, TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit, codec,
+    SpendingSettled, Stage, TaskChange, TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::Text;
 
 use crate::parse::{Line, Problem, parse};
 use crate::show;
-use crate::world::World;
+use crate::world::{World, long};
 
 /// Runs one line; what it prints is what stands beside it.
 pub fn run(world: &mut World, text: &str) -> Result<String, Problem> {
@@ -39,10 +39,11 @@ pub fn run(world: &mut World, text: &str) -> Result<String, Problem> {
             Ok(world.append(bodies))
         }
         "repeat" => {
-            let record = world.record(world.id(line.word(1)?)?).ok_or("there is no such record")?;
-            Ok(world.apply(record))
+            let record = world.line(world.id(line.word(1)?)?).ok_or("there is no such record")?;
+            Ok(world.read(record))
         }
         "raw" => raw(world, &line),
+        "line" => Ok(world.read(line.word(1)?.replace('\'', "\"").into_bytes())),
         "snapshot" => Ok(show::snapshot(&world.state)),
         "show" => show::task(&world.state, line.word(1)?),
         "status" => Ok(show::status(&world.state)),
@@ -246,15 +247,14 @@ fn review(world: &World, line: &Line) -> Result<Body, Problem> {
     Ok(ReviewGiven { claim, submission, approved: line.word(2)? == "approved", feedback }.into())
 }
 
-/// A line that some program wrote: of any kind, any format.
+/// A line that some program wrote: of any kind, any format. In its body `#7` is the id of a record.
 fn raw(world: &mut World, line: &Line) -> Result<String, Problem> {
     let id = world.new_id();
     let (format, kind) = (line.text("v").unwrap_or("1"), line.word(1)?);
-    let body = line.text("body").unwrap_or("{}").replace('\'', "\"");
+    let body = long(&line.text("body").unwrap_or("{}").replace('\'', "\""));
     let line =
         format!(r#"{{"v":{format},"id":"{id}","at_ms":5,"by":"other","kind":"{kind}","body":{body}}}"#);
-    let record = codec::decode(line.as_bytes()).map_err(|error| error.to_string())?;
-    Ok(world.apply(record))
+    Ok(world.read(line.into_bytes()))
 }
 
 /// The renewal that an observer saw: the newest, unless the line names another.

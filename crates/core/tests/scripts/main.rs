@@ -27,6 +27,8 @@ mod world;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use agent_team_core::id::RecordId;
+
 use world::World;
 
 #[test]
@@ -71,7 +73,7 @@ fn run(path: &Path, script: &str) -> String {
                 .unwrap_or_else(|problem| panic!("{}: `{line}`: {problem}", path.display()));
             invariants::check(&world.state);
             for line in found.lines() {
-                output += &format!("\n{}", world::short(line));
+                output += &format!("\n{}", short(line));
             }
         }
         format!("{commands}\n----{output}")
@@ -85,4 +87,23 @@ fn first_difference(expected: &str, found: &str) -> String {
         Some((at, (expected, found))) => format!("  line {}\n  - {expected}\n  + {found}", at + 1),
         None => "  one is longer than the other".to_owned(),
     }
+}
+
+/// A line with every record id in its short form, `#7`.
+fn short(line: &str) -> String {
+    let mut output = String::new();
+    let mut rest = line;
+    while let Some(c) = rest.chars().next() {
+        match rest.get(..32).and_then(|digits| digits.parse::<RecordId>().ok()) {
+            Some(id) => {
+                output += &format!("#{}", id.0);
+                rest = &rest[32..];
+            }
+            None => {
+                output.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+    }
+    output
 }

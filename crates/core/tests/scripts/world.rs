@@ -15,7 +15,8 @@ pub struct World {
     names: BTreeMap<String, RecordId>,
     /// What was decided and not applied yet.
     pub decided: BTreeMap<String, Vec<Body>>,
-    log: Vec<Record>,
+    /// The log, as bytes, and what was read from each line; `None` where it is no record.
+    pub log: Vec<(Vec<u8>, Option<Record>)>,
     last_id: u128,
 }
 
@@ -64,15 +65,27 @@ impl World {
             let by = "script".parse().unwrap();
             let written = Record { id, format: FORMAT, at_ms: self.now_ms, by, body };
             let line = codec::encode(&written).unwrap();
-            let read = codec::decode(&line).unwrap();
-            assert_eq!(read, written, "a record reads back as it was written");
-            self.apply(read)
+            assert_eq!(codec::decode(&line).unwrap(), written, "a record reads back as it was written");
+            self.read(line)
         });
         outcomes.collect::<Vec<_>>().join("\n")
     }
 
-    pub fn apply(&mut self, record: Record) -> String {
-        let outcome = self.state.apply(&record);
+    /// Appends a line to the log, and applies what is read from it. Says what became of it.
+    pub fn read(&mut self, line: Vec<u8>) -> String {
+        let (said, record) = match codec::decode(&line) {
+            Ok(record) => (self.apply(&record), Some(record)),
+            Err(error) => {
+                self.state.skip();
+                (error.to_string(), None)
+            }
+        };
+        self.log.push((line, record));
+        said
+    }
+
+    fn apply(&mut self, record: &Record) -> String {
+        let outcome = self.state.apply(record);
         let (id, kind) = (record.id, record.body.kind());
         let said = match outcome {
             Outcome::Effective => String::new(),
@@ -80,7 +93,7 @@ impl World {
             Outcome::Repeated => ": repeated".to_owned(),
             Outcome::Unknown => ": unknown".to_owned(),
         };
-        let line = match &record.body {
+        match &record.body {
             Body::TaskClaimed(claimed) => {
                 if said.is_empty() {
                     self.name(claimed.agent.as_str(), id);
@@ -89,36 +102,29 @@ impl World {
             }
             Body::Malformed { reason, .. } => format!("{id} {kind}{said}: {reason}"),
             _ => format!("{id} {kind}{said}"),
-        };
-        self.log.push(record);
-        line
+        }
     }
 
-    pub fn record(&self, id: RecordId) -> Option<Record> {
-        self.log.iter().find(|record| record.id == id).cloned()
+    /// The line of a record.
+    pub fn line(&self, id: RecordId) -> Option<Vec<u8>> {
+        let has_id = |record: &Option<Record>| record.as_ref().is_some_and(|record| record.id == id);
+        self.log.iter().find(|(_, record)| has_id(record)).map(|(line, _)| line.clone())
     }
 
     /// The newest record's id.
     pub fn last(&self) -> Option<RecordId> {
-        self.log.last().map(|record| record.id)
+        self.log.iter().rev().find_map(|(_, record)| record.as_ref()).map(|record| record.id)
     }
 }
 
-/// A line with every record id in its short form, `#7`.
-pub fn short(line: &str) -> String {
-    let mut output = String::new();
-    let mut rest = line;
-    while let Some(c) = rest.chars().next() {
-        match rest.get(..32).and_then(|digits| digits.parse::<RecordId>().ok()) {
-            Some(id) => {
-                output += &format!("#{}", id.0);
-                rest = &rest[32..];
-            }
-            None => {
-                output.push(c);
-                rest = &rest[c.len_utf8()..];
-            }
-        }
+/// A text with every `#7` as the id that it stands for.
+pub fn long(text: &str) -> String {
+    let mut parts = text.split('#');
+    let mut output = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        let (number, rest) = part.split_at(end);
+        output += &format!("{}{rest}", RecordId(number.parse().unwrap()));
     }
     output
 }

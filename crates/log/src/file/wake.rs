@@ -1,29 +1,21 @@
-//! Wakes those who wait for records, through the system's file notifications and a slow poll behind them.
+//! Wakes those who wait for records in a thread of their own, through a watch of the file and a slow poll behind it.
 //!
-//! Notifications can be lost or unavailable (too many watches, a file system without them), so nothing depends on
-//! them but the delay.
+//! Nothing depends on the watch but the delay.
 
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use crate::Watch;
 
-const POLL_BEHIND_WATCHER: Duration = Duration::from_millis(500);
-const POLL_WITHOUT_WATCHER: Duration = Duration::from_millis(20);
+const POLL_BEHIND_WATCH: Duration = Duration::from_millis(500);
+const POLL_WITHOUT_WATCH: Duration = Duration::from_millis(20);
 
-/// The one watcher of an open log. It is made when somebody first waits.
+/// The watches of an open log that nobody waits on at the moment. As many are made as threads wait at once; closing one
+/// takes the system longer than an append.
 #[derive(Debug, Default)]
 pub(super) struct Wake {
-    changes: Arc<Changes>,
-    watcher: OnceLock<Option<RecommendedWatcher>>,
-}
-
-/// How often the log's file was seen to change.
-#[derive(Debug, Default)]
-struct Changes {
-    count: Mutex<u64>,
-    changed: Condvar,
+    idle: Mutex<Vec<Watch>>,
 }
 
 impl Wake {
@@ -38,49 +30,26 @@ impl Wake {
         if is_there()? {
             return Ok(true);
         }
-        let poll = if self.watch(path) { POLL_BEHIND_WATCHER } else { POLL_WITHOUT_WATCHER };
-        loop {
-            // Counted before asking: a change between asking and sleeping is then not slept through.
-            let count = self.changes.count();
-            if is_there()? {
-                return Ok(true);
+        let watch = self.idle().pop().or_else(|| Watch::of(path).ok());
+        let outcome = loop {
+            if let Some(watch) = &watch {
+                watch.clear();
             }
             let left = timeout.saturating_sub(begun.elapsed());
-            if left.is_zero() {
-                return Ok(false);
+            match is_there() {
+                Ok(false) if !left.is_zero() => {}
+                outcome => break outcome,
             }
-            self.changes.wait_beyond(count, left.min(poll));
-        }
+            match &watch {
+                Some(watch) => watch.wait(left.min(POLL_BEHIND_WATCH)),
+                None => std::thread::sleep(left.min(POLL_WITHOUT_WATCH)),
+            }
+        };
+        self.idle().extend(watch);
+        outcome
     }
 
-    fn watch(&self, path: &Path) -> bool {
-        self.watcher.get_or_init(|| watcher(path, Arc::clone(&self.changes)).ok()).is_some()
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Watch>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Changes {
-    fn count(&self) -> u64 {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait_beyond(&self, seen: u64, timeout: Duration) {
-        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.changed.wait_timeout_while(count, timeout, |count| *count == seen));
-    }
-
-    fn add(&self) {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.changed.notify_all();
-    }
-}
-
-fn watcher(path: &Path, changes: Arc<Changes>) -> notify::Result<RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // That somebody opened or read the log is no news; an error may have swallowed some.
-        if !matches!(event, Ok(notify::Event { kind: EventKind::Access(_), .. })) {
-            changes.add();
-        }
-    })?;
-    watcher.watch(path, RecursiveMode::NonRecursive)?;
-    Ok(watcher)
 }

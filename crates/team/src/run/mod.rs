@@ -18,10 +18,10 @@ pub use end::{Landed, RunOutcome, RunReport};
 use crate::agent_team::AgentTeam;
 use crate::command::Environment;
 use crate::desk::Desk;
-use crate::liveness::{self, Observer};
+use crate::liveness::{self, TakenBack};
 use crate::merge_queue::{Merger, Turn};
 use crate::progress::{Progress, Reporter};
-use crate::team_log::{blocking, refusal};
+use crate::team_log::{TeamLog, refusal};
 use crate::teammate::Teammate;
 use crate::verify::{Verified, Verifier};
 use crate::{AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
@@ -135,15 +135,14 @@ impl Run<'_> {
         }
         let (team_log, over, reporter) = (queue.team_log().clone(), self.over.clone(), self.reporter.clone());
         stages.spawn(async move {
-            while !over.is_cancelled() {
-                let observed = team_log.clone();
-                for gone in blocking(move || Observer::new(&observed).expire_dead()).await? {
-                    let note = format!("{} is gone; task {} is free again", gone.agent, gone.task);
-                    reporter.report(Progress::Note(note));
-                }
-                let _ = tokio::time::timeout(liveness::INTERVAL, over.cancelled()).await;
+            let tell = |gone: TakenBack| {
+                let note = format!("{} is gone; task {} is free again", gone.agent, gone.task);
+                reporter.report(Progress::Note(note));
+            };
+            tokio::select! {
+                () = over.cancelled() => Ok(()),
+                looked = liveness::look_out(&team_log, tell) => match looked? {},
             }
-            Ok(())
         });
         stages
     }
@@ -156,7 +155,6 @@ impl Run<'_> {
         stages: &mut JoinSet<Result<(), Error>>,
     ) -> Result<RunOutcome, Error> {
         let team_log = self.team.queue.team_log();
-        let mut news = team_log.follow();
         let time_over = async {
             match timeout {
                 Some(timeout) => tokio::time::sleep(timeout).await,
@@ -166,15 +164,13 @@ impl Run<'_> {
         tokio::pin!(time_over);
         let mut named = BTreeSet::new();
         loop {
-            news.mark_unchanged();
             self.name_foreign_holders(&mut named)?;
-            let (goes_on, merging, counts) = team_log.look(|state| {
+            let (may_go_on, merging, counts) = team_log.look(|state| {
                 let merging = state.waiting_for(Stage::Merge).next().is_some();
-                let goes_on = if agents.is_empty() { is_judged(state) } else { state.can_go_on() };
-                (goes_on, merging && state.held().next().is_none(), state.counts())
+                (goes_on(state, agents.is_empty()), merging && state.held().next().is_none(), state.counts())
             })?;
             let waits_for_user = merging && self.merges_blocked.load(Ordering::Relaxed) && counts.ready == 0;
-            if !goes_on || waits_for_user {
+            if !may_go_on || waits_for_user {
                 let done = counts.completed + counts.cancelled == counts.total;
                 return Ok(match done {
                     true => RunOutcome::Completed,
@@ -183,13 +179,15 @@ impl Run<'_> {
                     false => RunOutcome::Stuck,
                 });
             }
+            let nobody = agents.is_empty();
+            let over = team_log.until(move |state| !goes_on(state, nobody));
             tokio::select! {
                 () = self.team.stop.gently.cancelled() => return Ok(RunOutcome::Interrupted),
                 () = &mut time_over => return Ok(RunOutcome::TimedOut),
                 Some(ended) = agents.join_next() => broken_down(ended)?,
                 // None ends by itself: what needs it would wait for ever.
                 Some(ended) = stages.join_next() => broken_down(ended)?,
-                _ = tokio::time::timeout(Duration::from_secs(1), news.changed()) => {}
+                waited = tokio::time::timeout(Duration::from_secs(1), over) => waited.unwrap_or(Ok(()))?,
             }
         }
     }
@@ -267,8 +265,11 @@ impl Run<'_> {
     }
 }
 
-/// Whether work is under way that needs no agent any more: checks and merges.
-fn is_judged(state: &State) -> bool {
+/// Whether anything can go on: without agents only what needs none, checks and merges.
+fn goes_on(state: &State, without_agents: bool) -> bool {
+    if !without_agents {
+        return state.can_go_on();
+    }
     state.held().next().is_some()
         || state.waiting_for(Stage::Verify).next().is_some()
         || state.waiting_for(Stage::Merge).any(|task| state.may_merge(task))
@@ -284,24 +285,32 @@ fn broken_down(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Resu
 }
 
 async fn verify(verifier: Verifier, over: CancellationToken, reporter: Reporter) -> Result<(), Error> {
-    let mut news = verifier.queue.team_log().follow();
-    while !over.is_cancelled() {
-        news.mark_unchanged();
+    let team_log = verifier.queue.team_log().clone();
+    loop {
+        tokio::select! {
+            () = over.cancelled() => return Ok(()),
+            waited = team_log.until(|state| state.waiting_for(Stage::Verify).next().is_some()) => waited?,
+        }
+        let seen = team_log.look(State::records)?;
         match verifier.verify(None, &over).await? {
             Verified::Reported(task, judgement) => {
                 let (passed, reason) = (judgement.passed, judgement.line());
                 reporter.report(Progress::Checked { task, passed, reason });
             }
-            Verified::NotOurs(_) | Verified::Stopped => wait(&mut news, &over).await,
+            Verified::NotOurs(_) | Verified::Stopped => wait(&team_log, seen, &over).await?,
         }
     }
-    Ok(())
 }
 
 async fn merge(merger: Merger, blocked: Arc<AtomicBool>, reporter: Reporter) -> Result<(), Error> {
-    let mut news = merger.queue.team_log().follow();
-    while !merger.stop.is_cancelled() {
-        news.mark_unchanged();
+    let team_log = merger.queue.team_log().clone();
+    let is_wanted = |state: &State| state.waiting_for(Stage::Merge).any(|task| state.may_merge(task));
+    loop {
+        tokio::select! {
+            () = merger.stop.cancelled() => return Ok(()),
+            waited = team_log.until(is_wanted) => waited?,
+        }
+        let seen = team_log.look(State::records)?;
         let turn = merger.turn().await?;
         let is_blocked = matches!(turn, Turn::Blocked { .. });
         let was_blocked = blocked.swap(is_blocked, Ordering::Relaxed);
@@ -320,17 +329,18 @@ async fn merge(merger: Merger, blocked: Arc<AtomicBool>, reporter: Reporter) -> 
                 if !was_blocked {
                     reporter.report(Progress::Note(format!("ERROR nothing can be merged: {reason}")));
                 }
-                wait(&mut news, &merger.stop).await;
+                wait(&team_log, seen, &merger.stop).await?;
             }
-            Turn::Idle => wait(&mut news, &merger.stop).await,
+            Turn::Idle => wait(&team_log, seen, &merger.stop).await?,
         }
     }
-    Ok(())
 }
 
-async fn wait(news: &mut tokio::sync::watch::Receiver<u64>, over: &CancellationToken) {
+/// Waits for any news, and not for ever: what is in the way may be outside of the log.
+async fn wait(team_log: &TeamLog, seen: u64, over: &CancellationToken) -> Result<(), Error> {
+    let news = team_log.until(move |state| state.records() != seen);
     tokio::select! {
-        () = over.cancelled() => {}
-        _ = tokio::time::timeout(Duration::from_secs(2), news.changed()) => {}
+        () = over.cancelled() => Ok(()),
+        waited = tokio::time::timeout(Duration::from_secs(2), news) => waited.unwrap_or(Ok(())),
     }
 }
