@@ -11,7 +11,7 @@ use agent_team_log::{Batch, Digest, Position, ReadError, Snapshot};
 
 use crate::check::{Cast, Verdict, Violation, Witness};
 use crate::coverage::Coverage;
-use crate::disk::{Disk, Extent, PAGE_BYTES};
+use crate::disk::{Disk, Extent};
 use crate::fault::Fault;
 use crate::git::Git;
 use crate::mutant::Habit;
@@ -21,6 +21,8 @@ use crate::trace::Trace;
 
 /// The name of the one log.
 const LOG: &str = "the-log";
+/// How much of the log's tail ties a snapshot to it: enough to hold what is nowhere else.
+const TAIL_BYTES: usize = 1024;
 /// How long a process waits for its turn.
 const PATIENCE_MS: u64 = 250;
 
@@ -162,6 +164,11 @@ impl World {
     pub fn new_id(&mut self) -> RecordId {
         self.last_id += 1;
         RecordId(u128::from(self.last_id))
+    }
+
+    /// A text of about this length, and no part of it like any other's.
+    pub fn filler(&mut self, length: usize) -> String {
+        format!("{:x}.", self.new_id().0).repeat(length / 4 + 1)
     }
 
     /// A new process.
@@ -384,7 +391,7 @@ fn foreign(saved: &Saved) -> Option<Vec<u8>> {
 /// The digest of a log up to a position, as a file has it, only that less of the tail is looked at: logs are short here.
 fn digest(bytes: &[u8], to: u64) -> Digest {
     let end = usize::try_from(to).unwrap_or(usize::MAX).min(bytes.len());
-    tail_digest(to, bytes.get(end.saturating_sub(PAGE_BYTES)..end).unwrap_or_default())
+    tail_digest(to, bytes.get(end.saturating_sub(TAIL_BYTES)..end).unwrap_or_default())
 }
 
 /// A hash of bytes, eight at a time.

@@ -109,8 +109,8 @@ impl Process {
             0..=2 => self.edit(world, task, edits),
             3 if !status.is_ended() => self.cancel(task, world.random.chance(500)),
             4 | 5 => self.set_budget(world, task),
-            6 => self.set_policy(),
-            7 => self.see_a_guest(world),
+            3 => self.set_policy(),
+            6 | 7 => self.see_a_guest(world),
             _ => self.write_a_message(world),
         }
     }
@@ -163,7 +163,10 @@ impl Process {
             self.submit(Submit::new(AgentLeft { agent }));
         } else {
             let (role, skills) = (Role::Specialist, Vec::new());
-            self.submit(Submit::new(AgentJoined { agent, role, skills, with: None, orchestrated: false }));
+            // Long, and not synced: so that there is something for a power cut to take.
+            let length = world.random.below(3000);
+            let with = Some(world.filler(length)).filter(|_| length > 1000);
+            self.submit(Submit::new(AgentJoined { agent, role, skills, with, orchestrated: false }));
         }
         self.job = Job::Chore("guest");
     }
@@ -209,7 +212,8 @@ pub(super) fn spec(world: &mut World, id: TaskId, known: &[TaskId]) -> TaskSpec 
         _ => {}
     }
     if world.random.chance(150) {
-        spec.labels = vec!["x".repeat(60); 1 + world.random.below(30)];
+        let length = world.random.below(1800);
+        spec.check = spec.check.map(|check| check + &world.filler(length));
     }
     spec
 }
