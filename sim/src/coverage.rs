@@ -19,11 +19,42 @@ pub struct Coverage {
 
 /// Every reason of a void record.
 pub const REASONS: [&str; 36] = [
-    "no such task", "changed", "setting changed", "id taken", "repeated id", "missing dependency", "missing parent",
-    "cycle", "parent cycle", "batch incomplete", "bad task", "wrong status", "held", "for another agent",
-    "wants another role", "wants a skill", "not a worker", "author", "not a reviewer", "human only", "claim lost",
-    "no such claim", "wrong stage", "renewed", "merge under way", "no such intent", "other submission", "no such agent",
-    "over budget", "file reserved", "bad path", "wrong format", "repeated", "unknown kind", "malformed", "no record",
+    "no such task",
+    "changed",
+    "setting changed",
+    "id taken",
+    "repeated id",
+    "missing dependency",
+    "missing parent",
+    "cycle",
+    "parent cycle",
+    "batch incomplete",
+    "bad task",
+    "wrong status",
+    "held",
+    "for another agent",
+    "wants another role",
+    "wants a skill",
+    "not a worker",
+    "author",
+    "not a reviewer",
+    "human only",
+    "claim lost",
+    "no such claim",
+    "wrong stage",
+    "renewed",
+    "merge under way",
+    "no such intent",
+    "other submission",
+    "no such agent",
+    "over budget",
+    "file reserved",
+    "bad path",
+    "wrong format",
+    "repeated",
+    "unknown kind",
+    "malformed",
+    "no record",
 ];
 
 /// Refusals that no record can meet, and why.
@@ -88,7 +119,8 @@ impl Coverage {
     /// What was never reached.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
-        let faults = Fault::ALL.iter().filter(|fault| !self.faults.contains_key(fault)).map(|fault| fault.name());
+        let faults =
+            Fault::ALL.iter().filter(|fault| !self.faults.contains_key(fault)).map(|fault| fault.name());
         let reasons = REASONS.into_iter().filter(|reason| !self.void.contains_key(reason));
         let told = TOLD.into_iter().filter(|told| !self.told.contains_key(told));
         faults.chain(reasons).chain(told).map(str::to_owned).collect()
@@ -102,6 +134,21 @@ impl Coverage {
 
 /// What agents must have done and been told for a set of simulations to mean something.
 pub const TOLD: [&str; 17] = [
-    "added", "claimed", "started", "submitted", "late result kept", "checked", "reviewed", "merged", "cancelled",
-    "retried", "failed", "taken over", "sent", "received", "may spend", "files reserved", "edited",
+    "added",
+    "claimed",
+    "started",
+    "submitted",
+    "late result kept",
+    "checked",
+    "reviewed",
+    "merged",
+    "cancelled",
+    "retried",
+    "failed",
+    "taken over",
+    "sent",
+    "received",
+    "may spend",
+    "files reserved",
+    "edited",
 ];

@@ -131,7 +131,8 @@ impl Disk {
             after.is_some() && after == before.get(from..to)
         };
         let left = extents.iter().filter(|extent| same(extent.start, extent.end)).copied().collect();
-        let unended = |extent: &&Extent| self.bytes.len() + 1 == extent.end && same(extent.start, extent.end - 1);
+        let unended =
+            |extent: &&Extent| self.bytes.len() + 1 == extent.end && same(extent.start, extent.end - 1);
         self.almost = extents.iter().chain(&almost).find(unended).copied();
         self.synced = self.bytes.len();
         left

@@ -84,7 +84,9 @@ fn many(from: u64, seeds: u64, arguments: &Arguments) -> bool {
                         found.seeds += 1;
                         found.steps += u64::from(outcome.steps);
                         found.records += outcome.records as u64;
-                        if outcome.violation.is_some() && found.failing.as_ref().is_none_or(|known| known.seed > seed) {
+                        if outcome.violation.is_some()
+                            && found.failing.as_ref().is_none_or(|known| known.seed > seed)
+                        {
                             found.failing = Some(options);
                             stop.store(true, Ordering::Relaxed);
                         }

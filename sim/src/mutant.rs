@@ -58,7 +58,9 @@ impl Rule {
     pub fn all() -> Vec<Self> {
         // A program that knows the next version is no mutant: see `Program`.
         let core = Core::ALL.into_iter().filter(|rule| *rule != Core::NewerFormat).map(Self::Core);
-        core.chain(Log::ALL.into_iter().map(Self::Log)).chain(Habit::ALL.iter().copied().map(Self::Habit)).collect()
+        core.chain(Log::ALL.into_iter().map(Self::Log))
+            .chain(Habit::ALL.iter().copied().map(Self::Habit))
+            .collect()
     }
 
     /// The name, as in reports and for `--off`.
@@ -89,13 +91,19 @@ impl Off {
     /// Those of the core.
     #[must_use]
     pub fn core(&self) -> Vec<Core> {
-        self.rules.iter().filter_map(|rule| if let Rule::Core(rule) = rule { Some(*rule) } else { None }).collect()
+        self.rules
+            .iter()
+            .filter_map(|rule| if let Rule::Core(rule) = rule { Some(*rule) } else { None })
+            .collect()
     }
 
     /// Those of the log.
     #[must_use]
     pub fn log(&self) -> Vec<Log> {
-        self.rules.iter().filter_map(|rule| if let Rule::Log(rule) = rule { Some(*rule) } else { None }).collect()
+        self.rules
+            .iter()
+            .filter_map(|rule| if let Rule::Log(rule) = rule { Some(*rule) } else { None })
+            .collect()
     }
 
     /// Whether processes keep a habit.

@@ -50,6 +50,7 @@ pub fn singles() -> Vec<Vec<Rule>> {
 #[must_use]
 pub fn pairs(step: usize) -> Vec<Vec<Rule>> {
     let all = Rule::all();
-    let pairs = all.iter().enumerate().flat_map(|(at, one)| all.iter().skip(at + 1).map(move |two| vec![*one, *two]));
+    let pairs =
+        all.iter().enumerate().flat_map(|(at, one)| all.iter().skip(at + 1).map(move |two| vec![*one, *two]));
     pairs.step_by(step.max(1)).collect()
 }

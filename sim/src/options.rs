@@ -77,7 +77,9 @@ impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let own = Self::of_seed(self.seed);
         write!(f, "--seed {} --lock {}", self.seed, self.lock.name())?;
-        for (name, now, before) in [("processes", self.processes, own.processes), ("tasks", self.tasks, own.tasks)] {
+        for (name, now, before) in
+            [("processes", self.processes, own.processes), ("tasks", self.tasks, own.tasks)]
+        {
             if now != before {
                 write!(f, " --{name} {now}")?;
             }

@@ -73,7 +73,10 @@ pub fn one(options: &Options, outcome: &Outcome, json: bool) {
     }
     match &outcome.violation {
         Some((violation, step)) => {
-            println!("ERROR seed={} options=[{options}] step={step} {}: {}", options.seed, violation.checker, violation.what);
+            println!(
+                "ERROR seed={} options=[{options}] step={step} {}: {}",
+                options.seed, violation.checker, violation.what
+            );
             println!("{COMMAND} {options}");
         }
         None if json => println!(
@@ -94,8 +97,10 @@ pub fn shrunk(options: &Options, outcome: &Outcome) {
 pub fn many(coverage: &Coverage, missing: &[String], figures: &Figures, json: bool) {
     let seconds = figures.elapsed.as_secs_f64();
     if json {
-        let faults: serde_json::Map<_, _> =
-            Fault::ALL.iter().map(|fault| (fault.name().to_owned(), coverage.faults.get(fault).copied().unwrap_or(0).into())).collect();
+        let faults: serde_json::Map<_, _> = Fault::ALL
+            .iter()
+            .map(|fault| (fault.name().to_owned(), coverage.faults.get(fault).copied().unwrap_or(0).into()))
+            .collect();
         println!(
             "{}",
             serde_json::json!({
@@ -106,8 +111,14 @@ pub fn many(coverage: &Coverage, missing: &[String], figures: &Figures, json: bo
         );
         return;
     }
-    table("fault", Fault::ALL.iter().map(|fault| (fault.name(), coverage.faults.get(fault).copied().unwrap_or(0))));
-    table("why a record was void, or was not believed", coverage.void.iter().map(|(name, count)| (*name, *count)));
+    table(
+        "fault",
+        Fault::ALL.iter().map(|fault| (fault.name(), coverage.faults.get(fault).copied().unwrap_or(0))),
+    );
+    table(
+        "why a record was void, or was not believed",
+        coverage.void.iter().map(|(name, count)| (*name, *count)),
+    );
     table("what agents did and were told", coverage.told.iter().map(|(name, count)| (*name, *count)));
     println!("never the reason of a void record:");
     for (name, why) in NEVER_VOID {
@@ -145,10 +156,13 @@ pub fn mutants(hunted: &[Hunted], elapsed: Duration, json: bool) {
                 serde_json::json!({ "off": one.name(), "caught_after_seeds": seeds, "checker": checker })
             })
             .collect();
-        println!("{}", serde_json::json!({ "mutants": rows, "survivors": survivors, "holds": survivors == 0 }));
+        println!(
+            "{}",
+            serde_json::json!({ "mutants": rows, "survivors": survivors, "holds": survivors == 0 })
+        );
         return;
     }
-    println!("{:<44}{:>12}  {}", "switched off", "seeds", "caught by");
+    println!("{:<44}{:>12}  caught by", "switched off", "seeds");
     // Pairs are too many to be shown: those that took longest say enough.
     let mut shown: Vec<&Hunted> = hunted.iter().filter(|one| one.rules.len() == 1).collect();
     let mut pairs: Vec<&Hunted> = hunted.iter().filter(|one| one.rules.len() > 1).collect();

@@ -91,7 +91,8 @@ impl Simulation {
         let now_ms = self.world.now_ms;
         let many = self.processes.iter_mut().filter(|process| able(process, now_ms)).count();
         if many == 0 {
-            let waking = self.processes.iter().filter(|process| process.alive).map(|process| process.wakes_ms).min();
+            let waking =
+                self.processes.iter().filter(|process| process.alive).map(|process| process.wakes_ms).min();
             self.world.now_ms = waking.unwrap_or(now_ms).max(now_ms + 1);
             return;
         }
@@ -115,7 +116,8 @@ impl Simulation {
         if let Some(process) = self.processes.get_mut(chosen) {
             if !process.alive {
                 if world.random.chance(100) {
-                    let next = if process.is_too_old() { true } else { self.versions && world.random.chance(500) };
+                    let next =
+                        if process.is_too_old() { true } else { self.versions && world.random.chance(500) };
                     process.start(world, next);
                 }
             } else if world.fault(Fault::Kill) {
@@ -175,10 +177,11 @@ impl Simulation {
 
     fn is_over(&mut self) -> bool {
         let looks = self.steps.is_multiple_of(16);
-        looks && self.processes.iter_mut().all(|process| {
-            process.catch_up(&mut self.world);
-            process.sees_the_end() && process.is_idle()
-        })
+        looks
+            && self.processes.iter_mut().all(|process| {
+                process.catch_up(&mut self.world);
+                process.sees_the_end() && process.is_idle()
+            })
     }
 
     /// All have read all, and have made the same of it; and so does one who begins anew.
@@ -188,11 +191,11 @@ impl Simulation {
         if let Some(part) = self.processes.first().map(|process| process.part.clone()) {
             let mut auditor = Process::new(part);
             auditor.audit(world, newest);
-            auditor.hash(world);
+            auditor.compare(world);
         }
         for process in &mut self.processes {
             process.catch_up(world);
-            process.hash(world);
+            process.compare(world);
         }
         let alive: BTreeSet<u32> = world.alive.clone();
         let verdict = world.witness.judge_all(&alive, world.git.branch());
@@ -204,20 +207,23 @@ impl Simulation {
 fn parts(options: &Options) -> Vec<Part> {
     let mut random = crate::random::Random::new(options.seed.rotate_left(31));
     let names = ["", "worker-1", "rita", "worker-2", "lead", "worker-3"];
-    (0..options.processes).map(|index| {
-        let human = index == 0;
-        let agent: AgentId = names.get(index).and_then(|name| name.parse().ok()).unwrap_or_else(AgentId::human);
-        let role = match index {
-            2 => Role::Reviewer,
-            4 => Role::Lead,
-            _ => Role::Worker,
-        };
-        let by_lease = random.chance(350);
-        let leased = by_lease || random.chance(400);
-        let lease_ms = leased.then(|| random.between(150, 500));
-        let orchestrated = !by_lease && random.chance(400);
-        Part { agent, role, human, skilled: index == 1, by_lease, lease_ms, orchestrated }
-    }).collect()
+    (0..options.processes)
+        .map(|index| {
+            let human = index == 0;
+            let agent: AgentId =
+                names.get(index).and_then(|name| name.parse().ok()).unwrap_or_else(AgentId::human);
+            let role = match index {
+                2 => Role::Reviewer,
+                4 => Role::Lead,
+                _ => Role::Worker,
+            };
+            let by_lease = random.chance(350);
+            let leased = by_lease || random.chance(400);
+            let lease_ms = leased.then(|| random.between(150, 500));
+            let orchestrated = !by_lease && random.chance(400);
+            Part { agent, role, human, skilled: index == 1, by_lease, lease_ms, orchestrated }
+        })
+        .collect()
 }
 
 fn cast(parts: &[Part]) -> Cast {

@@ -219,7 +219,8 @@ impl World {
         write_framed(self.safeguards, &mut framed, record);
         let tears = self.disk.tears(framed.len());
         let tear = self.random.pick(&tears).copied();
-        let cut = if self.random.chance(400) { framed.len() - 1 } else { 1 + self.random.below(framed.len() - 1) };
+        let cut =
+            if self.random.chance(400) { framed.len() - 1 } else { 1 + self.random.below(framed.len() - 1) };
         let from = self.disk.bytes().len();
         let (plan, outcome, shown) = if let Some(cut) = tear.filter(|_| self.fault(Fault::Tear)) {
             (vec![Some(cut), None], Some(Appended::Killed), None)
@@ -329,7 +330,7 @@ impl World {
         let digest = |position: Position| {
             (position.value() <= bytes.len() as u64).then(|| digest(bytes, position.value()))
         };
-        Snapshot::from_file(self.safeguards, saved.file.into(), LOG, digest)
+        Snapshot::from_file(self.safeguards, &saved.file.into(), LOG, digest)
     }
 
     /// Changes one bit of the log, and makes sure that nobody believes what it then says.
@@ -346,7 +347,10 @@ impl World {
         let found = lines(self.safeguards, &after);
         let believed = found.iter().find(|(position, line)| sound.get(*position) != Some(*line));
         let verdict = match believed {
-            Some((position, _)) => crate::check::violation("bits", format!("a record at {position} was believed, and bit {bit} of byte {at} had changed")),
+            Some((position, _)) => crate::check::violation(
+                "bits",
+                format!("a record at {position} was believed, and bit {bit} of byte {at} had changed"),
+            ),
             None => Ok(()),
         };
         self.check(verdict);
@@ -442,11 +446,10 @@ fn rate(fault: Fault, random: &mut Random) -> u32 {
         Fault::FullDisk | Fault::ClockSet => (300, 3),
         Fault::SyncFailed => (300, 5),
         Fault::Pause => (600, 10),
-        Fault::Poison => (500, 500),
         Fault::MergePause => (500, 150),
         Fault::UserCommit => (500, 8),
         Fault::NoTurn => (300, 50),
-        Fault::Skew => (500, 500),
+        Fault::Skew | Fault::Poison => (500, 500),
         Fault::PowerCut => (400, 3),
         Fault::NulPages => (600, 600),
         Fault::SnapshotStale => (500, 200),

@@ -1,7 +1,9 @@
 //! Who may act on a task: one at a time, not once it is gone, and not taken from who is alive.
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
-use agent_team_core::record::{Body, ClaimExpired, ExpiryCause, FilesReserved, Holder, LateResult, Stage, TaskClaimed};
+use agent_team_core::record::{
+    Body, ClaimExpired, ExpiryCause, FilesReserved, Holder, LateResult, Stage, TaskClaimed,
+};
 
 use super::{Verdict, Witness, violation};
 
@@ -79,8 +81,10 @@ impl Witness {
             }
         }
         if let Body::TaskCancelled(body) = body {
-            let tasks = if body.dependents { self.with_dependents(&body.task) } else { vec![body.task.clone()] };
-            let ids: Vec<RecordId> = tasks.iter().filter_map(|task| self.claims_of.get(task)).flatten().copied().collect();
+            let tasks =
+                if body.dependents { self.with_dependents(&body.task) } else { vec![body.task.clone()] };
+            let ids: Vec<RecordId> =
+                tasks.iter().filter_map(|task| self.claims_of.get(task)).flatten().copied().collect();
             for id in ids {
                 if let Some(claim) = self.claims.get_mut(&id) {
                     claim.endings.push(tag);
@@ -101,7 +105,12 @@ impl Witness {
     }
 
     /// Of two claims on a task that both count, something must have ended the first before the second.
-    pub(super) fn judge_claim(&self, record: &agent_team_core::record::Record, body: &TaskClaimed, place: usize) -> Verdict {
+    pub(super) fn judge_claim(
+        &self,
+        record: &agent_team_core::record::Record,
+        body: &TaskClaimed,
+        place: usize,
+    ) -> Verdict {
         for other in self.claims_of.get(&body.task).into_iter().flatten().filter(|id| **id != record.id) {
             let Some(other) = self.claims.get(other).filter(|other| self.stands(other.tag)) else { continue };
             let at = self.place(other.tag);
@@ -125,18 +134,31 @@ impl Witness {
         if !self.may_stand(claim.tag) {
             // A claim that was not synced may be gone with the power, and what followed it stays as it was told.
             let void = !self.facts.get(claim.tag).is_some_and(|fact| fact.lost);
-            return if void { violation("fenced", format!("a {} counts under a void claim", body.kind())) } else { Ok(()) };
+            return if void {
+                violation("fenced", format!("a {} counts under a void claim", body.kind()))
+            } else {
+                Ok(())
+            };
         }
-        let ended = claim.endings.iter().find(|ending| **ending != tag && self.stands(**ending) && self.place(**ending) < place);
+        let ended = claim
+            .endings
+            .iter()
+            .find(|ending| **ending != tag && self.stands(**ending) && self.place(**ending) < place);
         if let Some(ending) = ended {
             let how = self.body(*ending).map(|body| body.kind().to_owned()).unwrap_or_default();
-            let what = format!("a {} of {} counts after its claim on {} ended ({how})", body.kind(), claim.agent, claim.task);
+            let what = format!(
+                "a {} of {} counts after its claim on {} ended ({how})",
+                body.kind(),
+                claim.agent,
+                claim.task
+            );
             return violation("fenced", what);
         }
         match named(body) {
-            Some((_, Some(stage))) if stage != claim.stage => {
-                violation("stage", format!("a {} counts under a claim for the {} stage", body.kind(), claim.stage))
-            }
+            Some((_, Some(stage))) if stage != claim.stage => violation(
+                "stage",
+                format!("a {} counts under a claim for the {} stage", body.kind(), claim.stage),
+            ),
             _ => Ok(()),
         }
     }
@@ -146,16 +168,25 @@ impl Witness {
         let Some(claim) = self.claims.get(&body.claim) else { return Ok(()) };
         let at_ms = self.facts.get(tag).map_or(0, |fact| fact.at_ms);
         let signs = claim.signs.iter().filter(|sign| self.may_stand(**sign) && self.place(**sign) < place);
-        let sign_ms = signs.filter_map(|sign| self.facts.get(*sign)).map(|fact| fact.at_ms).max().unwrap_or(0);
+        let sign_ms =
+            signs.filter_map(|sign| self.facts.get(*sign)).map(|fact| fact.at_ms).max().unwrap_or(0);
         match (body.cause, claim.holder.lease_ms, &claim.holder.process) {
             (ExpiryCause::Lease, Some(lease_ms), _) if at_ms.saturating_sub(sign_ms) < lease_ms => {
                 let quiet = at_ms.saturating_sub(sign_ms);
-                let what = format!("{} was taken from {}, quiet for {quiet} of {lease_ms} ms", claim.task, claim.agent);
+                let what = format!(
+                    "{} was taken from {}, quiet for {quiet} of {lease_ms} ms",
+                    claim.task, claim.agent
+                );
                 violation("takeover", what)
             }
-            (ExpiryCause::Lease, None, _) => violation("takeover", "a claim without a lease was taken for its lease"),
+            (ExpiryCause::Lease, None, _) => {
+                violation("takeover", "a claim without a lease was taken for its lease")
+            }
             (ExpiryCause::ProcessGone, _, Some(process)) if !self.dead.contains_key(&process.pid) => {
-                violation("takeover", format!("{} was taken from {}, whose process lives", claim.task, claim.agent))
+                violation(
+                    "takeover",
+                    format!("{} was taken from {}, whose process lives", claim.task, claim.agent),
+                )
             }
             _ => Ok(()),
         }
@@ -173,9 +204,14 @@ impl Witness {
     /// Two holders do not both have a file.
     pub(super) fn judge_files(&self, body: &FilesReserved, place: usize) -> Verdict {
         for tag in &self.files {
-            let (true, Some(Body::FilesReserved(other))) = (self.stands(*tag), self.body(*tag)) else { continue };
+            let (true, Some(Body::FilesReserved(other))) = (self.stands(*tag), self.body(*tag)) else {
+                continue;
+            };
             let from = self.place(*tag);
-            if other.claim == body.claim || from > place || !other.paths.iter().any(|path| body.paths.contains(path)) {
+            if other.claim == body.claim
+                || from > place
+                || !other.paths.iter().any(|path| body.paths.contains(path))
+            {
                 continue;
             }
             let between = |tag: &usize| (from..place).contains(&self.place(*tag)) && self.may_stand(*tag);

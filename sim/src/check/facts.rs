@@ -40,7 +40,17 @@ pub struct Fact {
 
 impl Fact {
     pub(super) fn new(record: Option<Record>, writer: u32, must_not: Option<&'static str>) -> Self {
-        Self { record, writer, must_not, asked: true, place: None, at_ms: 0, fate: Fate::Pending, durable: false, lost: false }
+        Self {
+            record,
+            writer,
+            must_not,
+            asked: true,
+            place: None,
+            at_ms: 0,
+            fate: Fate::Pending,
+            durable: false,
+            lost: false,
+        }
     }
 
     /// A short name for reports.

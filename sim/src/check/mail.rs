@@ -52,7 +52,8 @@ impl Witness {
             let Recipient::Agent(to) = &body.to else { continue };
             let text = body.text.preview().into_owned();
             let handed = self.mail.had.contains(&(to.clone(), text.clone()));
-            let expected = self.cast.roles.contains_key(to) && !self.mail.excused.contains(&(to.clone(), record.id));
+            let expected =
+                self.cast.roles.contains_key(to) && !self.mail.excused.contains(&(to.clone(), record.id));
             if expected && !handed {
                 return violation("mail", format!("{to} never received `{text}`"));
             }

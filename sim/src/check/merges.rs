@@ -22,7 +22,10 @@ impl Witness {
         if let Some((_, _, delivered)) = self.delivery(task, usize::MAX)
             && delivered.commit.as_ref().is_none_or(|commit| commit.commit != work)
         {
-            return violation("merge", format!("{work} on {task} was merged and is not what was delivered last"));
+            return violation(
+                "merge",
+                format!("{work} on {task} was merged and is not what was delivered last"),
+            );
         }
         Ok(())
     }
@@ -33,15 +36,22 @@ impl Witness {
             if !branch.iter().any(|commit| commit.work == *work) {
                 return violation("merge", format!("the work {work} on {task} is gone from the branch"));
             }
-            let known = self.about.get(task).into_iter().flatten().any(|tag| {
-                self.may_stand(*tag) && matches!(self.body(*tag), Some(Body::Merged(_)))
-            });
+            let known = self
+                .about
+                .get(task)
+                .into_iter()
+                .flatten()
+                .any(|tag| self.may_stand(*tag) && matches!(self.body(*tag), Some(Body::Merged(_))));
             if !known {
-                return violation("merge", format!("{task} is on the branch, and nobody recorded that it was merged"));
+                return violation(
+                    "merge",
+                    format!("{task} is on the branch, and nobody recorded that it was merged"),
+                );
             }
         }
         for (task, tags) in &self.about {
-            let merged = tags.iter().any(|tag| self.stands(*tag) && matches!(self.body(*tag), Some(Body::Merged(_))));
+            let merged =
+                tags.iter().any(|tag| self.stands(*tag) && matches!(self.body(*tag), Some(Body::Merged(_))));
             if merged && !self.landed.iter().any(|(_, landed)| landed == task) {
                 return violation("merge", format!("{task} was recorded as merged and is not on the branch"));
             }

@@ -160,14 +160,17 @@ impl Witness {
     /// A process is gone: what it waited for nobody will be told.
     pub fn died(&mut self, process: u32, now_ms: u64) {
         self.dead.insert(process, now_ms);
-        let pending = self.facts.iter_mut().rev().filter(|fact| fact.writer == process && fact.fate == Fate::Pending);
+        let pending =
+            self.facts.iter_mut().rev().filter(|fact| fact.writer == process && fact.fate == Fate::Pending);
         pending.for_each(|fact| fact.fate = Fate::Unknown);
     }
 
     /// Judges one record that its writer was told counts.
     fn judge(&self, tag: usize) -> Verdict {
         let Some(fact) = self.facts.get(tag) else { return Ok(()) };
-        let (Some(record), true) = (&fact.record, fact.fate == Fate::Effective && !fact.lost) else { return Ok(()) };
+        let (Some(record), true) = (&fact.record, fact.fate == Fate::Effective && !fact.lost) else {
+            return Ok(());
+        };
         let Some(place) = fact.place else {
             return violation("lost", format!("{} was acknowledged and is not in the log", fact.name()));
         };
@@ -212,7 +215,9 @@ impl Witness {
     }
 
     fn may_stand(&self, tag: usize) -> bool {
-        let may = |fact: &Fact| fact.fate != Fate::Void && !fact.lost && fact.place.is_some() && fact.must_not.is_none();
+        let may = |fact: &Fact| {
+            fact.fate != Fate::Void && !fact.lost && fact.place.is_some() && fact.must_not.is_none()
+        };
         self.facts.get(tag).is_some_and(may)
     }
 

@@ -20,7 +20,10 @@ impl Witness {
             let Some(limit) = self.limit(&account, place) else { continue };
             let used = self.used(&account, tag, place).plus(body.upper);
             if used.micro_usd > limit {
-                return violation("budget", format!("{} of {limit} may be spent from the budget of {account}", used.micro_usd));
+                return violation(
+                    "budget",
+                    format!("{} of {limit} may be spent from the budget of {account}", used.micro_usd),
+                );
             }
         }
         Ok(())
@@ -28,7 +31,8 @@ impl Witness {
 
     /// The limit that holds at a place, if it is known.
     fn limit(&self, account: &Account, before: usize) -> Option<u64> {
-        let newest = self.settings.iter().rev().filter(|tag| self.place(**tag) < before && self.may_stand(**tag));
+        let newest =
+            self.settings.iter().rev().filter(|tag| self.place(**tag) < before && self.may_stand(**tag));
         let mut newest = newest.filter_map(|tag| match self.body(*tag) {
             Some(Body::BudgetSet(body)) if body.account == *account => Some((*tag, body.micro_usd)),
             _ => None,
@@ -42,15 +46,20 @@ impl Witness {
         let mut used = Amount::default();
         for tag in known() {
             match self.body(*tag) {
-                Some(Body::SpendingReserved(body)) if self.stands(*tag) && touches(account, &body.agent, body.task.as_ref()) => {
-                    let id = self.facts.get(*tag).and_then(|fact| fact.record.as_ref()).map(|record| record.id);
+                Some(Body::SpendingReserved(body))
+                    if self.stands(*tag) && touches(account, &body.agent, body.task.as_ref()) =>
+                {
+                    let id =
+                        self.facts.get(*tag).and_then(|fact| fact.record.as_ref()).map(|record| record.id);
                     let settled = known().any(|other| {
                         let names = matches!(self.body(*other), Some(Body::SpendingSettled(other)) if other.reservation == id);
                         names && self.may_stand(*other)
                     });
                     used = if settled { used } else { used.plus(body.upper) };
                 }
-                Some(Body::SpendingSettled(body)) if self.stands(*tag) && touches(account, &body.agent, body.task.as_ref()) => {
+                Some(Body::SpendingSettled(body))
+                    if self.stands(*tag) && touches(account, &body.agent, body.task.as_ref()) =>
+                {
                     used = used.plus(body.actual);
                 }
                 _ => {}
@@ -70,7 +79,9 @@ impl Witness {
         let before = self.settings.iter().filter(|tag| self.stands(**tag) && self.place(**tag) < place);
         let before = before.filter_map(|tag| value(self.body(*tag)?)).filter(|(other, _)| *other == what);
         match before.map(|(_, before)| before).max() {
-            Some(before) if now <= before => violation("lost update", "a setting was overwritten by who had not seen it"),
+            Some(before) if now <= before => {
+                violation("lost update", "a setting was overwritten by who had not seen it")
+            }
             _ => Ok(()),
         }
     }

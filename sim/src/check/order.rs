@@ -20,12 +20,18 @@ impl Witness {
     pub fn applied(&mut self, seq: u64, position: u64, id: Option<RecordId>, outcome: u8) -> Verdict {
         let at = usize::try_from(seq).unwrap_or(0).wrapping_sub(1);
         let Some(extent) = self.order.get(at).copied() else {
-            return violation("order", format!("record {seq} was read, and only {} were appended", self.order.len()));
+            return violation(
+                "order",
+                format!("record {seq} was read, and only {} were appended", self.order.len()),
+            );
         };
         let Some(fact) = self.facts.get(extent.tag) else { return Ok(()) };
         if extent.start as u64 != position || fact.record.as_ref().map(|record| record.id) != id {
             let acknowledged = if fact.fate == Fate::Effective { "acknowledged record lost: " } else { "" };
-            return violation("order", format!("{acknowledged}place {seq} holds {} and something else was read", fact.name()));
+            return violation(
+                "order",
+                format!("{acknowledged}place {seq} holds {} and something else was read", fact.name()),
+            );
         }
         if outcome != REPEATED {
             let contrary = match fact.fate {
@@ -34,7 +40,10 @@ impl Witness {
                 Fate::Pending | Fate::Unknown => false,
             };
             if contrary {
-                return violation("told", format!("the writer of {} was told {:?}, and it is not so", fact.name(), fact.fate));
+                return violation(
+                    "told",
+                    format!("the writer of {} was told {:?}, and it is not so", fact.name(), fact.fate),
+                );
             }
         }
         if self.outcomes.len() <= at {
@@ -99,7 +108,10 @@ impl Witness {
             if !is_left[tag] {
                 fact.lost = true;
                 if fact.durable {
-                    return violation("lost", format!("{} was acknowledged and is gone with the power", fact.name()));
+                    return violation(
+                        "lost",
+                        format!("{} was acknowledged and is gone with the power", fact.name()),
+                    );
                 }
             } else if !is_synced[tag] && !fact.durable {
                 // What was before it may be gone, and then it does not mean what it did.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use agent_team_core::id::{HUMAN, RecordId, TaskId};
 use agent_team_core::record::{
-    Body, ExpiryCause, FORMAT, Record, RefusalCause, ReviewGiven, Role, Stage, TaskAdded, TaskClaimed, TaskEdited,
-    TaskSpec, TaskSubmitted,
+    Body, ExpiryCause, FORMAT, Record, RefusalCause, ReviewGiven, Role, Stage, TaskAdded, TaskClaimed,
+    TaskEdited, TaskSpec, TaskSubmitted,
 };
 use agent_team_core::text::Text;
 
@@ -37,8 +37,11 @@ impl Witness {
     pub(super) fn with_dependents(&self, root: &TaskId) -> Vec<TaskId> {
         let mut found = BTreeSet::from([root.clone()]);
         loop {
-            let waits = |task: &TaskId| self.spec(task).is_some_and(|spec| spec.after.iter().any(|id| found.contains(id)));
-            let more: Vec<TaskId> = self.specs.keys().filter(|id| !found.contains(*id) && waits(id)).cloned().collect();
+            let waits = |task: &TaskId| {
+                self.spec(task).is_some_and(|spec| spec.after.iter().any(|id| found.contains(id)))
+            };
+            let more: Vec<TaskId> =
+                self.specs.keys().filter(|id| !found.contains(*id) && waits(id)).cloned().collect();
             if more.is_empty() {
                 return found.into_iter().collect();
             }
@@ -49,7 +52,10 @@ impl Witness {
     /// What was asked for.
     pub(super) fn spec(&self, task: &TaskId) -> Option<&TaskSpec> {
         let tags = self.specs.get(task)?.iter().filter(|tag| self.may_stand(**tag));
-        tags.filter_map(|tag| if let Some(Body::TaskAdded(body)) = self.body(*tag) { Some(&body.task) } else { None }).next()
+        tags.filter_map(|tag| {
+            if let Some(Body::TaskAdded(body)) = self.body(*tag) { Some(&body.task) } else { None }
+        })
+        .next()
     }
 
     fn facts_about(&self, task: &TaskId, before: usize) -> impl DoubleEndedIterator<Item = (usize, &Body)> {
@@ -111,7 +117,10 @@ impl Witness {
     /// Somebody begins to check, review or merge what was delivered.
     fn judge_stage(&self, task: &TaskId, body: &TaskClaimed, place: usize) -> Verdict {
         let Some((_, _, delivered)) = self.delivery(task, place) else {
-            return violation("start", format!("the {} stage of {task} was begun before anything was delivered", body.stage));
+            return violation(
+                "start",
+                format!("the {} stage of {task} was begun before anything was delivered", body.stage),
+            );
         };
         if body.stage == Stage::Review {
             self.may_review(task, delivered, &body.agent)?;
@@ -119,7 +128,12 @@ impl Witness {
         Ok(())
     }
 
-    fn may_review(&self, task: &TaskId, delivered: &TaskSubmitted, reviewer: &agent_team_core::id::AgentId) -> Verdict {
+    fn may_review(
+        &self,
+        task: &TaskId,
+        delivered: &TaskSubmitted,
+        reviewer: &agent_team_core::id::AgentId,
+    ) -> Verdict {
         if reviewer.as_str() == HUMAN {
             return Ok(());
         }
@@ -197,7 +211,10 @@ impl Witness {
             }
         }
         if failures >= spec.attempts {
-            return violation("attempts", format!("{task} was begun after {failures} of {} attempts failed", spec.attempts));
+            return violation(
+                "attempts",
+                format!("{task} was begun after {failures} of {} attempts failed", spec.attempts),
+            );
         }
         if takeovers >= TAKEOVERS_MAX {
             return violation("quarantine", format!("{task} was begun after {takeovers} takeovers in a row"));
@@ -214,12 +231,17 @@ impl Witness {
         for (tag, body) in self.facts_about(task, place) {
             match body {
                 Body::TaskFailed(body) if self.stands(tag) => not_before_ms = body.not_before_ms,
-                Body::TaskRetried(_) | Body::TaskClaimed(TaskClaimed { stage: Stage::Work, .. }) => not_before_ms = 0,
+                Body::TaskRetried(_) | Body::TaskClaimed(TaskClaimed { stage: Stage::Work, .. }) => {
+                    not_before_ms = 0;
+                }
                 _ => {}
             }
         }
         if clock_ms < not_before_ms {
-            return violation("backoff", format!("{task} was begun {} ms too early", not_before_ms - clock_ms));
+            return violation(
+                "backoff",
+                format!("{task} was begun {} ms too early", not_before_ms - clock_ms),
+            );
         }
         Ok(())
     }
@@ -231,7 +253,10 @@ impl Witness {
             return violation("review", format!("{} was reviewed before anything was delivered", claim.task));
         };
         if id != body.submission && self.stands(tag) {
-            return violation("review", format!("the review of {} is of another delivery than the newest", claim.task));
+            return violation(
+                "review",
+                format!("the review of {} is of another delivery than the newest", claim.task),
+            );
         }
         self.may_review(&claim.task, delivered, &claim.agent)
     }
@@ -243,18 +268,25 @@ impl Witness {
             _ => None,
         };
         let before = self.facts_about(&body.task, place).filter(|(tag, _)| self.stands(*tag));
-        let before = before.filter_map(|(_, other)| if let Body::TaskEdited(other) = other { count(other) } else { None });
+        let before = before
+            .filter_map(|(_, other)| if let Body::TaskEdited(other) = other { count(other) } else { None });
         match (count(body), before.max()) {
-            (Some(now), Some(before)) if now <= before => {
-                violation("lost update", format!("an edit of {} was overwritten by who had not seen it", body.task))
-            }
+            (Some(now), Some(before)) if now <= before => violation(
+                "lost update",
+                format!("an edit of {} was overwritten by who had not seen it", body.task),
+            ),
             _ => Ok(()),
         }
     }
 
     /// No two tasks have one id.
     pub(super) fn judge_added(&self, body: &TaskAdded, tag: usize) -> Verdict {
-        let others = self.specs.get(&body.task.id).into_iter().flatten().filter(|other| **other != tag && self.stands(**other));
+        let others = self
+            .specs
+            .get(&body.task.id)
+            .into_iter()
+            .flatten()
+            .filter(|other| **other != tag && self.stands(**other));
         for other in others {
             if self.body(*other) != self.body(tag) {
                 return violation("ids", format!("two tasks have the id {}", body.task.id));
@@ -286,7 +318,10 @@ impl Witness {
         });
         let version = version.max().unwrap_or(FORMAT);
         if record.format < version {
-            return violation("format", format!("{} counts, and is of format {}, below {version}", fact.name(), record.format));
+            return violation(
+                "format",
+                format!("{} counts, and is of format {}, below {version}", fact.name(), record.format),
+            );
         }
         Ok(())
     }

@@ -3,16 +3,16 @@
 use agent_team_core::id::TaskId;
 use agent_team_core::machine::{Command, Status};
 use agent_team_core::record::{
-    Account, AgentJoined, AgentLeft, BudgetSet, FormatRaised, MessageSent, PolicySet, Recipient, Role, TaskChange, TaskEdited,
-    TaskSpec,
+    Account, AgentJoined, AgentLeft, BudgetSet, FormatRaised, MessageSent, PolicySet, Recipient, Role,
+    TaskChange, TaskEdited, TaskSpec,
 };
 use agent_team_core::text::Text;
 use agent_team_core::view::stuck;
 
+use super::Process;
 use super::job::Job;
 use super::merge::{EndStep, Ending, Then};
 use super::submit::Submit;
-use super::Process;
 use crate::fault::Fault;
 use crate::world::{Appended, World};
 
@@ -30,25 +30,29 @@ impl Process {
         }
         if world.fault(Fault::NotARecord) {
             let (id, format) = (world.new_id(), self.state.format());
-            let malformed = format!(r#"{{"v":{format},"id":"{id}","at_ms":5,"by":"w","kind":"batch_closed","body":{{"batch":7}}}}"#);
+            let malformed = format!(
+                r#"{{"v":{format},"id":"{id}","at_ms":5,"by":"w","kind":"batch_closed","body":{{"batch":7}}}}"#
+            );
             let line = if world.random.chance(500) { malformed } else { r#"{"hello":"world"}"#.to_owned() };
-            self.append_line(world, line.into_bytes());
+            self.append_line(world, line.as_bytes());
             return;
         }
         if self.next_version && world.fault(Fault::UnknownKind) {
             let (id, format) = (world.new_id(), self.state.format());
-            let line = format!(r#"{{"v":{format},"id":"{id}","at_ms":5,"by":"w","kind":"agent_smiled","body":{{"teeth":32}}}}"#);
-            self.append_line(world, line.into_bytes());
+            let line = format!(
+                r#"{{"v":{format},"id":"{id}","at_ms":5,"by":"w","kind":"agent_smiled","body":{{"teeth":32}}}}"#
+            );
+            self.append_line(world, line.as_bytes());
             return;
         }
         if self.part.human { self.rule(world) } else { self.write_a_message(world) }
     }
 
     /// Appends a line that this program has no words for. Nobody is told anything.
-    fn append_line(&mut self, world: &mut World, line: Vec<u8>) {
-        let record = agent_team_core::record::codec::decode(&line).ok();
+    fn append_line(&mut self, world: &mut World, line: &[u8]) {
+        let record = agent_team_core::record::codec::decode(line).ok();
         let tag = world.witness.writes(record, self.pid, None);
-        if world.append(&line, tag) == Appended::Killed {
+        if world.append(line, tag) == Appended::Killed {
             self.die(world);
         }
     }
@@ -74,7 +78,12 @@ impl Process {
     fn write_a_message(&mut self, world: &mut World) {
         self.counter += 1;
         let text = format!("message {}-{}-{}", self.part.agent, self.pid, self.counter);
-        let others: Vec<_> = self.state.agents().filter(|agent| agent.id != self.part.agent).map(|agent| agent.id.clone()).collect();
+        let others: Vec<_> = self
+            .state
+            .agents()
+            .filter(|agent| agent.id != self.part.agent)
+            .map(|agent| agent.id.clone())
+            .collect();
         let to = match (world.random.below(5), world.random.pick(&others)) {
             (0, _) | (_, None) => Recipient::Everyone,
             (1, _) => Recipient::Role(Role::Worker),
@@ -88,7 +97,9 @@ impl Process {
         let tasks: Vec<(TaskId, Status, u64)> = self
             .state
             .tasks()
-            .map(|task| (task.id().clone(), task.status, task.spec.description.preview().parse().unwrap_or(0)))
+            .map(|task| {
+                (task.id().clone(), task.status, task.spec.description.preview().parse().unwrap_or(0))
+            })
             .collect();
         let some = world.random.pick(&tasks).cloned();
         if tasks.len() < world.options.tasks && world.random.chance(700) {
@@ -101,7 +112,8 @@ impl Process {
             self.job = Job::Chore("retried");
             return;
         }
-        let merging = self.state.held().find(|(task, _)| task.intent.is_some()).map(|(task, _)| task.id().clone());
+        let merging =
+            self.state.held().find(|(task, _)| task.intent.is_some()).map(|(task, _)| task.id().clone());
         if let (Some(task), true) = (merging, world.random.chance(200)) {
             return self.cancel(task, false);
         }

@@ -3,8 +3,8 @@
 use agent_team_core::id::{RecordId, TaskId};
 use agent_team_core::machine::{Command, Refusal};
 use agent_team_core::record::{
-    AgentJoined, Amount, CheckReported, ClaimReleased, ClaimRenewed, FilesReserved, LateResult, MessagesRead, ReviewGiven,
-    Role, SpendingReserved, SpendingSettled, Stage, TaskSubmitted, TurnJournalled, WorkCommit,
+    AgentJoined, Amount, CheckReported, ClaimReleased, ClaimRenewed, FilesReserved, LateResult, MessagesRead,
+    ReviewGiven, Role, SpendingReserved, SpendingSettled, Stage, TaskSubmitted, TurnJournalled, WorkCommit,
 };
 
 use super::Process;
@@ -89,7 +89,12 @@ impl Process {
             Job::Checking { claim } => self.check_work(world, claim),
             Job::Reviewing { claim, submission } => {
                 let approved = world.calm || world.random.chance(700);
-                self.submit(Submit::new(ReviewGiven { claim, submission, approved, feedback: "seen".into() }));
+                self.submit(Submit::new(ReviewGiven {
+                    claim,
+                    submission,
+                    approved,
+                    feedback: "seen".into(),
+                }));
                 self.job = Job::Judging { claim };
             }
             _ => self.idle(world),
@@ -145,7 +150,11 @@ impl Process {
         match stage {
             Stage::Merge => {
                 self.catch_up(world);
-                task = self.state.waiting_for(Stage::Merge).find(|task| self.state.may_merge(task)).map(|task| task.id().clone());
+                task = self
+                    .state
+                    .waiting_for(Stage::Merge)
+                    .find(|task| self.state.may_merge(task))
+                    .map(|task| task.id().clone());
                 fence = world.git.fence();
                 if task.is_none() {
                     return self.sleep(world, 30);
@@ -166,7 +175,12 @@ impl Process {
             }
             Stage::Work | Stage::Verify => {}
         }
-        self.submit(Submit::new(Command::Claim { agent: self.by(), task, stage, holder: self.holder(world) }));
+        self.submit(Submit::new(Command::Claim {
+            agent: self.by(),
+            task,
+            stage,
+            holder: self.holder(world),
+        }));
         self.job = Job::Claiming { stage, fence, read };
     }
 
@@ -184,7 +198,10 @@ impl Process {
     pub(super) fn unread(&self) -> Vec<(RecordId, String)> {
         let role = self.state.agent(&self.part.agent).map(|agent| agent.role);
         let unread = self.state.messages().unread(&self.part.agent, role);
-        unread.filter(|message| !message.returned).map(|message| (message.id, message.text.preview().into_owned())).collect()
+        unread
+            .filter(|message| !message.returned)
+            .map(|message| (message.id, message.text.preview().into_owned()))
+            .collect()
     }
 
     fn hand_over(&mut self, world: &mut World, messages: Vec<(RecordId, String)>) {
@@ -201,7 +218,9 @@ impl Process {
             world.note(&self.part.agent, self.pid, || format!("is refused: {refusal}"));
         }
         match (std::mem::replace(&mut self.job, Job::Idle), told) {
-            (Job::Claiming { stage, fence, read }, Told::Done(ids)) => self.begin_stage(world, stage, fence, read, &ids),
+            (Job::Claiming { stage, fence, read }, Told::Done(ids)) => {
+                self.begin_stage(world, stage, fence, read, &ids);
+            }
             (Job::Claiming { .. }, Told::Refused(refusal)) => self.wait_for_work(world, &refusal),
             (Job::Working(work), told) => self.told_worker(world, work, told),
             (Job::Merging(merging), told) => self.told_merger(world, merging, told),
@@ -239,7 +258,10 @@ impl Process {
         let Some(claim) = ids.last().copied() else { return };
         world.coverage.told("claimed");
         let Some(task) = self.state.task_of_claim(claim) else { return };
-        let (id, newest) = (task.id().clone(), task.submission.as_ref().map(|submission| (submission.id, submission.commit.clone())));
+        let (id, newest) = (
+            task.id().clone(),
+            task.submission.as_ref().map(|submission| (submission.id, submission.commit.clone())),
+        );
         let (conflicts, poison) = (task.spec.title == "conflict", task.spec.title == "poison");
         world.note(&self.part.agent, self.pid, || format!("has the {stage} stage of {id} by {:x}", claim.0));
         self.job = match (stage, newest) {
@@ -265,8 +287,12 @@ impl Process {
                 })
             }
             (Stage::Verify, _) => Job::Checking { claim },
-            (Stage::Review, Some((submission, _))) => Job::Reviewing { claim, submission: read.unwrap_or(submission) },
-            (Stage::Merge, Some((_, Some(commit)))) => Job::Merging(Merging::new(claim, id, commit.commit, fence, conflicts)),
+            (Stage::Review, Some((submission, _))) => {
+                Job::Reviewing { claim, submission: read.unwrap_or(submission) }
+            }
+            (Stage::Merge, Some((_, Some(commit)))) => {
+                Job::Merging(Merging::new(claim, id, commit.commit, fence, conflicts))
+            }
             (Stage::Review | Stage::Merge, _) => Job::Idle,
         };
     }
@@ -282,7 +308,13 @@ impl Process {
             let micro_usd = world.random.between(0, work.upper.micro_usd + 1);
             let (agent, task, model) = (self.by(), Some(work.task.clone()), String::new());
             let actual = Amount { micro_usd, ..Amount::default() };
-            self.submit(Submit::new(SpendingSettled { reservation: Some(reservation), agent, task, model, actual }));
+            self.submit(Submit::new(SpendingSettled {
+                reservation: Some(reservation),
+                agent,
+                task,
+                model,
+                actual,
+            }));
         } else if work.turns_left > 0 {
             work.turns_left -= 1;
             self.take_a_turn(world, &mut work);

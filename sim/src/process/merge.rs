@@ -2,7 +2,9 @@
 
 use agent_team_core::id::{RecordId, TaskId};
 use agent_team_core::machine::{Command, Refusal};
-use agent_team_core::record::{ClaimReleased, ExpiryCause, MergeIntended, MergeRefused, Merged, RefusalCause};
+use agent_team_core::record::{
+    ClaimReleased, ExpiryCause, MergeIntended, MergeRefused, Merged, RefusalCause,
+};
 
 use super::Process;
 use super::job::Job;
@@ -33,7 +35,13 @@ enum Step {
 }
 
 impl Merging {
-    pub(super) fn new(claim: RecordId, task: TaskId, work: String, seen: Option<RecordId>, conflicts: bool) -> Self {
+    pub(super) fn new(
+        claim: RecordId,
+        task: TaskId,
+        work: String,
+        seen: Option<RecordId>,
+        conflicts: bool,
+    ) -> Self {
         Self { claim, task, work, conflicts, step: Step::SetFence { seen } }
     }
 }
@@ -123,7 +131,10 @@ impl Process {
             let verdict = world.witness.merged(&new.work, &merging.task);
             world.check(verdict);
             if !on_tip {
-                world.check(crate::check::violation("merge", "what was merged is not what was tested: the tip had moved"));
+                world.check(crate::check::violation(
+                    "merge",
+                    "what was merged is not what was tested: the tip had moved",
+                ));
             }
         }
         landed
@@ -139,7 +150,12 @@ impl Process {
             }
             Landed::FenceMoved | Landed::TipMoved => {
                 let then = Then::Release { claim: merging.claim };
-                self.job = Job::Ending(Ending { task: merging.task, intent: Some(intent), then, step: EndStep::Begin });
+                self.job = Job::Ending(Ending {
+                    task: merging.task,
+                    intent: Some(intent),
+                    then,
+                    step: EndStep::Begin,
+                });
             }
         }
     }
@@ -166,7 +182,9 @@ impl Process {
                 let known = intent.filter(|intent| Some(intent.id) == ending.intent);
                 ending.step = match known {
                     None => EndStep::Write { fenced: None },
-                    Some(intent) if world.keeps(Habit::FenceFirst) => EndStep::Fence { commit: intent.commit.clone() },
+                    Some(intent) if world.keeps(Habit::FenceFirst) => {
+                        EndStep::Fence { commit: intent.commit.clone() }
+                    }
                     Some(intent) => EndStep::Look { commit: intent.commit.clone() },
                 };
             }
@@ -194,7 +212,9 @@ impl Process {
             EndStep::Write { fenced } => {
                 let command = match ending.then.clone() {
                     Then::Expire { claim, seen, cause } => Command::Expire { claim, seen, cause, fenced },
-                    Then::Cancel { dependents } => Command::CancelTask { task: ending.task.clone(), dependents, fenced },
+                    Then::Cancel { dependents } => {
+                        Command::CancelTask { task: ending.task.clone(), dependents, fenced }
+                    }
                     Then::Release { claim } => ClaimReleased { claim, reason: "moved".into(), fenced }.into(),
                 };
                 self.submit(Submit::new(command));
@@ -211,13 +231,13 @@ impl Process {
                 ending.step = EndStep::Write { fenced: None };
                 self.job = Job::Ending(ending);
             }
-            (EndStep::Writing, Told::Refused(Refusal::MergeUnderWay { intent, .. })) if matches!(ending.then, Then::Cancel { .. }) => {
-                // As the command does: only once it is refused does it look whether there is a merge to fence off.
-                if ending.intent.is_none() {
-                    ending.intent = Some(intent);
-                    ending.step = EndStep::Begin;
-                    self.job = Job::Ending(ending);
-                }
+            // As the command does: only once it is refused does it look whether there is a merge to fence off.
+            (EndStep::Writing, Told::Refused(Refusal::MergeUnderWay { intent, .. }))
+                if matches!(ending.then, Then::Cancel { .. }) && ending.intent.is_none() =>
+            {
+                ending.intent = Some(intent);
+                ending.step = EndStep::Begin;
+                self.job = Job::Ending(ending);
             }
             (EndStep::Writing, Told::Done(_)) => world.coverage.told(match ending.then {
                 Then::Expire { .. } => "taken over",

@@ -4,10 +4,10 @@
 use agent_team_core::id::{RecordId, TaskId};
 use agent_team_core::machine::{Status, Task};
 use agent_team_core::record::{
-    AgentLeft, Amount, BatchClosed, Body, BudgetSet, CheckReported, ClaimExpired, ClaimReleased, ClaimRenewed, ExpiryCause,
-    FilesReserved, FormatRaised, LateResult, MergeIntended, MergeRefused, Merged, PolicySet, RefusalCause, ReviewGiven,
-    SpendingReserved, Stage, TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskEdited, TaskRetried, TaskSpec,
-    TaskSubmitted,
+    AgentLeft, Amount, BatchClosed, Body, BudgetSet, CheckReported, ClaimExpired, ClaimReleased,
+    ClaimRenewed, ExpiryCause, FilesReserved, FormatRaised, LateResult, MergeIntended, MergeRefused, Merged,
+    PolicySet, RefusalCause, ReviewGiven, SpendingReserved, Stage, TaskAdded, TaskCancelled, TaskChange,
+    TaskClaimed, TaskEdited, TaskRetried, TaskSpec, TaskSubmitted,
 };
 
 use super::Process;
@@ -123,7 +123,9 @@ impl Process {
                 let on = Some(task.revision);
                 TaskCancelled { task: task.id().clone(), on, dependents: false, fenced: None }.into()
             }
-            17 => TaskEdited { task: "nowhere".parse().ok()?, on: None, change: TaskChange::default() }.into(),
+            17 => {
+                TaskEdited { task: "nowhere".parse().ok()?, on: None, change: TaskChange::default() }.into()
+            }
             18 => {
                 let task = self.some_task(world, |task| !task.status.is_ended())?;
                 let change = TaskChange { title: Some("\u{7}".into()), ..TaskChange::default() };
@@ -151,9 +153,12 @@ impl Process {
             21 => self.some_task(world, |task| task.status == Status::Completed)?,
             22 => self.some_task(world, |task| task.status == Status::Blocked)?,
             23 => self.some_task(world, |task| task.status == Status::Ready)?,
-            24..=26 => self.some_task(world, |task| task.status == Status::Reviewing && task.claim.is_none())?,
+            24..=26 => {
+                self.some_task(world, |task| task.status == Status::Reviewing && task.claim.is_none())?
+            }
             _ => {
-                let (task, on, agent, holder) = ("nowhere".parse().ok()?, None, self.by(), self.holder(world));
+                let (task, on, agent, holder) =
+                    ("nowhere".parse().ok()?, None, self.by(), self.holder(world));
                 let body = TaskClaimed { task, on, stage: Stage::Work, agent, holder };
                 return Some((vec![body.into()], Some("there is no such task")));
             }
@@ -169,15 +174,15 @@ impl Process {
         }
         let on = if world.random.chance(200) { Some(world.new_id()) } else { Some(task.revision) };
         let body = TaskClaimed { task: task.id().clone(), on, stage, agent, holder: self.holder(world) };
-        let must_not = match kind {
-            20 | 22 | 23 | 25 | 26 => None,
-            21 => Some("it was completed"),
-            _ => None,
-        };
+        let must_not = (kind == 21).then_some("it was completed");
         Some((vec![body.into()], must_not))
     }
 
-    fn some_claim(&self, world: &mut World, wanted: impl Fn(&Task, Stage) -> bool) -> Option<(TaskId, RecordId, Stage, bool)> {
+    fn some_claim(
+        &self,
+        world: &mut World,
+        wanted: impl Fn(&Task, Stage) -> bool,
+    ) -> Option<(TaskId, RecordId, Stage, bool)> {
         let held: Vec<_> = self
             .state
             .held()
@@ -196,7 +201,8 @@ impl Process {
             }
             29 => {
                 let (_, claim, ..) = self.some_claim(world, |_, stage| stage != Stage::Work)?;
-                let body = TaskSubmitted { claim, result: "mixed up".into(), commit: None, protected: Vec::new() };
+                let body =
+                    TaskSubmitted { claim, result: "mixed up".into(), commit: None, protected: Vec::new() };
                 (body.into(), "the claim is for a later stage")
             }
             30 => {
@@ -206,20 +212,29 @@ impl Process {
             }
             31 => (ClaimRenewed { claim: nobodys }.into(), "there is no such claim"),
             32 => {
-                let lost = self.state.tasks().flat_map(|task| &task.past_claims).map(|past| past.id).collect::<Vec<_>>();
+                let lost = self
+                    .state
+                    .tasks()
+                    .flat_map(|task| &task.past_claims)
+                    .map(|past| past.id)
+                    .collect::<Vec<_>>();
                 let claim = *world.random.pick(&lost)?;
                 (ClaimRenewed { claim }.into(), "the claim has ended")
             }
             33 => {
                 let (_, claim, ..) = self.some_claim(world, |_, _| true)?;
-                let body = ClaimExpired { claim, seen: nobodys, cause: ExpiryCause::ProcessGone, fenced: None };
+                let body =
+                    ClaimExpired { claim, seen: nobodys, cause: ExpiryCause::ProcessGone, fenced: None };
                 (body.into(), "the renewal that it names was never there")
             }
             34 => {
                 let (_, claim, ..) = self.some_claim(world, |_, _| true)?;
                 let task = "nowhere".parse().ok()?;
                 let (agent, result) = (self.by(), "late".into());
-                (LateResult { task, claim, agent, result, commit: None }.into(), "the claim is on another task")
+                (
+                    LateResult { task, claim, agent, result, commit: None }.into(),
+                    "the claim is on another task",
+                )
             }
             35 => (Merged { intent: nobodys }.into(), "there is no such intent"),
             _ => return self.bad_merge(world),
@@ -232,8 +247,11 @@ impl Process {
         let (_, claim, ..) = self.some_claim(world, |task, _| task.intent.is_some())?;
         let body: Body = match world.random.below(3) {
             0 => ClaimReleased { claim, reason: "unfenced".into(), fenced: None }.into(),
-            1 => MergeRefused { claim, cause: RefusalCause::Gate, output: "unfenced".into(), fenced: None }.into(),
-            _ => MergeIntended { claim, commit: "x".into(), old_tip: "y".into(), branch: "main".into() }.into(),
+            1 => MergeRefused { claim, cause: RefusalCause::Gate, output: "unfenced".into(), fenced: None }
+                .into(),
+            _ => {
+                MergeIntended { claim, commit: "x".into(), old_tip: "y".into(), branch: "main".into() }.into()
+            }
         };
         // By the time it lands, the merge may be over: then it is refused for that.
         Some((vec![body], Some("the merge under way was not fenced off")))
@@ -244,7 +262,10 @@ impl Process {
         let (body, why): (Body, &'static str) = match kind {
             37 => {
                 let (account, micro_usd) = (agent_team_core::record::Account::Team, Some(1_000_000));
-                (BudgetSet { account, on: stale, micro_usd, tokens: None }.into(), "what it replaces was never so")
+                (
+                    BudgetSet { account, on: stale, micro_usd, tokens: None }.into(),
+                    "what it replaces was never so",
+                )
             }
             38 => {
                 let policy = self.state.policy().clone();
@@ -264,7 +285,9 @@ impl Process {
             }
             44 => {
                 let taken = self.state.files().first()?;
-                let (_, claim, ..) = self.some_claim(world, |task, _| task.claim.as_ref().is_some_and(|claim| claim.id != taken.claim))?;
+                let (_, claim, ..) = self.some_claim(world, |task, _| {
+                    task.claim.as_ref().is_some_and(|claim| claim.id != taken.claim)
+                })?;
                 return Some((vec![FilesReserved { claim, paths: vec![taken.path.clone()] }.into()], None));
             }
             _ => {

@@ -113,7 +113,10 @@ impl Process {
         let believed = world.load_snapshot().and_then(|snapshot| {
             let made_by = *snapshot.bytes.first()?;
             let own = made_by == program || !world.keeps(Habit::OwnSnapshot);
-            Some((State::from_snapshot(snapshot.bytes.slice(1..)).filter(|_| own)?, snapshot.position.value()))
+            Some((
+                State::from_snapshot(snapshot.bytes.slice(1..)).filter(|_| own)?,
+                snapshot.position.value(),
+            ))
         });
         let from_snapshot = believed.is_some();
         (self.state, self.position) = believed.unwrap_or_else(|| (State::new(), 0));
@@ -128,7 +131,7 @@ impl Process {
             format!("starts {how}{}", if next_version { ", of the next version" } else { "" })
         });
         if from_snapshot {
-            self.hash(world);
+            self.compare(world);
         }
         self.catch_up(world);
     }
@@ -192,7 +195,10 @@ impl Process {
 
     /// Whether it is at nothing.
     pub fn is_idle(&self) -> bool {
-        self.submit.is_none() && matches!(self.job, Job::Idle) && self.endings.is_empty() && self.unread().is_empty()
+        self.submit.is_none()
+            && matches!(self.job, Job::Idle)
+            && self.endings.is_empty()
+            && self.unread().is_empty()
     }
 
     /// Reads the whole log anew, without a snapshot, and writes nothing.
@@ -260,7 +266,11 @@ impl Process {
                     Outcome::Effective => ("", 0),
                     Outcome::Void(refusal) => (reason(refusal), 1),
                     Outcome::Repeated => ("repeated", 2),
-                    Outcome::Unknown if matches!(record.body, agent_team_core::record::Body::Unknown { .. }) => ("unknown kind", 3),
+                    Outcome::Unknown
+                        if matches!(record.body, agent_team_core::record::Body::Unknown { .. }) =>
+                    {
+                        ("unknown kind", 3)
+                    }
                     Outcome::Unknown => ("malformed", 3),
                 };
                 if code != 0 {
@@ -273,7 +283,7 @@ impl Process {
         let verdict = world.witness.applied(seq, position, id, outcome);
         world.check(verdict);
         if seq.is_multiple_of(HASH_EVERY) {
-            self.hash(world);
+            self.compare(world);
         }
     }
 
@@ -283,7 +293,7 @@ impl Process {
     }
 
     /// Compares its state with the others'.
-    pub fn hash(&self, world: &mut World) {
+    pub fn compare(&self, world: &mut World) {
         let bytes = self.state.to_snapshot().unwrap_or_default();
         let verdict = world.witness.hashed(self.state.records(), self.next_version, hash(&bytes));
         world.check(verdict);

@@ -158,11 +158,18 @@ impl Process {
     }
 
     /// Makes records of bodies, to be appended next.
-    fn write_down(&mut self, world: &mut World, mut submit: Submit, bodies: Vec<Body>, must_not: Option<&'static str>) {
+    fn write_down(
+        &mut self,
+        world: &mut World,
+        mut submit: Submit,
+        bodies: Vec<Body>,
+        must_not: Option<&'static str>,
+    ) {
         let format = submit.format.unwrap_or(self.state.format());
         submit.records.clear();
         for body in bodies {
-            let record = Record { id: world.new_id(), format, at_ms: self.clock_ms(world), by: self.by(), body };
+            let record =
+                Record { id: world.new_id(), format, at_ms: self.clock_ms(world), by: self.by(), body };
             let tag = world.witness.writes(Some(record.clone()), self.pid, must_not);
             if submit.careless.is_some() {
                 world.witness.did_not_ask(tag);
@@ -234,7 +241,9 @@ impl Process {
                 return;
             }
             if !world.keeps(Habit::SameId) {
-                for (record, tag) in submit.records.iter_mut().filter(|(record, _)| !self.state.has_seen(record.id)) {
+                for (record, tag) in
+                    submit.records.iter_mut().filter(|(record, _)| !self.state.has_seen(record.id))
+                {
                     record.id = world.new_id();
                     *tag = world.witness.writes(Some(record.clone()), self.pid, None);
                 }
