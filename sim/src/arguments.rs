@@ -73,7 +73,7 @@ impl Arguments {
                 "--processes" => changes.processes = Some(number(&value()?)?),
                 "--tasks" => changes.tasks = Some(number(&value()?)?),
                 "--steps" => changes.steps = Some(number(&value()?)?),
-                "--without" => changes.without = list(&value()?, |name| Fault::named(name))?,
+                "--without" => changes.without = list(&value()?, Fault::named)?,
                 "--skip" => changes.skip = list(&value()?, |name| name.parse().ok())?,
                 "--off" => changes.off = list(&value()?, Rule::named)?,
                 "--mutants" => hunts = true,

@@ -76,7 +76,7 @@ faults! {
     SnapshotDamaged "damaged-snapshot",
     /// A process opens a snapshot of another team's log.
     SnapshotForeign "foreign-snapshot",
-    /// A process opens a snapshot of a tail that a power cut lost, and that others have overwritten.
+    /// A snapshot is saved of what was not synced: a power cut may lose its tail, which others then overwrite.
     SnapshotOverwritten "overwritten-snapshot",
     /// A program of this version meets a format that only the next one knows.
     Raised "raised-format",

@@ -35,6 +35,8 @@ habits! {
     LeaseFromRenewal,
     /// What failed is not appended again once the log has a format that this program does not know.
     StopAtNewFormat,
+    /// The log is synced before a snapshot of it is saved.
+    SyncFirstForSnapshot,
     /// A snapshot is believed only if this version of the program made it.
     OwnSnapshot,
 }

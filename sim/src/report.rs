@@ -162,7 +162,7 @@ pub fn mutants(hunted: &[Hunted], elapsed: Duration, json: bool) {
         );
         return;
     }
-    println!("{:<44}{:>12}  {}", "switched off", "seeds", "caught by");
+    println!("{:<44}{:>12}  caught by", "switched off", "seeds");
     // Pairs are too many to be shown: those that took longest say enough.
     let mut shown: Vec<&Hunted> = hunted.iter().filter(|one| one.rules.len() == 1).collect();
     let mut pairs: Vec<&Hunted> = hunted.iter().filter(|one| one.rules.len() > 1).collect();

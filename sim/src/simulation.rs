@@ -191,11 +191,11 @@ impl Simulation {
         if let Some(part) = self.processes.first().map(|process| process.part.clone()) {
             let mut auditor = Process::new(part);
             auditor.audit(world, newest);
-            auditor.hash(world);
+            auditor.compare(world);
         }
         for process in &mut self.processes {
             process.catch_up(world);
-            process.hash(world);
+            process.compare(world);
         }
         let alive: BTreeSet<u32> = world.alive.clone();
         let verdict = world.witness.judge_all(&alive, world.git.branch());

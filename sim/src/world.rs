@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use agent_team_core::id::{AgentId, RecordId};
 use agent_team_core::record::{Record, codec};
-use agent_team_log::framing::{AtCorruption, Safeguards, scan, write_framed, write_once};
+use agent_team_log::framing::{AtCorruption, Safeguards, scan, tail_digest, write_framed, write_once};
 use agent_team_log::{Batch, Digest, Position, ReadError, Snapshot};
 
 use crate::check::{Cast, Verdict, Violation, Witness};
@@ -21,6 +21,8 @@ use crate::trace::Trace;
 
 /// The name of the one log.
 const LOG: &str = "the-log";
+/// How much of the log's tail ties a snapshot to it: enough to hold what is nowhere else.
+const TAIL_BYTES: usize = 1024;
 /// How long a process waits for its turn.
 const PATIENCE_MS: u64 = 250;
 
@@ -28,6 +30,7 @@ const PATIENCE_MS: u64 = 250;
 #[derive(Debug, Clone)]
 struct Saved {
     file: Vec<u8>,
+    position: u64,
     /// Whether a power cut lost a part of what it covers.
     covers_lost: bool,
 }
@@ -163,6 +166,11 @@ impl World {
         RecordId(u128::from(self.last_id))
     }
 
+    /// A text of about this length, and no part of it like any other's.
+    pub fn filler(&mut self, length: usize) -> String {
+        format!("{:x}.", self.new_id().0).repeat(length / 4 + 1)
+    }
+
     /// A new process.
     pub fn new_pid(&mut self) -> u32 {
         self.last_pid += 1;
@@ -272,9 +280,12 @@ impl World {
         let left = self.disk.cut_power(&mut self.random, nul_pages, &order);
         let verdict = self.witness.power_cut(left, synced);
         self.check(verdict);
+        // That a page is gone from the middle of what a snapshot covers, nobody can see: therefore the sync before saving.
+        if self.keeps(Habit::SyncFirstForSnapshot) && nul_pages {
+            self.snapshots.retain(|snapshot| snapshot.position <= synced as u64);
+        }
         for snapshot in &mut self.snapshots {
-            let covered = position_of(&snapshot.file).unwrap_or(0);
-            snapshot.covers_lost |= covered > synced as u64;
+            snapshot.covers_lost |= snapshot.position > synced as u64;
         }
         self.decoded.clear();
         self.observed.clear();
@@ -282,25 +293,28 @@ impl World {
         self.lock_holder = None;
     }
 
-    /// Saves a snapshot.
+    /// Saves a snapshot, once all that it covers is on stable storage.
     pub fn save_snapshot(&mut self, position: u64, bytes: Vec<u8>) {
+        if self.keeps(Habit::SyncFirstForSnapshot) {
+            // Somebody's older program may not have done so.
+            if !self.fault(Fault::SnapshotOverwritten) {
+                self.disk.sync();
+            }
+        }
         let snapshot = Snapshot { position: Position::new(position), bytes: bytes.into() };
         if let Ok(file) = snapshot.to_file(LOG, digest(self.disk.bytes(), position)) {
-            self.snapshots.push(Saved { file, covers_lost: false });
+            self.snapshots.push(Saved { file, position, covers_lost: false });
         }
     }
 
     /// Opens the snapshot that is there, as far as it is to be believed.
     pub fn load_snapshot(&mut self) -> Option<Snapshot> {
-        let newest = self.snapshots.last()?.clone();
-        let mut saved = newest;
-        if self.fault(Fault::SnapshotStale) {
+        let mut saved = self.snapshots.last()?.clone();
+        if let Some(lost) = self.snapshots.iter().rev().find(|saved| saved.covers_lost) {
+            saved = lost.clone();
+        } else if self.fault(Fault::SnapshotStale) {
             let older = self.random.below(self.snapshots.len());
             saved = self.snapshots.get(older)?.clone();
-        } else if self.snapshots.iter().any(|saved| saved.covers_lost)
-            && self.fault(Fault::SnapshotOverwritten)
-        {
-            saved = self.snapshots.iter().rev().find(|saved| saved.covers_lost)?.clone();
         }
         if self.fault(Fault::SnapshotCut) {
             let length = self.random.below(saved.file.len());
@@ -310,27 +324,13 @@ impl World {
             let bit = self.random.below(8);
             saved.file.get_mut(at).into_iter().for_each(|byte| *byte ^= 1 << bit);
         } else if self.fault(Fault::SnapshotForeign) {
-            saved.file = self.foreign(&saved.file)?;
+            saved.file = foreign(&saved)?;
         }
         let bytes = self.disk.bytes();
         let digest = |position: Position| {
             (position.value() <= bytes.len() as u64).then(|| digest(bytes, position.value()))
         };
-        Snapshot::from_file(self.safeguards, saved.file.into(), LOG, digest)
-    }
-
-    /// The snapshot of another log that is as long as this one was, and says something else.
-    fn foreign(&mut self, file: &[u8]) -> Option<Vec<u8>> {
-        use agent_team_core::machine::State;
-        let position = position_of(file)?;
-        let program = Snapshot::from_file(Safeguards::ALL, file.to_vec().into(), LOG, |at| {
-            Some(digest(self.disk.bytes(), at.value()))
-        })
-        .and_then(|snapshot| snapshot.bytes.first().copied())?;
-        let mut bytes = vec![program];
-        bytes.extend(State::new().to_snapshot().ok()?);
-        let other = Digest::new([7; 32]);
-        Snapshot { position: Position::new(position), bytes: bytes.into() }.to_file("another-log", other).ok()
+        Snapshot::from_file(self.safeguards, &saved.file.into(), LOG, digest)
     }
 
     /// Changes one bit of the log, and makes sure that nobody believes what it then says.
@@ -384,20 +384,18 @@ fn lines(safeguards: Safeguards, bytes: &[u8]) -> BTreeMap<u64, Vec<u8>> {
     }
 }
 
-/// The position that a snapshot's file says that it covers.
-fn position_of(file: &[u8]) -> Option<u64> {
-    let text = String::from_utf8_lossy(file.get(..512.min(file.len()))?).into_owned();
-    let after = text.split_once("\"position\":")?.1;
-    after.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+/// The snapshot of another log that is as long as this one was, and says nothing.
+fn foreign(saved: &Saved) -> Option<Vec<u8>> {
+    let mut bytes = vec![0];
+    bytes.extend(agent_team_core::machine::State::new().to_snapshot().ok()?);
+    let snapshot = Snapshot { position: Position::new(saved.position), bytes: bytes.into() };
+    snapshot.to_file("another-log", Digest::new([7; 32])).ok()
 }
 
-/// A digest of the first bytes: what a real log does with BLAKE3, only faster.
+/// The digest of a log up to a position, as a file has it, only that less of the tail is looked at: logs are short here.
 fn digest(bytes: &[u8], to: u64) -> Digest {
-    let to = usize::try_from(to).unwrap_or(usize::MAX).min(bytes.len());
-    let hash = hash(bytes.get(..to).unwrap_or_default());
-    let mut wide = [0; 32];
-    wide.iter_mut().zip(hash.to_le_bytes().iter().cycle()).for_each(|(byte, part)| *byte = *part);
-    Digest::new(wide)
+    let end = usize::try_from(to).unwrap_or(usize::MAX).min(bytes.len());
+    tail_digest(to, bytes.get(end.saturating_sub(TAIL_BYTES)..end).unwrap_or_default())
 }
 
 /// A hash of bytes, eight at a time.
@@ -448,11 +446,10 @@ fn rate(fault: Fault, random: &mut Random) -> u32 {
         Fault::FullDisk | Fault::ClockSet => (300, 3),
         Fault::SyncFailed => (300, 5),
         Fault::Pause => (600, 10),
-        Fault::Poison => (500, 500),
         Fault::MergePause => (500, 150),
         Fault::UserCommit => (500, 8),
         Fault::NoTurn => (300, 50),
-        Fault::Skew => (500, 500),
+        Fault::Skew | Fault::Poison => (500, 500),
         Fault::PowerCut => (400, 3),
         Fault::NulPages => (600, 600),
         Fault::SnapshotStale => (500, 200),

@@ -92,7 +92,7 @@ impl Snapshot {
     #[must_use]
     pub fn load(folder: &Path, log: &dyn Log) -> Option<Self> {
         let file = fs::read(folder.join(FILE_NAME)).ok()?;
-        Self::from_file(Safeguards::ALL, file.into(), log.id(), |position| log.digest(position).ok())
+        Self::from_file(Safeguards::ALL, &file.into(), log.id(), |position| log.digest(position).ok())
     }
 
     /// The snapshot in the bytes of a file, if it can be believed for the log `id` with these digests.
@@ -100,11 +100,11 @@ impl Snapshot {
     #[must_use]
     pub fn from_file(
         safeguards: Safeguards,
-        file: Bytes,
+        file: &Bytes,
         id: &str,
         digest: impl FnOnce(Position) -> Option<Digest>,
     ) -> Option<Self> {
-        let content = durable::unseal(safeguards, &file)?;
+        let content = durable::unseal(safeguards, file)?;
         let line = content.get(..content.iter().position(|&byte| byte == b'\n')?)?;
         let origin: Origin = serde_json::from_slice(line).ok()?;
         let is_of_this_log = origin.log == id && digest(origin.position)? == origin.digest;

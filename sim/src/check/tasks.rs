@@ -41,7 +41,7 @@ impl Witness {
                 self.spec(task).is_some_and(|spec| spec.after.iter().any(|id| found.contains(id)))
             };
             let more: Vec<TaskId> =
-                self.specs.keys().filter(|id| !found.contains(id) && waits(id)).cloned().collect();
+                self.specs.keys().filter(|id| !found.contains(*id) && waits(id)).cloned().collect();
             if more.is_empty() {
                 return found.into_iter().collect();
             }
@@ -232,7 +232,7 @@ impl Witness {
             match body {
                 Body::TaskFailed(body) if self.stands(tag) => not_before_ms = body.not_before_ms,
                 Body::TaskRetried(_) | Body::TaskClaimed(TaskClaimed { stage: Stage::Work, .. }) => {
-                    not_before_ms = 0
+                    not_before_ms = 0;
                 }
                 _ => {}
             }

@@ -34,7 +34,7 @@ impl Process {
                 r#"{{"v":{format},"id":"{id}","at_ms":5,"by":"w","kind":"batch_closed","body":{{"batch":7}}}}"#
             );
             let line = if world.random.chance(500) { malformed } else { r#"{"hello":"world"}"#.to_owned() };
-            self.append_line(world, line.into_bytes());
+            self.append_line(world, line.as_bytes());
             return;
         }
         if self.next_version && world.fault(Fault::UnknownKind) {
@@ -42,17 +42,17 @@ impl Process {
             let line = format!(
                 r#"{{"v":{format},"id":"{id}","at_ms":5,"by":"w","kind":"agent_smiled","body":{{"teeth":32}}}}"#
             );
-            self.append_line(world, line.into_bytes());
+            self.append_line(world, line.as_bytes());
             return;
         }
         if self.part.human { self.rule(world) } else { self.write_a_message(world) }
     }
 
     /// Appends a line that this program has no words for. Nobody is told anything.
-    fn append_line(&mut self, world: &mut World, line: Vec<u8>) {
-        let record = agent_team_core::record::codec::decode(&line).ok();
+    fn append_line(&mut self, world: &mut World, line: &[u8]) {
+        let record = agent_team_core::record::codec::decode(line).ok();
         let tag = world.witness.writes(record, self.pid, None);
-        if world.append(&line, tag) == Appended::Killed {
+        if world.append(line, tag) == Appended::Killed {
             self.die(world);
         }
     }
@@ -121,8 +121,8 @@ impl Process {
             0..=2 => self.edit(world, task, edits),
             3 if !status.is_ended() => self.cancel(task, world.random.chance(500)),
             4 | 5 => self.set_budget(world, task),
-            6 => self.set_policy(),
-            7 => self.see_a_guest(world),
+            3 => self.set_policy(),
+            6 | 7 => self.see_a_guest(world),
             _ => self.write_a_message(world),
         }
     }
@@ -175,7 +175,10 @@ impl Process {
             self.submit(Submit::new(AgentLeft { agent }));
         } else {
             let (role, skills) = (Role::Specialist, Vec::new());
-            self.submit(Submit::new(AgentJoined { agent, role, skills, with: None, orchestrated: false }));
+            // Long, and not synced: so that there is something for a power cut to take.
+            let length = world.random.below(3000);
+            let with = Some(world.filler(length)).filter(|_| length > 1000);
+            self.submit(Submit::new(AgentJoined { agent, role, skills, with, orchestrated: false }));
         }
         self.job = Job::Chore("guest");
     }
@@ -221,7 +224,8 @@ pub(super) fn spec(world: &mut World, id: TaskId, known: &[TaskId]) -> TaskSpec 
         _ => {}
     }
     if world.random.chance(150) {
-        spec.labels = vec!["x".repeat(60); 1 + world.random.below(30)];
+        let length = world.random.below(1800);
+        spec.check = spec.check.map(|check| check + &world.filler(length));
     }
     spec
 }

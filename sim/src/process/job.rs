@@ -219,7 +219,7 @@ impl Process {
         }
         match (std::mem::replace(&mut self.job, Job::Idle), told) {
             (Job::Claiming { stage, fence, read }, Told::Done(ids)) => {
-                self.begin_stage(world, stage, fence, read, &ids)
+                self.begin_stage(world, stage, fence, read, &ids);
             }
             (Job::Claiming { .. }, Told::Refused(refusal)) => self.wait_for_work(world, &refusal),
             (Job::Working(work), told) => self.told_worker(world, work, told),
@@ -357,13 +357,16 @@ impl Process {
                 self.submit(Submit::new(Command::Fail { claim, error: "no".into(), for_good }));
             }
             2 if !world.calm => {
-                self.submit(Submit::new(ClaimReleased { claim, reason: "tired".into(), fenced: None }));
+                let length = world.random.below(3000);
+                let reason = world.filler(length);
+                self.submit(Submit::new(ClaimReleased { claim, reason, fenced: None }));
             }
             _ => {
                 work.doing = Doing::Submit;
                 let mut result = work.result.clone();
                 if world.random.chance(100) {
-                    result += &"x".repeat(world.random.below(3000));
+                    let length = world.random.below(3000);
+                    result += &world.filler(length);
                 }
                 let protected = if world.random.chance(60) { vec!["gate".to_owned()] } else { Vec::new() };
                 let commit = work.commit.clone();

@@ -231,15 +231,13 @@ impl Process {
                 ending.step = EndStep::Write { fenced: None };
                 self.job = Job::Ending(ending);
             }
+            // As the command does: only once it is refused does it look whether there is a merge to fence off.
             (EndStep::Writing, Told::Refused(Refusal::MergeUnderWay { intent, .. }))
-                if matches!(ending.then, Then::Cancel { .. }) =>
+                if matches!(ending.then, Then::Cancel { .. }) && ending.intent.is_none() =>
             {
-                // As the command does: only once it is refused does it look whether there is a merge to fence off.
-                if ending.intent.is_none() {
-                    ending.intent = Some(intent);
-                    ending.step = EndStep::Begin;
-                    self.job = Job::Ending(ending);
-                }
+                ending.intent = Some(intent);
+                ending.step = EndStep::Begin;
+                self.job = Job::Ending(ending);
             }
             (EndStep::Writing, Told::Done(_)) => world.coverage.told(match ending.then {
                 Then::Expire { .. } => "taken over",

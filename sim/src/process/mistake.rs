@@ -174,11 +174,7 @@ impl Process {
         }
         let on = if world.random.chance(200) { Some(world.new_id()) } else { Some(task.revision) };
         let body = TaskClaimed { task: task.id().clone(), on, stage, agent, holder: self.holder(world) };
-        let must_not = match kind {
-            20 | 22 | 23 | 25 | 26 => None,
-            21 => Some("it was completed"),
-            _ => None,
-        };
+        let must_not = (kind == 21).then_some("it was completed");
         Some((vec![body.into()], must_not))
     }
 

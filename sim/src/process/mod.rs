@@ -23,6 +23,8 @@ use job::Job;
 use merge::Ending;
 use submit::Submit;
 
+/// For how long what was last read is taken for the newest by who writes alone.
+const ALONE_MS: u64 = 100;
 /// How often, in records, all processes' states are compared while a simulation runs; at its end they are in any case.
 const HASH_EVERY: u64 = 61;
 
@@ -63,6 +65,9 @@ pub struct Process {
     state: State,
     position: u64,
     snapshot_at: u64,
+    /// Whether the last look at the log's end found a record of somebody else, and when that was.
+    others: bool,
+    looked_ms: u64,
     joined: bool,
     submit: Option<Submit>,
     job: Job,
@@ -85,6 +90,8 @@ impl Process {
             state: State::new(),
             position: 0,
             snapshot_at: 0,
+            others: true,
+            looked_ms: 0,
             joined: false,
             submit: None,
             job: Job::Idle,
@@ -104,9 +111,12 @@ impl Process {
         self.endings.clear();
         let program = u8::from(next_version);
         let believed = world.load_snapshot().and_then(|snapshot| {
-            let own = *snapshot.bytes.first()? == program || !world.keeps(Habit::OwnSnapshot);
-            let bytes = snapshot.bytes.slice(1..);
-            Some((State::from_snapshot(bytes).filter(|_| own)?, snapshot.position.value()))
+            let made_by = *snapshot.bytes.first()?;
+            let own = made_by == program || !world.keeps(Habit::OwnSnapshot);
+            Some((
+                State::from_snapshot(snapshot.bytes.slice(1..)).filter(|_| own)?,
+                snapshot.position.value(),
+            ))
         });
         let from_snapshot = believed.is_some();
         (self.state, self.position) = believed.unwrap_or_else(|| (State::new(), 0));
@@ -121,7 +131,7 @@ impl Process {
             format!("starts {how}{}", if next_version { ", of the next version" } else { "" })
         });
         if from_snapshot {
-            self.hash(world);
+            self.compare(world);
         }
         self.catch_up(world);
     }
@@ -215,6 +225,8 @@ impl Process {
 
     /// Reads and applies what came since the last look.
     pub fn catch_up(&mut self, world: &mut World) {
+        self.others = false;
+        self.looked_ms = world.now_ms;
         loop {
             let batch = match world.read(self.position) {
                 Ok(batch) => batch,
@@ -248,6 +260,7 @@ impl Process {
                 (None, 4)
             }
             Some(record) => {
+                self.others |= record.by != self.part.agent;
                 let outcome = self.state.apply(&record);
                 let (name, code) = match &outcome {
                     Outcome::Effective => ("", 0),
@@ -270,12 +283,17 @@ impl Process {
         let verdict = world.witness.applied(seq, position, id, outcome);
         world.check(verdict);
         if seq.is_multiple_of(HASH_EVERY) {
-            self.hash(world);
+            self.compare(world);
         }
     }
 
+    /// Whether nobody else seems to write, so that a record can be decided without a look at the log's end.
+    fn is_alone(&self, world: &World) -> bool {
+        !self.others && world.now_ms.saturating_sub(self.looked_ms) < ALONE_MS
+    }
+
     /// Compares its state with the others'.
-    pub fn hash(&self, world: &mut World) {
+    pub fn compare(&self, world: &mut World) {
         let bytes = self.state.to_snapshot().unwrap_or_default();
         let verdict = world.witness.hashed(self.state.records(), self.next_version, hash(&bytes));
         world.check(verdict);

@@ -115,6 +115,15 @@ impl Process {
     }
 
     fn begin(&mut self, world: &mut World, mut submit: Submit) {
+        // Whoever writes alone needs neither a turn nor a look.
+        if submit.careless.is_none()
+            && self.is_alone(world)
+            && !self.is_too_old()
+            && let Ok(bodies) = decide(&self.state, &submit.command, self.clock_ms(world))
+        {
+            self.write_down(world, submit, bodies, None);
+            return;
+        }
         self.catch_up(world);
         if submit.careless.is_none()
             && let Err(refusal) = decide(&self.state, &submit.command, self.clock_ms(world))
@@ -127,7 +136,7 @@ impl Process {
         self.submit = Some(submit);
     }
 
-    fn decide(&mut self, world: &mut World, mut submit: Submit) {
+    fn decide(&mut self, world: &mut World, submit: Submit) {
         self.catch_up(world);
         if self.is_too_old() && submit.careless.is_some() {
             world.give_turn_back(self.pid);
@@ -145,6 +154,17 @@ impl Process {
                 }
             },
         };
+        self.write_down(world, submit, bodies, must_not);
+    }
+
+    /// Makes records of bodies, to be appended next.
+    fn write_down(
+        &mut self,
+        world: &mut World,
+        mut submit: Submit,
+        bodies: Vec<Body>,
+        must_not: Option<&'static str>,
+    ) {
         let format = submit.format.unwrap_or(self.state.format());
         submit.records.clear();
         for body in bodies {
@@ -201,6 +221,8 @@ impl Process {
     }
 
     fn read_back(&mut self, world: &mut World, mut submit: Submit) {
+        // Others need not wait until this one has seen what it wrote.
+        world.give_turn_back(self.pid);
         if !world.keeps(Habit::ReadBack) {
             let tags: Vec<usize> = submit.records.iter().map(|(_, tag)| *tag).collect();
             let verdict = world.witness.told_effective(&tags);
@@ -248,8 +270,7 @@ impl Process {
         if submit.careless.is_some() || submit.tries >= TRIES_MAX {
             self.told(world, Told::Refused(refusal));
         } else {
-            submit.phase = Phase::Turn;
-            submit.since_ms = world.now_ms;
+            submit.phase = Phase::Begin;
             self.submit = Some(submit);
         }
     }

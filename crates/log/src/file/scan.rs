@@ -150,11 +150,16 @@ fn tail(tail: &[u8], frame: Result<Frame, HeaderFault>) -> Line {
         Err(HeaderFault::Broken) if !tail.iter().any(is_zero) => {
             Line::Damaged(DamageKind::Corrupt("the last line does not begin as a record"), tail.len())
         }
-        Ok(frame) if tail.get(frame.record.end).is_some_and(|after| *after != 0) => {
+        Ok(frame) if !has_lost_page(tail) && tail.get(frame.record.end).is_some_and(|after| *after != 0) => {
             Line::Damaged(DamageKind::Corrupt("the last record is followed by no line break"), tail.len())
         }
         _ => Line::Unfinished,
     }
+}
+
+/// Whether a power cut took a page out of these bytes: what follows it then belongs to another record.
+fn has_lost_page(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|pair| pair == [0, 0])
 }
 
 /// Judges a line that does not end within a window which does not reach the log's end.
@@ -172,4 +177,28 @@ fn long_line(rest: &[u8]) -> Line {
 
 fn count_leading(bytes: Option<&[u8]>, wanted: u8) -> usize {
     bytes.unwrap_or_default().iter().take_while(|&&byte| byte == wanted).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::frame::write_framed;
+
+    /// A power cut took a page out of the middle and cut the end off: what is left has no line break yet.
+    #[test]
+    fn a_tail_with_a_lost_page_is_waited_for_and_stepped_over_once_it_is_ended() {
+        let mut log = Vec::new();
+        write_framed(Safeguards::ALL, &mut log, br#"{"a":"first"}"#);
+        let whole = log.len();
+        write_framed(Safeguards::ALL, &mut log, br#"{"a":"its middle is gone"}"#);
+        log.truncate(log.len() - 10);
+        log.extend([0; 20]);
+        log.extend(br#"the end of another record"#);
+        let read = |log: &[u8]| scan(Safeguards::ALL, log.to_vec(), 0, true, AtCorruption::Stop).unwrap();
+        assert_eq!(read(&log).len(), 1);
+        let rest = scan(Safeguards::ALL, log[whole..].to_vec(), 0, true, AtCorruption::Stop).unwrap();
+        assert!(rest.is_empty() && rest.damage().is_empty());
+        write_framed(Safeguards::ALL, &mut log, br#"{"a":"next"}"#);
+        assert_eq!(read(&log).len(), 2);
+    }
 }
