@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use agent_team::{
-    AgentId, ClaimOptions, Durability, Holder, NewTask, TaskQueue, TeamFolder, TeamLog, Waited,
+    AgentId, ClaimOptions, Durability, NewTask, TaskQueue, TeamFolder, TeamLog, Waited,
 };
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
@@ -186,7 +186,7 @@ impl<'a> Pair<'a> {
         let stopped = Instant::now();
         let options = ClaimOptions {
             task: Some(task.parse()?),
-            holder: Some(Holder { lease_ms: None, ..self.queue.this_process()? }),
+            holder: None,
         };
         let waited = self.runtime.block_on(self.queue.claim_when_ready(&self.taker, &options, Some(LONG)))?;
         let Waited::Claimed(taken) = waited else { bail!("{task} is not taken over: {waited:?}") };
