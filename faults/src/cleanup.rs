@@ -20,8 +20,12 @@ struct Left {
     limit: Option<(Instant, String)>,
 }
 
-static LEFT: Mutex<Left> =
-    Mutex::new(Left { processes: BTreeSet::new(), mounts: BTreeSet::new(), folders: BTreeSet::new(), limit: None });
+static LEFT: Mutex<Left> = Mutex::new(Left {
+    processes: BTreeSet::new(),
+    mounts: BTreeSet::new(),
+    folders: BTreeSet::new(),
+    limit: None,
+});
 
 fn left() -> MutexGuard<'static, Left> {
     LEFT.lock().unwrap_or_else(PoisonError::into_inner)

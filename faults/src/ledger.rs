@@ -67,7 +67,8 @@ impl Ledger {
             self.wrong.push(format!("{task} was given out again after its result was acknowledged"));
         }
         let others = self.holds.iter().filter(|(other, (held, _))| **other != life && held == task);
-        let living: Vec<u64> = others.map(|(other, _)| *other).filter(|other| !self.gone.contains(other)).collect();
+        let living: Vec<u64> =
+            others.map(|(other, _)| *other).filter(|other| !self.gone.contains(other)).collect();
         for other in living {
             self.wrong.push(format!("{task} is held by the living {other} and was given to {life}"));
         }

@@ -88,7 +88,9 @@ fn is_beginning(line: &[u8]) -> bool {
     match (length, rest.get(digits)) {
         (_, None) => true,
         // The two fields take the place of the brace: their length is what the line is longer by.
-        (Some(length), Some(_)) => line.len() < length + b"{\"len\":,\"crc\":\"01234567\",".len() + digits - 1,
+        (Some(length), Some(_)) => {
+            line.len() < length + b"{\"len\":,\"crc\":\"01234567\",".len() + digits - 1
+        }
         (None, Some(_)) => false,
     }
 }

@@ -127,9 +127,12 @@ fn all(name: &str, options: &Options) -> bool {
             return false;
         }
     };
-    let parts = PARTS.iter().filter(|part| name == "all" || part.name == name);
-    // A part that fails does not hide what the others find.
-    parts.fold(true, |held, part| one(&setup, part, options) && held)
+    let mut held = true;
+    for part in PARTS.iter().filter(|part| name == "all" || part.name == name) {
+        // A part that fails does not hide what the others find.
+        held &= one(&setup, part, options);
+    }
+    held
 }
 
 fn one(setup: &Setup, part: &Known, options: &Options) -> bool {
@@ -142,7 +145,10 @@ fn one(setup: &Setup, part: &Known, options: &Options) -> bool {
     let seconds = begun.elapsed().as_secs_f64();
     match outcome {
         Ok(report) if options.json => {
-            println!("{}", json!({"part": name, "holds": true, "count": count, "seed": seed, "seconds": seconds, "figures": report.figures}));
+            println!(
+                "{}",
+                json!({"part": name, "holds": true, "count": count, "seed": seed, "seconds": seconds, "figures": report.figures})
+            );
             true
         }
         Ok(report) => {
@@ -152,7 +158,10 @@ fn one(setup: &Setup, part: &Known, options: &Options) -> bool {
         Err(error) => {
             let reason = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
             if options.json {
-                println!("{}", json!({"part": name, "holds": false, "count": count, "seed": seed, "seconds": seconds, "reason": reason}));
+                println!(
+                    "{}",
+                    json!({"part": name, "holds": false, "count": count, "seed": seed, "seconds": seconds, "reason": reason})
+                );
             } else {
                 println!("ERROR   {name}: {reason} (again: {name} --count {count} --seed {seed})");
             }

@@ -72,7 +72,8 @@ impl<'a> Place<'a> {
     pub fn program(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.team()).env_clear().stdin(Stdio::null()).stdout(Stdio::piped());
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()));
+        command
+            .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()));
         command.env("HOME", &self.path).env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
         command.env("TMPDIR", &self.path).env("GIT_CONFIG_NOSYSTEM", "1");
         command
@@ -139,7 +140,8 @@ impl<'a> Place<'a> {
     pub fn git(&self, arguments: &[&str]) -> Result<String> {
         let mut command = self.program("git");
         command.args(arguments);
-        let ran = Child::start(&mut command)?.finish()?.done().with_context(|| format!("git {arguments:?}"))?;
+        let ran =
+            Child::start(&mut command)?.finish()?.done().with_context(|| format!("git {arguments:?}"))?;
         Ok(ran.stdout.trim_end().to_owned())
     }
 

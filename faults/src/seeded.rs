@@ -46,7 +46,8 @@ impl Seeded {
 
     /// A text of so many bytes, with characters of several bytes and quotes in it.
     pub fn text(&mut self, length: usize) -> String {
-        const PIECES: [&str; 8] = ["work ", "\"quoted\" ", "ü", "line\n", "\\ ", "{\"a\":1}", "0123456789", "日本 "];
+        const PIECES: [&str; 8] =
+            ["work ", "\"quoted\" ", "ü", "line\n", "\\ ", "{\"a\":1}", "0123456789", "日本 "];
         let mut text = String::with_capacity(length + 16);
         while text.len() < length {
             text.push_str(PIECES[self.index(PIECES.len())]);

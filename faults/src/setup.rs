@@ -60,7 +60,14 @@ impl Setup {
         let folder = own.parent().context("this program lies in no folder")?.to_owned();
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--package", "agent-team-cli", "--package", "agent-team-faults-shim"]);
+        build.args([
+            "build",
+            "--quiet",
+            "--package",
+            "agent-team-cli",
+            "--package",
+            "agent-team-faults-shim",
+        ]);
         build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));
         if folder.file_name().is_some_and(|name| name == "release") {
             build.arg("--release");

@@ -170,7 +170,11 @@ impl Worker {
 
     /// Of a text: most are short, as texts are, and one in eight is long enough to be a blob.
     fn length(&mut self) -> usize {
-        if self.random.below(8) == 0 { self.random.length(4096, 48 << 10) } else { self.random.length(200, 4000) }
+        if self.random.below(8) == 0 {
+            self.random.length(4096, 48 << 10)
+        } else {
+            self.random.length(200, 4000)
+        }
     }
 
     fn send(&mut self) -> Result<()> {

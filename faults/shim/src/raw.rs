@@ -27,13 +27,7 @@ pub fn path_of(fd: c_int, buffer: &mut [u8; 512]) -> &[u8] {
     }
     // SAFETY: the link ends with a NUL, and the buffer is as long as it says.
     let length = unsafe {
-        libc::syscall(
-            libc::SYS_readlinkat,
-            libc::AT_FDCWD,
-            link.as_ptr(),
-            buffer.as_mut_ptr(),
-            buffer.len(),
-        )
+        libc::syscall(libc::SYS_readlinkat, libc::AT_FDCWD, link.as_ptr(), buffer.as_mut_ptr(), buffer.len())
     };
     &buffer[..usize::try_from(length).unwrap_or(0)]
 }

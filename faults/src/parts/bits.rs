@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use agent_team::{Diagnosis, NewTask, SnapshotHealth, TaskQueue, TeamFolder, TeamLog};
 use agent_team::{AgentId, ClaimOptions, Durability, Holder, MessageBus, Recipient};
+use agent_team::{Diagnosis, NewTask, SnapshotHealth, TaskQueue, TeamFolder, TeamLog};
 use agent_team_core::machine::State;
 use anyhow::{Context, Result, bail, ensure};
 
@@ -50,7 +50,11 @@ pub fn run(setup: &Setup, count: u64) -> Result<Report> {
         progress.step();
     }
     let at_the_end = look(&place)?.context("the team cannot be read at the end")?;
-    ensure!(at_the_end == sound, "the flips left something behind: {}", difference(&sound, &at_the_end));
+    ensure!(
+        at_the_end == sound,
+        "the flips left something behind: {}",
+        difference(&sound.state, &at_the_end.state)
+    );
     drop(living);
     let told = |(kind, (detected, harmless)): (&&str, &(u64, u64))| format!("{kind} {detected}/{harmless}");
     let each = seen.iter().map(told).collect::<Vec<_>>().join(", ");
@@ -65,8 +69,14 @@ pub fn run(setup: &Setup, count: u64) -> Result<Report> {
 
 /// Where two texts begin to differ.
 fn difference(one: &str, other: &str) -> String {
-    let at = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count().saturating_sub(60);
-    let part = |text: &str| String::from_utf8_lossy(text.as_bytes().get(at..).unwrap_or_default()).chars().take(120).collect::<String>();
+    let at =
+        one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count().saturating_sub(60);
+    let part = |text: &str| {
+        String::from_utf8_lossy(text.as_bytes().get(at..).unwrap_or_default())
+            .chars()
+            .take(120)
+            .collect::<String>()
+    };
     format!("`{}` and `{}`", part(one), part(other))
 }
 
@@ -89,7 +99,7 @@ fn team(place: &Place<'_>, random: &mut Seeded) -> Result<Child> {
     let worker: AgentId = "worker".parse()?;
     let lease = Arc::new(Holder { lease_ms: Some(3_600_000), ..Holder::default() });
     let mut done = 0;
-    while log.look(|state| state.records())? < 4_150 {
+    while log.look(State::records)? < 4_150 {
         let options = ClaimOptions { task: None, holder: Some(lease.clone()) };
         let claimed = queue.claim(&worker, &options)?;
         let length = if done < 8 { 5_000 + done * 1_000 } else { random.length(10, 300) };
@@ -108,8 +118,20 @@ fn team(place: &Place<'_>, random: &mut Seeded) -> Result<Child> {
     drop((queue, bus, log));
     // Present for as long as the test lasts.
     let team = place.team().display().to_string();
-    let arguments =
-        ["--team", &team, "--name", "holder", "--life", "0", "--seed", "1", "--mode", "hold", "--lease-ms", "3600000"];
+    let arguments = [
+        "--team",
+        &team,
+        "--name",
+        "holder",
+        "--life",
+        "0",
+        "--seed",
+        "1",
+        "--mode",
+        "hold",
+        "--lease-ms",
+        "3600000",
+    ];
     let mut child = Child::start(&mut place.worker(&arguments))?;
     child.tell("claim m2199")?;
     let begun = std::time::Instant::now();
@@ -138,15 +160,25 @@ fn files(place: &Place<'_>) -> Result<BTreeMap<&'static str, Vec<PathBuf>>> {
     }
     ensure!(!blobs.is_empty() && !presence.is_empty(), "not every kind of file is there");
     let mut files = BTreeMap::from([("blobs", blobs), ("presence", presence)]);
-    for (kind, name) in [("log", "log.jsonl"), ("snapshot", "cache/snapshot"), ("observed", "cache/observed")] {
+    for (kind, name) in [("log", "log.jsonl"), ("snapshot", "cache/snapshot"), ("observed", "cache/observed")]
+    {
         ensure!(place.file(name).is_file(), "{name} is not there");
         files.insert(kind, vec![place.file(name)]);
     }
     Ok(files)
 }
 
+/// What is seen of a team.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    /// Its state, and every text in full.
+    state: String,
+    /// Who lives, as the doctor finds out, who folds the log as far as it is sound.
+    holders: String,
+}
+
 /// All that can be read of the team, texts in full, or `None` if something cannot be read.
-fn look(place: &Place<'_>) -> Result<Option<String>> {
+fn look(place: &Place<'_>) -> Result<Option<Seen>> {
     let folder = TeamFolder::of(&place.team());
     let Ok(log) = TeamLog::open(&folder) else { return Ok(None) };
     let queue = TaskQueue::over(log.clone());
@@ -164,13 +196,12 @@ fn look(place: &Place<'_>) -> Result<Option<String>> {
     all.push_str(&serde_json::to_string(&messages)?);
     let Ok(state) = log.look(State::fingerprint) else { return Ok(None) };
     all.push_str(&state.to_string());
-    // Who lives is seen too: the holders that the doctor finds.
-    all.push_str(&serde_json::to_string(&Diagnosis::of(&folder)?.holders)?);
-    Ok(Some(all))
+    let holders = serde_json::to_string(&Diagnosis::of(&folder)?.holders)?;
+    Ok(Some(Seen { state: all, holders }))
 }
 
 /// Whether a flip is told. If not, nothing may be different.
-fn judge(place: &Place<'_>, kind: &str, sound: &str, with_command: bool) -> Result<bool> {
+fn judge(place: &Place<'_>, kind: &str, sound: &Seen, with_command: bool) -> Result<bool> {
     let diagnosis = Diagnosis::of(&TeamFolder::of(&place.team()))?;
     let told = !diagnosis.is_sound();
     let read = look(place)?;
@@ -188,14 +219,15 @@ fn judge(place: &Place<'_>, kind: &str, sound: &str, with_command: bool) -> Resu
         // A log before its snapshot is not read again, so what is seen is what was there before the flip.
         ("log", Some(read)) => {
             ensure!(told, "the doctor finds nothing");
-            ensure!(read == sound, "it is believed: {}", difference(sound, &read));
+            ensure!(read.state == sound.state, "it is believed: {}", difference(&sound.state, &read.state));
             Ok(true)
         }
         ("blobs", Some(_)) => bail!("it is believed"),
         (_, None) => bail!("a cache that is damaged keeps the team from being read"),
         (_, Some(read)) => {
             let what = "the state is another: what was flipped was believed";
-            ensure!(read == sound, "{what}: {}", difference(sound, &read));
+            ensure!(read.state == sound.state, "{what}: {}", difference(&sound.state, &read.state));
+            ensure!(read.holders == sound.holders, "{what}: {}", difference(&sound.holders, &read.holders));
             ensure!(!told, "nothing is lost, and the doctor says so");
             let ignored = kind == "snapshot";
             ensure!(

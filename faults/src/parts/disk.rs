@@ -59,8 +59,13 @@ pub fn run(setup: &Setup, count: u64) -> Result<Report> {
         let place = Place::new(setup)?;
         if let Err(error) = Mounted::new(&place, 64) {
             let all = std::env::var_os("AGENT_TEAM_ALL").is_some_and(|all| all == "1");
-            ensure!(!all, "no file system can be mounted here, and AGENT_TEAM_ALL=1 allows no skips: {error}");
-            return Ok(Report::new(format!("SKIPPED, as no file system can be mounted here ({error}); run as root")));
+            ensure!(
+                !all,
+                "no file system can be mounted here, and AGENT_TEAM_ALL=1 allows no skips: {error}"
+            );
+            return Ok(Report::new(format!(
+                "SKIPPED, as no file system can be mounted here ({error}); run as root"
+            )));
         }
     }
     let progress = Progress::new("disk:", count);
@@ -86,7 +91,8 @@ fn fill(setup: &Setup, round: u64) -> Result<(usize, usize, u64, String)> {
     let place = Place::new(setup)?;
     let disk = Mounted::new(&place, 512 + 4 * random.below(64))?;
     place.run(["init"])?.done()?;
-    let queue = TaskQueue::over(TeamLog::open_or_create(&TeamFolder::of(&place.team()), Durability::Process)?);
+    let queue =
+        TaskQueue::over(TeamLog::open_or_create(&TeamFolder::of(&place.team()), Durability::Process)?);
     for number in 0..TASKS {
         queue.add_task(NewTask::new("A task").id(format!("d{number}")))?;
     }
@@ -126,6 +132,8 @@ fn fill(setup: &Setup, round: u64) -> Result<(usize, usize, u64, String)> {
     for worker in workers {
         worker.finish_within(LONG)?.done()?;
     }
+    // What was added last may have come after they saw that no work is left.
+    start(WORKERS)?.finish_within(LONG)?.done()?;
     drop(queue);
     let ledger = heard.close();
     if let Some(wrong) = ledger.wrong.first() {

@@ -26,7 +26,11 @@ struct Harm {
 }
 
 const HARMS: &[Harm] = &[
-    Harm { name: "deleted", words: &["deleted or moved", "no log", "no team"], act: |log, _| Ok(fs::remove_file(log)?) },
+    Harm {
+        name: "deleted",
+        words: &["deleted or moved", "no log", "no team"],
+        act: |log, _| Ok(fs::remove_file(log)?),
+    },
     Harm {
         name: "moved away",
         words: &["deleted or moved", "no log", "no team"],
@@ -75,13 +79,18 @@ const HARMS: &[Harm] = &[
             // What is missing to the last line's end is a torn record.
             bytes.push(b'\n');
             // In place and in one piece, so that no reader sees it shorter.
-            Ok(std::os::unix::fs::FileExt::write_all_at(&fs::OpenOptions::new().write(true).open(log)?, &bytes, 0)?)
+            Ok(std::os::unix::fs::FileExt::write_all_at(
+                &fs::OpenOptions::new().write(true).open(log)?,
+                &bytes,
+                0,
+            )?)
         },
     },
 ];
 
 /// Network file systems, as statfs(2) numbers them.
-const NETWORKS: &[(&str, u32)] = &[("NFS", 0x6969), ("9p", 0x0102_1997), ("CIFS", 0xFF53_4D42), ("SMB2", 0xFE53_4D42)];
+const NETWORKS: &[(&str, u32)] =
+    &[("NFS", 0x6969), ("9p", 0x0102_1997), ("CIFS", 0xFF53_4D42), ("SMB2", 0xFE53_4D42)];
 
 /// Does all of it `count` times.
 ///
@@ -91,10 +100,12 @@ pub fn run(setup: &Setup, count: u64) -> Result<Report> {
     let mut errors = 0;
     for round in 0..count {
         for harm in HARMS.iter().filter(|harm| setup.wants(harm.name)) {
-            errors += harmed(setup, harm).with_context(|| format!("round {round}: the log is {}", harm.name))?;
+            errors +=
+                harmed(setup, harm).with_context(|| format!("round {round}: the log is {}", harm.name))?;
         }
     }
-    let read_only = if setup.wants("read-only") { read_only(setup).context("a read-only folder")? } else { 0 };
+    let read_only =
+        if setup.wants("read-only") { read_only(setup).context("a read-only folder")? } else { 0 };
     networks(setup)?;
     let line = format!(
         "{} harms to a log in use, {count} times: {errors} readers and writers each with an error that names it, 0 bytes \
@@ -122,27 +133,43 @@ fn harmed(setup: &Setup, harm: &Harm) -> Result<u64> {
     let mut waiting = vec![
         ("claim --wait", Child::start(&mut place.command(["claim", "--as", "w", "--wait"]))?),
         ("log --follow", Child::start(&mut place.command(["log", "--follow"]))?),
-        ("run", Child::start(&mut place.command(["run", "--with", &model, "--no-gate", "--timeout", "10m"]))?),
+        (
+            "run",
+            Child::start(&mut place.command(["run", "--with", &model, "--no-gate", "--timeout", "10m"]))?,
+        ),
     ];
     // Each has read the log when the run has begun and the waiting agent has joined.
     let begun = Instant::now();
     loop {
         let log = fs::read_to_string(place.log())?;
-        if log.contains("\"kind\":\"run_started\"") && log.contains("\"agent\":\"w\"") && log.contains("worker-1") {
+        if log.contains("\"kind\":\"run_started\"")
+            && log.contains("\"agent\":\"w\"")
+            && log.contains("worker-1")
+        {
             break;
         }
         for index in 0..waiting.len() {
             let (name, child) = &mut waiting[index];
             let name = *name;
             if child.has_ended()? {
-                bail!("{name} does not wait: {:?}", Some(waiting.swap_remove(index)).map(|(_, child)| child.finish()));
+                bail!(
+                    "{name} does not wait: {:?}",
+                    Some(waiting.swap_remove(index)).map(|(_, child)| child.finish())
+                );
             }
         }
         ensure!(begun.elapsed() < LONG, "they do not begin: {log}");
         std::thread::sleep(Duration::from_millis(5));
     }
-    // What they have begun to write is written.
-    std::thread::sleep(Duration::from_millis(200));
+    // What they have begun to write is written: whoever looked just before the harm may still append one record.
+    let (mut size, mut since) = (0, Instant::now());
+    while since.elapsed() < Duration::from_millis(500) {
+        let now = fs::metadata(place.log())?.len();
+        if now != size {
+            (size, since) = (now, Instant::now());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     for (name, child) in &mut waiting {
         ensure!(!child.has_ended()?, "{name} does not wait");
     }
@@ -169,8 +196,15 @@ fn harmed(setup: &Setup, harm: &Harm) -> Result<u64> {
 
 /// Whether a command failed with an error that has one of the words.
 fn clear(ran: &Ran, words: &[&str]) -> Result<()> {
-    ensure!(matches!(ran.code, Some(1 | 2)) && !ran.stderr.contains("panicked"), "it did not fail as it should: {ran:?}");
-    let line = ran.stderr.lines().find(|line| line.starts_with("ERROR ")).with_context(|| format!("no error: {ran:?}"))?;
+    ensure!(
+        matches!(ran.code, Some(1 | 2)) && !ran.stderr.contains("panicked"),
+        "it did not fail as it should: {ran:?}"
+    );
+    let line = ran
+        .stderr
+        .lines()
+        .find(|line| line.starts_with("ERROR "))
+        .with_context(|| format!("no error: {ran:?}"))?;
     ensure!(words.iter().any(|word| line.contains(word)), "the error does not say what happened: {line}");
     Ok(())
 }
@@ -220,7 +254,8 @@ fn read_only(setup: &Setup) -> Result<u64> {
         &["cancel", "one"],
     ] {
         let ran = run(verb)?;
-        clear(&ran, &["Permission denied", "read-only", "for reading only", "Read-only"]).with_context(|| format!("{verb:?}"))?;
+        clear(&ran, &["Permission denied", "read-only", "for reading only", "Read-only"])
+            .with_context(|| format!("{verb:?}"))?;
         tried += 1;
     }
     Ok(tried)

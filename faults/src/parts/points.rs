@@ -178,8 +178,7 @@ struct Shell<'a> {
 
 fn at_point(setup: &Setup, point: &Point, count: u64, random: Seeded) -> Result<Reached> {
     let place = Place::with_team(setup)?;
-    let mut shell =
-        Shell { place, random, sent: Vec::new(), done: Vec::new(), reached: Reached::default() };
+    let mut shell = Shell { place, random, sent: Vec::new(), done: Vec::new(), reached: Reached::default() };
     for number in 0..count {
         let verb = point.verbs[usize::try_from(number)? % point.verbs.len()];
         shell.round(&format!("t{number}"), point, verb).with_context(|| format!("round {number}: {verb}"))?;
@@ -229,7 +228,8 @@ impl Shell<'_> {
         if added.is_done() {
             let arguments = ["claim", task, "--as", "first", "--pid", &pid, "--json"];
             let claimed = self.run(at("claim"), &arguments, "")?;
-            if let Some(seen) = claimed.json().ok().and_then(|json| Some(json["token"].as_str()?.to_owned())) {
+            if let Some(seen) = claimed.json().ok().and_then(|json| Some(json["token"].as_str()?.to_owned()))
+            {
                 token = seen;
             }
             if claimed.is_done() {
@@ -292,7 +292,10 @@ impl Shell<'_> {
         }
         for (task, token) in &self.done {
             let told = tasks.get(task).context("a task is lost")?;
-            ensure!(told.results.first().is_some_and(|(claim, _)| claim == token), "{task} is done by another");
+            ensure!(
+                told.results.first().is_some_and(|(claim, _)| claim == token),
+                "{task} is done by another"
+            );
         }
         let inbox = self.place.json(["inbox", "--as", "harness", "--peek"])?;
         let inbox = inbox.as_array().context("a list")?;
@@ -347,7 +350,10 @@ fn at_snapshot(setup: &Setup, fault: At, count: u64) -> Result<Reached> {
         let _ = std::fs::remove_file(place.file("cache/snapshot"));
         let fault = fault().reported_to(&place.report());
         let ran = place.run_under(Some(&fault), ["list"], "")?;
-        ensure!(fault.has_happened() && ran.was_killed(), "round {number}: the point was not reached: {ran:?}");
+        ensure!(
+            fault.has_happened() && ran.was_killed(),
+            "round {number}: the point was not reached: {ran:?}"
+        );
         let after = place.run(["list", "--json"])?.done()?.stdout;
         ensure!(after == before, "round {number}: the team is another after the kill");
         reached.kills += 1;

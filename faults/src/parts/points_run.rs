@@ -33,11 +33,15 @@ pub(super) const POINTS: &[Point] = &[
     Point { name: "gate: while it runs", fault: None },
     Point {
         name: "gate: after it, before the intent",
-        fault: Some(|| Fault::at("write", "kill-before").on_end("log.jsonl").holding("\"kind\":\"merge_intended\"")),
+        fault: Some(|| {
+            Fault::at("write", "kill-before").on_end("log.jsonl").holding("\"kind\":\"merge_intended\"")
+        }),
     },
     Point {
         name: "merge: after the intent",
-        fault: Some(|| Fault::at("write", "kill-after").on_end("log.jsonl").holding("\"kind\":\"merge_intended\"")),
+        fault: Some(|| {
+            Fault::at("write", "kill-after").on_end("log.jsonl").holding("\"kind\":\"merge_intended\"")
+        }),
     },
     Point {
         name: "ref move: before git update-ref",
@@ -91,7 +95,8 @@ impl<'a> Project<'a> {
         let script = json!({"rules": rules.collect::<Vec<Value>>()});
         std::fs::write(place.beside("script.json"), script.to_string())?;
         place.run(["init"])?.done()?;
-        let lines = (0..tasks).map(|number| format!("{{\"id\":\"f{number}\",\"title\":\"Write f{number}\"}}\n"));
+        let lines =
+            (0..tasks).map(|number| format!("{{\"id\":\"f{number}\",\"title\":\"Write f{number}\"}}\n"));
         std::fs::write(place.beside("tasks"), lines.collect::<String>())?;
         place.run(["add", "--file", &place.beside("tasks").display().to_string()])?.done()?;
         Ok(Self { place, tasks })
@@ -121,7 +126,11 @@ impl<'a> Project<'a> {
         for task in self.merged()? {
             *times.entry(task).or_default() += 1;
         }
-        ensure!(times.len() as u64 == expected, "{} tasks are on the branch, and not {expected}", times.len());
+        ensure!(
+            times.len() as u64 == expected,
+            "{} tasks are on the branch, and not {expected}",
+            times.len()
+        );
         ensure!(times.values().all(|times| *times == 1), "a task is on the branch twice: {times:?}");
         let commits = self.place.git(&["rev-list", "main"])?;
         let commits: Vec<&str> = commits.lines().collect();
@@ -173,7 +182,10 @@ pub(super) fn at_point(setup: &Setup, point: &Point, count: u64) -> Result<Reach
     merged.dedup();
     ensure!(merged.len() as u64 >= project.tasks, "{} merges are recorded", merged.len());
     let tasks = project.place.json(["list", "--status", "completed"])?;
-    ensure!(tasks.as_array().is_some_and(|tasks| tasks.len() as u64 == project.tasks), "not all are completed");
+    ensure!(
+        tasks.as_array().is_some_and(|tasks| tasks.len() as u64 == project.tasks),
+        "not all are completed"
+    );
     project.place.run(["doctor"])?.done()?;
     reached.torn = log.torn;
     Ok(reached)

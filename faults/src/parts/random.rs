@@ -65,11 +65,16 @@ pub fn run(setup: &Setup, count: u64) -> Result<Report> {
     }
     all.returned.sort();
     ensure!(!all.returned.is_empty(), "no worker was killed while it held a task");
-    let at = |part: usize| all.returned.get((all.returned.len() - 1) * part / 1000).copied().unwrap_or_default();
+    let at =
+        |part: usize| all.returned.get((all.returned.len() - 1) * part / 1000).copied().unwrap_or_default();
     let (median, p99, worst) = (at(500), at(990), at(1000));
     let slow = all.returned.iter().filter(|took| **took > Duration::from_secs(1)).count();
     // On a machine that does not get to run for a second, nothing is back within one; that must stay an exception.
-    ensure!(slow * 100 <= all.returned.len(), "{slow} of {} tasks were not back within a second", all.returned.len());
+    ensure!(
+        slow * 100 <= all.returned.len(),
+        "{slow} of {} tasks were not back within a second",
+        all.returned.len()
+    );
     let line = format!(
         "{} kills over {WORKERS} processes, {} acknowledged records, 0 lost; {} tasks, 0 done twice; {} torn records \
          stepped over, {} tasks quarantined and retried; a dead worker's task was free again after {median:.0?} \
@@ -210,9 +215,10 @@ impl<'a> Team<'a> {
             return Ok(());
         }
         let pending = std::mem::take(&mut self.pending);
-        let free: Vec<bool> = self.queue.team_log().look(|state| {
-            pending.iter().map(|(_, token)| state.live_claim(*token).is_err()).collect()
-        })?;
+        let free: Vec<bool> = self
+            .queue
+            .team_log()
+            .look(|state| pending.iter().map(|(_, token)| state.live_claim(*token).is_err()).collect())?;
         for (claim, is_free) in pending.into_iter().zip(free) {
             if is_free {
                 self.round.returned.push(claim.0.elapsed());
@@ -273,7 +279,8 @@ impl<'a> Team<'a> {
         round.tasks = tasks;
         round.torn = log.torn;
         round.bytes = std::fs::metadata(self.place.log())?.len();
-        round.acknowledged = (ledger.done.len() + ledger.sent.len() + ledger.ballast.len()) as u64 + self.added;
+        round.acknowledged =
+            (ledger.done.len() + ledger.sent.len() + ledger.ballast.len()) as u64 + self.added;
         Ok(round)
     }
 }
@@ -288,7 +295,10 @@ pub fn check_acknowledged(place: &Place<'_>, ledger: &Ledger, log: &LogFile) -> 
             bail!("{task} has {} results in the log", told.results.len());
         };
         ensure!(claim == token, "{task} was acknowledged to {token}, and the log has it from {claim}");
-        ensure!(hash_of(&place.file("blobs"), result)? == *hash, "the result of {task} is another in the log");
+        ensure!(
+            hash_of(&place.file("blobs"), result)? == *hash,
+            "the result of {task} is another in the log"
+        );
     }
     for (task, told) in &tasks {
         ensure!(told.results.len() == 1, "{task} has {} results at the end", told.results.len());
@@ -323,7 +333,8 @@ fn check_records(
     let there: std::collections::BTreeMap<&str, &Value> =
         log.of_kind(kind).map(|record| (text(&record["id"]), &record["body"]["text"])).collect();
     for (id, hash) in said {
-        let content = there.get(id.as_str()).with_context(|| format!("{kind} {id} was acknowledged and is lost"))?;
+        let content =
+            there.get(id.as_str()).with_context(|| format!("{kind} {id} was acknowledged and is lost"))?;
         ensure!(hash_of(&place.file("blobs"), content)? == *hash, "{kind} {id} says something else");
     }
     Ok(())

@@ -14,8 +14,17 @@ use crate::log_file::{LogFile, text};
 use crate::place::Place;
 use crate::setup::{Report, Setup, in_parallel};
 
-const VERBS: &[&str] =
-    &["init", "add", "add with a blob", "claim", "complete with a blob", "send", "inbox", "status", "list with a snapshot"];
+const VERBS: &[&str] = &[
+    "init",
+    "add",
+    "add with a blob",
+    "claim",
+    "complete with a blob",
+    "send",
+    "inbox",
+    "status",
+    "list with a snapshot",
+];
 
 /// Which calls fail how.
 const FAULTS: &[(&str, &str)] = &[
@@ -61,8 +70,9 @@ pub fn run(setup: &Setup, count: u64) -> Result<Report> {
         let ((call, action), always) = (FAULTS[rest % FAULTS.len()], rest / FAULTS.len() == 1);
         // No system interrupts a call for ever.
         let case = Case { verb, call, action, always: always && action != "fail:EINTR" };
-        every_call(setup, &templates, &case)
-            .with_context(|| format!("{verb}: {call} {action}{}", if always { ", and all later ones" } else { "" }))
+        every_call(setup, &templates, &case).with_context(|| {
+            format!("{verb}: {call} {action}{}", if always { ", and all later ones" } else { "" })
+        })
     })?;
     let mut all = Seen::default();
     for seen in seen {
@@ -143,7 +153,9 @@ fn every_call(setup: &Setup, templates: &BTreeMap<&str, Place<'_>>, case: &Case)
             return Ok(seen);
         }
         seen.faults += 1;
-        judge(case, &ran).and_then(|()| go_on(&place, case, &ran)).with_context(|| format!("call {number}"))?;
+        judge(case, &ran)
+            .and_then(|()| go_on(&place, case, &ran))
+            .with_context(|| format!("call {number}"))?;
         if ran.is_done() {
             seen.done += 1;
         } else {
