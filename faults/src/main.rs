@@ -127,9 +127,12 @@ fn all(name: &str, options: &Options) -> bool {
             return false;
         }
     };
-    let parts = PARTS.iter().filter(|part| name == "all" || part.name == name);
-    // A part that fails does not hide what the others find.
-    parts.fold(true, |held, part| one(&setup, part, options) && held)
+    let mut held = true;
+    for part in PARTS.iter().filter(|part| name == "all" || part.name == name) {
+        // A part that fails does not hide what the others find.
+        held &= one(&setup, part, options);
+    }
+    held
 }
 
 fn one(setup: &Setup, part: &Known, options: &Options) -> bool {

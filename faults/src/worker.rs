@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -222,9 +222,9 @@ impl Worker {
             };
             match order.split_once(' ') {
                 Some(("claim", task)) => {
-                    let holder =
-                        Holder { lease_ms: Some(lease), ..Holder::clone(&*self.queue.this_process()?) };
-                    let options = ClaimOptions { task: Some(task.parse()?), holder: Some(holder.into()) };
+                    let own = self.queue.this_process()?;
+                    let holder = Arc::new(Holder { lease_ms: Some(lease), ..Holder::clone(&own) });
+                    let options = ClaimOptions { task: Some(task.parse()?), holder: Some(holder) };
                     let claimed = self.queue.claim(&self.work.name, &options)?;
                     self.say(&format!("claimed {task} {}", claimed.token))?;
                     held = Some((claimed.task.id, claimed.token));

@@ -17,7 +17,7 @@ pub enum AppendError {
         fault: Unfit,
     },
     /// The log was opened for reading only. Nothing was written.
-    #[error("the log was opened for reading only")]
+    #[error("the log was opened for reading only, by wish or since its file may not be written here")]
     ReadOnly,
     /// An earlier sync of this handle failed. Nothing was written.
     #[error("an earlier sync failed, so this handle cannot be trusted any more: open the log again")]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::{Claim, Command, Intent, Refusal};
 use agent_team_core::record::{ExpiryCause, Holder, Merged, ProcessId};
-use agent_team_log::{Liveness, Observed, ProcessIdentity, probe};
+use agent_team_log::{AppendError, Liveness, Observed, ProcessIdentity, probe};
 
 use crate::Error;
 use crate::folder::TeamFolder;
@@ -72,8 +72,12 @@ impl<'a> Observer<'a> {
                 };
             let command = Command::Expire { claim: claim.id, seen: claim.renewal, cause, fenced };
             // Whoever else saw it first has taken it back already, and a renewal keeps the claim: both are fine.
-            if refusal(self.team_log.submit(&by, &command))?.is_ok() {
-                taken.push(TakenBack { task, agent: claim.agent, claim: claim.id, cause });
+            match refusal(self.team_log.submit(&by, &command)) {
+                Ok(Ok(_)) => taken.push(TakenBack { task, agent: claim.agent, claim: claim.id, cause }),
+                Ok(Err(_)) => {}
+                // Whoever may only look leaves it to those who may write.
+                Err(Error::Append(AppendError::ReadOnly)) => return Ok(taken),
+                Err(error) => return Err(error),
             }
         }
         Ok(taken)

@@ -132,6 +132,8 @@ fn fill(setup: &Setup, round: u64) -> Result<(usize, usize, u64, String)> {
     for worker in workers {
         worker.finish_within(LONG)?.done()?;
     }
+    // What was added last may have come after they saw that no work is left.
+    start(WORKERS)?.finish_within(LONG)?.done()?;
     drop(queue);
     let ledger = heard.close();
     if let Some(wrong) = ledger.wrong.first() {

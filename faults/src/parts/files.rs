@@ -161,8 +161,15 @@ fn harmed(setup: &Setup, harm: &Harm) -> Result<u64> {
         ensure!(begun.elapsed() < LONG, "they do not begin: {log}");
         std::thread::sleep(Duration::from_millis(5));
     }
-    // What they have begun to write is written.
-    std::thread::sleep(Duration::from_millis(200));
+    // What they have begun to write is written: whoever looked just before the harm may still append one record.
+    let (mut size, mut since) = (0, Instant::now());
+    while since.elapsed() < Duration::from_millis(500) {
+        let now = fs::metadata(place.log())?.len();
+        if now != size {
+            (size, since) = (now, Instant::now());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     for (name, child) in &mut waiting {
         ensure!(!child.has_ended()?, "{name} does not wait");
     }

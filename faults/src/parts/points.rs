@@ -330,13 +330,14 @@ const SNAPSHOTS: &[(&str, At)] = &[
 /// A team whose log is long enough for a snapshot, which the next look at it makes.
 pub(super) fn long_team(setup: &Setup) -> Result<Place<'_>> {
     let place = Place::with_team(setup)?;
-    let lines = (0..1030).map(|number| format!("{{\"id\":\"t{number}\",\"title\":\"Task {number}\"}}\n"));
-    std::fs::write(place.beside("tasks"), lines.collect::<String>())?;
-    let file = place.beside("tasks").display().to_string();
-    place.run(["add", "--file", &file])?.done()?;
-    let lines = (1030..2030).map(|number| format!("{{\"id\":\"t{number}\",\"title\":\"Task {number}\"}}\n"));
-    std::fs::write(place.beside("tasks"), lines.collect::<String>())?;
-    place.run(["add", "--file", &file])?.done()?;
+    let file = place.beside("tasks");
+    // A snapshot is made of four thousand records and more; a file of tasks has its limits too.
+    for first in [0_u32, 1_100, 2_200, 3_300] {
+        let ids = first..first + 1_100;
+        let lines = ids.map(|number| format!("{{\"id\":\"t{number}\",\"title\":\"Task {number}\"}}\n"));
+        std::fs::write(&file, lines.collect::<String>())?;
+        place.run(["add", "--file", &file.display().to_string()])?.done()?;
+    }
     Ok(place)
 }
 

@@ -6,9 +6,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use agent_team::{
-    AgentId, ClaimOptions, Durability, Holder, NewTask, TaskQueue, TeamFolder, TeamLog, Waited,
-};
+use agent_team::{AgentId, ClaimOptions, Durability, NewTask, TaskQueue, TeamFolder, TeamLog, Waited};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
 
@@ -34,6 +32,8 @@ struct Round {
     task: String,
     stale: String,
     fresh: String,
+    /// How often the machine was so slow that the lease was over before the holder could be stopped.
+    early: u64,
 }
 
 /// Stops `count` holders.
@@ -73,20 +73,24 @@ pub fn run(setup: &Setup, count: u64) -> Result<Report> {
     }) {
         bail!("a stale result was accepted, by {task}");
     }
-    ensure!(lost == count, "{lost} of {count} stale results were refused");
+    let early: u64 = rounds.iter().map(|round| round.early).sum();
+    ensure!(
+        lost == count + early,
+        "{lost} of {count} stale results were refused, {early} early ones among them"
+    );
     let appended = check(&place, &rounds)?;
 
     let merges = count.div_ceil(ROUNDS_PER_MERGE);
     let (fenced, landed) = mergers(setup, merges)?;
     let line = format!(
-        "{count} holders stopped for three leases: {lost} stale results refused, {lost} kept as late, 0 counted \
+        "{count} holders stopped for three leases: {count} stale results refused, {count} kept as late, 0 counted \
          ({appended} of them were appended after the takeover, and void); {} mergers stopped between intent and ref \
          move: {fenced} fenced off by a cancellation and not merged, {landed} merged as they were still wanted",
         fenced + landed
     );
     Ok(Report::new(line)
         .with("stopped", count)
-        .with("refused", lost)
+        .with("refused", count)
         .with("appended_and_void", appended)
         .with("mergers_fenced", fenced)
         .with("mergers_landed", landed))
@@ -98,7 +102,7 @@ fn check(place: &Place<'_>, rounds: &[Round]) -> Result<u64> {
     let log = LogFile::read(&place.log())?;
     let tasks = story::tell(&log);
     let mut appended = 0;
-    for Round { task, stale, fresh } in rounds {
+    for Round { task, stale, fresh, .. } in rounds {
         let told = tasks.get(task).context("a task is lost")?;
         let [(claim, _)] = told.results.as_slice() else {
             bail!("{task} has {} results", told.results.len())
@@ -186,7 +190,16 @@ impl<'a> Pair<'a> {
     }
 
     fn round(&mut self, number: u64) -> Result<Round> {
-        let task = format!("s{number}");
+        for early in 0..50 {
+            if let Some((task, stale, fresh)) = self.stop(format!("s{number}-{early}"))? {
+                return Ok(Round { task, stale, fresh, early });
+            }
+        }
+        bail!("the machine is too slow for leases of {LEASE:?}")
+    }
+
+    /// Stops the holder in its work on a new task. `None` if its claim was lost before, so that it never came to the point.
+    fn stop(&mut self, task: String) -> Result<Option<(String, String, String)>> {
         self.queue.add_task(NewTask::new("A task").id(&task))?;
         self.holder.tell(&format!("claim {task}"))?;
         let life = self.life;
@@ -199,12 +212,16 @@ impl<'a> Pair<'a> {
             thread::sleep(Duration::from_millis(self.random.below(60)));
             self.holder.signal(Signal::STOP);
         }
-        self.holder.until_stopped(LONG)?;
+        let begun = Instant::now();
+        while !self.holder.is_stopped() {
+            if !lock(self.heard).ledger().holds.contains_key(&life) {
+                return Ok(None);
+            }
+            ensure!(!self.holder.has_ended()? && begun.elapsed() < LONG, "nothing stops the holder");
+            thread::sleep(Duration::from_millis(1));
+        }
         let stopped = Instant::now();
-        let options = ClaimOptions {
-            task: Some(task.parse()?),
-            holder: Some(Holder { lease_ms: None, ..Holder::clone(&*self.queue.this_process()?) }.into()),
-        };
+        let options = ClaimOptions { task: Some(task.parse()?), holder: None };
         let waited = self.runtime.block_on(self.queue.claim_when_ready(&self.taker, &options, Some(LONG)))?;
         let Waited::Claimed(taken) = waited else { bail!("{task} is not taken over: {waited:?}") };
         thread::sleep((LEASE * 3).saturating_sub(stopped.elapsed()));
@@ -225,7 +242,7 @@ impl<'a> Pair<'a> {
             deliver(self)?;
         }
         ensure!(self.place.log().is_file(), "the log is gone");
-        Ok(Round { task, stale, fresh: taken.token.to_string() })
+        Ok(Some((task, stale, taken.token.to_string())))
     }
 }
 
@@ -252,7 +269,7 @@ fn mergers(setup: &Setup, count: u64) -> Result<(u64, u64)> {
         let listed = listed.as_array().context("a list")?;
         let held = listed.iter().find(|task| task["stage"] == "merge").context("nothing is being merged")?;
         let task = text(&held["id"]).to_owned();
-        let cancel = !wanted.contains_key(&task) && wanted.len() % 2 == 0;
+        let cancel = !wanted.contains_key(&task) && wanted.len().is_multiple_of(2);
         if cancel {
             project.place.run(["cancel", &task])?.done()?;
         }

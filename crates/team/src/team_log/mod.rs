@@ -5,6 +5,7 @@
 
 mod replica;
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use agent_team_core::machine::{Command, Refusal, State, decide};
 use agent_team_core::record::{Body, FORMAT, Record};
 use agent_team_core::text::{INLINE_BYTES_MAX, Text};
 use agent_team_log::{
-    BlobHash, BlobStore, FileLog, Log, MemoryLog, Position, Presence, ProcessIdentity, Turn,
+    BlobHash, BlobStore, FileLog, Log, MemoryLog, OpenError, Position, Presence, ProcessIdentity, Turn,
 };
 use tokio::sync::watch;
 
@@ -91,7 +92,14 @@ impl TeamLog {
         if !folder.log().is_file() {
             return Err(Error::NoTeam { start: folder.workspace().to_owned() });
         }
-        Self::open_or_create(folder, Durability::default())
+        match Self::open_or_create(folder, Durability::default()) {
+            // Whoever may only read sees the team all the same, and is told so when something is to be written.
+            Err(Error::Open(OpenError::Io { source, .. })) if may_only_read(&source) => {
+                let log = Arc::new(FileLog::open_read_only(&folder.log())?);
+                Self::over(log, Some(folder.clone()), Durability::default(), false)
+            }
+            opened => opened,
+        }
     }
 
     /// Opens the team of a folder, and makes it first if it is not there.
@@ -400,6 +408,11 @@ impl TeamLog {
         *known = Some((presence, name.clone()));
         Ok(Some((name, identity)))
     }
+}
+
+/// Whether the system lets nobody, or only others, write.
+fn may_only_read(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Whether a record is promised to someone outside, or costs money: then it is synced before it is acknowledged.
