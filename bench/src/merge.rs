@@ -37,7 +37,7 @@ pub fn sixteen(setting: &Setting) -> Result<Vec<Measured>> {
     copy(&project, &saved)?;
     let (mut ours, mut git) = (Vec::new(), Vec::new());
     let mut calls_each = 0.0;
-    for round in 0..setting.choose(3, 1) {
+    for round in 0..setting.choose(2, 1) {
         let merged = merge_all(setting.command(std::env::current_exe()?), &project)?;
         ours.push(each_ms(&merged));
         restore(&saved, &project)?;

@@ -4,6 +4,7 @@
 //! whoever opens the log: `check` compares the counts.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use agent_team::{AgentId, Durability, TaskId, TaskQueue, TeamFolder, TeamLog};
 use agent_team_core::id::RecordId;
@@ -64,7 +65,7 @@ impl History {
                 added.push(id);
             }
         }
-        let holder = holder()?;
+        let holder = Arc::new(holder()?);
         for (number, on) in added.into_iter().enumerate() {
             let agent = worker(number % WORKERS)?;
             let claimed = TaskClaimed {

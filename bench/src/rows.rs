@@ -267,3 +267,67 @@ pub fn check_names(names: &[String]) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// What is required and aimed at, as it was agreed: a row that goes, or a target that is softened, is seen here.
+    const AGREED: &[(&str, &str, &str)] = &[
+        ("claim-1k", ">= 100000", ">= 0.9 x limit"),
+        ("claim-1m", ">= 100000", ">= 0.9 x limit"),
+        ("claim-16", ">= 35000", ">= 60000"),
+        ("claim-16-power", ">= 0.5 x limit", ">= 0.85 x limit"),
+        ("hop-task-median", "<= 100", "<= 2 x limit"),
+        ("hop-task-p99", "<= 1000", "<= 2 x limit"),
+        ("hop-message-median", "<= 100", "<= 2 x limit"),
+        ("hop-message-p99", "<= 1000", "<= 2 x limit"),
+        ("waiting-queue", "<= 0.1", "<= 0.005"),
+        ("waiting-run", "<= 0.1", "<= 0.005"),
+        ("makespan", ">= 0.98", ">= 0.995 x limit"),
+        ("overhead-wall", "<= 30", "<= 20"),
+        ("overhead-processor", "<= 30", "<= 20"),
+        ("memory-16", "<= 16", "<= 8"),
+        ("memory-1k", "<= 24", "<= 16"),
+        ("memory-10k", "<= 100", "<= 60"),
+        ("version", "<= 3", "<= 1 x limit"),
+        ("status-100k", "<= 20", "<= 10"),
+        ("list-100k", "<= 20", "<= 10"),
+        ("claim-100k", "<= 20", "<= 10"),
+        ("cold-open", ">= 1000000", ">= 2000000"),
+        ("model-call", "<= 100", "<= 2 x limit"),
+        ("merge-16", "<= 1.1 x limit", ""),
+    ];
+
+    fn rows() -> impl Iterator<Item = &'static Row> {
+        GROUPS.iter().flat_map(|group| group.rows)
+    }
+
+    #[test]
+    fn every_agreed_row_is_there_with_its_target() {
+        for (name, at_least, aim) in AGREED {
+            let row =
+                rows().find(|row| row.name == *name).unwrap_or_else(|| panic!("there is no row {name}"));
+            let text = |target: Option<Target>| target.map(Target::text).unwrap_or_default();
+            assert_eq!((text(row.at_least).as_str(), text(row.aim).as_str()), (*at_least, *aim), "{name}");
+        }
+        for name in ["claim-1k-power", "overhead-power-wall", "overhead-power-processor"] {
+            assert!(
+                rows().any(|row| row.name == name),
+                "{name}: with every result synced, beside raw group commit"
+            );
+        }
+    }
+
+    #[test]
+    fn rows_are_chosen_by_names_that_differ() {
+        let names: BTreeSet<&str> = rows().map(|row| row.name).collect();
+        assert_eq!(names.len(), rows().count());
+        assert!(check_names(&["claim-1k".to_owned(), "merge-16".to_owned()]).is_ok());
+        assert!(check_names(&["claim-1k".to_owned(), "claim-2k".to_owned()]).is_err());
+        assert!(rows().all(|row| is_wanted(row, &[])));
+        assert_eq!(rows().filter(|row| is_wanted(row, &["version".to_owned()])).count(), 1);
+    }
+}

@@ -67,7 +67,8 @@ impl Target {
         }
     }
 
-    fn text(self) -> String {
+    /// The target as a text: `>= 100000`, `<= 2 x limit`.
+    pub fn text(self) -> String {
         match self {
             Self::Least(target) => format!(">= {}", number(target)),
             Self::Most(target) => format!("<= {}", number(target)),
@@ -213,6 +214,61 @@ fn number(value: f64) -> String {
         size if size >= 100.0 || value.fract() == 0.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         size if size >= 1.0 => format!("{value:.2}"),
-        _ => format!("{value:.4}"),
+        _ => format!("{value:.4}").trim_end_matches('0').to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ROW: Row = Row {
+        name: "row",
+        what: "what it measures",
+        unit: "tasks/s",
+        at_least: Some(Target::Least(100.0)),
+        aim: Some(Target::PartOfLimit(0.9)),
+    };
+
+    fn line(value: f64, limit: Option<f64>) -> Value {
+        let measured = Measured { value, limit, spread: Some((1.0, 2.0)), note: "a note".to_owned() };
+        serde_json::to_value(Line::new(&ROW, &measured)).unwrap()
+    }
+
+    #[test]
+    fn a_line_has_its_fields_in_json() {
+        let expected = json!({
+            "name": "row", "value": 150.0, "unit": "tasks/s", "limit": 200.0, "ratio": 0.75, "target": ">= 100",
+            "holds": true, "aim": ">= 0.9 x limit", "reaches_aim": false, "spread": [1.0, 2.0], "note": "a note",
+        });
+        assert_eq!(line(150.0, Some(200.0)), expected);
+    }
+
+    #[test]
+    fn a_target_holds_at_its_figure_and_not_beyond() {
+        let holds =
+            |target: Target, value, limit| target.holds(&Measured { value, limit, ..Measured::default() });
+        for (target, good, bad) in [
+            (Target::Least(100.0), 100.0, 99.9),
+            (Target::Most(100.0), 100.0, 100.1),
+            (Target::PartOfLimit(0.5), 100.0, 99.9),
+            (Target::TimesLimit(0.5), 100.0, 100.1),
+        ] {
+            assert_eq!(holds(target, good, Some(200.0)), Some(true), "{target:?}");
+            assert_eq!(holds(target, bad, Some(200.0)), Some(false), "{target:?}");
+        }
+        assert_eq!(holds(Target::PartOfLimit(0.5), 100.0, None), None, "nothing to hold it against");
+        assert_eq!(line(99.0, None)["holds"], false);
+        assert_eq!(line(99.0, None)["ratio"], Value::Null);
+    }
+
+    #[test]
+    fn what_could_not_be_measured_does_not_hold() {
+        let failed = serde_json::to_value(Line::failed(&ROW, &anyhow!("a task was claimed twice"))).unwrap();
+        assert_eq!((&failed["value"], &failed["holds"]), (&Value::Null, &json!(false)));
+        assert_eq!(failed["note"], "NOT MEASURED: a task was claimed twice");
     }
 }

@@ -13,6 +13,7 @@ pub struct Batch {
     spans: Vec<Span>,
     damage: Vec<Damage>,
     next: u64,
+    is_last: bool,
 }
 
 /// One record of a [`Batch`].
@@ -102,6 +103,18 @@ impl Batch {
     #[must_use]
     pub fn next(&self) -> Position {
         Position::new(self.next)
+    }
+
+    /// Whether the log held no more when this was read, so that there is no need to ask again at once.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.is_last
+    }
+
+    /// The same batch, of which is known whether the log holds more.
+    #[must_use]
+    pub fn last_of_log(self, is_last: bool) -> Self {
+        Self { is_last, ..self }
     }
 
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {

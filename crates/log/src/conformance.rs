@@ -44,7 +44,7 @@ pub fn all(new_log: impl Fn() -> Opener) {
     unfit_records_are_refused_before_any_is_written(&new_log());
     every_handle_sees_the_same_log(&new_log());
     positions_out_of_range_are_refused(&new_log());
-    a_digest_depends_on_all_before_it_and_nothing_after(&new_log());
+    a_digest_depends_on_what_stands_before_it_and_nothing_after(&new_log());
     many_writers_lose_nothing_and_readers_agree(&new_log());
     waiting_ends_at_the_time_limit(&new_log());
     an_append_wakes_a_waiter(&new_log());
@@ -137,7 +137,7 @@ fn positions_out_of_range_are_refused(open: &Opener) {
     assert!(log.digest(beyond).is_err());
 }
 
-fn a_digest_depends_on_all_before_it_and_nothing_after(open: &Opener) {
+fn a_digest_depends_on_what_stands_before_it_and_nothing_after(open: &Opener) {
     let log = open();
     let mut digests = BTreeMap::new();
     for number in 0..10 {

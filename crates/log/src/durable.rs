@@ -19,9 +19,11 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 
-/// As [`replace`], but syncs nothing: for sealed files of which a loss costs only time.
-pub(crate) fn replace_cache(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = Temporary::write(path, bytes)?;
+/// Puts a sealed file with `parts`, one after the other, in the place of `path`. Syncs nothing: it is for files of which
+/// a loss costs only time. See [`unseal`].
+pub(crate) fn replace_cache(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    let mut temporary = Temporary::write(path, &seal_of(parts))?;
+    parts.iter().try_for_each(|part| temporary.file.write_all(part))?;
     fs::rename(&temporary.path, path)
 }
 
@@ -63,17 +65,26 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 
 /// `bytes` with a checksum before them, for files that are caches: see [`unseal`].
 pub(crate) fn seal(bytes: &[u8]) -> Vec<u8> {
-    let mut sealed = blake3::hash(bytes).to_hex().as_bytes().to_vec();
-    sealed.push(b'\n');
+    let mut sealed = seal_of(&[bytes]);
     sealed.extend_from_slice(bytes);
     sealed
 }
 
+/// What stands before the bytes of a sealed file: their CRC-32 and their length. The files are caches of tens of
+/// megabytes that are read at each start, and nobody gains anything by forging one.
+fn seal_of(parts: &[&[u8]]) -> Vec<u8> {
+    let mut hasher = crc32fast::Hasher::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    format!("{:08x} {length:016x}\n", hasher.finalize()).into_bytes()
+}
+
+const SEAL_BYTES: usize = 8 + 1 + 16 + 1;
+
 /// What was sealed, or `None` if it is damaged.
 pub(crate) fn unseal(safeguards: Safeguards, sealed: &[u8]) -> Option<&[u8]> {
-    let (checksum, rest) = sealed.split_at_checked(2 * blake3::OUT_LEN)?;
-    let bytes = rest.strip_prefix(b"\n")?;
-    let matches = blake3::hash(bytes).to_hex().as_bytes() == checksum;
+    let (seal, bytes) = sealed.split_at_checked(SEAL_BYTES)?;
+    let matches = seal_of(&[bytes]) == seal;
     (matches || !safeguards.on(Safeguard::SnapshotSeal)).then_some(bytes)
 }
 

@@ -87,7 +87,10 @@ pub trait Log: Send + Sync {
     /// When the lock cannot be used at all. A caller may then go on without it.
     fn turn(&self, patience: Duration) -> Result<Option<Turn<'_>>, TurnError>;
 
-    /// The digest of everything before `to`, which ties a snapshot to the log that it was made of.
+    /// The digest of what stands before `to`, which ties a snapshot to the log that it was made of.
+    ///
+    /// Another log, and one with another end there, have another digest; it need not cover all bytes. Whoever keeps it
+    /// makes sure by [`Log::sync`] that what stands before `to` cannot be lost any more.
     ///
     /// # Errors
     ///
@@ -125,7 +128,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// A BLAKE3 digest over a log's bytes up to a position, as 64 hexadecimal digits.
+/// A BLAKE3 digest of what stands before a position of a log, as 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(String);

@@ -4,13 +4,14 @@
 //! and is itself undamaged. Anything else is as good as no snapshot. What is in it, this module does not know.
 
 use std::fs;
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::safeguard::{Safeguard, Safeguards};
-use crate::{Digest, Log, Position, ReadError, durable};
+use crate::{Digest, Log, Position, ReadError, SyncError, durable};
 
 const FILE_NAME: &str = "snapshot";
 
@@ -20,12 +21,15 @@ pub struct Snapshot {
     /// Where folding goes on.
     pub position: Position,
     /// What was saved.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 /// Why a snapshot was not saved. Nothing is lost by that but time.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveSnapshotError {
+    /// The log could not be brought to stable storage.
+    #[error("no snapshot was saved: {0}")]
+    Sync(#[from] SyncError),
     /// The log up to the position could not be read.
     #[error("no snapshot was saved: {0}")]
     Read(#[from] ReadError),
@@ -43,35 +47,52 @@ struct Origin {
 }
 
 impl Snapshot {
-    /// Saves the snapshot of `log` in `folder`, in the place of any earlier one.
+    /// Saves the snapshot of `log` in `folder`, in the place of any earlier one. The log is synced before: of what a
+    /// snapshot covers nothing may be lost later.
     ///
     /// # Errors
     ///
-    /// When the log cannot be read up to the position, or the file cannot be written. An earlier snapshot then
-    /// stays.
+    /// When the log cannot be synced or read up to the position, or the file cannot be written. An earlier snapshot
+    /// then stays.
     pub fn save(&self, folder: &Path, log: &dyn Log) -> Result<(), SaveSnapshotError> {
-        let file = self.to_file(log.id(), log.digest(self.position)?)?;
-        durable::replace_cache(&folder.join(FILE_NAME), &file)?;
+        log.sync()?;
+        let origin = self.origin(log.id(), log.digest(self.position)?)?;
+        durable::replace_cache(&folder.join(FILE_NAME), &[&origin, &self.bytes])?;
         Ok(())
     }
 
-    /// What is written into the file of a snapshot of the log `id`, whose digest up to the position is `digest`.
+    /// What is written into the file of a snapshot of the log `id`, whose digest at the position is `digest`.
     #[doc(hidden)]
     pub fn to_file(&self, id: &str, digest: Digest) -> io::Result<Vec<u8>> {
-        let origin = Origin { log: id.to_owned(), position: self.position, digest };
-        let mut content = serde_json::to_vec(&origin).map_err(io::Error::from)?;
-        content.push(b'\n');
-        content.extend_from_slice(&self.bytes);
-        Ok(durable::seal(&content))
+        Ok(durable::seal(&[&self.origin(id, digest)?, &self.bytes[..]].concat()))
+    }
+
+    fn origin(&self, id: &str, digest: Digest) -> io::Result<Vec<u8>> {
+        let mut line = serde_json::to_vec(&Origin { log: id.to_owned(), position: self.position, digest })?;
+        line.push(b'\n');
+        Ok(line)
+    }
+
+    /// Where the snapshot in `folder` that `log` would believe ends, without reading all of it.
+    #[must_use]
+    pub fn position(folder: &Path, log: &dyn Log) -> Option<Position> {
+        let mut file = BufReader::new(fs::File::open(folder.join(FILE_NAME)).ok()?);
+        let mut lines = [Vec::new(), Vec::new()];
+        for line in &mut lines {
+            file.read_until(b'\n', line).ok()?;
+        }
+        let [_, origin] = lines;
+        let origin: Origin = serde_json::from_slice(&origin).ok()?;
+        (origin.log == log.id()).then_some(origin.position)
     }
 
     /// The snapshot of `log` in `folder`, or `None` if there is none that can be believed.
     ///
-    /// Reads the log's bytes up to the snapshot's position once, without parsing them.
+    /// Of the log only the end before the snapshot's position is read.
     #[must_use]
     pub fn load(folder: &Path, log: &dyn Log) -> Option<Self> {
         let file = fs::read(folder.join(FILE_NAME)).ok()?;
-        Self::from_file(Safeguards::ALL, &file, log.id(), |position| log.digest(position).ok())
+        Self::from_file(Safeguards::ALL, file.into(), log.id(), |position| log.digest(position).ok())
     }
 
     /// The snapshot in the bytes of a file, if it can be believed for the log `id` with these digests.
@@ -79,16 +100,17 @@ impl Snapshot {
     #[must_use]
     pub fn from_file(
         safeguards: Safeguards,
-        file: &[u8],
+        file: Bytes,
         id: &str,
         digest: impl FnOnce(Position) -> Option<Digest>,
     ) -> Option<Self> {
-        let content = durable::unseal(safeguards, file)?;
-        let (origin, bytes) = content.split_at(content.iter().position(|&byte| byte == b'\n')?);
-        let origin: Origin = serde_json::from_slice(origin).ok()?;
+        let content = durable::unseal(safeguards, &file)?;
+        let line = content.get(..content.iter().position(|&byte| byte == b'\n')?)?;
+        let origin: Origin = serde_json::from_slice(line).ok()?;
         let is_of_this_log = origin.log == id && digest(origin.position)? == origin.digest;
         let is_believed = is_of_this_log || !safeguards.on(Safeguard::SnapshotDigest);
-        is_believed.then_some(Self { position: origin.position, bytes: bytes.get(1..)?.to_vec() })
+        let begin = file.len() - content.len() + line.len() + 1;
+        is_believed.then(|| Self { position: origin.position, bytes: file.slice(begin..) })
     }
 }
 
@@ -101,7 +123,7 @@ mod tests {
         let log = FileLog::open_or_create(&folder.join("log.jsonl")).unwrap();
         log.append(&[br#"{"id":"a"}"#, br#"{"id":"b"}"#]).unwrap();
         let position = log.read(Position::START, 1).unwrap().next();
-        let snapshot = Snapshot { position, bytes: b"two\nrecords".to_vec() };
+        let snapshot = Snapshot { position, bytes: Bytes::from_static(b"two\nrecords") };
         snapshot.save(folder, &log).unwrap();
         (log, snapshot)
     }
@@ -114,7 +136,7 @@ mod tests {
         assert_eq!(Snapshot::load(folder.path(), &log), Some(snapshot.clone()));
         let log = FileLog::open(log.path()).unwrap();
         assert_eq!(Snapshot::load(folder.path(), &log), Some(snapshot.clone()));
-        let later = Snapshot { position: log.read(Position::START, 1).unwrap().next(), bytes: Vec::new() };
+        let later = Snapshot { position: log.read(Position::START, 1).unwrap().next(), bytes: Bytes::new() };
         later.save(folder.path(), &log).unwrap();
         assert_eq!(Snapshot::load(folder.path(), &log), Some(later));
     }

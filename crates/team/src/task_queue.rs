@@ -45,6 +45,8 @@ pub struct TaskQueue {
     team_log: TeamLog,
     /// The claims that were made through this queue, so that an agent's name is enough to complete its task.
     mine: Arc<Mutex<BTreeMap<(TaskId, AgentId), RecordId>>>,
+    /// When this queue last looked whose holders are gone.
+    looked: Arc<Mutex<Option<Instant>>>,
     /// How this process holds what it claims.
     this_process: Arc<OnceLock<Arc<Holder>>>,
 }
@@ -99,7 +101,7 @@ impl TaskQueue {
 
     /// The queue of a team log.
     pub fn over(team_log: TeamLog) -> Self {
-        Self { team_log, mine: Arc::default(), this_process: Arc::default() }
+        Self { team_log, mine: Arc::default(), looked: Arc::default(), this_process: Arc::default() }
     }
 
     /// The log behind it.
@@ -185,8 +187,27 @@ impl TaskQueue {
     /// # Errors
     /// A refusal: [`Refusal::NothingNow`], [`Refusal::NothingEver`], or why a certain task cannot be had.
     pub fn claim(&self, agent: &AgentId, options: &ClaimOptions) -> Result<Claimed, Error> {
+        let has_looked = self.look_who_is_gone()?;
+        match self.claim_stage(agent, Stage::Work, options) {
+            // What is there may be held by somebody who died since the last look.
+            Err(Error::Refused(_)) if !has_looked => {
+                Observer::new(&self.team_log).expire_dead()?;
+                self.claim_stage(agent, Stage::Work, options)
+            }
+            claimed => claimed,
+        }
+    }
+
+    /// Takes back what holders hold that are gone, unless this was done a moment ago; says whether it was done now.
+    fn look_who_is_gone(&self) -> Result<bool, Error> {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_some_and(|at| at.elapsed() < liveness::INTERVAL) {
+            return Ok(false);
+        }
+        *looked = Some(Instant::now());
+        drop(looked);
         Observer::new(&self.team_log).expire_dead()?;
-        self.claim_stage(agent, Stage::Work, options)
+        Ok(true)
     }
 
     /// Claims a task, or a later stage of one, without looking who is gone.
@@ -313,7 +334,9 @@ impl TaskQueue {
         result: impl Into<String>,
     ) -> Result<(), Error> {
         let token = self.token_of(task, agent)?;
-        self.complete(token, agent, result, None, Vec::new())
+        self.complete(token, agent, result, None, Vec::new())?;
+        self.mine.lock().unwrap_or_else(PoisonError::into_inner).remove(&(task.clone(), agent.clone()));
+        Ok(())
     }
 
     /// Delivers a result under a claim.

@@ -177,7 +177,7 @@ impl Teammate {
                 if *stage == Stage::Review && task.is_none() {
                     return Prospect::Never;
                 }
-                let (agent, holder) = (agent.clone(), Arc::new(Holder::default()));
+                let (agent, holder) = (agent.clone(), Arc::default());
                 prospect(state, &Command::Claim { agent, task, stage: *stage, holder }, now_ms)
             });
             looks.min().filter(|best| !(stays && *best == Prospect::Never)).unwrap_or(Prospect::Later)

@@ -3,9 +3,9 @@
 //! Ids of a snapshot stay there as bytes, sorted, and are looked up in place.
 
 use std::io;
-use std::sync::Arc;
 
 use borsh::BorshDeserialize;
+use bytes::Bytes;
 
 use super::index::{self, Index};
 use super::tasks::Slot;
@@ -23,7 +23,7 @@ pub(crate) struct Seen {
 /// Ids of a snapshot, as bytes: each with its task's number, if it is a claim's.
 #[derive(Debug, Clone, Default)]
 struct Frozen {
-    snapshot: Arc<[u8]>,
+    snapshot: Bytes,
     at: usize,
     count: usize,
 }
@@ -90,7 +90,7 @@ impl Seen {
     }
 
     /// Reads what was written at `at` in a snapshot, leaves the ids there, and says where they end.
-    pub fn read(snapshot: Arc<[u8]>, at: usize) -> io::Result<(Self, usize)> {
+    pub fn read(snapshot: Bytes, at: usize) -> io::Result<(Self, usize)> {
         let mut rest = snapshot.get(at..).ok_or(io::ErrorKind::UnexpectedEof)?;
         let count = usize::try_from(u64::deserialize(&mut rest)?).map_err(io::Error::other)?;
         let length = count.checked_mul(ENTRY_BYTES).filter(|length| *length <= rest.len());

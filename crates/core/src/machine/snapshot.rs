@@ -9,9 +9,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::files::Files;
@@ -105,7 +105,7 @@ impl State {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[must_use]
-    pub fn from_snapshot(snapshot: Arc<[u8]>) -> Option<Self> {
+    pub fn from_snapshot(snapshot: Bytes) -> Option<Self> {
         let (mark, mut unread) = snapshot.split_first_chunk::<8>()?;
         if u64::from_le_bytes(*mark) != MARK {
             return None;
@@ -115,7 +115,7 @@ impl State {
         let held = BorshDeserialize::deserialize(&mut unread).ok()?;
         let queue = Queue::deserialize(&mut unread).ok()?;
         let at = snapshot.len() - unread.len();
-        let (seen, at) = Seen::read(Arc::clone(&snapshot), at).ok()?;
+        let (seen, at) = Seen::read(snapshot.clone(), at).ok()?;
         let tasks = Tasks::read(snapshot, at).ok()?;
         Some(Self {
             format: rest.format,
@@ -233,7 +233,7 @@ mod tests {
         other[0] ^= 1;
         assert!(State::from_snapshot(other.into()).is_none());
         for end in 0..snapshot.len() {
-            assert!(State::from_snapshot(snapshot[..end].into()).is_none(), "{end} bytes");
+            assert!(State::from_snapshot(snapshot[..end].to_vec().into()).is_none(), "{end} bytes");
         }
     }
 }

@@ -4,9 +4,10 @@
 //! of a hundred thousand. What can be seen of a task does not depend on whether it was bytes before.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use bytes::Bytes;
 
 use super::index::{self, Index};
 use super::task::Task;
@@ -40,7 +41,7 @@ pub(crate) struct Tasks {
 #[derive(Debug, Clone, Default)]
 struct Frozen {
     /// The whole snapshot.
-    bytes: Arc<[u8]>,
+    bytes: Bytes,
     /// Where in it the first task begins, and each one ends.
     bounds: Vec<u32>,
 }
@@ -122,7 +123,7 @@ impl Tasks {
     }
 
     /// Reads what was written, at `at` in a snapshot whose rest it is, and leaves the tasks there.
-    pub fn read(snapshot: Arc<[u8]>, at: usize) -> io::Result<Self> {
+    pub fn read(snapshot: Bytes, at: usize) -> io::Result<Self> {
         let mut rest = snapshot.get(at..).ok_or(io::ErrorKind::UnexpectedEof)?;
         let ends = Vec::<u32>::deserialize(&mut rest)?;
         let index = Index::deserialize(&mut rest)?;
@@ -227,7 +228,7 @@ mod tests {
         let mut bytes = Vec::new();
         many(3).write(&mut bytes).unwrap();
         for end in 0..bytes.len() {
-            assert!(Tasks::read(bytes[..end].into(), 0).is_err(), "{end} of {} bytes", bytes.len());
+            assert!(Tasks::read(bytes[..end].to_vec().into(), 0).is_err(), "{end} of {} bytes", bytes.len());
         }
     }
 }

@@ -1,42 +1,30 @@
-//! The running digest of a log file: each byte is hashed once per handle, not once per snapshot.
+//! The digest that ties a snapshot to the log file that it was made of.
+//!
+//! It is taken over the last bytes before a position, so that opening a long log does not read all of it. These bytes
+//! hold ids that were never given before, so a log with the same end has the same past: it is this log, or a copy. That
+//! none of its bytes was lost since is made sure otherwise: a snapshot is saved only of what is on stable storage.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Mutex, PoisonError};
 
-use crate::{Digest, ReadError};
+use crate::Digest;
 
-const CHUNK_BYTES: usize = 1 << 20;
+/// How many bytes before the position are looked at: the longest record, at least.
+pub const TAIL_BYTES: u64 = 64 * 1024;
 
-/// A hasher that has been given the file's first bytes, and how many.
-#[derive(Debug, Default)]
-pub(super) struct Running(Mutex<(u64, blake3::Hasher)>);
-
-impl Running {
-    /// The digest of the file's first `offset` bytes, which must be there.
-    ///
-    /// An offset before the last one that was asked for is hashed from the beginning, and not kept.
-    pub(super) fn up_to(&self, file: &File, offset: u64) -> Result<Digest, ReadError> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (hashed, mut hasher) = if kept.0 <= offset { kept.clone() } else { (0, blake3::Hasher::new()) };
-        hash(file, hashed, offset, &mut hasher)?;
-        let digest = Digest::new(*hasher.finalize().as_bytes());
-        if kept.0 <= offset {
-            *kept = (offset, hasher);
-        }
-        Ok(digest)
-    }
+/// The digest of a log of which `tail` are the last bytes before the `position`, as many as [`TAIL_BYTES`] or all.
+#[must_use]
+pub fn tail_digest(position: u64, tail: &[u8]) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&position.to_le_bytes()).update(tail);
+    Digest::new(*hasher.finalize().as_bytes())
 }
 
-fn hash(file: &File, mut from: u64, to: u64, hasher: &mut blake3::Hasher) -> io::Result<()> {
-    let mut chunk = Vec::new();
-    while from < to {
-        let length = usize::try_from(to - from).unwrap_or(usize::MAX).min(CHUNK_BYTES);
-        chunk.resize(length, 0);
-        file.read_exact_at(&mut chunk, from)?;
-        hasher.update(&chunk);
-        from += length as u64;
-    }
-    Ok(())
+/// The digest of the file's first `offset` bytes, which must be there.
+pub(super) fn of_file(file: &File, offset: u64) -> io::Result<Digest> {
+    let begin = offset.saturating_sub(TAIL_BYTES);
+    let mut tail = vec![0; usize::try_from(offset - begin).map_err(io::Error::other)?];
+    file.read_exact_at(&mut tail, begin)?;
+    Ok(tail_digest(offset, &tail))
 }

@@ -4,6 +4,7 @@
 //! line stays one JSON object, so `grep` and `jq` read a log. The leading line break ends whatever a dead writer
 //! left unfinished; the trailing one makes the record exist. Nothing here reads files.
 
+use std::io::Write as _;
 use std::ops::Range;
 
 use crate::safeguard::{Safeguard, Safeguards};
@@ -29,8 +30,9 @@ pub fn write_framed(safeguards: Safeguards, bytes: &mut Vec<u8>, record: &[u8]) 
 pub(super) fn write_line(line: &mut Vec<u8>, record: &[u8]) {
     let rest = record.get(1..).unwrap_or_default();
     let separator = if rest == b"}" { "" } else { "," };
-    let header = format!("{{\"len\":{},\"crc\":\"{:08x}\"{separator}", record.len(), crc32fast::hash(record));
-    line.extend_from_slice(header.as_bytes());
+    let (length, checksum) = (record.len(), crc32fast::hash(record));
+    // Writing into a vector does not fail.
+    let _ = write!(line, "{{\"len\":{length},\"crc\":\"{checksum:08x}\"{separator}");
     line.extend_from_slice(rest);
 }
 

@@ -27,21 +27,20 @@ impl Guard {
         Ok(Self { device: opened.dev(), inode: opened.ino(), seen_bytes: AtomicU64::new(opened.len()) })
     }
 
-    /// Makes sure that `path` still names `file` and that it did not shrink; returns its size in bytes.
+    /// Makes sure that `path` still names the file and that it did not shrink; returns its size in bytes.
     ///
     /// `start` is the position of the file's first byte, for the error.
-    pub(super) fn check(&self, file: &File, path: &Path, start: u64) -> Result<u64, ReadError> {
-        match fs::metadata(path) {
-            Ok(named) if self.is(&named) => {}
+    pub(super) fn check(&self, path: &Path, start: u64) -> Result<u64, ReadError> {
+        // What another thread saw is fetched before the size is read, so the size must reach at least as far.
+        let seen_bytes = self.seen_bytes.load(Ordering::Acquire);
+        let size_bytes = match fs::metadata(path) {
+            Ok(named) if self.is(&named) => named.len(),
             Ok(_) => return Err(ReadError::Replaced { path: path.to_owned() }),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(ReadError::Deleted { path: path.to_owned() });
             }
             Err(error) => return Err(error.into()),
-        }
-        // What another thread saw is fetched before the size is read, so the size must reach at least as far.
-        let seen_bytes = self.seen_bytes.load(Ordering::Acquire);
-        let size_bytes = file.metadata()?.len();
+        };
         if size_bytes < seen_bytes {
             let (end, seen) = (Position::new(start + size_bytes), Position::new(start + seen_bytes));
             return Err(ReadError::Truncated { path: path.to_owned(), end, seen });

@@ -8,7 +8,7 @@
 //! What a record says, this module does not know, and it holds no cache of records.
 
 pub(crate) mod append;
-mod digest;
+pub(crate) mod digest;
 mod examine;
 mod file_system;
 pub(crate) mod frame;
@@ -72,7 +72,6 @@ pub struct FileLog {
     sync: GroupSync,
     turn: TurnLock,
     wake: Wake,
-    digest: digest::Running,
 }
 
 impl FileLog {
@@ -137,14 +136,13 @@ impl FileLog {
             sync: GroupSync::default(),
             turn: TurnLock::default(),
             wake: Wake::default(),
-            digest: digest::Running::default(),
             file,
         })
     }
 
     /// The offset in the file at which a reader at `from` goes on, and the file's size.
     fn locate(&self, from: Position) -> Result<(u64, u64), ReadError> {
-        let size_bytes = self.guard.check(&self.file, &self.path, self.header.start)?;
+        let size_bytes = self.guard.check(&self.path, self.header.start)?;
         let offset = from.value().checked_sub(self.header.start).filter(|&offset| offset <= size_bytes);
         let Some(offset) = offset else {
             let start = Position::new(self.header.start);
@@ -187,7 +185,7 @@ impl Log for FileLog {
                 reaches_end,
                 AtCorruption::Stop,
             )?;
-            let batch = batch.after_damage(stepped_over);
+            let batch = batch.after_damage(stepped_over).last_of_log(reaches_end);
             // An empty batch means that there is no more, so damage alone is none: it may fill a whole window.
             if reaches_end || !batch.is_empty() {
                 return Ok(batch);
@@ -222,7 +220,7 @@ impl Log for FileLog {
     fn digest(&self, to: Position) -> Result<Digest, ReadError> {
         // Positions before the first record all mean its place.
         let (offset, _) = self.locate(to)?;
-        self.digest.up_to(&self.file, offset)
+        Ok(digest::of_file(&self.file, offset)?)
     }
 }
 

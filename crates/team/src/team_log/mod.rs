@@ -3,16 +3,18 @@
 //! Everything that a process knows of its team it reads from the log, and everything that it does to the team goes
 //! through [`TeamLog::submit`]: read the tail, decide, append, read back. No other module appends.
 
+mod replica;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_team_core::id::{AgentId, RecordId};
 use agent_team_core::machine::{Command, Refusal, State, decide};
-use agent_team_core::record::{Body, FORMAT, Record, codec};
+use agent_team_core::record::{Body, FORMAT, Record};
 use agent_team_core::text::{INLINE_BYTES_MAX, Text};
 use agent_team_log::{
-    BlobHash, BlobStore, FileLog, Log, MemoryLog, Position, Presence, ProcessIdentity, Snapshot,
+    BlobHash, BlobStore, FileLog, Log, MemoryLog, Position, Presence, ProcessIdentity, Turn,
 };
 use tokio::sync::watch;
 
@@ -20,16 +22,17 @@ use crate::Error;
 use crate::folder::TeamFolder;
 use crate::follow::Follower;
 use crate::outside::{new_id, now_ms};
-use crate::waiting::{Ended, Waiters};
+use crate::waiting::Waiters;
+use replica::{Own, Replica};
 
 /// How long a writer waits for its turn at the log's end before it appends without it.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How often a command is decided anew when others overtake it.
 const TRIES_MAX: u32 = 64;
-/// How much of the log is read in one go, in bytes.
-const READ_BYTES: usize = 4 << 20;
-/// After how many further records a new snapshot is worth its cost.
-const SNAPSHOT_RECORDS: u64 = 2_000;
+/// How long it waits for its turn before it looks what others wrote meanwhile.
+const PATIENCE_BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+/// How often an append that did not land is made again.
+const APPENDS_MAX: u32 = 3;
 
 /// How much survives when something is acknowledged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -63,14 +66,6 @@ pub(crate) struct Shared {
     follower: Follower,
     /// Held by the one who looks for holders that are gone, for all who wait in this process.
     lookout: tokio::sync::Mutex<()>,
-}
-
-struct Replica {
-    state: State,
-    position: Position,
-    unreadable: u64,
-    snapshot_at: u64,
-    ended: Ended,
 }
 
 /// What [`TeamLog::submit`] wrote.
@@ -160,7 +155,7 @@ impl TeamLog {
     /// When the log cannot be read.
     pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> Result<T, Error> {
         let mut replica = self.lock();
-        self.catch_up(&mut replica)?;
+        self.catch_up(&mut replica, &mut Own::none())?;
         Ok(look(&replica.state))
     }
 
@@ -186,23 +181,27 @@ impl TeamLog {
 
     fn write(&self, by: &AgentId, command: &Command) -> Result<(Written, bool), Error> {
         let mut replica = self.lock();
-        // Whoever is refused needs no turn: many who wait for work would keep those from it who have some.
-        self.catch_up(&mut replica)?;
-        decide(&replica.state, command, now_ms())?;
         for _ in 0..TRIES_MAX {
-            // Without the turn a proposal is only voided more often.
-            let _turn = self.0.log.turn(PATIENCE).ok().flatten();
-            self.catch_up(&mut replica)?;
+            // Whoever writes alone needs neither a turn nor a look: what was read back last is the newest. Should that
+            // be wrong, the record is void, and a refusal is given by a newer state.
+            let is_alone = replica.is_alone();
+            let turn = if is_alone { None } else { self.take_turn(&mut replica, command)? };
             if let Some(found) = replica.state.newer_format() {
                 return Err(Error::NewerFormat { found, known: FORMAT });
             }
-            let bodies = decide(&replica.state, command, now_ms())?;
+            let bodies = match decide(&replica.state, command, now_ms()) {
+                Err(_) if is_alone => {
+                    self.catch_up(&mut replica, &mut Own::none())?;
+                    decide(&replica.state, command, now_ms())?
+                }
+                decided => decided?,
+            };
             let must_sync = bodies.iter().any(must_survive_power_cuts);
             let format = replica.state.format();
             let record = |body| Record { id: new_id(), format, at_ms: now_ms(), by: by.clone(), body };
             let records: Vec<Record> = bodies.into_iter().map(record).collect();
-            self.append(&mut replica, &records)?;
             let ids: Vec<RecordId> = records.iter().map(|record| record.id).collect();
+            self.append(&mut replica, records, turn)?;
             if ids.iter().all(|id| replica.state.why_void(*id).is_none()) {
                 return Ok((Written { ids }, must_sync));
             }
@@ -210,40 +209,59 @@ impl TeamLog {
         Err(Error::Overtaken { tries: TRIES_MAX })
     }
 
+    /// Takes the turn and applies what came before it. Without the turn a proposal is only voided more often.
+    fn take_turn(&self, replica: &mut Replica, command: &Command) -> Result<Option<Turn<'_>>, Error> {
+        let log = self.0.log.as_ref();
+        let begun = Instant::now();
+        let mut turn = log.turn(Duration::ZERO).ok().flatten();
+        self.catch_up(replica, &mut Own::none())?;
+        while turn.is_none() && begun.elapsed() < PATIENCE {
+            // Whoever is refused needs no turn: many who wait for work would keep those from it who have some.
+            decide(&replica.state, command, now_ms())?;
+            turn = log.turn(PATIENCE_BETWEEN_LOOKS).ok().flatten();
+            self.catch_up(replica, &mut Own::none())?;
+        }
+        Ok(turn)
+    }
+
     /// Appends records and reads them back. An append that failed may have landed, so what is there is looked at
     /// before it is appended again, under the same id.
-    fn append(&self, replica: &mut Replica, records: &[Record]) -> Result<(), Error> {
+    fn append(
+        &self,
+        replica: &mut Replica,
+        records: Vec<Record>,
+        mut turn: Option<Turn<'_>>,
+    ) -> Result<(), Error> {
+        let mut own = Own::of(records)?;
         let mut failure = None;
-        for _ in 0..3 {
-            let missing = records.iter().filter(|record| !replica.state.has_seen(record.id));
-            let lines: Vec<Vec<u8>> = missing.map(codec::encode).collect::<Result<_, _>>()?;
+        for _ in 0..APPENDS_MAX {
+            let lines = own.missing(&replica.state);
             if lines.is_empty() {
                 return Ok(());
             }
-            let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
             failure = self.0.log.append(&lines).err();
-            self.catch_up(replica)?;
+            // Others need not wait until this one has seen what it wrote.
+            turn.take();
+            self.catch_up(replica, &mut own)?;
         }
         match failure {
-            _ if records.iter().all(|record| replica.state.has_seen(record.id)) => Ok(()),
+            _ if own.missing(&replica.state).is_empty() => Ok(()),
             Some(failure) => Err(failure.into()),
-            None => Err(Error::Overtaken { tries: 3 }),
+            None => Err(Error::Overtaken { tries: APPENDS_MAX }),
         }
     }
 
     /// Applies what came since the last look.
-    fn catch_up(&self, replica: &mut Replica) -> Result<(), Error> {
+    fn catch_up(&self, replica: &mut Replica, own: &mut Own) -> Result<(), Error> {
         let before = replica.state.records();
-        replica.catch_up(self.0.log.as_ref())?;
+        replica.catch_up(self.0.log.as_ref(), own)?;
         let now = replica.state.records();
         if now != before {
             self.0.news.send_replace(now);
             self.waiters().call(&replica.state, &mut replica.ended);
-        }
-        if let Some(folder) = self.folder().filter(|_| now >= replica.snapshot_at + SNAPSHOT_RECORDS) {
-            replica.snapshot_at = now;
-            // A snapshot is a cache: that it cannot be written harms nobody.
-            let _ = replica.save(self.0.log.as_ref(), folder);
+            if let Some(folder) = self.folder() {
+                replica.save_if_due(self.0.log.as_ref(), folder);
+            }
         }
         Ok(())
     }
@@ -284,7 +302,7 @@ impl TeamLog {
     pub(crate) fn look_and_wait<T>(&self, look: impl FnOnce(&State, &mut Waiters) -> T) -> Result<T, Error> {
         self.ensure_followed();
         let mut replica = self.lock();
-        self.catch_up(&mut replica)?;
+        self.catch_up(&mut replica, &mut Own::none())?;
         Ok(look(&replica.state, &mut self.waiters()))
     }
 
@@ -364,46 +382,6 @@ impl TeamLog {
         let identity = presence.identity().clone();
         *known = Some((presence, name.clone()));
         Ok(Some((name, identity)))
-    }
-}
-
-impl Replica {
-    fn open(log: &dyn Log, folder: Option<&TeamFolder>) -> Result<Self, Error> {
-        let snapshot = folder.and_then(|folder| Snapshot::load(&folder.cache(), log));
-        let known = snapshot
-            .and_then(|snapshot| Some((State::from_snapshot(snapshot.bytes.into())?, snapshot.position)));
-        let (state, position) = known.unwrap_or_else(|| (State::new(), Position::START));
-        let snapshot_at = state.records();
-        let mut replica = Self { state, position, unreadable: 0, snapshot_at, ended: Ended::default() };
-        replica.catch_up(log)?;
-        Ok(replica)
-    }
-
-    fn catch_up(&mut self, log: &dyn Log) -> Result<(), Error> {
-        loop {
-            let batch = log.read(self.position, READ_BYTES)?;
-            for record in batch.records() {
-                match codec::decode(record.bytes) {
-                    Ok(record) => {
-                        self.state.apply(&record);
-                        self.ended.note(&record.body);
-                    }
-                    Err(_) => {
-                        self.state.skip();
-                        self.unreadable += 1;
-                    }
-                }
-            }
-            self.position = batch.next();
-            if batch.is_empty() {
-                return Ok(());
-            }
-        }
-    }
-
-    fn save(&self, log: &dyn Log, folder: &TeamFolder) -> Option<()> {
-        let bytes = self.state.to_snapshot().ok()?;
-        Snapshot { position: self.position, bytes }.save(&folder.cache(), log).ok()
     }
 }
 
