@@ -85,6 +85,11 @@ impl Guard {
         self.opened.elapsed().saturating_sub(checked) < HOLDS
     }
 
+    /// Whether nothing from `offset` on was seen yet.
+    pub(super) fn is_new(&self, offset: u64) -> bool {
+        offset >= self.seen_bytes.load(Ordering::Acquire)
+    }
+
     /// Notes how far the file was seen to reach.
     pub(super) fn saw(&self, size_bytes: u64) {
         self.seen_bytes.fetch_max(size_bytes, Ordering::Release);

@@ -47,7 +47,7 @@ const TAIL_BYTES: usize = 8 * 1024;
 /// Any number of handles, threads and processes may use the same file at once. Only local file systems are
 /// taken; one that cannot be known to be local gives a [`FileLog::warning`].
 ///
-/// Reads make sure that the file was not replaced, deleted or cut off: each that finds nothing new, and otherwise at least
+/// Reads make sure that the file was not replaced, deleted or cut off; of those at the log's end that find something new,
 /// one in a millisecond. An append does not look. So a writer reads its record back before it acts on it.
 ///
 /// # Examples
@@ -160,11 +160,11 @@ impl FileLog {
 }
 
 impl FileLog {
-    /// Reads a short tail with one call of the system, if the name was looked up a moment ago. `None` if there is
-    /// nothing new, or too much: then the long way is to be gone, which finds out why.
+    /// Reads what came after all that was seen with one call of the system, if the name was looked up a moment ago.
+    /// `None` if there is nothing new, or too much: then the long way is to be gone, which finds out why.
     fn read_tail(&self, from: Position) -> Result<Option<Batch>, ReadError> {
         let offset = from.value().checked_sub(self.header.start).filter(|_| self.guard.is_fresh());
-        let Some(offset) = offset.map(|offset| offset.max(self.header.length_bytes)) else { return Ok(None) };
+        let Some(offset) = offset.filter(|&offset| self.guard.is_new(offset)) else { return Ok(None) };
         let mut bytes = vec![0; TAIL_BYTES];
         let length = match self.file.read_at(&mut bytes, offset) {
             Ok(length) => length,

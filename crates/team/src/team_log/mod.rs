@@ -268,6 +268,9 @@ impl TeamLog {
             // Others need not wait until this one has seen what it wrote.
             turn.take();
             self.catch_up(replica, &mut own)?;
+            if let Some(found) = replica.state.newer_format().filter(|_| failure.is_some()) {
+                return Err(Error::NewerFormat { found, known: FORMAT });
+            }
         }
         match failure {
             _ if own.missing(&replica.state).is_empty() => Ok(()),
@@ -473,3 +476,6 @@ pub(crate) fn refusal<T>(outcome: Result<T, Error>) -> Result<Result<T, Refusal>
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,12 +43,12 @@ fn a_workspace_has_its_branch_its_author_and_no_remote() {
 fn a_workspace_whose_preparation_was_cut_off_belongs_to_no_task() {
     let user = TestRepository::new();
     user.workspace("worker-1", "T1");
-    // A lock that somebody left stops the preparation in its middle, as a kill does.
+    // Where a lock should be there is a folder, which nothing clears away: it stops the preparation in its middle, as a
+    // kill does.
     let lock = user.project.state_folder().join("capture/worker-1.git/refs/capture/last.lock");
-    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
-    std::fs::write(&lock, "").unwrap();
+    std::fs::create_dir_all(lock.join("full")).unwrap();
     assert!(Workspace::prepare(&user.project, "worker-1", "T2", &user.tip("main")).is_err());
-    std::fs::remove_file(&lock).unwrap();
+    std::fs::remove_dir_all(&lock).unwrap();
     let found = Workspace::open(&user.project, "worker-1").unwrap().unwrap();
     assert_eq!(found.task().unwrap(), None);
     assert_eq!(user.workspace("worker-1", "T2").task().unwrap().as_deref(), Some("T2"));

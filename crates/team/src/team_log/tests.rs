@@ -1,0 +1,64 @@
+//! Races that take a log of their own to be met for certain.
+
+use std::time::Duration;
+
+use agent_team_core::id::TaskId;
+use agent_team_core::record::{FormatRaised, TaskSpec, codec};
+use agent_team_log::{AppendError, Batch, Digest, Position, ReadError, SyncError, TurnError};
+
+use super::*;
+
+/// A log whose first append fails, while a newer program raises the format.
+struct Overtaken {
+    log: MemoryLog,
+    has_failed: Mutex<bool>,
+}
+
+impl Log for Overtaken {
+    fn id(&self) -> &str {
+        self.log.id()
+    }
+
+    fn append(&self, records: &[&[u8]]) -> Result<(), AppendError> {
+        let mut has_failed = self.has_failed.lock().unwrap();
+        if *has_failed {
+            return self.log.append(records);
+        }
+        *has_failed = true;
+        let body = FormatRaised { version: FORMAT + 1 }.into();
+        let raised = Record { id: new_id(), format: FORMAT, at_ms: 0, by: AgentId::human(), body };
+        self.log.append(&[&codec::encode(&raised).unwrap()])?;
+        Err(AppendError::Io { appended: 0, source: io::ErrorKind::StorageFull.into() })
+    }
+
+    fn sync(&self) -> Result<(), SyncError> {
+        self.log.sync()
+    }
+
+    fn read(&self, from: Position, max_bytes: usize) -> Result<Batch, ReadError> {
+        self.log.read(from, max_bytes)
+    }
+
+    fn wait(&self, from: Position, timeout: Duration) -> Result<bool, ReadError> {
+        self.log.wait(from, timeout)
+    }
+
+    fn turn(&self, patience: Duration) -> Result<Option<Turn<'_>>, TurnError> {
+        self.log.turn(patience)
+    }
+
+    fn digest(&self, to: Position) -> Result<Digest, ReadError> {
+        self.log.digest(to)
+    }
+}
+
+#[test]
+fn a_program_that_is_too_old_does_not_append_again_what_failed() {
+    let log = Arc::new(Overtaken { log: MemoryLog::new(), has_failed: Mutex::new(false) });
+    let team_log = TeamLog::over(log.clone(), None, Durability::Process, false).unwrap();
+    let id: TaskId = "t1".parse().unwrap();
+    let wish = Command::AddTasks { tasks: vec![TaskSpec::new(id, "Late")], batch: new_id() };
+    let outcome = team_log.submit(&AgentId::human(), &wish);
+    assert!(matches!(outcome, Err(Error::NewerFormat { found, .. }) if found == FORMAT + 1), "{outcome:?}");
+    assert_eq!(log.read(Position::START, 1 << 20).unwrap().len(), 1, "nothing but what raised the format");
+}
