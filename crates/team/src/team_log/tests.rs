@@ -28,7 +28,7 @@ impl Log for Overtaken {
         let body = FormatRaised { version: FORMAT + 1 }.into();
         let raised = Record { id: new_id(), format: FORMAT, at_ms: 0, by: AgentId::human(), body };
         self.log.append(&[&codec::encode(&raised).unwrap()])?;
-        Err(AppendError::Io { appended: 0, source: io::ErrorKind::StorageFull.into() })
+        Err(AppendError::Io { appended: 0, source: ErrorKind::StorageFull.into() })
     }
 
     fn sync(&self) -> Result<(), SyncError> {
