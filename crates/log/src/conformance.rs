@@ -41,6 +41,7 @@ pub fn all(new_log: impl Fn() -> Opener) {
     records_come_back_as_they_were_in_order(&new_log());
     reading_goes_on_where_it_ended(&new_log());
     small_reads_make_progress(&new_log());
+    a_writer_is_told_where_its_records_end_only_if_nothing_stands_between(&new_log());
     unfit_records_are_refused_before_any_is_written(&new_log());
     every_handle_sees_the_same_log(&new_log());
     positions_out_of_range_are_refused(&new_log());
@@ -102,6 +103,27 @@ fn small_reads_make_progress(open: &Opener) {
         from = batch.next();
     }
     assert_eq!(seen, records);
+}
+
+fn a_writer_is_told_where_its_records_end_only_if_nothing_stands_between(open: &Opener) {
+    let (log, other) = (open(), open());
+    let mut from = log.read(Position::START, BATCH_BYTES).expect("read").next();
+    for number in 0..100 {
+        let foreign = number % 3 == 1;
+        if foreign {
+            append(&*other, &[numbered(1, number)]);
+        }
+        let own = [numbered(0, number), numbered(0, number + 1)];
+        let lines = own.each_ref().map(String::as_bytes);
+        let end = log.append_behind(from, &lines).expect("append");
+        assert!(end.is_none() || !foreign, "another's record stands between");
+        let batch = log.read(from, BATCH_BYTES).expect("read");
+        assert!(end.is_none_or(|end| end == batch.next()), "they end where a read of them ends");
+        assert_eq!(batch.len(), own.len() + usize::from(foreign));
+        assert!(texts(batch.records().map(|record| record.bytes)).ends_with(&own));
+        from = batch.next();
+        assert!(log.append_behind(Position::START, &[]).is_ok(), "nothing can always be appended");
+    }
 }
 
 fn unfit_records_are_refused_before_any_is_written(open: &Opener) {

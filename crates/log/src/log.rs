@@ -43,6 +43,19 @@ pub trait Log: Send + Sync {
     /// or whole. The caller reads, and if the record is not there appends it again under the same id.
     fn append(&self, records: &[&[u8]]) -> Result<(), AppendError>;
 
+    /// Appends as [`Log::append`] does, and says where the records end if they are known to stand right behind `from`:
+    /// then a read from there would give these records and nothing else, and can be spared.
+    ///
+    /// `None` says nothing, and is always allowed: whoever wants to know reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::append`].
+    fn append_behind(&self, from: Position, records: &[&[u8]]) -> Result<Option<Position>, AppendError> {
+        let _ = from;
+        self.append(records).map(|()| None)
+    }
+
     /// Returns once everything that was appended before this call is on stable storage.
     ///
     /// # Errors

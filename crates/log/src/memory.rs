@@ -47,10 +47,16 @@ impl Log for MemoryLog {
     }
 
     fn append(&self, records: &[&[u8]]) -> Result<(), AppendError> {
+        self.append_behind(Position::START, records).map(|_| ())
+    }
+
+    fn append_behind(&self, from: Position, records: &[&[u8]]) -> Result<Option<Position>, AppendError> {
         record::check_all(records)?;
-        self.records().extend(records.iter().map(|&record| record.into()));
+        let mut known = self.records();
+        let is_next = known.len() as u64 == from.value();
+        known.extend(records.iter().map(|&record| record.into()));
         self.appended.notify_all();
-        Ok(())
+        Ok(is_next.then(|| Position::new(known.len() as u64)))
     }
 
     fn sync(&self) -> Result<(), SyncError> {

@@ -77,6 +77,24 @@ fn the_file_is_lines_of_json_with_a_header() {
 }
 
 #[test]
+fn a_writer_reads_when_a_dead_one_left_a_part_of_a_record_where_its_own_would_begin() {
+    let (_folder, path, _) = log();
+    let log = FileLog::open(&path).unwrap();
+    let mut told = 0;
+    for torn in [&b""[..], b"\n", b"\n{\"le", b"\n{\"len\":9,\"crc\":\"01234567\",\"id\""] {
+        let from = log.read(Position::START, 1 << 20).unwrap().next();
+        append_raw(&path, torn);
+        let end = log.append_behind(from, &[br#"{"id":"d"}"#]).unwrap();
+        let batch = log.read(from, 1 << 20).unwrap();
+        assert_eq!(batch.len(), 1, "after {torn:?}");
+        assert!(end.is_none_or(|end| torn.is_empty() && end == batch.next()), "after {torn:?}");
+        told += usize::from(end.is_some());
+    }
+    // How long ago the file was looked at decides whether it is told at all.
+    assert!(told <= 1);
+}
+
+#[test]
 fn a_log_cut_anywhere_keeps_what_was_whole_and_takes_more() {
     let (_folder, path, bytes) = log();
     // Where the closing brace of each record has just been written.

@@ -9,18 +9,22 @@ use crate::safeguard::Safeguards;
 
 /// How often a record is written again after the system took only a part of it.
 const SHORT_WRITES_MAX: usize = 3;
+/// What most records fit into with their frames.
+const FRAMED_BYTES: usize = 512;
 
-/// Appends `records` to `file`, which is in append mode, with one `write(2)` each.
+/// Appends `records` to `file`, which is in append mode, with one `write(2)` each, and says how many bytes these are.
 ///
 /// A call for several records would be fewer, but a short write would then repeat records that are whole.
-pub(super) fn append(mut file: &File, records: &[&[u8]]) -> Result<(), AppendError> {
-    let mut framed = Vec::new();
+pub(super) fn append(mut file: &File, records: &[&[u8]]) -> Result<u64, AppendError> {
+    let mut framed = Vec::with_capacity(FRAMED_BYTES);
+    let mut framed_bytes = 0;
     for (appended, record) in records.iter().enumerate() {
         framed.clear();
         frame::write_framed(Safeguards::ALL, &mut framed, record);
         write_once(&mut file, &framed).map_err(|source| AppendError::Io { appended, source })?;
+        framed_bytes += framed.len() as u64;
     }
-    Ok(())
+    Ok(framed_bytes)
 }
 
 /// Writes all of `framed` in one piece, or fails.

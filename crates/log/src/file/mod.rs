@@ -20,10 +20,13 @@ mod turn;
 mod wake;
 
 use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, Seek};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 
 use crate::safeguard::Safeguards;
 use crate::{AppendError, Batch, Digest, Log, Position, ReadError, SyncError, Turn, TurnError, Watch};
@@ -39,8 +42,8 @@ use sync::GroupSync;
 use turn::TurnLock;
 use wake::Wake;
 
-/// What a read of the tail takes at most; a few records.
-const TAIL_BYTES: usize = 8 * 1024;
+/// What a read of the tail takes at most: what many writers append while one waits for its turn.
+const TAIL_BYTES: usize = 64 * 1024;
 
 /// A log in a file.
 ///
@@ -160,21 +163,32 @@ impl FileLog {
 }
 
 impl FileLog {
+    /// Appends records, and says how many bytes were written for them.
+    fn append_bytes(&self, records: &[&[u8]]) -> Result<u64, AppendError> {
+        crate::record::check_all(records)?;
+        if self.read_only {
+            return Err(AppendError::ReadOnly);
+        }
+        if self.sync.has_failed() {
+            return Err(AppendError::SyncFailed);
+        }
+        append::append(&self.file, records)
+    }
+
     /// Reads what came after all that was seen with one call of the system, if the name was looked up a moment ago.
     /// `None` if there is nothing new, or too much: then the long way is to be gone, which finds out why.
     fn read_tail(&self, from: Position) -> Result<Option<Batch>, ReadError> {
         let offset = from.value().checked_sub(self.header.start).filter(|_| self.guard.is_fresh());
         let Some(offset) = offset.filter(|&offset| self.guard.is_new(offset)) else { return Ok(None) };
-        let mut bytes = vec![0; TAIL_BYTES];
-        let length = match self.file.read_at(&mut bytes, offset) {
+        let mut bytes = Vec::with_capacity(TAIL_BYTES);
+        let length = match rustix::io::pread(&self.file, spare_capacity(&mut bytes), offset) {
             Ok(length) => length,
-            Err(error) if error.kind() == ErrorKind::Interrupted => 0,
-            Err(error) => return Err(error.into()),
+            Err(Errno::INTR) => 0,
+            Err(error) => return Err(io::Error::from(error).into()),
         };
-        if length == 0 || length == TAIL_BYTES {
+        if length == 0 || length == bytes.capacity() {
             return Ok(None);
         }
-        bytes.truncate(length);
         self.guard.saw(offset + length as u64);
         let base = self.header.start + offset;
         let batch = scan::scan(Safeguards::ALL, bytes, base, true, AtCorruption::Stop)?;
@@ -188,14 +202,23 @@ impl Log for FileLog {
     }
 
     fn append(&self, records: &[&[u8]]) -> Result<(), AppendError> {
-        crate::record::check_all(records)?;
-        if self.read_only {
-            return Err(AppendError::ReadOnly);
+        self.append_bytes(records).map(|_| ())
+    }
+
+    fn append_behind(&self, from: Position, records: &[&[u8]]) -> Result<Option<Position>, AppendError> {
+        let framed_bytes = self.append_bytes(records)?;
+        // Only a read looks whether the file is still the log.
+        if !self.guard.is_fresh() {
+            return Ok(None);
         }
-        if self.sync.has_failed() {
-            return Err(AppendError::SyncFailed);
+        // The descriptor stands behind what was appended through it last. That is at least as far as these records end,
+        // and these end there at the earliest; so if they are equal, nothing stands in between.
+        let end = self.header.start + (&self.file).stream_position().unwrap_or_default();
+        if from.value() < self.header.start + self.header.length_bytes || from.value() + framed_bytes != end {
+            return Ok(None);
         }
-        append::append(&self.file, records)
+        self.guard.saw(end - self.header.start);
+        Ok(Some(Position::new(end)))
     }
 
     fn sync(&self) -> Result<(), SyncError> {
@@ -257,12 +280,7 @@ impl Log for FileLog {
 }
 
 /// Reads up to about `max_bytes` from `offset`, and says whether they reach to `size_bytes`.
-fn read_window(
-    file: &File,
-    offset: u64,
-    size_bytes: u64,
-    max_bytes: usize,
-) -> Result<(Vec<u8>, bool), std::io::Error> {
+fn read_window(file: &File, offset: u64, size_bytes: u64, max_bytes: usize) -> io::Result<(Vec<u8>, bool)> {
     let rest_bytes = usize::try_from(size_bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
     let mut bytes = vec![0; rest_bytes.min(max_bytes.max(WINDOW_BYTES_MIN))];
     file.read_exact_at(&mut bytes, offset)?;
