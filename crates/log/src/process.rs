@@ -4,6 +4,7 @@
 //! container. Nothing here ends, signals or watches a process.
 
 use std::io;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,10 +52,9 @@ impl ProcessIdentity {
     ///
     /// When the system does not tell.
     pub fn of(pid: u32) -> io::Result<Option<Self>> {
-        let Some(status) = system::status(pid)? else { return Ok(None) };
-        let (boot, machine) = (system::boot()?, system::machine()?);
-        let pid_namespace = system::pid_namespace()?;
-        Ok((!status.is_dead).then_some(Self { machine, boot, pid_namespace, pid, start: status.start }))
+        let Some(status) = system::status(pid)?.filter(|status| !status.is_dead) else { return Ok(None) };
+        let Here { machine, boot, pid_namespace } = Here::of_this_process()?.clone();
+        Ok(Some(Self { machine, boot, pid_namespace, pid, start: status.start }))
     }
 
     /// Judges whether this process is alive, from what can be seen here.
@@ -67,13 +67,14 @@ impl ProcessIdentity {
     }
 
     fn try_judge(&self) -> io::Result<Liveness> {
-        if self.machine != system::machine()? {
+        let here = Here::of_this_process()?;
+        if self.machine != here.machine {
             return Ok(Liveness::Unknown);
         }
-        if self.boot != system::boot()? {
+        if self.boot != here.boot {
             return Ok(Liveness::Dead);
         }
-        if self.pid_namespace != system::pid_namespace()? {
+        if self.pid_namespace != here.pid_namespace {
             return Ok(Liveness::Unknown);
         }
         Ok(match system::status(self.pid)? {
@@ -87,7 +88,31 @@ impl ProcessIdentity {
 
 /// The id of this run of the machine's kernel.
 pub(crate) fn boot_id() -> io::Result<String> {
-    system::boot()
+    Here::of_this_process().map(|here| here.boot.clone())
+}
+
+/// Where this process lives, which does not change as long as it does: asked for once, since those who wait judge others
+/// several times a second.
+#[derive(Debug, Clone)]
+struct Here {
+    machine: String,
+    boot: String,
+    pid_namespace: String,
+}
+
+impl Here {
+    fn of_this_process() -> io::Result<&'static Self> {
+        static HERE: OnceLock<Here> = OnceLock::new();
+        if let Some(here) = HERE.get() {
+            return Ok(here);
+        }
+        let here = Self {
+            machine: system::machine()?,
+            boot: system::boot()?,
+            pid_namespace: system::pid_namespace()?,
+        };
+        Ok(HERE.get_or_init(|| here))
+    }
 }
 
 /// What the kernel tells of a process.
