@@ -4,6 +4,7 @@
 //! has none, a thread. It holds nothing of the team log while it waits, so that this process's presence ends with the
 //! last one who needs it.
 
+use std::io::{self, ErrorKind};
 use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -72,16 +73,23 @@ impl Drop for Over {
 }
 
 async fn follow_on_runtime(over: Over, watch: pipe::Receiver) {
-    let mut notifications = [0; 1024];
-    loop {
-        // Read before looking, so that a change in between is not slept through.
-        while watch.try_read(&mut notifications).is_ok_and(|read| read > 0) {}
-        if !look(&over.0) {
+    // Whether notified or not, what counts is what the log says.
+    while look(&over.0) {
+        if let Ok(Err(_)) = tokio::time::timeout(POLL, notified(&watch)).await {
             return;
         }
-        // Whether notified or not, what counts is what the log says.
-        if let Ok(Err(_)) = tokio::time::timeout(POLL, watch.readable()).await {
-            return;
+    }
+}
+
+/// Waits for a notification. It is read before anybody looks, so that a change in between is not slept through; those
+/// that are left are found the next time.
+async fn notified(watch: &pipe::Receiver) -> io::Result<()> {
+    let mut notifications = [0; 1024];
+    loop {
+        watch.readable().await?;
+        match watch.try_read(&mut notifications) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            read => return read.map(|_| ()),
         }
     }
 }
