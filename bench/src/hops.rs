@@ -104,7 +104,7 @@ pub fn await_tasks(folder: &Path) -> Result<()> {
     let agent = prepare::worker(0)?;
     queue.this_process()?;
     peer::ready()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         loop {
             let waited = queue.claim_when_ready(&agent, &ClaimOptions::default(), None).await?;
@@ -122,7 +122,7 @@ pub fn await_messages(folder: &Path) -> Result<()> {
     let bus = MessageBus::over(queue.team_log().clone());
     let agent = prepare::worker(0)?;
     peer::ready()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut messages = pin!(bus.stream(&agent, 0));
         while let Some(message) = messages.next().await {

@@ -260,9 +260,14 @@ impl TaskQueue {
         Observer::new(&self.team_log).expire_dead()?;
         let mut called: Option<Ticket> = None;
         loop {
-            let seen = self.team_log.look(State::records)?;
             // A certain task is looked at whenever anything changes: why it cannot be had may be of any kind.
-            let certain = options.task.as_ref().map(|_| self.team_log.until(move |s| s.records() != seen));
+            let certain = match options.task {
+                Some(_) => {
+                    let seen = self.team_log.look(State::records)?;
+                    Some(self.team_log.until(move |state| state.records() != seen))
+                }
+                None => None,
+            };
             let mut at_ms = None;
             match refusal(self.claim_stage(agent, Stage::Work, options))? {
                 Ok(claimed) => return Ok(Waited::Claimed(Box::new(claimed))),
