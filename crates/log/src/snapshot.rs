@@ -3,7 +3,7 @@
 //! A snapshot is a cache: it is believed only if it belongs to this very log, byte for byte up to its position,
 //! and is itself undamaged. Anything else is as good as no snapshot. What is in it, this module does not know.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
@@ -11,9 +11,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::safeguard::{Safeguard, Safeguards};
-use crate::{Digest, Log, Position, ReadError, SyncError, durable};
+use crate::{Digest, Log, Position, ReadError, SyncError, Turn, durable};
 
 const FILE_NAME: &str = "snapshot";
+const LOCK_NAME: &str = "snapshot.lock";
 
 /// A folded state, as bytes, and the position of the log that it covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,15 @@ impl Snapshot {
         let origin = self.origin(log.id(), log.digest(self.position)?)?;
         durable::replace_cache(&folder.join(FILE_NAME), &[&origin, &self.bytes])?;
         Ok(())
+    }
+
+    /// The right to save one in `folder`, until this is dropped; `None` if another process has it. Of many that fold the
+    /// same log at the same time, one is enough.
+    #[must_use]
+    pub fn turn(folder: &Path) -> Option<Turn<'static>> {
+        let path = folder.join(LOCK_NAME);
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(path).ok()?;
+        lock.try_lock().ok().map(|()| Turn::held_by(lock))
     }
 
     /// What is written into the file of a snapshot of the log `id`, whose digest at the position is `digest`.

@@ -207,15 +207,16 @@ impl TeamLog {
         command: &Command,
     ) -> Result<(Written, bool), Error> {
         for _ in 0..TRIES_MAX {
-            // Whoever writes alone needs neither a turn nor a look: what was read back last is the newest. Should that
-            // be wrong, the record is void, and a refusal is given by a newer state.
-            let is_alone = replica.is_alone();
-            let turn = if is_alone { None } else { self.take_turn(replica, command)? };
+            // Whoever writes alone needs neither a turn nor a look: what was read back last is the newest. Nor does a
+            // record that no other can overtake. Should that be wrong, the record is void, and a refusal is given by
+            // a newer state.
+            let is_known = replica.is_alone() || is_undisputed(command) && replica.is_recent();
+            let turn = if is_known { None } else { self.take_turn(replica, command)? };
             if let Some(found) = replica.state.newer_format() {
                 return Err(Error::NewerFormat { found, known: FORMAT });
             }
             let bodies = match decide(&replica.state, command, now_ms()) {
-                Err(_) if is_alone => {
+                Err(_) if is_known => {
                     self.catch_up(replica, &mut Own::none())?;
                     decide(&replica.state, command, now_ms())?
                 }
@@ -237,6 +238,11 @@ impl TeamLog {
     /// Takes the turn and applies what came before it. Without the turn a proposal is only voided more often.
     fn take_turn(&self, replica: &mut Replica, command: &Command) -> Result<Option<Turn<'_>>, Error> {
         let log = self.0.log.as_ref();
+        // Most is applied before the turn is taken, so that others need not wait for that.
+        self.catch_up(replica, &mut Own::none())?;
+        if is_undisputed(command) {
+            return Ok(None);
+        }
         let begun = Instant::now();
         let mut turn = log.turn(Duration::ZERO).ok().flatten();
         self.catch_up(replica, &mut Own::none())?;
@@ -258,20 +264,28 @@ impl TeamLog {
         mut turn: Option<Turn<'_>>,
     ) -> Result<(), Error> {
         let mut own = Own::of(records)?;
-        let mut failure = None;
-        for _ in 0..APPENDS_MAX {
+        let appended = self.0.log.append_behind(replica.position, &own.lines());
+        // Others need not wait until this one has seen what it wrote.
+        turn.take();
+        if let Ok(Some(end)) = appended {
+            let before = replica.state.records();
+            replica.apply_own(own, end);
+            self.tell_news(replica, before);
+            return Ok(());
+        }
+        let mut failure = appended.err();
+        for _ in 1..APPENDS_MAX {
+            self.catch_up(replica, &mut own)?;
             let lines = own.missing(&replica.state);
             if lines.is_empty() {
                 return Ok(());
             }
-            failure = self.0.log.append(&lines).err();
-            // Others need not wait until this one has seen what it wrote.
-            turn.take();
-            self.catch_up(replica, &mut own)?;
             if let Some(found) = replica.state.newer_format().filter(|_| failure.is_some()) {
                 return Err(Error::NewerFormat { found, known: FORMAT });
             }
+            failure = self.0.log.append(&lines).err();
         }
+        self.catch_up(replica, &mut own)?;
         match failure {
             _ if own.missing(&replica.state).is_empty() => Ok(()),
             Some(failure) => Err(failure.into()),
@@ -283,15 +297,21 @@ impl TeamLog {
     fn catch_up(&self, replica: &mut Replica, own: &mut Own) -> Result<(), Error> {
         let before = replica.state.records();
         replica.catch_up(self.0.log.as_ref(), own)?;
-        let now = replica.state.records();
-        if now != before {
-            self.0.news.send_replace(now);
-            self.waiters().call(&replica.state, &mut replica.ended);
-            if let Some(folder) = self.folder() {
-                replica.save_if_due(self.0.log.as_ref(), folder);
-            }
-        }
+        self.tell_news(replica, before);
         Ok(())
+    }
+
+    /// Tells those who wait what came since so many records were applied.
+    fn tell_news(&self, replica: &mut Replica, before: u64) {
+        let now = replica.state.records();
+        if now == before {
+            return;
+        }
+        self.0.news.send_replace(now);
+        self.waiters().call(&replica.state, &mut replica.ended);
+        if let Some(folder) = self.folder() {
+            replica.save_if_due(self.0.log.as_ref(), folder);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Replica> {
@@ -410,6 +430,22 @@ impl TeamLog {
         let identity = presence.identity().clone();
         *known = Some((presence, name.clone()));
         Ok(Some((name, identity)))
+    }
+}
+
+/// Whether no record of others can come in between but one that ends the claim which this one names: a turn at the log's
+/// end would keep others waiting for nothing.
+fn is_undisputed(command: &Command) -> bool {
+    match command {
+        Command::Fail { .. } | Command::Record(_) => true,
+        Command::AddTasks { .. }
+        | Command::EditTask { .. }
+        | Command::RetryTask { .. }
+        | Command::CancelTask { .. }
+        | Command::Claim { .. }
+        | Command::Expire { .. }
+        | Command::SetPolicy { .. }
+        | Command::SetBudget { .. } => false,
     }
 }
 

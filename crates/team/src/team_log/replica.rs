@@ -22,8 +22,8 @@ const READ_BYTES: usize = 4 << 20;
 const SNAPSHOT_RECORDS: u64 = 4_000;
 /// For how many further records of one's own others are remembered who wrote.
 const OTHERS: u32 = 16;
-/// For how long nobody else is thought to have written.
-const ALONE: Duration = Duration::from_millis(5);
+/// For how long what was read of the log's end is thought to be the newest.
+const RECENT: Duration = Duration::from_millis(5);
 /// How many batches are read and decoded ahead of those that are applied.
 const AHEAD: usize = 2;
 
@@ -52,6 +52,11 @@ impl Own {
 
     pub fn none() -> Self {
         Self(VecDeque::new())
+    }
+
+    /// The lines of all of them.
+    pub fn lines(&self) -> Vec<&[u8]> {
+        self.0.iter().map(|(line, _)| line.as_slice()).collect()
     }
 
     /// The lines that are not in the log yet, as far as the state knows.
@@ -92,7 +97,23 @@ impl Replica {
 
     /// Whether nobody else seems to write, so that a record can be decided without a look at the log's end.
     pub fn is_alone(&self) -> bool {
-        self.others == 0 && self.caught_up.elapsed() < ALONE
+        self.others == 0 && self.is_recent()
+    }
+
+    /// Whether the log's end was looked at a moment ago.
+    pub fn is_recent(&self) -> bool {
+        self.caught_up.elapsed() < RECENT
+    }
+
+    /// Applies one's own records, which are known to be the next in the log and to end at `end`.
+    pub fn apply_own(&mut self, own: Own, end: Position) {
+        for (_, record) in own.0 {
+            self.state.apply(&record);
+            self.ended.note(&record.body);
+        }
+        self.position = end;
+        self.others = self.others.saturating_sub(1);
+        self.caught_up = Instant::now();
     }
 
     /// Applies what came since the last time. What stands in `own` need not be decoded.
@@ -177,6 +198,8 @@ impl Replica {
     /// A snapshot is a cache: that it cannot be written harms nobody.
     fn save(&mut self, log: &dyn Log, folder: &TeamFolder) {
         self.snapshot_at = self.state.records();
+        // Another process may be saving one at this moment.
+        let Some(_turn) = Snapshot::turn(&folder.cache()) else { return };
         if let Ok(bytes) = self.state.to_snapshot() {
             let _ = Snapshot { position: self.position, bytes: bytes.into() }.save(&folder.cache(), log);
         }
