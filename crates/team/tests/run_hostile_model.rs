@@ -18,9 +18,10 @@ use fake::{Answer, Ending, FakeProvider, Protocol};
 use project::{LONG, TestProject, agent, feedback, task, view};
 use serde_json::{Value, json};
 
-const PROTOCOLS: [(Protocol, &str); 4] = [
+const PROTOCOLS: [(Protocol, &str); 5] = [
     (Protocol::Anthropic, "anthropic:claude-test"),
     (Protocol::OpenAi, "openai:gpt-test"),
+    (Protocol::OpenAiCompatible, "openai-compatible:gpt-test"),
     (Protocol::Gemini, "gemini:gemini-test"),
     (Protocol::Ollama, "ollama:qwen-test:8b"),
 ];

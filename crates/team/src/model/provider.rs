@@ -1,10 +1,11 @@
-//! Real models, over HTTP: genai behind [`Model`], always streaming.
+//! Real models, over HTTP: genai behind [`Model`], and `completions` for what many servers speak; always streaming.
 //!
 //! What genai leaves to its caller is done here: time limits, telling a cut stream from a finished one, errors by kind
 //! and without the request or the key, one TLS provider, no redirects. It keeps no state between calls.
 //! genai also writes providers' errors to `tracing`, with whatever stands in them: a subscriber should leave out the
 //! target `genai`.
 
+mod completions;
 mod failure;
 mod request;
 mod response;
@@ -18,6 +19,7 @@ use genai::resolver::{AuthData, Endpoint};
 use genai::{Client, ModelIden, ServiceTarget, adapter::AdapterKind};
 use serde_json::json;
 
+use self::completions::Endpoint as Completions;
 use self::target::{Key, Target};
 use super::{
     ConnectError, Connection, Delta, Model, ModelError, ModelErrorKind, Provider, Request, Response,
@@ -34,6 +36,8 @@ pub(super) struct Provided {
     target: Target,
     limits: TimeLimits,
     client: Client,
+    /// Where chat completions are asked for without genai, if this provider's are.
+    completions: Option<Completions>,
 }
 
 impl Provided {
@@ -45,12 +49,16 @@ impl Provided {
     ) -> Result<Self, ConnectError> {
         let target = target::target(provider, model, connection)?;
         let http = transport::client(&target, connection.environment)?;
+        let completions = match provider {
+            Provider::OpenAiCompatible => Some(Completions::new(&target, http.clone())?),
+            Provider::Anthropic | Provider::OpenAi | Provider::Gemini | Provider::Ollama => None,
+        };
         let client = Client::builder()
             .with_reqwest(http)
             .build()
             .map_err(|error| ConnectError::Client { provider: provider.name(), reason: error.to_string() })?;
         let name = format!("{}:{model}", provider.name());
-        Ok(Self { name, target, limits: connection.limits, client })
+        Ok(Self { name, target, limits: connection.limits, client, completions })
     }
 
     async fn call(
@@ -58,8 +66,13 @@ impl Provided {
         request: &Request,
         stream: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Response, ModelError> {
-        let chat = request::chat_request(self.target.provider, request);
-        let end = self.events(chat, &self.options(request), stream).await?;
+        let end = match &self.completions {
+            Some(endpoint) => self.completion(endpoint, request, stream).await?,
+            None => {
+                let chat = request::chat_request(self.target.provider, request);
+                self.events(chat, &self.options(request), stream).await?
+            }
+        };
         response::response(self.target.provider, request, end)
             .map_err(|(kind, reason)| ModelError::new(kind, &self.name, reason))
     }

@@ -4,12 +4,12 @@ mod begin;
 mod end;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_team_core::machine::{Claim, State, Task};
 use agent_team_core::record::{ClaimReleased, Policy};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +28,8 @@ use crate::{AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
 
 /// Checks that are run at the same time.
 const VERIFIERS: u32 = 2;
+/// How often a run looks, while something happens, at what nobody is called for.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long agents may take to finish their turns when time is over.
 const GRACE: Duration = Duration::from_secs(20);
 /// How long agents that were told to drop everything may take to give back what they hold.
@@ -54,7 +56,7 @@ struct Run<'a> {
     /// Cancelled when nothing of this run shall go on.
     over: CancellationToken,
     /// Whether merges wait for the user.
-    merges_blocked: Arc<AtomicBool>,
+    merges_blocked: Arc<watch::Sender<bool>>,
 }
 
 pub(crate) async fn run(team: &AgentTeam, timeout: Option<Duration>) -> Result<RunReport, Error> {
@@ -162,14 +164,17 @@ impl Run<'_> {
             }
         };
         tokio::pin!(time_over);
+        let mut merges_blocked = self.merges_blocked.subscribe();
         let mut named = BTreeSet::new();
         loop {
-            self.name_foreign_holders(&mut named)?;
-            let (may_go_on, merging, counts) = team_log.look(|state| {
+            let is_blocked = *merges_blocked.borrow_and_update();
+            let (may_go_on, merging, counts, seen) = team_log.look(|state| {
                 let merging = state.waiting_for(Stage::Merge).next().is_some();
-                (goes_on(state, agents.is_empty()), merging && state.held().next().is_none(), state.counts())
+                let idle = state.held().next().is_none();
+                (goes_on(state, agents.is_empty()), merging && idle, state.counts(), state.records())
             })?;
-            let waits_for_user = merging && self.merges_blocked.load(Ordering::Relaxed) && counts.ready == 0;
+            self.name_foreign_holders(&mut named)?;
+            let waits_for_user = merging && is_blocked && counts.ready == 0;
             if !may_go_on || waits_for_user {
                 let done = counts.completed + counts.cancelled == counts.total;
                 return Ok(match done {
@@ -181,13 +186,23 @@ impl Run<'_> {
             }
             let nobody = agents.is_empty();
             let over = team_log.until(move |state| !goes_on(state, nobody));
+            // What else is looked at here can wait a second, and waits for ever while nothing happens.
+            let news = async {
+                tokio::time::sleep(LOOK).await;
+                tokio::select! {
+                    waited = team_log.until(move |state| state.records() != seen) => waited,
+                    // The sender is this run's own.
+                    _ = merges_blocked.changed() => Ok(()),
+                }
+            };
             tokio::select! {
                 () = self.team.stop.gently.cancelled() => return Ok(RunOutcome::Interrupted),
                 () = &mut time_over => return Ok(RunOutcome::TimedOut),
                 Some(ended) = agents.join_next() => broken_down(ended)?,
                 // None ends by itself: what needs it would wait for ever.
                 Some(ended) = stages.join_next() => broken_down(ended)?,
-                waited = tokio::time::timeout(Duration::from_secs(1), over) => waited.unwrap_or(Ok(()))?,
+                waited = over => waited?,
+                waited = news => waited?,
             }
         }
     }
@@ -302,7 +317,7 @@ async fn verify(verifier: Verifier, over: CancellationToken, reporter: Reporter)
     }
 }
 
-async fn merge(merger: Merger, blocked: Arc<AtomicBool>, reporter: Reporter) -> Result<(), Error> {
+async fn merge(merger: Merger, blocked: Arc<watch::Sender<bool>>, reporter: Reporter) -> Result<(), Error> {
     let team_log = merger.queue.team_log().clone();
     let is_wanted = |state: &State| state.waiting_for(Stage::Merge).any(|task| state.may_merge(task));
     loop {
@@ -313,7 +328,7 @@ async fn merge(merger: Merger, blocked: Arc<AtomicBool>, reporter: Reporter) -> 
         let seen = team_log.look(State::records)?;
         let turn = merger.turn().await?;
         let is_blocked = matches!(turn, Turn::Blocked { .. });
-        let was_blocked = blocked.swap(is_blocked, Ordering::Relaxed);
+        let was_blocked = blocked.send_replace(is_blocked);
         match turn {
             Turn::Merged { task, commit, branch } => {
                 reporter.report(Progress::Merged { task, commit, branch });

@@ -11,6 +11,8 @@ pub enum Protocol {
     Anthropic,
     /// `POST /v1/chat/completions`, server-sent events.
     OpenAi,
+    /// The same, of another server than OpenAI's.
+    OpenAiCompatible,
     /// `POST /v1beta/models/MODEL:streamGenerateContent?alt=sse`, server-sent events.
     Gemini,
     /// `POST /api/chat`, a JSON value a line.
@@ -22,7 +24,7 @@ impl Protocol {
     pub fn serves(self, path: &str) -> bool {
         match self {
             Self::Anthropic => path == "/v1/messages",
-            Self::OpenAi => path == "/v1/chat/completions",
+            Self::OpenAi | Self::OpenAiCompatible => path == "/v1/chat/completions",
             Self::Gemini => {
                 path.starts_with("/v1beta/models/") && path.ends_with(":streamGenerateContent?alt=sse")
             }
@@ -32,7 +34,7 @@ impl Protocol {
 
     pub(super) fn content_type(self) -> &'static str {
         match self {
-            Self::Anthropic | Self::OpenAi | Self::Gemini => "text/event-stream",
+            Self::Anthropic | Self::OpenAi | Self::OpenAiCompatible | Self::Gemini => "text/event-stream",
             Self::Ollama => "application/x-ndjson",
         }
     }
@@ -41,7 +43,7 @@ impl Protocol {
     pub fn messages(self, answer: &Answer, turn: usize) -> Vec<String> {
         match self {
             Self::Anthropic => anthropic(answer, turn),
-            Self::OpenAi => openai(answer, turn),
+            Self::OpenAi | Self::OpenAiCompatible => openai(answer, turn),
             Self::Gemini => gemini(answer),
             Self::Ollama => ollama(answer),
         }
@@ -51,7 +53,9 @@ impl Protocol {
     pub(super) fn error(self, name: &str, reason: &str) -> String {
         match self {
             Self::Anthropic => event(&json!({"type": "error", "error": {"type": name, "message": reason}})),
-            Self::OpenAi => data(&json!({"error": {"type": name, "message": reason}})),
+            Self::OpenAi | Self::OpenAiCompatible => {
+                data(&json!({"error": {"type": name, "message": reason}}))
+            }
             Self::Gemini => data(&json!({"error": {"status": name, "message": reason}})),
             Self::Ollama => line(&json!({"error": reason})),
         }

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use agent_team::model::{Message, Part, StopReason};
 use serde_json::json;
 
-use crate::fake::{Answer, FakeProvider, Protocol};
-use crate::{ask, model, request, results};
+use crate::fake::{Answer, FakeProvider};
+use crate::{PROTOCOLS, ask, model, request, results};
 
 #[tokio::test]
 async fn three_turns_of_tools_keep_calls_and_results_together() {
-    for protocol in [Protocol::Anthropic, Protocol::OpenAi, Protocol::Gemini, Protocol::Ollama] {
+    for protocol in PROTOCOLS {
         let mut turn = 0;
         let fake = FakeProvider::by(protocol, move |_| {
             turn += 1;

@@ -6,9 +6,7 @@ use agent_team::model::{Delta, Message, ModelErrorKind, ModelSpec, RetryPolicy, 
 use serde_json::json;
 
 use crate::fake::{Answer, Ending, FakeProvider, Protocol};
-use crate::{KEY, ONCE, ask, connected, model, request, spec, streamed};
-
-const PROTOCOLS: [Protocol; 4] = [Protocol::Anthropic, Protocol::OpenAi, Protocol::Gemini, Protocol::Ollama];
+use crate::{KEY, ONCE, PROTOCOLS, ask, connected, model, request, spec, streamed};
 
 /// The kind and the text of the error that `answer` means.
 async fn failure(protocol: Protocol, answer: Answer) -> (ModelErrorKind, String) {
@@ -56,7 +54,9 @@ async fn the_providers_words_say_more_than_the_status() {
         (404, "<html>not here</html>", ModelErrorKind::Unreadable),
         (302, "", ModelErrorKind::Unreadable),
     ] {
-        assert_eq!(failure(Protocol::OpenAi, Answer::status(status, body)).await.0, kind, "{body}");
+        for protocol in [Protocol::OpenAi, Protocol::OpenAiCompatible] {
+            assert_eq!(failure(protocol, Answer::status(status, body)).await.0, kind, "{protocol:?} {body}");
+        }
     }
 }
 
@@ -74,7 +74,7 @@ async fn a_body_that_echoes_the_request_is_not_quoted() {
 #[tokio::test]
 async fn a_key_in_an_errors_body_is_not_shown() {
     let body = json!({"error": {"message": format!("key {KEY} at https://x/?key={KEY}, or sk-ant-0123456789abcdef")}});
-    for protocol in [Protocol::Anthropic, Protocol::OpenAi, Protocol::Gemini] {
+    for protocol in [Protocol::Anthropic, Protocol::OpenAi, Protocol::OpenAiCompatible, Protocol::Gemini] {
         let (_, text) = failure(protocol, Answer::status(401, body.to_string())).await;
         assert!(text.contains("key [redacted] at https://x/?key=[redacted], or [redacted]"), "{text}");
     }
@@ -104,6 +104,8 @@ async fn an_error_within_the_stream_is_told_by_its_name() {
         (Protocol::Anthropic, "invalid_request_error", ModelErrorKind::BadRequest),
         (Protocol::OpenAi, "server_error", ModelErrorKind::ServerError),
         (Protocol::OpenAi, "invalid_request_error", ModelErrorKind::BadRequest),
+        (Protocol::OpenAiCompatible, "server_error", ModelErrorKind::ServerError),
+        (Protocol::OpenAiCompatible, "invalid_request_error", ModelErrorKind::BadRequest),
         (Protocol::Gemini, "UNAVAILABLE", ModelErrorKind::Overloaded),
         (Protocol::Gemini, "RESOURCE_EXHAUSTED", ModelErrorKind::RateLimited),
     ] {

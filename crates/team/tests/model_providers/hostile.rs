@@ -11,9 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::fake::{Answer, Ending, FakeProvider, Protocol};
-use crate::{ONCE, ask, calls, connected, model, request, spec};
-
-const PROTOCOLS: [Protocol; 4] = [Protocol::Anthropic, Protocol::OpenAi, Protocol::Gemini, Protocol::Ollama];
+use crate::{ONCE, PROTOCOLS, ask, calls, connected, model, request, spec};
 
 fn hello() -> agent_team::model::Request {
     request(vec![Message::user("Hello.")])
@@ -168,8 +166,10 @@ async fn what_is_no_http_is_told() {
             let _ = connection.write_all(greeting.as_bytes()).await;
         })
         .await;
-        let error = failure_of(Protocol::OpenAi, &url).await;
-        assert_eq!(error.kind(), ModelErrorKind::Connection, "{error}");
+        for protocol in [Protocol::OpenAi, Protocol::OpenAiCompatible] {
+            let error = failure_of(protocol, &url).await;
+            assert_eq!(error.kind(), ModelErrorKind::Connection, "{protocol:?} {error}");
+        }
     }
 }
 
@@ -233,9 +233,12 @@ async fn two_calls_of_one_id_are_two_calls() {
     let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]});
     let of_openai: String =
         [openai(0, "a"), openai(1, "b"), end].iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
-    for (protocol, body) in
-        [(Protocol::Anthropic, of_anthropic), (Protocol::OpenAi, of_openai + "data: [DONE]\n\n")]
-    {
+    let of_openai = of_openai + "data: [DONE]\n\n";
+    for (protocol, body) in [
+        (Protocol::Anthropic, of_anthropic),
+        (Protocol::OpenAi, of_openai.clone()),
+        (Protocol::OpenAiCompatible, of_openai),
+    ] {
         let fake = FakeProvider::new(protocol, vec![Answer::status(200, body)]).await;
         let response = ask(&model(protocol, &fake), &hello()).await.0.unwrap();
         let read = |path: &str| ("read".to_owned(), json!({ "path": path }));

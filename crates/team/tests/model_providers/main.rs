@@ -37,11 +37,16 @@ const ONCE: RetryPolicy = RetryPolicy {
     total_wait: Duration::ZERO,
 };
 
+/// Every protocol.
+const PROTOCOLS: [Protocol; 5] =
+    [Protocol::Anthropic, Protocol::OpenAi, Protocol::OpenAiCompatible, Protocol::Gemini, Protocol::Ollama];
+
 /// The name under which a protocol's model is asked for.
 fn spec(protocol: Protocol) -> ModelSpec {
     let text = match protocol {
         Protocol::Anthropic => "anthropic:claude-test",
         Protocol::OpenAi => "openai:gpt-test",
+        Protocol::OpenAiCompatible => "openai-compatible:gpt-test",
         Protocol::Gemini => "gemini:gemini-test",
         Protocol::Ollama => "ollama:qwen-test:8b",
     };

@@ -25,7 +25,37 @@ struct Failure {
 
 /// The error of a call to `model`.
 pub(super) fn model_error(model: &str, target: &Target, error: &Error) -> ModelError {
-    let Failure { kind, reason, retry_after } = failure(target, error);
+    told(model, target, failure(target, error))
+}
+
+/// The error that an answer with this status is.
+pub(super) fn of_status(
+    model: &str,
+    target: &Target,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &str,
+) -> ModelError {
+    told(model, target, answered(target, status, headers, body))
+}
+
+/// The error of a call that got no answer, or lost it on the way.
+pub(super) fn of_network(model: &str, target: &Target, error: &reqwest::Error) -> ModelError {
+    told(model, target, network(target, error))
+}
+
+/// The error that a provider reported within a stream.
+pub(super) fn of_stream(model: &str, target: &Target, error: &Value) -> ModelError {
+    told(model, target, in_stream(error))
+}
+
+/// The error of a message in a stream that is no JSON.
+pub(super) fn of_message(model: &str, target: &Target, error: &serde_json::Error) -> ModelError {
+    told(model, target, no_json(error))
+}
+
+fn told(model: &str, target: &Target, failure: Failure) -> ModelError {
+    let Failure { kind, reason, retry_after } = failure;
     let reason = without_key(&reason, target.key.as_ref().map(Key::reveal));
     ModelError::new(kind, model, reason).with_retry_after(retry_after)
 }
@@ -56,17 +86,21 @@ fn failure(target: &Target, error: &Error) -> Failure {
             }
         }
         Error::ChatResponse { body, .. } => in_stream(body),
-        // genai hands on the half of a message that came before the connection ended.
-        Error::StreamParse { serde_error, .. } if serde_error.is_eof() => {
-            plain(Kind::Cut, response::CUT.into())
-        }
-        Error::StreamParse { serde_error, .. } => plain(Kind::Unreadable, serde_error.to_string()),
+        Error::StreamParse { serde_error, .. } => no_json(serde_error),
         Error::JsonValueExt(_) | Error::SerdeJson(_) | Error::InvalidJsonResponseElement { .. } => {
             plain(Kind::Unreadable, "a message of its stream lacks what the protocol wants there".into())
         }
         // This one's own text quotes the request.
         Error::ChatResponseGeneration { cause, .. } => plain(Kind::Unreadable, cause.clone()),
         other => plain(Kind::BadRequest, other.to_string()),
+    }
+}
+
+/// A message of a stream that is no JSON. What ends within is the half that came before the connection ended.
+fn no_json(error: &serde_json::Error) -> Failure {
+    match error.is_eof() {
+        true => plain(Kind::Cut, response::CUT.into()),
+        false => plain(Kind::Unreadable, error.to_string()),
     }
 }
 

@@ -40,7 +40,7 @@ impl Kept {
     }
 
     /// The state in a part, if it is this provider's.
-    fn state(provider: Provider, value: &Value) -> Option<State> {
+    pub(super) fn state(provider: Provider, value: &Value) -> Option<State> {
         let kept = Self::deserialize(value).ok()?;
         (kept.provider == provider.name()).then_some(kept.state)
     }
@@ -165,7 +165,7 @@ fn assistant_parts(provider: Provider, parts: &[Part]) -> Vec<ContentPart> {
 }
 
 /// Arguments as providers accept them: an object always, even where the model wrote none.
-fn arguments(input: &Value) -> Value {
+pub(super) fn arguments(input: &Value) -> Value {
     match input {
         Value::Object(_) => input.clone(),
         Value::Null => json!({}),
