@@ -17,7 +17,9 @@ use tokio::task::AbortHandle;
 
 use crate::team_log::{Shared, TeamLog};
 
-/// How long to wait at most before looking without a notification: they can be lost.
+/// How long to wait at most before looking although the system did not notify: a watch can end unnoticed.
+const POLL_BEHIND_WATCH: Duration = Duration::from_secs(5);
+/// How long a thread without a watch of its own waits before it looks whether it is still needed.
 const POLL: Duration = Duration::from_secs(1);
 
 /// What follows the log of a process, if something does.
@@ -75,7 +77,7 @@ impl Drop for Over {
 async fn follow_on_runtime(over: Over, watch: pipe::Receiver) {
     // Whether notified or not, what counts is what the log says.
     while look(&over.0) {
-        if let Ok(Err(_)) = tokio::time::timeout(POLL, notified(&watch)).await {
+        if let Ok(Err(_)) = tokio::time::timeout(POLL_BEHIND_WATCH, notified(&watch)).await {
             return;
         }
     }

@@ -195,10 +195,10 @@ impl MessageBus {
 
     /// Notes that the agent has read messages.
     pub(crate) fn mark_read(&self, agent: &AgentId, messages: &[AgentMessage]) -> Result<(), Error> {
-        let unread: Vec<RecordId> = self.team_log.look(|state| {
+        let unread: Vec<RecordId> = self.team_log.look_at_known(|state| {
             let ids = messages.iter().map(|message| message.id);
             ids.filter(|id| state.messages().get(*id).is_some_and(|known| !known.is_read_by(agent))).collect()
-        })?;
+        });
         if !unread.is_empty() {
             let body = MessagesRead { agent: agent.clone(), messages: unread };
             self.team_log.submit(agent, &body.into())?;

@@ -282,7 +282,7 @@ impl TeamLog {
             prospect
         });
         async move {
-            match seen? {
+            match seen {
                 Prospect::Now | Prospect::Never => {}
                 Prospect::Later => ticket.bell.notified().await,
                 Prospect::At(at_ms) => {
@@ -309,7 +309,7 @@ impl TeamLog {
             is_over
         });
         async move {
-            if !is_over? {
+            if !is_over {
                 ticket.bell.notified().await;
             }
             drop(ticket);
@@ -332,7 +332,7 @@ impl TeamLog {
             is_over
         });
         async move {
-            if !is_over? {
+            if !is_over {
                 ticket.bell.notified().await;
             }
             drop(ticket);

@@ -92,7 +92,7 @@ impl Assignment {
 
     /// The assignment of a claim, if it is still in force.
     pub(crate) fn of(team_log: &TeamLog, token: RecordId) -> Result<Self, Error> {
-        let draft = team_log.look(|state| Draft::of(state, token))??;
+        let draft = team_log.look_at_known(|state| Draft::of(state, token))?;
         let whole = |text: &Text| team_log.read_text(text);
         let description = whole(&draft.description)?;
         let title = draft.title;

@@ -167,6 +167,11 @@ impl TeamLog {
         Ok(look(&replica.state))
     }
 
+    /// Looks at the state as this process knows it: for what it has read or written itself.
+    pub(crate) fn look_at_known<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.lock().state)
+    }
+
     /// How many lines of the log were no records at all.
     pub fn unreadable(&self) -> u64 {
         self.lock().unreadable
@@ -346,12 +351,12 @@ impl TeamLog {
         self.0.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the newest state, and lets somebody wait for another one without a gap in between.
-    pub(crate) fn look_and_wait<T>(&self, look: impl FnOnce(&State, &mut Waiters) -> T) -> Result<T, Error> {
+    /// Looks at the state as it is known, and lets somebody wait for another one without a gap in between: what is not
+    /// known yet comes with the follower.
+    pub(crate) fn look_and_wait<T>(&self, look: impl FnOnce(&State, &mut Waiters) -> T) -> T {
         self.ensure_followed();
-        let mut replica = self.lock();
-        self.catch_up(&mut replica, &mut Own::none())?;
-        Ok(look(&replica.state, &mut self.waiters()))
+        let replica = self.lock();
+        look(&replica.state, &mut self.waiters())
     }
 
     /// Calls those whose wait is over in the state as it is known.
