@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 use crate::{Turn, TurnError};
 
+/// How often it lets others run before it naps.
+const YIELDS: u32 = 4;
 const NAP_MIN: Duration = Duration::from_micros(50);
 const NAP_MAX: Duration = Duration::from_millis(2);
 
@@ -33,6 +35,7 @@ impl TurnLock {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
         let file = idle.map_or_else(|| open(&path), Ok).map_err(failed)?;
         let begun = Instant::now();
+        let mut yields = 0;
         let mut nap = NAP_MIN;
         loop {
             match file.try_lock() {
@@ -42,12 +45,23 @@ impl TurnLock {
             }
             let left = patience.saturating_sub(begun.elapsed());
             if left.is_zero() {
+                self.keep(file);
                 return Ok(None);
+            }
+            // Whoever has the turn may only wait for this processor: its append has just woken this process.
+            if yields < YIELDS {
+                yields += 1;
+                thread::yield_now();
+                continue;
             }
             // A lock with a timeout does not exist; napping costs less than a thread that blocks in `lock`.
             thread::sleep(nap.min(left));
             nap = (nap * 2).min(NAP_MAX);
         }
+    }
+
+    fn keep(&self, unlocked: File) {
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(unlocked);
     }
 }
 
@@ -62,7 +76,7 @@ impl Drop for Locked<'_> {
         if let Some(file) = self.file.take()
             && file.unlock().is_ok()
         {
-            *self.lock.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+            self.lock.keep(file);
         }
     }
 }
