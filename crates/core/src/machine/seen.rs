@@ -2,12 +2,8 @@
 //!
 //! Ids of a snapshot stay there as bytes, sorted, and are looked up in place.
 
-use std::io;
-
-use borsh::BorshDeserialize;
-use bytes::Bytes;
-
 use super::index::{self, Index};
+use super::kept::Part;
 use super::tasks::Slot;
 use crate::id::RecordId;
 
@@ -22,11 +18,7 @@ pub(crate) struct Seen {
 
 /// Ids of a snapshot, as bytes: each with its task's number, if it is a claim's.
 #[derive(Debug, Clone, Default)]
-struct Frozen {
-    snapshot: Bytes,
-    at: usize,
-    count: usize,
-}
+struct Frozen(Part);
 
 /// An id, and one more than the number of its task.
 const ENTRY_BYTES: usize = 16 + 4;
@@ -71,7 +63,7 @@ impl Seen {
         let mut new = self.new.clone();
         new.sort_unstable_by_key(|(id, _)| *id);
         let mut new = new.into_iter().peekable();
-        let mut frozen = (0..self.frozen.count).filter_map(|place| self.frozen.get(place)).peekable();
+        let mut frozen = (0..self.frozen.count()).filter_map(|place| self.frozen.get(place)).peekable();
         std::iter::from_fn(move || match (new.peek(), frozen.peek()) {
             (Some((one, _)), Some((other, _))) if one < other => new.next(),
             (_, Some(_)) => frozen.next(),
@@ -80,23 +72,16 @@ impl Seen {
     }
 
     pub fn write(&self, out: &mut Vec<u8>) {
-        let count = self.new.len() + self.frozen.count;
-        out.extend_from_slice(&(count as u64).to_le_bytes());
-        out.reserve(count * ENTRY_BYTES);
+        out.reserve((self.new.len() + self.frozen.count()) * ENTRY_BYTES);
         for (id, slot) in self.iter() {
             out.extend_from_slice(&id.0.to_be_bytes());
             out.extend_from_slice(&slot.map_or(0, Slot::above).to_le_bytes());
         }
     }
 
-    /// Reads what was written at `at` in a snapshot, leaves the ids there, and says where they end.
-    pub fn read(snapshot: Bytes, at: usize) -> io::Result<(Self, usize)> {
-        let mut rest = snapshot.get(at..).ok_or(io::ErrorKind::UnexpectedEof)?;
-        let count = usize::try_from(u64::deserialize(&mut rest)?).map_err(io::Error::other)?;
-        let length = count.checked_mul(ENTRY_BYTES).filter(|length| *length <= rest.len());
-        let length = length.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let at = snapshot.len() - rest.len();
-        Ok((Self { frozen: Frozen { snapshot, at, count }, ..Self::default() }, at + length))
+    /// What was written, which stays where it is.
+    pub fn read(frozen: Part) -> Self {
+        Self { frozen: Frozen(frozen), ..Self::default() }
     }
 }
 
@@ -114,11 +99,11 @@ impl PartialEq for Seen {
 impl Frozen {
     /// What is known of an id, if it is there. New ids are mostly later than all old ones, so these are looked at first.
     fn find(&self, id: RecordId) -> Option<Option<Slot>> {
-        let last = self.get(self.count.checked_sub(1)?)?;
+        let last = self.get(self.count().checked_sub(1)?)?;
         if id >= last.0 {
             return (id == last.0).then_some(last.1);
         }
-        let (mut low, mut high) = (0, self.count);
+        let (mut low, mut high) = (0, self.count());
         while low < high {
             let middle = low + (high - low) / 2;
             let (found, slot) = self.get(middle)?;
@@ -131,9 +116,13 @@ impl Frozen {
         None
     }
 
+    fn count(&self) -> usize {
+        self.0.length() / ENTRY_BYTES
+    }
+
     fn get(&self, place: usize) -> Option<(RecordId, Option<Slot>)> {
-        let begin = self.at + place * ENTRY_BYTES;
-        let (id, slot) = self.snapshot.get(begin..begin + ENTRY_BYTES)?.split_first_chunk::<16>()?;
+        let entry: [u8; ENTRY_BYTES] = self.0.array(place * ENTRY_BYTES)?;
+        let (id, slot) = entry.split_first_chunk()?;
         let above = u32::from_le_bytes(*slot.first_chunk()?);
         Some((RecordId(u128::from_be_bytes(*id)), Slot::below(above)))
     }
@@ -141,16 +130,14 @@ impl Frozen {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn frozen(seen: &Seen) -> Seen {
-        let mut bytes = vec![9; 5];
+        let mut bytes = Vec::new();
         seen.write(&mut bytes);
-        let end = bytes.len();
-        bytes.push(9);
-        let (read, found) = Seen::read(bytes.into(), 5).unwrap();
-        assert_eq!(found, end);
-        read
+        Seen::read(Part::all(Arc::new(bytes::Bytes::from(bytes))))
     }
 
     #[test]
