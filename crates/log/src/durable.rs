@@ -19,10 +19,10 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 
-/// Puts a sealed file with `parts`, one after the other, in the place of `path`. Syncs nothing: it is for files of which
-/// a loss costs only time. See [`unseal`].
+/// Puts a file with `parts`, one after the other, in the place of `path`. Syncs nothing: it is for files of which a loss
+/// costs only time, and which are [sealed](seal).
 pub(crate) fn replace_cache(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let mut temporary = Temporary::write(path, &seal_of(parts))?;
+    let mut temporary = Temporary::write(path, &[])?;
     parts.iter().try_for_each(|part| temporary.file.write_all(part))?;
     fs::rename(&temporary.path, path)
 }
@@ -65,26 +65,29 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 
 /// `bytes` with a checksum before them, for files that are caches: see [`unseal`].
 pub(crate) fn seal(bytes: &[u8]) -> Vec<u8> {
-    let mut sealed = seal_of(&[bytes]);
+    let mut sealed = seal_of(bytes);
     sealed.extend_from_slice(bytes);
     sealed
 }
 
-/// What stands before the bytes of a sealed file: their CRC-32 and their length. The files are caches of tens of
-/// megabytes that are read at each start, and nobody gains anything by forging one.
-fn seal_of(parts: &[&[u8]]) -> Vec<u8> {
-    let mut hasher = crc32fast::Hasher::new();
-    parts.iter().for_each(|part| hasher.update(part));
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    format!("{:08x} {length:016x}\n", hasher.finalize()).into_bytes()
+/// What stands before sealed bytes: their CRC-32 and their length. Nobody gains anything by forging a cache.
+fn seal_of(bytes: &[u8]) -> Vec<u8> {
+    format!("{:08x} {:016x}\n", crc32fast::hash(bytes), bytes.len()).into_bytes()
 }
 
-const SEAL_BYTES: usize = 8 + 1 + 16 + 1;
+/// How long a seal is.
+pub(crate) const SEAL_BYTES: usize = 8 + 1 + 16 + 1;
+
+/// How many bytes a seal says that it seals.
+pub(crate) fn sealed_length(seal: &[u8]) -> Option<usize> {
+    let digits = seal.get(9..SEAL_BYTES - 1)?;
+    usize::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
 
 /// What was sealed, or `None` if it is damaged.
 pub(crate) fn unseal(safeguards: Safeguards, sealed: &[u8]) -> Option<&[u8]> {
     let (seal, bytes) = sealed.split_at_checked(SEAL_BYTES)?;
-    let matches = seal_of(&[bytes]) == seal;
+    let matches = seal_of(bytes) == seal;
     (matches || !safeguards.on(Safeguard::SnapshotSeal)).then_some(bytes)
 }
 

@@ -23,6 +23,7 @@
 
 mod batch;
 mod blob;
+mod blocks;
 pub mod conformance;
 mod durable;
 mod error;
@@ -49,5 +50,5 @@ pub use observed::Observed;
 pub use presence::{AnnounceError, Presence, probe};
 pub use process::{Liveness, ProcessIdentity};
 pub use record::MAX_FRAMED_BYTES;
-pub use snapshot::{SaveSnapshotError, Snapshot};
+pub use snapshot::{SaveSnapshotError, SavedSnapshot, Snapshot};
 pub use watch::Watch;

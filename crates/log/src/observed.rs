@@ -74,7 +74,7 @@ impl Observed {
     /// When the file cannot be written. Nothing is lost by that but time.
     pub fn save(&mut self) -> io::Result<()> {
         if self.is_changed && self.content.boot.is_some() {
-            durable::replace_cache(&self.path, &[&serde_json::to_vec(&self.content)?])?;
+            durable::replace_cache(&self.path, &[&durable::seal(&serde_json::to_vec(&self.content)?)])?;
         }
         self.is_changed = false;
         Ok(())

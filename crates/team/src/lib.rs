@@ -15,6 +15,7 @@ mod folder;
 mod follow;
 pub mod git;
 mod judge;
+mod kept;
 mod liveness;
 mod merge_queue;
 mod message_bus;

@@ -29,13 +29,12 @@ pub(crate) fn check<'a>(
     let specs = specs.into_iter();
     let mut new: BTreeMap<&TaskId, &TaskSpec> = BTreeMap::new();
     for spec in specs.clone() {
-        let task = spec.id.clone();
-        let is_new = !state.tasks.contains(&task);
+        let is_new = !state.tasks.contains(&spec.id);
         if !is_new && state.keeps(Safeguard::TaskId) {
-            return Err(Refusal::IdTaken { task });
+            return Err(Refusal::IdTaken { task: spec.id.clone() });
         }
         if new.insert(&spec.id, spec).is_some() && state.keeps(Safeguard::TaskId) {
-            return Err(Refusal::RepeatedId { task });
+            return Err(Refusal::RepeatedId { task: spec.id.clone() });
         }
         if state.keeps(Safeguard::Plausible) {
             plausible(spec)?;

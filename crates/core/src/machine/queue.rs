@@ -5,31 +5,19 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::fit::Member;
+use super::kept::Part;
+use super::places::{Place, Places};
 use super::task::Task;
 use super::tasks::Slot;
 use super::transition::Status;
 use crate::id::{AgentId, Skill};
 use crate::record::{Role, Stage};
-
-/// Where a task stands among those that want the same: higher priority first, then the older.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
-struct Place {
-    /// The priority, turned round.
-    haste: i32,
-    added: u64,
-    slot: Slot,
-}
-
-impl Place {
-    fn of(slot: Slot, task: &Task) -> Self {
-        Self { haste: !task.spec.priority, added: task.added, slot }
-    }
-}
 
 /// What the tasks of a lane want.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
@@ -46,16 +34,16 @@ impl Lane {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Waiting {
-    due: BTreeSet<Place>,
+    due: Places,
     /// Tasks whose last attempt failed, by the time before which nobody should try again.
     backing_off: BTreeSet<(u64, Place)>,
 }
 
 impl Waiting {
     fn slots(&self) -> impl Iterator<Item = Slot> + use<'_> {
-        self.due.iter().chain(self.backing_off.iter().map(|(_, place)| place)).map(|place| place.slot)
+        self.due.iter().chain(self.backing_off.iter().map(|(_, place)| *place)).map(|place| place.slot)
     }
 }
 
@@ -63,9 +51,15 @@ impl Waiting {
 const ELAPSED_MAX: usize = 64;
 
 /// All that can be claimed, and what is counted of the tasks, so that nobody has to look at all of them.
-#[derive(Debug, Clone, Default, PartialEq, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Queue {
     lanes: BTreeMap<Lane, Waiting>,
+    rest: Rest,
+}
+
+/// What of a queue is small.
+#[derive(Debug, Clone, Default, PartialEq, BorshSerialize, BorshDeserialize)]
+struct Rest {
     stages: BTreeMap<Stage, BTreeSet<Place>>,
     /// In the order of [`Status::ALL`].
     counts: [u64; Status::ALL.len()],
@@ -95,9 +89,30 @@ pub struct Counts {
 }
 
 impl Queue {
+    /// Writes all: what is due into `places`, and the rest.
+    pub fn write(&self, out: &mut Vec<u8>, places: &mut Vec<u8>) -> io::Result<()> {
+        self.lanes.values().try_for_each(|waiting| waiting.due.write(places))?;
+        let lanes =
+            self.lanes.iter().map(|(lane, waiting)| (lane, waiting.due.len() as u64, &waiting.backing_off));
+        borsh::to_writer(out, &(lanes.collect::<Vec<_>>(), &self.rest))
+    }
+
+    /// Reads what was written, and leaves what is due in the snapshot.
+    pub fn read(unread: &mut &[u8], mut places: Part) -> io::Result<Self> {
+        type Written = (Lane, u64, BTreeSet<(u64, Place)>);
+        let (written, rest): (Vec<Written>, Rest) = BorshDeserialize::deserialize(unread)?;
+        let mut lanes = BTreeMap::new();
+        for (lane, count, backing_off) in written {
+            let count = usize::try_from(count).map_err(io::Error::other)?;
+            let due = Places::take(&mut places, count).ok_or(io::ErrorKind::UnexpectedEof)?;
+            lanes.insert(lane, Waiting { due, backing_off });
+        }
+        Ok(Self { lanes, rest })
+    }
+
     /// Counts a task, and offers it if it can be claimed.
     pub fn insert(&mut self, slot: Slot, task: &Task) {
-        if let Some(count) = self.counts.get_mut(task.status as usize) {
+        if let Some(count) = self.rest.counts.get_mut(task.status as usize) {
             *count += 1;
         }
         match task.status {
@@ -111,15 +126,15 @@ impl Queue {
             }
             Status::Verifying | Status::Reviewing | Status::Merging if task.claim.is_none() => {
                 if let Some(stage) = task.status.stage() {
-                    self.stages.entry(stage).or_default().insert(Place::of(slot, task));
+                    self.rest.stages.entry(stage).or_default().insert(Place::of(slot, task));
                 }
             }
             Status::Failed | Status::Cancelled => {
-                self.lost.insert(slot);
+                self.rest.lost.insert(slot);
             }
             Status::Completed => {
                 if let Some(author) = author(task) {
-                    *self.completed_by.entry(author.clone()).or_default() += 1;
+                    *self.rest.completed_by.entry(author.clone()).or_default() += 1;
                 }
             }
             _ => {}
@@ -129,7 +144,7 @@ impl Queue {
     /// Takes a task out, as it was inserted. Leaves nothing empty behind: a queue that was kept in step equals one
     /// that is made from the tasks.
     pub fn remove(&mut self, slot: Slot, task: &Task) {
-        if let Some(count) = self.counts.get_mut(task.status as usize) {
+        if let Some(count) = self.rest.counts.get_mut(task.status as usize) {
             *count = count.saturating_sub(1);
         }
         let place = Place::of(slot, task);
@@ -145,11 +160,11 @@ impl Queue {
                 }
             }
             Status::Failed | Status::Cancelled => {
-                self.lost.remove(&slot);
+                self.rest.lost.remove(&slot);
             }
             Status::Completed => {
                 if let Some(Entry::Occupied(mut count)) =
-                    author(task).map(|author| self.completed_by.entry(author.clone()))
+                    author(task).map(|author| self.rest.completed_by.entry(author.clone()))
                 {
                     *count.get_mut() = count.get().saturating_sub(1);
                     if *count.get() == 0 {
@@ -159,7 +174,7 @@ impl Queue {
             }
             status => {
                 if let Some(Entry::Occupied(mut waiting)) =
-                    status.stage().map(|stage| self.stages.entry(stage))
+                    status.stage().map(|stage| self.rest.stages.entry(stage))
                 {
                     waiting.get_mut().remove(&place);
                     if waiting.get().is_empty() {
@@ -175,7 +190,7 @@ impl Queue {
         let candidates = self.lanes.iter().filter(|(lane, _)| member.fits(lane).is_ok());
         let places = candidates.flat_map(|(_, waiting)| {
             let elapsed = waiting.backing_off.iter().take_while(move |(at_ms, _)| *at_ms <= now_ms);
-            waiting.due.first().into_iter().chain(elapsed.take(ELAPSED_MAX).map(|(_, place)| place))
+            waiting.due.first().into_iter().chain(elapsed.take(ELAPSED_MAX).map(|(_, place)| *place))
         });
         places.min().map(|place| place.slot)
     }
@@ -215,24 +230,24 @@ impl Queue {
 
     /// The tasks that wait for someone to take a stage, in order.
     pub fn waiting_for(&self, stage: Stage) -> impl Iterator<Item = Slot> + use<'_> {
-        self.stages.get(&stage).into_iter().flatten().map(|place| place.slot)
+        self.rest.stages.get(&stage).into_iter().flatten().map(|place| place.slot)
     }
 
     /// Tasks that failed for good or were cancelled.
     pub fn lost(&self) -> impl Iterator<Item = Slot> + use<'_> {
-        self.lost.iter().copied()
+        self.rest.lost.iter().copied()
     }
 
     /// How many tasks an agent has completed.
     pub fn completed_by(&self, agent: &AgentId) -> u64 {
-        self.completed_by.get(agent).copied().unwrap_or(0)
+        self.rest.completed_by.get(agent).copied().unwrap_or(0)
     }
 
     /// How many tasks there are of each status.
     pub fn counts(&self) -> Counts {
-        let of = |status: Status| self.counts.get(status as usize).copied().unwrap_or(0);
+        let of = |status: Status| self.rest.counts.get(status as usize).copied().unwrap_or(0);
         Counts {
-            total: self.counts.iter().sum(),
+            total: self.rest.counts.iter().sum(),
             completed: of(Status::Completed),
             failed: of(Status::Failed),
             running: Status::ALL.into_iter().filter(|status| status.is_active()).map(of).sum(),

@@ -1,32 +1,29 @@
 //! The ids of all records so far, and which task each claim was on.
 //!
-//! Ids of a snapshot stay there as bytes, sorted, and are looked up in place.
+//! Ids begin with the time at which they were made, so that most are greater than all before them, and what is looked up
+//! is mostly new. Ids of a snapshot stay there as bytes, sorted, and are looked up in place.
 
-use std::io;
+use std::collections::BTreeMap;
 
-use borsh::BorshDeserialize;
-use bytes::Bytes;
-
-use super::index::{self, Index};
+use super::kept::Part;
 use super::tasks::Slot;
 use crate::id::RecordId;
 
 /// Every record id so far: a repeated one is the same record. A claim's id leads to its task, for ever.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
-    /// In the order in which they came.
-    new: Vec<(RecordId, Option<Slot>)>,
-    index: Index,
+    /// Ids that were greater than all of these before them, so that they are sorted.
+    rising: Vec<RecordId>,
+    /// For each of these one more than the number of its task, if it is a claim's, and else 0.
+    tasks: Vec<u32>,
+    /// The others, with the same: those of writers that were overtaken, or whose clocks are behind.
+    others: BTreeMap<RecordId, u32>,
     frozen: Frozen,
 }
 
 /// Ids of a snapshot, as bytes: each with its task's number, if it is a claim's.
 #[derive(Debug, Clone, Default)]
-struct Frozen {
-    snapshot: Bytes,
-    at: usize,
-    count: usize,
-}
+struct Frozen(Part);
 
 /// An id, and one more than the number of its task.
 const ENTRY_BYTES: usize = 16 + 4;
@@ -37,10 +34,11 @@ impl Seen {
         if self.contains(id) {
             return false;
         }
-        // More records than that nobody can keep in memory; their repetitions would not be noticed.
-        if let Ok(number) = u32::try_from(self.new.len()) {
-            self.index.push(hash(id), number);
-            self.new.push((id, None));
+        if self.rising.last().is_none_or(|last| *last < id) {
+            self.rising.push(id);
+            self.tasks.push(0);
+        } else {
+            self.others.insert(id, 0);
         }
         true
     }
@@ -51,58 +49,74 @@ impl Seen {
 
     /// Notes that the record that came last is a claim on a task.
     pub fn note_claim(&mut self, claim: RecordId, task: Slot) {
-        if let Some(last) = self.new.last_mut().filter(|(last, _)| *last == claim) {
-            last.1 = Some(task);
+        if self.rising.last() == Some(&claim) {
+            if let Some(last) = self.tasks.last_mut() {
+                *last = task.above();
+            }
+        } else if let Some(other) = self.others.get_mut(&claim) {
+            *other = task.above();
         }
     }
 
     /// The task that a claim is, or was, on.
     pub fn task_of_claim(&self, claim: RecordId) -> Option<Slot> {
-        self.find(claim).map_or_else(|| self.frozen.find(claim), |(_, task)| Some(*task)).flatten()
+        self.find(claim).map_or_else(|| self.frozen.find(claim).flatten(), Slot::below)
     }
 
-    fn find(&self, id: RecordId) -> Option<&(RecordId, Option<Slot>)> {
-        let at = |number: u32| self.new.get(number as usize);
-        at(self.index.find(hash(id), |number| at(number).is_some_and(|(known, _)| *known == id))?)
+    /// What is noted of an id that is in no snapshot.
+    fn find(&self, id: RecordId) -> Option<u32> {
+        let from_rising = self.place(id).and_then(|place| self.tasks.get(place));
+        from_rising.or_else(|| self.others.get(&id)).copied()
+    }
+
+    /// Where an id stands among the rising ones. Looks near the end first (Bentley and Yao, An almost optimal algorithm
+    /// for unbounded searching).
+    fn place(&self, id: RecordId) -> Option<usize> {
+        let mut reach = 1;
+        let near = loop {
+            let begin = self.rising.len().saturating_sub(reach);
+            let near = self.rising.get(begin..)?;
+            if begin == 0 || near.first()? <= &id {
+                break near;
+            }
+            reach *= 8;
+        };
+        Some(self.rising.len() - near.len() + near.binary_search(&id).ok()?)
     }
 
     /// All of them by id, each with its task if it is a claim's.
     pub fn iter(&self) -> impl Iterator<Item = (RecordId, Option<Slot>)> {
-        let mut new = self.new.clone();
-        new.sort_unstable_by_key(|(id, _)| *id);
-        let mut new = new.into_iter().peekable();
-        let mut frozen = (0..self.frozen.count).filter_map(|place| self.frozen.get(place)).peekable();
-        std::iter::from_fn(move || match (new.peek(), frozen.peek()) {
-            (Some((one, _)), Some((other, _))) if one < other => new.next(),
-            (_, Some(_)) => frozen.next(),
-            (_, None) => new.next(),
-        })
+        let rising = self.rising.iter().copied().zip(self.tasks.iter().copied());
+        let others = self.others.iter().map(|(id, above)| (*id, *above));
+        let own = merged(rising, others).map(|(id, above)| (id, Slot::below(above)));
+        merged(own, (0..self.frozen.count()).filter_map(|place| self.frozen.get(place)))
     }
 
     pub fn write(&self, out: &mut Vec<u8>) {
-        let count = self.new.len() + self.frozen.count;
-        out.extend_from_slice(&(count as u64).to_le_bytes());
-        out.reserve(count * ENTRY_BYTES);
+        out.reserve((self.rising.len() + self.others.len() + self.frozen.count()) * ENTRY_BYTES);
         for (id, slot) in self.iter() {
             out.extend_from_slice(&id.0.to_be_bytes());
             out.extend_from_slice(&slot.map_or(0, Slot::above).to_le_bytes());
         }
     }
 
-    /// Reads what was written at `at` in a snapshot, leaves the ids there, and says where they end.
-    pub fn read(snapshot: Bytes, at: usize) -> io::Result<(Self, usize)> {
-        let mut rest = snapshot.get(at..).ok_or(io::ErrorKind::UnexpectedEof)?;
-        let count = usize::try_from(u64::deserialize(&mut rest)?).map_err(io::Error::other)?;
-        let length = count.checked_mul(ENTRY_BYTES).filter(|length| *length <= rest.len());
-        let length = length.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let at = snapshot.len() - rest.len();
-        Ok((Self { frozen: Frozen { snapshot, at, count }, ..Self::default() }, at + length))
+    /// What was written, which stays where it is.
+    pub fn read(frozen: Part) -> Self {
+        Self { frozen: Frozen(frozen), ..Self::default() }
     }
 }
 
-/// The hash of an id, whose lower half is random.
-fn hash(id: RecordId) -> u32 {
-    index::hash([(id.0 >> 64) as u64, id.0 as u64])
+/// What two lists hold that are sorted by id.
+fn merged<T>(
+    one: impl Iterator<Item = (RecordId, T)>,
+    other: impl Iterator<Item = (RecordId, T)>,
+) -> impl Iterator<Item = (RecordId, T)> {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some((first, _)), Some((second, _))) if second < first => other.next(),
+        (Some(_), _) => one.next(),
+        (None, _) => other.next(),
+    })
 }
 
 impl PartialEq for Seen {
@@ -114,11 +128,11 @@ impl PartialEq for Seen {
 impl Frozen {
     /// What is known of an id, if it is there. New ids are mostly later than all old ones, so these are looked at first.
     fn find(&self, id: RecordId) -> Option<Option<Slot>> {
-        let last = self.get(self.count.checked_sub(1)?)?;
+        let last = self.get(self.count().checked_sub(1)?)?;
         if id >= last.0 {
             return (id == last.0).then_some(last.1);
         }
-        let (mut low, mut high) = (0, self.count);
+        let (mut low, mut high) = (0, self.count());
         while low < high {
             let middle = low + (high - low) / 2;
             let (found, slot) = self.get(middle)?;
@@ -131,9 +145,13 @@ impl Frozen {
         None
     }
 
+    fn count(&self) -> usize {
+        self.0.length() / ENTRY_BYTES
+    }
+
     fn get(&self, place: usize) -> Option<(RecordId, Option<Slot>)> {
-        let begin = self.at + place * ENTRY_BYTES;
-        let (id, slot) = self.snapshot.get(begin..begin + ENTRY_BYTES)?.split_first_chunk::<16>()?;
+        let entry: [u8; ENTRY_BYTES] = self.0.array(place * ENTRY_BYTES)?;
+        let (id, slot) = entry.split_first_chunk()?;
         let above = u32::from_le_bytes(*slot.first_chunk()?);
         Some((RecordId(u128::from_be_bytes(*id)), Slot::below(above)))
     }
@@ -141,16 +159,14 @@ impl Frozen {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn frozen(seen: &Seen) -> Seen {
-        let mut bytes = vec![9; 5];
+        let mut bytes = Vec::new();
         seen.write(&mut bytes);
-        let end = bytes.len();
-        bytes.push(9);
-        let (read, found) = Seen::read(bytes.into(), 5).unwrap();
-        assert_eq!(found, end);
-        read
+        Seen::read(Part::all(Arc::new(bytes::Bytes::from(bytes))))
     }
 
     #[test]
@@ -163,6 +179,21 @@ mod tests {
         }
         for id in 0..12 {
             assert_eq!(seen.contains(RecordId(id)), [1, 3, 5, 9].contains(&id), "{id}");
+        }
+    }
+
+    #[test]
+    fn ids_are_found_near_the_end_and_far_from_it_whether_they_rose_or_not() {
+        let mut seen = Seen::default();
+        let ids =
+            || (0..1_000).map(|number| RecordId(if number % 7 == 0 { 5_000 - number } else { number * 3 }));
+        assert!(ids().all(|id| seen.insert(id)));
+        assert!(ids().all(|id| !seen.insert(id)));
+        let mut sorted: Vec<RecordId> = ids().collect();
+        sorted.sort_unstable();
+        assert!(seen.iter().map(|(id, _)| id).eq(sorted.iter().copied()));
+        for id in (0..6_000).map(RecordId) {
+            assert_eq!(seen.contains(id), sorted.binary_search(&id).is_ok(), "{id}");
         }
     }
 

@@ -1,20 +1,22 @@
 //! The state as bytes, for a cache that spares folding a long log anew.
 //!
 //! A snapshot is made and read by the same program, and is no format that others may rely on: it begins with a mark of
-//! the sources that say what is in it and what it means, and one with another mark is refused. It is read in place: ids
-//! and tasks stay bytes until somebody asks for them, so opening it costs little more than reading the file.
+//! the sources that say what is in it and what it means, and one with another mark is refused. It is read in place: ids,
+//! tasks and what waits stay bytes where they are until somebody asks for them, so opening it reads a small part.
 //!
-//! Whether the bytes are those that were written is not judged here: whoever keeps them keeps a checksum.
+//! Whether the bytes are those that were written is not judged here: whoever keeps them keeps checksums.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::files::Files;
+use super::kept::{Kept, Part};
 use super::ledger::Ledger;
 use super::messages::Messages;
 use super::queue::Queue;
@@ -85,12 +87,31 @@ impl State {
             ledger: Cow::Borrowed(ledger),
             files: Cow::Borrowed(files),
         };
-        let mut out = MARK.to_le_bytes().to_vec();
-        BorshSerialize::serialize(&serde_json::to_vec(&rest)?, &mut out)?;
-        held.serialize(&mut out)?;
-        queue.serialize(&mut out)?;
+        let mut out = vec![0; HEAD_BYTES];
+        let mut begin = out.len();
+        let mut lengths = Vec::with_capacity(PARTS);
+        let mut note = |out: &Vec<u8>| {
+            lengths.push(out.len() - begin);
+            begin = out.len();
+        };
+        let ends = tasks.write(&mut out)?;
+        note(&out);
+        out.extend_from_slice(&ends);
+        note(&out);
+        tasks.write_index(&mut out);
+        note(&out);
         seen.write(&mut out);
-        tasks.write(&mut out)?;
+        note(&out);
+        let (mut small, mut places) = (Vec::new(), Vec::new());
+        BorshSerialize::serialize(&serde_json::to_vec(&rest)?, &mut small)?;
+        held.serialize(&mut small)?;
+        queue.write(&mut small, &mut places)?;
+        out.extend_from_slice(&places);
+        note(&out);
+        out.extend_from_slice(&small);
+        note(&out);
+        let words = std::iter::once(MARK).chain(lengths.into_iter().map(|length| length as u64));
+        out.splice(..HEAD_BYTES, words.flat_map(u64::to_le_bytes));
         Ok(out)
     }
 
@@ -106,17 +127,31 @@ impl State {
     /// ```
     #[must_use]
     pub fn from_snapshot(snapshot: Bytes) -> Option<Self> {
-        let (mark, mut unread) = snapshot.split_first_chunk::<8>()?;
-        if u64::from_le_bytes(*mark) != MARK {
+        Self::from_kept(Arc::new(snapshot))
+    }
+
+    /// The same of a snapshot that lies elsewhere. What nobody asks for stays there.
+    #[must_use]
+    pub fn from_kept(snapshot: Arc<dyn Kept>) -> Option<Self> {
+        let mut all = Part::all(snapshot);
+        let head = all.take(HEAD_BYTES)?.read_all()?;
+        let mut words = head.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
+        if words.next()? != MARK {
             return None;
         }
+        let mut part = || all.take(usize::try_from(words.next()?).ok()?);
+        let tasks = Tasks::read(part()?, part()?, part()?);
+        let seen = Seen::read(part()?);
+        let places = part()?;
+        let small = part()?.read_all()?;
+        if all.length() > 0 {
+            return None;
+        }
+        let mut unread = &small[..];
         let rest: Vec<u8> = BorshDeserialize::deserialize(&mut unread).ok()?;
         let rest: Rest<'_> = serde_json::from_slice(&rest).ok()?;
         let held = BorshDeserialize::deserialize(&mut unread).ok()?;
-        let queue = Queue::deserialize(&mut unread).ok()?;
-        let at = snapshot.len() - unread.len();
-        let (seen, at) = Seen::read(snapshot.clone(), at).ok()?;
-        let tasks = Tasks::read(snapshot, at).ok()?;
+        let queue = Queue::read(&mut unread, places).ok()?;
         Some(Self {
             format: rest.format,
             records: rest.records,
@@ -139,6 +174,11 @@ impl State {
         })
     }
 }
+
+/// The tasks, their ends, the index, the ids, the places in the queue, and what is small.
+const PARTS: usize = 6;
+/// The mark, and the length of each part.
+const HEAD_BYTES: usize = 8 * (1 + PARTS);
 
 /// All that says what is in a state and what it means.
 macro_rules! sources {
@@ -191,8 +231,10 @@ sources!(
     "fit.rs",
     "graph.rs",
     "index.rs",
+    "kept.rs",
     "ledger.rs",
     "messages.rs",
+    "places.rs",
     "queue.rs",
     "refusal.rs",
     "safeguard.rs",

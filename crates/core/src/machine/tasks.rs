@@ -10,6 +10,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
 
 use super::index::{self, Index};
+use super::kept::Part;
 use super::task::Task;
 use crate::id::TaskId;
 
@@ -31,29 +32,37 @@ impl Slot {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tasks {
-    /// Boxed, so that a growing list moves no tasks; empty as long as the task is bytes.
-    slots: Vec<OnceLock<Box<Task>>>,
+    count: usize,
+    /// In chunks that are made when one of their tasks is asked for.
+    chunks: Vec<OnceLock<Box<Chunk>>>,
     index: Index,
     frozen: Frozen,
 }
 
+const CHUNK: usize = 64;
+
+/// Some tasks in a row. Boxed, since most tasks of a snapshot are never looked at; empty as long as a task is bytes.
+type Chunk = [OnceLock<Box<Task>>; CHUNK];
+
 /// The tasks of a snapshot, as bytes.
 #[derive(Debug, Clone, Default)]
 struct Frozen {
-    /// The whole snapshot.
-    bytes: Bytes,
-    /// Where in it the first task begins, and each one ends.
-    bounds: Vec<u32>,
+    tasks: Part,
+    /// Where each task ends, from where the first begins.
+    ends: Part,
 }
+
+/// The end of a task as bytes.
+const END_BYTES: usize = 4;
 
 impl Tasks {
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.count
     }
 
     /// The number of a task.
     pub fn slot(&self, id: &TaskId) -> Option<Slot> {
-        self.index.find(hash(id.as_str()), |number| self.has_id(number as usize, id)).map(Slot)
+        self.index.find(hash(id.as_str()), |number| self.has_id(Slot(number), id)).map(Slot)
     }
 
     pub fn contains(&self, id: &TaskId) -> bool {
@@ -65,12 +74,11 @@ impl Tasks {
     }
 
     pub fn at(&self, slot: Slot) -> Option<&Task> {
-        let place = slot.0 as usize;
-        let kept = self.slots.get(place)?;
+        let kept = self.place(slot)?;
         match kept.get() {
             Some(task) => Some(task),
             None => {
-                let task = self.frozen.thaw(place)?;
+                let task = self.frozen.thaw(slot.0 as usize)?;
                 Some(kept.get_or_init(|| Box::new(task)))
             }
         }
@@ -78,16 +86,28 @@ impl Tasks {
 
     pub fn at_mut(&mut self, slot: Slot) -> Option<&mut Task> {
         self.at(slot)?;
-        Some(self.slots.get_mut(slot.0 as usize)?.get_mut()?)
+        let (chunk, place) = split(slot);
+        Some(self.chunks.get_mut(chunk)?.get_mut()?.get_mut(place)?.get_mut()?)
+    }
+
+    /// Where a task is kept that is no bytes any more.
+    fn place(&self, slot: Slot) -> Option<&OnceLock<Box<Task>>> {
+        let (chunk, place) = split(slot);
+        self.chunks.get(chunk)?.get_or_init(new_chunk).get(place)
     }
 
     /// Adds a task whose id is new.
     pub fn push(&mut self, task: Task) -> Option<Slot> {
         // The last number is left out: a free place of the index is told from a taken one by it.
-        let number = u32::try_from(self.slots.len()).ok().filter(|number| *number < u32::MAX)?;
+        let number = u32::try_from(self.count).ok().filter(|number| *number < u32::MAX)?;
         self.index.push(hash(task.id().as_str()), number);
-        self.slots.push(OnceLock::from(Box::new(task)));
-        Some(Slot(number))
+        let slot = Slot(number);
+        if split(slot).0 == self.chunks.len() {
+            self.chunks.push(OnceLock::new());
+        }
+        self.place(slot)?.set(Box::new(task)).ok()?;
+        self.count += 1;
+        Some(slot)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Task> {
@@ -95,46 +115,56 @@ impl Tasks {
     }
 
     pub fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
-        (0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX)).map(Slot)
+        (0..u32::try_from(self.count).unwrap_or(u32::MAX)).map(Slot)
     }
 
-    fn has_id(&self, place: usize, id: &TaskId) -> bool {
-        match self.slots.get(place).and_then(OnceLock::get) {
+    /// The task, if it is no bytes any more.
+    fn thawed(&self, slot: Slot) -> Option<&Task> {
+        let (chunk, place) = split(slot);
+        Some(self.chunks.get(chunk)?.get()?.get(place)?.get()?)
+    }
+
+    fn has_id(&self, slot: Slot, id: &TaskId) -> bool {
+        match self.thawed(slot) {
             Some(task) => task.id() == id,
-            None => self.frozen.begins_with(place, id),
+            None => self.frozen.begins_with(slot.0 as usize, id),
         }
     }
 
-    /// Writes all tasks: how many, how long each is, the index, and then the tasks themselves.
-    pub fn write(&self, out: &mut Vec<u8>) -> io::Result<()> {
-        let mut tasks = Vec::new();
-        let mut ends: Vec<u32> = Vec::with_capacity(self.slots.len());
-        for (place, kept) in self.slots.iter().enumerate() {
-            match (kept.get(), self.frozen.get(place)) {
-                (Some(task), _) => task.serialize(&mut tasks)?,
-                (None, frozen) => tasks.extend_from_slice(frozen.unwrap_or_default()),
+    /// Writes all tasks, and then where each one ends.
+    pub fn write(&self, out: &mut Vec<u8>) -> io::Result<Vec<u8>> {
+        let begin = out.len();
+        let mut ends = Vec::with_capacity(self.count * END_BYTES);
+        for slot in self.slots() {
+            match self.thawed(slot) {
+                Some(task) => task.serialize(out)?,
+                None => out.extend_from_slice(&self.frozen.get(slot.0 as usize).unwrap_or_default()),
             }
-            ends.push(u32::try_from(tasks.len()).map_err(io::Error::other)?);
+            u32::try_from(out.len() - begin).map_err(io::Error::other)?.serialize(&mut ends)?;
         }
-        ends.serialize(out)?;
-        self.index.serialize(out)?;
-        out.extend_from_slice(&tasks);
-        Ok(())
+        Ok(ends)
     }
 
-    /// Reads what was written, at `at` in a snapshot whose rest it is, and leaves the tasks there.
-    pub fn read(snapshot: Bytes, at: usize) -> io::Result<Self> {
-        let mut rest = snapshot.get(at..).ok_or(io::ErrorKind::UnexpectedEof)?;
-        let ends = Vec::<u32>::deserialize(&mut rest)?;
-        let index = Index::deserialize(&mut rest)?;
-        let begin = u32::try_from(snapshot.len() - rest.len()).map_err(io::Error::other)?;
-        if ends.last().copied().unwrap_or(0) as usize != rest.len() {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        let slots = vec![OnceLock::new(); ends.len()];
-        let bounds = std::iter::once(begin).chain(ends.into_iter().map(|end| begin + end)).collect();
-        Ok(Self { slots, index, frozen: Frozen { bytes: snapshot, bounds } })
+    /// Writes the index, for [`read`](Self::read).
+    pub fn write_index(&self, out: &mut Vec<u8>) {
+        self.index.write(out);
     }
+
+    /// The tasks that were written, which stay where they are.
+    pub fn read(tasks: Part, ends: Part, index: Part) -> Self {
+        let count = ends.length() / END_BYTES;
+        let chunks = vec![OnceLock::new(); count.div_ceil(CHUNK)];
+        Self { count, chunks, index: Index::read(index), frozen: Frozen { tasks, ends } }
+    }
+}
+
+/// Where a task is: the number of its chunk, and its place in it.
+fn split(slot: Slot) -> (usize, usize) {
+    (slot.0 as usize / CHUNK, slot.0 as usize % CHUNK)
+}
+
+fn new_chunk() -> Box<Chunk> {
+    Box::new([const { OnceLock::new() }; CHUNK])
 }
 
 impl PartialEq for Tasks {
@@ -144,20 +174,25 @@ impl PartialEq for Tasks {
 }
 
 impl Frozen {
-    fn get(&self, place: usize) -> Option<&[u8]> {
-        let (begin, end) = (*self.bounds.get(place)?, *self.bounds.get(place + 1)?);
-        self.bytes.get(begin as usize..end as usize)
+    fn get(&self, place: usize) -> Option<Bytes> {
+        let end = self.end(place)?;
+        let begin = place.checked_sub(1).map_or(Some(0), |before| self.end(before))?;
+        self.tasks.read(begin, end.checked_sub(begin)?)
+    }
+
+    fn end(&self, place: usize) -> Option<usize> {
+        Some(u32::from_le_bytes(self.ends.array(place * END_BYTES)?) as usize)
     }
 
     fn thaw(&self, place: usize) -> Option<Task> {
-        Task::try_from_slice(self.get(place)?).ok()
+        Task::try_from_slice(&self.get(place)?).ok()
     }
 
     /// Whether a task has this id, which stands first in its bytes, after its length.
     fn begins_with(&self, place: usize, id: &TaskId) -> bool {
         let id = id.as_str().as_bytes();
-        let found = self.get(place).and_then(|bytes| bytes.split_first_chunk::<4>());
-        found.is_some_and(|(length, rest)| {
+        let found = self.get(place);
+        found.as_ref().and_then(|bytes| bytes.split_first_chunk::<4>()).is_some_and(|(length, rest)| {
             u32::from_le_bytes(*length) as usize == id.len() && rest.starts_with(id)
         })
     }
@@ -172,6 +207,8 @@ fn hash(id: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::id::RecordId;
     use crate::machine::apply::{Meta, new_task};
@@ -195,6 +232,14 @@ mod tests {
         tasks
     }
 
+    fn frozen(tasks: &Tasks) -> Tasks {
+        let part = |bytes: Vec<u8>| Part::all(Arc::new(Bytes::from(bytes)));
+        let (mut bytes, mut index) = (Vec::new(), Vec::new());
+        let ends = tasks.write(&mut bytes).unwrap();
+        tasks.write_index(&mut index);
+        Tasks::read(part(bytes), part(ends), part(index))
+    }
+
     #[test]
     fn every_task_is_found_by_its_id_and_no_other() {
         let tasks = many(1_000);
@@ -207,28 +252,14 @@ mod tests {
 
     #[test]
     fn frozen_tasks_are_the_same_and_can_be_changed_and_added_to() {
-        let mut bytes = b"what stands before".to_vec();
-        let at = bytes.len();
-        many(100).write(&mut bytes).unwrap();
-        let mut read = Tasks::read(bytes.clone().into(), at).unwrap();
+        let mut read = frozen(&many(100));
         let slot = read.slot(&id(7)).unwrap();
         read.at_mut(slot).unwrap().attempt = 5;
         read.push(task(100)).unwrap();
-        let mut again = Vec::new();
-        read.write(&mut again).unwrap();
-        let again = Tasks::read(again.into(), 0).unwrap();
+        let again = frozen(&read);
         assert!(again == read, "half frozen is written as all thawed");
         assert_eq!(again.get(&id(7)).unwrap().attempt, 5);
         assert_eq!(again.get(&id(100)).unwrap().spec.title, "Number 100");
         assert!(again.slots().take(7).eq(read.slots().take(7)) && again.len() == 101);
-    }
-
-    #[test]
-    fn bytes_that_end_too_early_are_refused() {
-        let mut bytes = Vec::new();
-        many(3).write(&mut bytes).unwrap();
-        for end in 0..bytes.len() {
-            assert!(Tasks::read(bytes[..end].to_vec().into(), 0).is_err(), "{end} of {} bytes", bytes.len());
-        }
     }
 }

@@ -14,6 +14,7 @@ use agent_team_log::{Batch, Log, Position, ReadError, Snapshot};
 
 use crate::Error;
 use crate::folder::TeamFolder;
+use crate::kept;
 use crate::waiting::Ended;
 
 /// How much of the log is read in one go, in bytes.
@@ -73,9 +74,7 @@ impl Own {
 
 impl Replica {
     pub fn open(log: &dyn Log, folder: Option<&TeamFolder>) -> Result<Self, Error> {
-        let snapshot = folder.and_then(|folder| Snapshot::load(&folder.cache(), log));
-        let known =
-            snapshot.and_then(|snapshot| Some((State::from_snapshot(snapshot.bytes)?, snapshot.position)));
+        let known = folder.and_then(|folder| kept::open(folder, log));
         let (state, position) = known.unwrap_or_else(|| (State::new(), Position::START));
         let mut replica = Self {
             snapshot_at: state.records(),
