@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::thread;
 use std::time::Duration;
 
-use agent_team::{ClaimOptions, Durability, MessageBus, Recipient, Waited};
+use agent_team::{ClaimOptions, Durability, MessageBus, Recipient, TaskQueue, Waited};
 use anyhow::{Context, Result, bail};
 use futures::StreamExt;
 use rustix::fs::inotify;
@@ -30,20 +30,19 @@ const RAW_BYTES: usize = 300;
 
 /// Medians and 99th percentiles of both hops.
 pub fn measure(setting: &Setting) -> Result<Vec<Measured>> {
-    let folder = setting.folder()?;
-    // One task that is never done, so that the waiting agent has something to wait for.
-    History::ready(1).write(&folder)?;
-    let queue = prepare::open(&folder, Durability::Process)?;
+    // Each hop has a team of its own: every process that follows a log is woken by what is written to it, and one more of
+    // them would be in the way of the one that is measured.
+    let folders = [setting.folder()?, setting.folder()?];
+    let [queue, bus] = folders.each_ref().map(|folder| waited_for(folder));
+    let (queue, bus) = (queue?, MessageBus::over(bus?.team_log().clone()));
     let human = prepare::worker(1)?;
-    queue.claim_task(&human)?.context("the task that is never done cannot be had")?;
-    let bus = MessageBus::over(queue.team_log().clone());
     let reader = Recipient::Agent(prepare::worker(0)?);
-    let raw_file = folder.join("raw");
+    let raw_file = folders[0].join("raw");
     let mut file = append_file(&raw_file)?;
-    let workspace = folder.display().to_string();
+    let [task_team, message_team] = folders.each_ref().map(|folder| folder.display().to_string());
 
-    let mut tasks = Hops::with(&["await-tasks", &workspace])?;
-    let mut messages = Hops::with(&["await-messages", &workspace])?;
+    let mut tasks = Hops::with(&["await-tasks", &task_team])?;
+    let mut messages = Hops::with(&["await-messages", &message_team])?;
     let mut raw = Hops::with(&["await-bytes", &raw_file.display().to_string()])?;
     let line = [b'x'; RAW_BYTES];
     // In turn, so that whatever else the machine does is the same for all.
@@ -54,7 +53,7 @@ pub fn measure(setting: &Setting) -> Result<Vec<Measured>> {
     }
     let (task, message, raw) = (tasks.end()?, messages.end()?, raw.end()?);
     drop((queue, bus));
-    std::fs::remove_dir_all(&folder)?;
+    folders.iter().try_for_each(std::fs::remove_dir_all)?;
     let figures = [(&task, 0.5), (&task, 0.99), (&message, 0.5), (&message, 0.99)];
     let measured = figures.map(|(samples, part)| Measured {
         value: quantile(samples, part),
@@ -63,6 +62,14 @@ pub fn measure(setting: &Setting) -> Result<Vec<Measured>> {
         note: format!("{} hops; the limit is raw inotify", samples.len()),
     });
     Ok(measured.into())
+}
+
+/// A team with one task that is never done, so that a waiting agent has something to wait for.
+fn waited_for(folder: &Path) -> Result<TaskQueue> {
+    History::ready(1).write(folder)?;
+    let queue = prepare::open(folder, Durability::Process)?;
+    queue.claim_task(&prepare::worker(1)?)?.context("the task that is never done cannot be had")?;
+    Ok(queue)
 }
 
 /// Hops to one peer, which says when each arrived.

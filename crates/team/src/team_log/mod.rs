@@ -32,6 +32,10 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const TRIES_MAX: u32 = 64;
 /// How long it waits for its turn before it looks what others wrote meanwhile.
 const PATIENCE_BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+/// For how long what was read of the log's end is thought to be the newest, where it hardly matters.
+const RECENT: Duration = Duration::from_millis(5);
+/// Since how long so little can have come that it is not worth a look before the turn is taken.
+const JUST_NOW: Duration = Duration::from_micros(50);
 /// How often an append that did not land is made again.
 const APPENDS_MAX: u32 = 3;
 
@@ -215,7 +219,8 @@ impl TeamLog {
             // Whoever writes alone needs neither a turn nor a look: what was read back last is the newest. Nor does a
             // record that no other can overtake. Should that be wrong, the record is void, and a refusal is given by
             // a newer state.
-            let is_known = replica.is_alone() || is_undisputed(command) && replica.is_recent();
+            let is_known =
+                replica.is_caught_up_since(RECENT) && (replica.is_alone() || is_undisputed(command));
             let turn = if is_known { None } else { self.take_turn(replica, command)? };
             if let Some(found) = replica.state.newer_format() {
                 return Err(Error::NewerFormat { found, known: FORMAT });
@@ -244,7 +249,9 @@ impl TeamLog {
     fn take_turn(&self, replica: &mut Replica, command: &Command) -> Result<Option<Turn<'_>>, Error> {
         let log = self.0.log.as_ref();
         // Most is applied before the turn is taken, so that others need not wait for that.
-        self.catch_up(replica, &mut Own::none())?;
+        if !replica.is_caught_up_since(JUST_NOW) || is_undisputed(command) {
+            self.catch_up(replica, &mut Own::none())?;
+        }
         if is_undisputed(command) {
             return Ok(None);
         }

@@ -23,8 +23,6 @@ const READ_BYTES: usize = 4 << 20;
 const SNAPSHOT_RECORDS: u64 = 4_000;
 /// For how many further records of one's own others are remembered who wrote.
 const OTHERS: u32 = 16;
-/// For how long what was read of the log's end is thought to be the newest.
-const RECENT: Duration = Duration::from_millis(5);
 /// How many batches are read and decoded ahead of those that are applied.
 const AHEAD: usize = 2;
 
@@ -94,14 +92,14 @@ impl Replica {
         Ok(replica)
     }
 
-    /// Whether nobody else seems to write, so that a record can be decided without a look at the log's end.
+    /// Whether nobody else seems to write.
     pub fn is_alone(&self) -> bool {
-        self.others == 0 && self.is_recent()
+        self.others == 0
     }
 
-    /// Whether the log's end was looked at a moment ago.
-    pub fn is_recent(&self) -> bool {
-        self.caught_up.elapsed() < RECENT
+    /// Whether the log's end was looked at no longer ago than that.
+    pub fn is_caught_up_since(&self, ago: Duration) -> bool {
+        self.caught_up.elapsed() < ago
     }
 
     /// Applies one's own records, which are known to be the next in the log and to end at `end`.
