@@ -75,6 +75,21 @@ impl Blocks {
         Ok(bytes.freeze())
     }
 
+    /// Copies the bytes from `at` on into `to`: for a few of them, which cost less than a share in their block.
+    ///
+    /// # Errors
+    /// As [`Blocks::read`].
+    pub fn copy(&self, at: usize, to: &mut [u8]) -> io::Result<()> {
+        let within = at % BLOCK_BYTES;
+        if within + to.len() <= BLOCK_BYTES && !to.is_empty() {
+            let block = self.block(at / BLOCK_BYTES)?;
+            to.copy_from_slice(block.get(within..within + to.len()).ok_or_else(too_short)?);
+        } else {
+            to.copy_from_slice(&self.read(at..at.checked_add(to.len()).ok_or_else(too_short)?)?);
+        }
+        Ok(())
+    }
+
     fn block(&self, number: usize) -> io::Result<&Bytes> {
         let place = self.read.get(number).ok_or_else(too_short)?;
         if let Some(block) = place.get() {
@@ -120,10 +135,14 @@ mod tests {
             for end in [start, start + 1, 2 * BLOCK_BYTES, 2 * BLOCK_BYTES + 1, content.len()] {
                 if start <= end && end <= content.len() {
                     assert_eq!(blocks.read(start..end).unwrap(), content[start..end], "{start}..{end}");
+                    let mut copy = vec![0; end - start];
+                    blocks.copy(start, &mut copy).unwrap();
+                    assert_eq!(copy, content[start..end], "{start}..{end}");
                 }
             }
         }
         assert!(blocks.read(0..content.len() + 1).is_err());
+        assert!(blocks.copy(content.len(), &mut [0]).is_err());
         assert!(blocks.read(content.len()..content.len() + 1).is_err());
     }
 

@@ -198,6 +198,14 @@ impl SavedSnapshot {
         self.blocks.read(at..at.checked_add(length).ok_or(io::ErrorKind::UnexpectedEof)?)
     }
 
+    /// Copies the saved bytes from `at` on into `to`.
+    ///
+    /// # Errors
+    /// As [`SavedSnapshot::read`].
+    pub fn copy(&self, at: usize, to: &mut [u8]) -> io::Result<()> {
+        self.blocks.copy(at, to)
+    }
+
     /// Whether this is a snapshot of `log`.
     #[must_use]
     pub fn is_of(&self, log: &dyn Log) -> bool {

@@ -55,6 +55,17 @@ impl Kept for KeptSnapshot {
         }
         Some(self.anew.get_or_init(|| self.fold_anew()).slice(at..end))
     }
+
+    fn copy(&self, at: usize, to: &mut [u8]) -> bool {
+        if self.anew.get().is_none() && self.saved.copy(at, to).is_ok() {
+            return true;
+        }
+        let bytes = self.read(at, to.len());
+        bytes.is_some_and(|bytes| {
+            to.copy_from_slice(&bytes);
+            true
+        })
+    }
 }
 
 impl KeptSnapshot {

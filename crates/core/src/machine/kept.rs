@@ -19,6 +19,15 @@ pub trait Kept: fmt::Debug + Send + Sync {
 
     /// So many bytes from `at` on; `None` if there never were as many.
     fn read(&self, at: usize, length: usize) -> Option<Bytes>;
+
+    /// Copies the few bytes from `at` on that `to` takes. Says whether there are as many.
+    fn copy(&self, at: usize, to: &mut [u8]) -> bool {
+        let bytes = self.read(at, to.len());
+        bytes.is_some_and(|bytes| {
+            to.copy_from_slice(&bytes);
+            true
+        })
+    }
 }
 
 impl Kept for Bytes {
@@ -64,8 +73,11 @@ impl Part {
     }
 
     pub fn read(&self, at: usize, length: usize) -> Option<Bytes> {
-        let is_within = at.checked_add(length).is_some_and(|end| end <= self.length);
-        if is_within { self.kept.read(self.at + at, length) } else { None }
+        if self.has(at, length) { self.kept.read(self.at + at, length) } else { None }
+    }
+
+    fn has(&self, at: usize, length: usize) -> bool {
+        at.checked_add(length).is_some_and(|end| end <= self.length)
     }
 
     pub fn read_all(&self) -> Option<Bytes> {
@@ -73,7 +85,8 @@ impl Part {
     }
 
     pub fn array<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
-        self.read(at, N)?.first_chunk().copied()
+        let mut array = [0; N];
+        (self.has(at, N) && self.kept.copy(self.at + at, &mut array)).then_some(array)
     }
 }
 

@@ -4,6 +4,7 @@
 //! is mostly new. Ids of a snapshot stay there as bytes, sorted, and are looked up in place.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use super::kept::Part;
 use super::tasks::Slot;
@@ -12,7 +13,7 @@ use crate::id::RecordId;
 /// Every record id so far: a repeated one is the same record. A claim's id leads to its task, for ever.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
-    /// Ids that were greater than all of these before them, so that they are sorted.
+    /// Ids that were greater than all before them, those of the snapshot too, so that they are sorted.
     rising: Vec<RecordId>,
     /// For each of these one more than the number of its task, if it is a claim's, and else 0.
     tasks: Vec<u32>,
@@ -23,7 +24,11 @@ pub(crate) struct Seen {
 
 /// Ids of a snapshot, as bytes: each with its task's number, if it is a claim's.
 #[derive(Debug, Clone, Default)]
-struct Frozen(Part);
+struct Frozen {
+    ids: Part,
+    /// The greatest of them, once it was asked for.
+    greatest: OnceLock<Option<RecordId>>,
+}
 
 /// An id, and one more than the number of its task.
 const ENTRY_BYTES: usize = 16 + 4;
@@ -31,16 +36,21 @@ const ENTRY_BYTES: usize = 16 + 4;
 impl Seen {
     /// Notes an id. Says whether it is new.
     pub fn insert(&mut self, id: RecordId) -> bool {
+        if self.greatest().is_none_or(|greatest| greatest < id) {
+            self.rising.push(id);
+            self.tasks.push(0);
+            return true;
+        }
         if self.contains(id) {
             return false;
         }
-        if self.rising.last().is_none_or(|last| *last < id) {
-            self.rising.push(id);
-            self.tasks.push(0);
-        } else {
-            self.others.insert(id, 0);
-        }
+        self.others.insert(id, 0);
         true
+    }
+
+    /// The greatest of all ids: each of the others is smaller than one that came before it.
+    fn greatest(&self) -> Option<RecordId> {
+        self.rising.last().copied().or_else(|| self.frozen.greatest())
     }
 
     pub fn contains(&self, id: RecordId) -> bool {
@@ -102,7 +112,7 @@ impl Seen {
 
     /// What was written, which stays where it is.
     pub fn read(frozen: Part) -> Self {
-        Self { frozen: Frozen(frozen), ..Self::default() }
+        Self { frozen: Frozen { ids: frozen, greatest: OnceLock::new() }, ..Self::default() }
     }
 }
 
@@ -128,9 +138,8 @@ impl PartialEq for Seen {
 impl Frozen {
     /// What is known of an id, if it is there. New ids are mostly later than all old ones, so these are looked at first.
     fn find(&self, id: RecordId) -> Option<Option<Slot>> {
-        let last = self.get(self.count().checked_sub(1)?)?;
-        if id >= last.0 {
-            return (id == last.0).then_some(last.1);
+        if id > self.greatest()? {
+            return None;
         }
         let (mut low, mut high) = (0, self.count());
         while low < high {
@@ -145,12 +154,16 @@ impl Frozen {
         None
     }
 
+    fn greatest(&self) -> Option<RecordId> {
+        *self.greatest.get_or_init(|| Some(self.get(self.count().checked_sub(1)?)?.0))
+    }
+
     fn count(&self) -> usize {
-        self.0.length() / ENTRY_BYTES
+        self.ids.length() / ENTRY_BYTES
     }
 
     fn get(&self, place: usize) -> Option<(RecordId, Option<Slot>)> {
-        let entry: [u8; ENTRY_BYTES] = self.0.array(place * ENTRY_BYTES)?;
+        let entry: [u8; ENTRY_BYTES] = self.ids.array(place * ENTRY_BYTES)?;
         let (id, slot) = entry.split_first_chunk()?;
         let above = u32::from_le_bytes(*slot.first_chunk()?);
         Some((RecordId(u128::from_be_bytes(*id)), Slot::below(above)))

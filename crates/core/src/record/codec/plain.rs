@@ -18,8 +18,8 @@ use crate::text::Text;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
     agents: BTreeMap<Box<str>, AgentId>,
-    /// By their bytes.
-    holders: BTreeMap<Box<[u8]>, Arc<Holder>>,
+    /// By their JSON.
+    holders: BTreeMap<Box<str>, Arc<Holder>>,
 }
 
 /// More agents or processes than this are not worth remembering.
@@ -37,11 +37,11 @@ impl Known {
         Some(agent)
     }
 
-    fn holder(&mut self, json: &[u8]) -> Option<Arc<Holder>> {
+    fn holder(&mut self, json: &str) -> Option<Arc<Holder>> {
         if let Some(known) = self.holders.get(json) {
             return Some(Arc::clone(known));
         }
-        let holder: Arc<Holder> = serde_json::from_str(std::str::from_utf8(json).ok()?).ok()?;
+        let holder: Arc<Holder> = serde_json::from_str(json).ok()?;
         if self.holders.len() < KNOWN_MAX {
             self.holders.insert(json.into(), Arc::clone(&holder));
         }
@@ -51,7 +51,8 @@ impl Known {
 
 /// The record of a line, if the line is plain.
 pub(super) fn record(line: &[u8], known: &mut Known) -> Option<Record> {
-    let mut rest = Rest(line);
+    // All at once, which takes less time than piece by piece.
+    let mut rest = Rest(std::str::from_utf8(line).ok()?);
     rest.skip(r#"{"v":"#)?;
     let format = u32::try_from(rest.number()?).ok()?;
     rest.skip(r#","id":"#)?;
@@ -63,10 +64,10 @@ pub(super) fn record(line: &[u8], known: &mut Known) -> Option<Record> {
     rest.skip(r#","kind":"#)?;
     let kind = rest.text()?;
     rest.skip(r#","body":"#)?;
-    let content = rest.0.strip_suffix(b"}")?;
+    let content = rest.0.strip_suffix('}')?;
     let body = match body(kind, Rest(content), known) {
         Some(body) => body,
-        None => match Body::from_content(kind, std::str::from_utf8(content).ok()?) {
+        None => match Body::from_content(kind, content) {
             // Whether the rest of the line is what it seems is only known if the body fits.
             Body::Unknown { .. } | Body::Malformed { .. } => return None,
             body => body,
@@ -98,7 +99,7 @@ fn body(kind: &str, mut rest: Rest<'_>, known: &mut Known) -> Option<Body> {
             rest.skip(r#","agent":"#)?;
             let agent = known.agent(rest.text()?)?;
             rest.skip(r#","holder":"#)?;
-            let holder = known.holder(rest.0.strip_suffix(b"}")?)?;
+            let holder = known.holder(rest.0.strip_suffix('}')?)?;
             Some(TaskClaimed { task, on, stage, agent, holder }.into())
         }
         "claim_renewed" => {
@@ -120,30 +121,30 @@ fn body(kind: &str, mut rest: Rest<'_>, known: &mut Known) -> Option<Body> {
 }
 
 /// What has not been read yet.
-struct Rest<'a>(&'a [u8]);
+struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
     fn skip(&mut self, expected: &str) -> Option<()> {
-        self.0 = self.0.strip_prefix(expected.as_bytes())?;
+        self.0 = self.0.strip_prefix(expected)?;
         Some(())
     }
 
     fn end(&self, expected: &str) -> Option<()> {
-        (self.0 == expected.as_bytes()).then_some(())
+        (self.0 == expected).then_some(())
     }
 
     /// A number without sign, fraction or exponent.
     fn number(&mut self) -> Option<u64> {
         let mut number: u64 = 0;
         let mut digits = 0;
-        for byte in self.0.iter().take_while(|byte| byte.is_ascii_digit()) {
+        for byte in self.0.bytes().take_while(u8::is_ascii_digit) {
             number = number.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
             digits += 1;
         }
         // JSON knows no leading zeros.
-        let zero_leads = digits > 1 && self.0.first() == Some(&b'0');
+        let zero_leads = digits > 1 && self.0.starts_with('0');
         let rest = self.0.get(digits..)?;
-        if digits == 0 || zero_leads || matches!(rest.first(), Some(b'.' | b'e' | b'E')) {
+        if digits == 0 || zero_leads || rest.starts_with(['.', 'e', 'E']) {
             return None;
         }
         self.0 = rest;
@@ -152,17 +153,17 @@ impl<'a> Rest<'a> {
 
     /// A text without escapes.
     fn text(&mut self) -> Option<&'a str> {
-        let rest = self.0.strip_prefix(b"\"")?;
-        let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
+        let rest = self.0.strip_prefix('"')?;
+        let end = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
         let (text, rest) = rest.split_at_checked(end)?;
-        self.0 = rest.strip_prefix(b"\"")?;
-        std::str::from_utf8(text).ok()
+        self.0 = rest.strip_prefix('"')?;
+        Some(text)
     }
 
     fn id(&mut self) -> Option<RecordId> {
-        let (id, rest) = self.0.strip_prefix(b"\"")?.split_first_chunk::<32>()?;
-        self.0 = rest.strip_prefix(b"\"")?;
-        RecordId::from_digits(id).ok()
+        let (id, rest) = self.0.strip_prefix('"')?.split_at_checked(32)?;
+        self.0 = rest.strip_prefix('"')?;
+        id.parse().ok()
     }
 
     fn parsed<T: FromStr>(&mut self) -> Option<T> {
