@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::{Turn, TurnError};
 
 /// How often it lets others run before it naps.
-const YIELDS: u32 = 4;
+const YIELDS: u32 = 1;
 const NAP_MIN: Duration = Duration::from_micros(50);
 const NAP_MAX: Duration = Duration::from_millis(2);
 
