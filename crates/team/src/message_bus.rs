@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
-use agent_team_core::machine::State;
+use agent_team_core::machine::{Message, State};
 use agent_team_core::record::{MessageSent, MessagesDelivered, MessagesRead, Recipient, Role};
 use agent_team_core::view::{MessageView, message as message_view};
 use futures::stream::{self, Stream};
@@ -102,10 +102,10 @@ impl MessageBus {
     /// # Errors
     /// When the log cannot be read or written.
     pub fn receive(&self, agent: &AgentId, since: u64) -> Result<Vec<AgentMessage>, Error> {
-        let messages = self.collect(|state| {
+        let messages = self.whole(self.team_log.look(|state| {
             let role = role(state, agent);
             state.messages().since(since, agent, role).cloned().collect()
-        })?;
+        })?)?;
         self.mark_read(agent, &messages)?;
         Ok(messages)
     }
@@ -167,10 +167,12 @@ impl MessageBus {
     /// # Errors
     /// When the log cannot be read.
     pub fn unread(&self, agent: &AgentId) -> Result<Vec<AgentMessage>, Error> {
-        self.collect(|state| {
-            let role = role(state, agent);
-            state.messages().unread(agent, role).cloned().collect()
-        })
+        self.whole(self.team_log.look(|state| unread(state, agent))?)
+    }
+
+    /// The same as far as this process has read the log: whatever was sent before the task that it claimed last.
+    pub(crate) fn unread_so_far(&self, agent: &AgentId) -> Result<Vec<AgentMessage>, Error> {
+        self.whole(self.team_log.look_at_known(|state| unread(state, agent)))
     }
 
     /// How far the messages came that an agent sent, oldest first.
@@ -206,11 +208,8 @@ impl MessageBus {
         Ok(())
     }
 
-    fn collect(
-        &self,
-        choose: impl FnOnce(&State) -> Vec<agent_team_core::machine::Message>,
-    ) -> Result<Vec<AgentMessage>, Error> {
-        let messages = self.team_log.look(choose)?;
+    /// Messages with the whole of their texts.
+    fn whole(&self, messages: Vec<Message>) -> Result<Vec<AgentMessage>, Error> {
         let whole = messages.into_iter().map(|message| {
             Ok(AgentMessage {
                 id: message.id,
@@ -225,6 +224,10 @@ impl MessageBus {
         });
         whole.collect()
     }
+}
+
+fn unread(state: &State, agent: &AgentId) -> Vec<Message> {
+    state.messages().unread(agent, role(state, agent)).cloned().collect()
 }
 
 fn role(state: &State, agent: &AgentId) -> Option<Role> {

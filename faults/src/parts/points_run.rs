@@ -150,7 +150,8 @@ impl<'a> Project<'a> {
 
 /// Kills runs at a point until it was reached `count` times, and lets the last run end.
 pub(super) fn at_point(setup: &Setup, point: &Point, count: u64) -> Result<Reached> {
-    let project = Project::new(setup, count + 2)?;
+    // Where the branch has moved before the kill, the next run has two more pieces of work before it is killed.
+    let project = Project::new(setup, 2 * count + 2)?;
     let mut reached = Reached::default();
     let mut runs = 0;
     while reached.kills < count {

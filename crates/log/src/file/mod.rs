@@ -131,7 +131,7 @@ impl FileLog {
     }
 
     fn open_with(path: &Path, options: &OpenOptions, read_only: bool) -> Result<Self, OpenError> {
-        let file = options.open(path).map_err(|source| OpenError::of_io(path, source))?;
+        let file = open(path, options).map_err(|source| OpenError::of_io(path, source))?;
         let warning = file_system::check(&file, path)?;
         let header = Header::read(&file, path)?;
         let guard =
@@ -277,6 +277,24 @@ impl Log for FileLog {
         let (offset, _) = self.locate(to)?;
         Ok(digest::of_file(&self.file, offset)?)
     }
+}
+
+/// Opens a file whose reads leave no trace, where that is allowed: to note the time of the last access takes longer than
+/// to read what one other writer wrote.
+#[cfg(target_os = "linux")]
+fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NOATIME.bits().cast_signed();
+    match options.clone().custom_flags(flags).open(path) {
+        // Only the owner of the file may do so.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => options.open(path),
+        opened => opened,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
+    options.open(path)
 }
 
 /// Reads up to about `max_bytes` from `offset`, and says whether they reach to `size_bytes`.

@@ -37,7 +37,7 @@ where
     E: std::fmt::Display,
 {
     async fn execute_task(&self, task: &Assignment, context: &Context) -> Result<Answer, AgentError> {
-        let unread = context.bus.unread(&context.agent)?;
+        let unread = context.bus.unread_so_far(&context.agent)?;
         let parts = [
             prompt::system(&context.agent, context.role, "", false),
             prompt::task(task),
