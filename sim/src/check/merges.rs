@@ -1,7 +1,7 @@
 //! What is on the branch: each piece of work once, only what was wanted, and the log knows of it.
 
 use agent_team_core::id::TaskId;
-use agent_team_core::record::Body;
+use agent_team_core::record::{Body, TaskSubmitted};
 
 use super::{Verdict, Witness, violation};
 use crate::git::Commit;
@@ -19,9 +19,10 @@ impl Witness {
         if self.is_cancelled(task, usize::MAX) {
             return violation("merge", format!("{task} was merged after it was cancelled"));
         }
-        if let Some((_, _, delivered)) = self.delivery(task, usize::MAX)
-            && delivered.commit.as_ref().is_none_or(|commit| commit.commit != work)
-        {
+        let newest = self.newest_deliveries(task, usize::MAX);
+        let holds =
+            |delivered: &TaskSubmitted| delivered.commit.as_ref().is_some_and(|commit| commit.commit == work);
+        if !newest.is_empty() && !newest.iter().any(|(_, delivered)| holds(delivered)) {
             return violation(
                 "merge",
                 format!("{work} on {task} was merged and is not what was delivered last"),

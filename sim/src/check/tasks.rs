@@ -66,13 +66,35 @@ impl Witness {
 
     /// The newest delivery of a task before a place.
     pub(super) fn delivery(&self, task: &TaskId, before: usize) -> Option<(usize, RecordId, &TaskSubmitted)> {
-        self.facts_about(task, before).rev().find_map(|(tag, body)| match body {
+        self.deliveries(task, before).next()
+    }
+
+    /// The deliveries of a task before a place, the newest first.
+    fn deliveries(
+        &self,
+        task: &TaskId,
+        before: usize,
+    ) -> impl Iterator<Item = (usize, RecordId, &TaskSubmitted)> {
+        self.facts_about(task, before).rev().filter_map(|(tag, body)| match body {
             Body::TaskSubmitted(body) => {
                 let id = self.facts.get(tag)?.record.as_ref()?.id;
                 Some((tag, id, body))
             }
             _ => None,
         })
+    }
+
+    /// What may be the newest delivery of a task before a place: the newest that is known to count, and those after it of
+    /// which nobody knows, since their writers died.
+    pub(super) fn newest_deliveries(&self, task: &TaskId, before: usize) -> Vec<(RecordId, &TaskSubmitted)> {
+        let mut newest = Vec::new();
+        for (tag, id, body) in self.deliveries(task, before) {
+            newest.push((id, body));
+            if self.stands(tag) {
+                break;
+            }
+        }
+        newest
     }
 
     /// Whether somebody may have done the last that a task needed, before a place.
@@ -116,16 +138,18 @@ impl Witness {
 
     /// Somebody begins to check, review or merge what was delivered.
     fn judge_stage(&self, task: &TaskId, body: &TaskClaimed, place: usize) -> Verdict {
-        let Some((_, _, delivered)) = self.delivery(task, place) else {
+        let newest = self.newest_deliveries(task, place);
+        if newest.is_empty() {
             return violation(
                 "start",
                 format!("the {} stage of {task} was begun before anything was delivered", body.stage),
             );
-        };
-        if body.stage == Stage::Review {
-            self.may_review(task, delivered, &body.agent)?;
         }
-        Ok(())
+        if body.stage != Stage::Review {
+            return Ok(());
+        }
+        let verdicts = newest.iter().map(|(_, delivered)| self.may_review(task, delivered, &body.agent));
+        verdicts.reduce(Verdict::or).unwrap_or(Ok(()))
     }
 
     fn may_review(
@@ -249,16 +273,17 @@ impl Witness {
     /// A review counts for what was read, and by who may.
     pub(super) fn judge_review(&self, body: &ReviewGiven, place: usize) -> Verdict {
         let Some(claim) = self.claims.get(&body.claim) else { return Ok(()) };
-        let Some((tag, id, delivered)) = self.delivery(&claim.task, place) else {
+        let newest = self.newest_deliveries(&claim.task, place);
+        if newest.is_empty() {
             return violation("review", format!("{} was reviewed before anything was delivered", claim.task));
-        };
-        if id != body.submission && self.stands(tag) {
-            return violation(
+        }
+        match newest.iter().find(|(id, _)| *id == body.submission) {
+            Some((_, delivered)) => self.may_review(&claim.task, delivered, &claim.agent),
+            None => violation(
                 "review",
                 format!("the review of {} is of another delivery than the newest", claim.task),
-            );
+            ),
         }
-        self.may_review(&claim.task, delivered, &claim.agent)
     }
 
     /// Who edits what they saw, loses nobody's edit: each counts one up.
