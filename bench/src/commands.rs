@@ -14,11 +14,12 @@ use crate::table::Measured;
 
 /// `--version`, beside that of git.
 pub fn version(setting: &Setting) -> Result<Vec<Measured>> {
-    let binary = setting.agent_team()?;
+    // Both by their whole names: to be searched on a path of its own, a program is started by copying this process.
+    let (binary, quickest_git) = (setting.agent_team()?, setting.git()?);
     let (mut ours, mut git) = (Vec::new(), Vec::new());
     for _ in 0..setting.choose(200, 60) {
         ours.push(run(setting.command(&binary).arg("--version"))?);
-        git.push(run(setting.command("git").arg("--version"))?);
+        git.push(run(setting.command(&quickest_git).arg("--version"))?);
     }
     let note = "the limit is `git --version`".to_owned();
     Ok(vec![Measured { value: median(&ours), limit: Some(median(&git)), spread: spread(&ours), note }])
