@@ -102,12 +102,24 @@ impl Witness {
             if fact.place.is_some() && !fact.lost {
                 continue;
             }
+            let came_back = fact.place.is_some();
             self.places += 1;
             fact.place = Some(place);
             fact.lost = false;
             fact.at_ms = now_ms;
+            if came_back {
+                self.forget(extent.tag);
+            }
             self.register(extent.tag);
         }
+    }
+
+    /// Takes a record out of its lists: a power cut took its line break alone, and the next writer's gave it back, at
+    /// another place.
+    fn forget(&mut self, tag: usize) {
+        let lists = [&mut self.money, &mut self.settings, &mut self.files, &mut self.raises];
+        let lists = lists.into_iter().chain(self.about.values_mut()).chain(self.specs.values_mut());
+        lists.for_each(|list| list.retain(|known| *known != tag));
     }
 
     fn register(&mut self, tag: usize) {
