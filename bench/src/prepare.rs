@@ -59,7 +59,7 @@ impl History {
         }
         let mut added = Vec::with_capacity(self.completed);
         for number in 0..self.tasks {
-            let task = TaskAdded { task: TaskSpec::new(task(number)?, title(number)), batch: None };
+            let task = TaskAdded { task: Box::new(TaskSpec::new(task(number)?, title(number))), batch: None };
             let id = writer.write(AgentId::human(), task)?;
             if number < self.completed {
                 added.push(id);

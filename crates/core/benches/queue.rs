@@ -28,7 +28,7 @@ impl Writer {
         for body in decide(&self.state, command, 0).unwrap() {
             let id = RecordId(self.log.len() as u128);
             let record = Record { id, format: FORMAT, at_ms: 0, by: agent(0), body };
-            assert_eq!(self.state.apply(&record), Outcome::Effective);
+            assert_eq!(self.state.apply(record.clone()), Outcome::Effective);
             self.log.push(record);
         }
         RecordId(self.log.len() as u128 - 1)
@@ -103,7 +103,7 @@ fn fold(criterion: &mut Criterion) {
         bencher.iter_with_large_drop(|| {
             let mut state = State::new();
             for record in &log {
-                state.apply(record);
+                state.apply(record.clone());
             }
             state
         });

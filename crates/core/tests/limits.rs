@@ -28,7 +28,7 @@ fn state() -> State {
         let tasks = vec![TaskSpec::new(id, "needed")];
         for body in decide(&state, &Command::AddTasks { tasks, batch: RecordId(0) }, 0).unwrap() {
             let (id, by) = (RecordId(number), "human".parse().unwrap());
-            state.apply(&Record { id, format: FORMAT, at_ms: 0, by, body });
+            state.apply(Record { id, format: FORMAT, at_ms: 0, by, body });
         }
     }
     state
@@ -79,12 +79,12 @@ fn a_chain_of_many_tasks_in_one_batch_needs_no_deep_stack() {
         Record { id: RecordId(number), format: FORMAT, at_ms: 0, by, body }
     });
     records.by_ref().for_each(|record| {
-        state.apply(&record);
+        state.apply(record);
     });
     assert_eq!((state.counts().ready, state.counts().blocked), (1, 50_000));
     let command = Command::CancelTask { task: id(50_000), dependents: true, fenced: None };
     let body = decide(&state, &command, 0).unwrap().remove(0);
     let (record, by) = (RecordId(u128::MAX), "human".parse().unwrap());
-    state.apply(&Record { id: record, format: FORMAT, at_ms: 0, by, body });
+    state.apply(Record { id: record, format: FORMAT, at_ms: 0, by, body });
     assert_eq!(state.counts().cancelled, 50_001);
 }

@@ -58,7 +58,7 @@ fn read(line: &str) -> Option<Body> {
     assert!(again.is_err() || again.is_ok_and(|again| again == record), "{line}");
     if matches!(record.body, Body::Malformed { .. } | Body::Unknown { .. }) {
         let mut state = State::new();
-        assert_eq!(state.apply(&record), Outcome::Unknown);
+        assert_eq!(state.apply(record.clone()), Outcome::Unknown);
         assert_eq!((state.records(), state.tasks().count(), state.void().count()), (1, 0, 0));
     }
     Some(record.body)
@@ -186,7 +186,7 @@ fn another_version_is_void_and_what_is_no_version_is_no_record() {
     for version in [0_u32, 2, 255, u32::MAX] {
         let record = codec::decode(of(&format!("\"v\":{version}")).as_bytes()).unwrap();
         let mut state = State::new();
-        let Outcome::Void(refusal) = state.apply(&record) else { panic!("version {version} counts") };
+        let Outcome::Void(refusal) = state.apply(record.clone()) else { panic!("version {version} counts") };
         assert_eq!(refusal.name(), "wrong_format");
         assert!(state.agents().next().is_none());
     }

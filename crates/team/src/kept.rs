@@ -90,7 +90,7 @@ impl KeptSnapshot {
             let batch = log.read(position, READ_BYTES).ok()?;
             for record in batch.records().take_while(|record| record.next <= self.saved.position()) {
                 match decoder.decode(record.bytes) {
-                    Ok(record) => drop(state.apply(&record)),
+                    Ok(record) => drop(state.apply(record)),
                     Err(_) => state.skip(),
                 }
             }

@@ -150,7 +150,7 @@ pub(crate) fn fold(
             return unreadable(state.records(), position, json, error.to_string());
         }
     };
-    let fate = match state.apply(&record) {
+    let fate = match state.apply(record.clone()) {
         Outcome::Effective => Fate::Effective,
         Outcome::Void(refusal) => Fate::Void(refusal),
         Outcome::Repeated => Fate::Repeated,

@@ -53,7 +53,7 @@ impl Witness {
     pub(super) fn spec(&self, task: &TaskId) -> Option<&TaskSpec> {
         let tags = self.specs.get(task)?.iter().filter(|tag| self.may_stand(**tag));
         tags.filter_map(|tag| {
-            if let Some(Body::TaskAdded(body)) = self.body(*tag) { Some(&body.task) } else { None }
+            if let Some(Body::TaskAdded(body)) = self.body(*tag) { Some(&*body.task) } else { None }
         })
         .next()
     }

@@ -60,7 +60,10 @@ impl Process {
             0 | 1 => {
                 one.id = self.some_task(world, |_| true)?.id().clone();
                 one.title = "another".into();
-                return Some((vec![TaskAdded { task: one, batch: None }.into()], Some("the id was taken")));
+                return Some((
+                    vec![TaskAdded { task: Box::new(one), batch: None }.into()],
+                    Some("the id was taken"),
+                ));
             }
             2 => {
                 two.id = one.id.clone();
@@ -88,7 +91,7 @@ impl Process {
             }
             8 | 9 => {
                 let closed = BatchClosed { batch, tasks: 3 }.into();
-                let added = |task| Body::from(TaskAdded { task, batch: Some(batch) });
+                let added = |task| Body::from(TaskAdded { task: Box::new(task), batch: Some(batch) });
                 return Some((vec![added(one), added(two), closed], Some("the batch is not whole")));
             }
             _ => {
@@ -98,7 +101,7 @@ impl Process {
                 return Some((vec![body.into()], Some("it was completed")));
             }
         };
-        let added = |task| Body::from(TaskAdded { task, batch: Some(batch) });
+        let added = |task| Body::from(TaskAdded { task: Box::new(task), batch: Some(batch) });
         Some((vec![added(one), added(two), BatchClosed { batch, tasks: 2 }.into()], Some(why)))
     }
 
@@ -292,7 +295,8 @@ impl Process {
             }
             _ => {
                 // Kind 43: of a format that is not the log's.
-                let body = TaskAdded { task: spec(world, "foreign".parse().ok()?, &[]), batch: None };
+                let body =
+                    TaskAdded { task: Box::new(spec(world, "foreign".parse().ok()?, &[])), batch: None };
                 return Some((vec![body.into()], Some("it is of another format")));
             }
         };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use agent_team_core::id::{AgentId, RecordId};
 use agent_team_core::machine::{Outcome, Safeguard, State};
-use agent_team_core::record::{Holder, ProcessId, Role};
+use agent_team_core::record::{Holder, ProcessId, Record, Role};
 
 use crate::check::violation;
 use crate::coverage::reason;
@@ -261,7 +261,7 @@ impl Process {
             }
             Some(record) => {
                 self.others |= record.by != self.part.agent;
-                let outcome = self.state.apply(&record);
+                let outcome = self.state.apply(Record::clone(&record));
                 let (name, code) = match &outcome {
                     Outcome::Effective => ("", 0),
                     Outcome::Void(refusal) => (reason(refusal), 1),

@@ -587,7 +587,7 @@ mod tests {
             let by = "human".parse().unwrap();
             let record = Record { id: RecordId(number), format: FORMAT, at_ms: 0, by, body };
             let read = codec::decode(&codec::encode(&record).unwrap()).unwrap();
-            state.apply(&read);
+            state.apply(read);
         }
         state
     }

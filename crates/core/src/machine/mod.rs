@@ -23,6 +23,7 @@ mod refusal;
 mod safeguard;
 mod seen;
 mod snapshot;
+mod sorted;
 mod state;
 mod task;
 mod tasks;

@@ -2,11 +2,12 @@
 //!
 //! Those of a snapshot stay there as bytes as long as only the first of them is taken out, which is what claims do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::kept::Part;
+use super::sorted::merged;
 use super::task::Task;
 use super::tasks::Slot;
 
@@ -31,51 +32,61 @@ impl Place {
 /// A sorted set of places.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Places {
-    own: BTreeSet<Place>,
-    /// Those of a snapshot that are still there, sorted. None of them is in `own`.
+    /// Sorted: those that came after all others, as tasks mostly do, and are taken from the front, as they mostly are.
+    rising: VecDeque<Place>,
+    /// Sorted, none of them in `rising`.
+    others: BTreeSet<Place>,
+    /// Those of a snapshot that are still there, sorted. None of them is in the other two.
     frozen: Part,
 }
 
 impl Places {
     pub fn insert(&mut self, place: Place) {
-        self.own.insert(place);
+        if self.rising.back().is_none_or(|last| *last < place) {
+            self.rising.push_back(place);
+        } else {
+            self.others.insert(place);
+        }
     }
 
     pub fn remove(&mut self, place: &Place) {
-        if self.own.remove(place) {
+        if self.rising.front() == Some(place) {
+            self.rising.pop_front();
+            return;
+        }
+        if self.others.remove(place) {
             return;
         }
         if self.frozen_at(0) == Some(*place) {
             self.frozen.take(PLACE_BYTES);
+        } else if self.rising.binary_search(place).is_ok() {
+            // Seldom: a task from the middle, which was cancelled, say. Each place is moved at most once.
+            self.others.extend(std::mem::take(&mut self.rising));
+            self.others.remove(place);
         } else if self.iter_frozen().any(|frozen| frozen == *place) {
-            // Seldom: a task from the middle, which was cancelled, say.
             let thawed: Vec<Place> = self.iter_frozen().collect();
-            self.own.extend(thawed);
-            self.own.remove(place);
+            self.others.extend(thawed);
+            self.others.remove(place);
             self.frozen = Part::default();
         }
     }
 
     pub fn first(&self) -> Option<Place> {
-        self.own.first().copied().into_iter().chain(self.frozen_at(0)).min()
+        let firsts = [self.rising.front().copied(), self.others.first().copied(), self.frozen_at(0)];
+        firsts.into_iter().flatten().min()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.own.is_empty() && self.frozen.length() == 0
+        self.rising.is_empty() && self.others.is_empty() && self.frozen.length() == 0
     }
 
     pub fn len(&self) -> usize {
-        self.own.len() + self.frozen.length() / PLACE_BYTES
+        self.rising.len() + self.others.len() + self.frozen.length() / PLACE_BYTES
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Place> + use<'_> {
-        let mut own = self.own.iter().copied().peekable();
-        let mut frozen = self.iter_frozen().peekable();
-        std::iter::from_fn(move || match (own.peek(), frozen.peek()) {
-            (Some(one), Some(other)) if one < other => own.next(),
-            (_, Some(_)) => frozen.next(),
-            (_, None) => own.next(),
-        })
+        let own = merged(self.rising.iter().copied(), self.others.iter().copied(), |place| *place);
+        merged(own, self.iter_frozen(), |place| *place)
     }
 
     fn frozen_at(&self, place: usize) -> Option<Place> {
@@ -93,7 +104,7 @@ impl Places {
 
     /// Those that stand first among the places of a snapshot, so many, which are cut off.
     pub fn take(from: &mut Part, count: usize) -> Option<Self> {
-        Some(Self { own: BTreeSet::new(), frozen: from.take(count.checked_mul(PLACE_BYTES)?)? })
+        Some(Self { frozen: from.take(count.checked_mul(PLACE_BYTES)?)?, ..Self::default() })
     }
 }
 
@@ -128,6 +139,20 @@ mod tests {
         let read = Places::take(&mut part, places.len()).unwrap();
         assert!(part.length() == 0 && read == places);
         read
+    }
+
+    #[test]
+    fn places_that_rise_and_others_are_one_sorted_set() {
+        let mut places = Places::default();
+        [3, 5, 4, 9, 1, 8].into_iter().for_each(|added| places.insert(place(added)));
+        assert_eq!(added(&places), [1, 3, 4, 5, 8, 9]);
+        let mut left = vec![1, 3, 4, 5, 8, 9];
+        for removed in [5, 1, 9, 3, 8, 4] {
+            places.remove(&place(removed));
+            left.retain(|added| *added != removed);
+            assert_eq!(added(&places), left);
+        }
+        assert!(places.is_empty());
     }
 
     #[test]

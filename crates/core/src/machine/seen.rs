@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::kept::Part;
+use super::sorted::merged;
 use super::tasks::Slot;
 use crate::id::RecordId;
 
@@ -98,8 +99,8 @@ impl Seen {
     pub fn iter(&self) -> impl Iterator<Item = (RecordId, Option<Slot>)> {
         let rising = self.rising.iter().copied().zip(self.tasks.iter().copied());
         let others = self.others.iter().map(|(id, above)| (*id, *above));
-        let own = merged(rising, others).map(|(id, above)| (id, Slot::below(above)));
-        merged(own, (0..self.frozen.count()).filter_map(|place| self.frozen.get(place)))
+        let own = merged(rising, others, |(id, _)| *id).map(|(id, above)| (id, Slot::below(above)));
+        merged(own, (0..self.frozen.count()).filter_map(|place| self.frozen.get(place)), |(id, _)| *id)
     }
 
     pub fn write(&self, out: &mut Vec<u8>) {
@@ -114,19 +115,6 @@ impl Seen {
     pub fn read(frozen: Part) -> Self {
         Self { frozen: Frozen { ids: frozen, greatest: OnceLock::new() }, ..Self::default() }
     }
-}
-
-/// What two lists hold that are sorted by id.
-fn merged<T>(
-    one: impl Iterator<Item = (RecordId, T)>,
-    other: impl Iterator<Item = (RecordId, T)>,
-) -> impl Iterator<Item = (RecordId, T)> {
-    let (mut one, mut other) = (one.peekable(), other.peekable());
-    std::iter::from_fn(move || match (one.peek(), other.peek()) {
-        (Some((first, _)), Some((second, _))) if second < first => other.next(),
-        (Some(_), _) => one.next(),
-        (None, _) => other.next(),
-    })
 }
 
 impl PartialEq for Seen {

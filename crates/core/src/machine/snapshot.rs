@@ -39,7 +39,7 @@ struct Rest<'a> {
     runs: Cow<'a, [Run]>,
     agents: Cow<'a, BTreeMap<AgentId, Agent>>,
     void: Cow<'a, BTreeMap<RecordId, Refusal>>,
-    batches: Cow<'a, BTreeMap<RecordId, Vec<(u64, TaskSpec)>>>,
+    batches: Cow<'a, BTreeMap<RecordId, Vec<(u64, Box<TaskSpec>)>>>,
     late: Cow<'a, [Late]>,
     messages: Cow<'a, Messages>,
     ledger: Cow<'a, Ledger>,

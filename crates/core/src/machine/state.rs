@@ -35,7 +35,7 @@ pub struct State {
     /// Tasks under a claim, so that finding holders that are gone takes no look at all tasks.
     pub(crate) held: BTreeSet<Slot>,
     /// Tasks that were written but whose batch is not closed, each with its place in the order.
-    pub(crate) batches: BTreeMap<RecordId, Vec<(u64, TaskSpec)>>,
+    pub(crate) batches: BTreeMap<RecordId, Vec<(u64, Box<TaskSpec>)>>,
     pub(crate) late: Vec<Late>,
     pub(crate) messages: Messages,
     pub(crate) ledger: Ledger,

@@ -15,7 +15,7 @@ use crate::text::Text;
 #[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Task {
     /// What is wanted.
-    pub spec: TaskSpec,
+    pub spec: Box<TaskSpec>,
     /// Where it stands.
     pub status: Status,
     /// The last record that took effect on it.

@@ -221,7 +221,7 @@ mod tests {
 
     fn task(number: usize) -> Task {
         let meta = Meta { id: RecordId(5), at_ms: 6, seq: 7, safeguards: Safeguards::default() };
-        new_task(TaskSpec::new(id(number), format!("Number {number}")), 7, &meta)
+        new_task(Box::new(TaskSpec::new(id(number), format!("Number {number}"))), 7, &meta)
     }
 
     fn many(count: usize) -> Tasks {

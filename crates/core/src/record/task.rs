@@ -111,7 +111,7 @@ impl TaskSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskAdded {
     /// What is wanted.
-    pub task: TaskSpec,
+    pub task: Box<TaskSpec>,
     /// The batch that it is part of: then it takes effect with that batch's closing record, or not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<RecordId>,

@@ -36,7 +36,7 @@ fn changes_nothing(record: &Record) {
     assert!(matches!(record.body, Body::Unknown { .. } | Body::Malformed { .. }));
     let mut state = State::new();
     let mut counted = State::new();
-    assert_eq!(state.apply(record), Outcome::Unknown);
+    assert_eq!(state.apply(record.clone()), Outcome::Unknown);
     counted.skip();
     let lines = |state: &State| {
         let mut lines = Vec::new();

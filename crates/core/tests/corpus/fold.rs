@@ -25,8 +25,8 @@ impl Fold {
     pub fn apply(&mut self, record: &Record) -> Outcome {
         self.snapshot();
         let read = codec::encode(record).map(|bytes| codec::decode(&bytes).unwrap());
-        let outcome = self.state.apply(record);
-        assert_eq!(self.other.apply(read.as_ref().unwrap_or(record)), outcome);
+        let outcome = self.state.apply(record.clone());
+        assert_eq!(self.other.apply(read.unwrap_or_else(|_| record.clone())), outcome);
         outcome
     }
 

@@ -232,8 +232,10 @@ impl Story<'_> {
             }
             .into(),
             6 => AgentLeft { agent: self.agent() }.into(),
-            7..12 => TaskAdded { task: self.spec(), batch: None }.into(),
-            12 => TaskAdded { task: self.spec(), batch: Some(RecordId(self.short().into())) }.into(),
+            7..12 => TaskAdded { task: Box::new(self.spec()), batch: None }.into(),
+            12 => {
+                TaskAdded { task: Box::new(self.spec()), batch: Some(RecordId(self.short().into())) }.into()
+            }
             13 => BatchClosed { batch: RecordId(self.short().into()), tasks: self.short() }.into(),
             14 => Body::Unknown { kind: "agent_smiled".into() },
             15 => Body::Malformed { kind: "task_added".into(), reason: String::new() },

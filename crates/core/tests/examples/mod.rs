@@ -78,7 +78,7 @@ fn tasks() -> Vec<Body> {
     spec.check = Some("cargo test parse".into());
     let change = TaskChange { priority: Some(5), ..TaskChange::default() };
     vec![
-        TaskAdded { task: spec, batch: Some(id(7)) }.into(),
+        TaskAdded { task: Box::new(spec), batch: Some(id(7)) }.into(),
         BatchClosed { batch: id(7), tasks: 1 }.into(),
         TaskEdited { task: task(), on: Some(id(8)), change }.into(),
         TaskRetried { task: task(), on: Some(id(18)) }.into(),

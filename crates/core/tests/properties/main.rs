@@ -30,7 +30,7 @@ fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> State {
     let mut state = State::new();
     for record in records {
         let bytes = codec::encode(record).unwrap();
-        state.apply(&codec::decode(&bytes).unwrap());
+        state.apply(codec::decode(&bytes).unwrap());
     }
     state
 }
@@ -61,7 +61,7 @@ proptest! {
         let written = fold(&played.log[..cut]).to_snapshot().unwrap();
         let mut read = State::from_snapshot(written.into()).unwrap();
         for record in &played.log[cut..] {
-            read.apply(record);
+            read.apply(record.clone());
         }
         prop_assert_eq!(read.fingerprint(), played.state.fingerprint());
         prop_assert_eq!(read.to_snapshot().unwrap(), played.state.to_snapshot().unwrap());
@@ -73,7 +73,7 @@ proptest! {
         let played = play(&moves);
         let mut state = fold(&played.log);
         for index in again.iter().filter(|_| !played.log.is_empty()) {
-            prop_assert_eq!(state.apply(index.get(&played.log)), Outcome::Repeated);
+            prop_assert_eq!(state.apply(index.get(&played.log).clone()), Outcome::Repeated);
         }
         let doubled = fold(played.log.iter().flat_map(|record| [record, record]));
         prop_assert!(state.tasks().eq(played.state.tasks()), "repeated at the end");

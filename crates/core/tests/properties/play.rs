@@ -62,7 +62,7 @@ impl Play {
         match how % 16 {
             0 if !self.log.is_empty() => {
                 let again = self.log[usize::from(a) % self.log.len()].clone();
-                assert_eq!(self.state.apply(&again), Outcome::Repeated);
+                assert_eq!(self.state.apply(again.clone()), Outcome::Repeated);
                 self.log.push(again);
             }
             1 | 2 if !self.postponed.is_empty() => {
@@ -91,7 +91,7 @@ impl Play {
     fn write(&mut self, body: Body) -> Outcome {
         let id = RecordId(self.log.len() as u128 + 1);
         let record = Record { id, format: FORMAT, at_ms: self.now_ms, by: agent(0), body };
-        let outcome = self.state.apply(&record);
+        let outcome = self.state.apply(record.clone());
         let effective = outcome == Outcome::Effective;
         if let Some(expected) = self.model.write(&record) {
             assert_eq!(effective, expected, "{record:?} came to {outcome:?}");

@@ -85,7 +85,7 @@ impl World {
     }
 
     fn apply(&mut self, record: &Record) -> String {
-        let outcome = self.state.apply(record);
+        let outcome = self.state.apply(record.clone());
         let (id, kind) = (record.id, record.body.kind());
         let said = match outcome {
             Outcome::Effective => String::new(),

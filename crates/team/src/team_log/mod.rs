@@ -275,7 +275,7 @@ impl TeamLog {
         records: Vec<Record>,
         mut turn: Option<Turn<'_>>,
     ) -> Result<(), Error> {
-        let mut own = Own::of(records)?;
+        let mut own = Own::of(records, &mut replica.encoder)?;
         let appended = self.0.log.append_behind(replica.position, &own.lines());
         // Others need not wait until this one has seen what it wrote.
         turn.take();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use agent_team_core::machine::State;
 use agent_team_core::record::Record;
-use agent_team_core::record::codec::{self, DecodeError, Decoder};
+use agent_team_core::record::codec::{DecodeError, Decoder, Encoder};
 use agent_team_log::{Batch, Log, Position, ReadError, Snapshot};
 
 use crate::Error;
@@ -32,6 +32,7 @@ pub(super) struct Replica {
     /// How many lines of the log were no records at all.
     pub unreadable: u64,
     decoder: Decoder,
+    pub encoder: Encoder,
     snapshot_at: u64,
     /// The claims that ended, for those who wait for that.
     pub ended: Ended,
@@ -44,8 +45,8 @@ pub(super) struct Replica {
 pub(super) struct Own(VecDeque<(Vec<u8>, Record)>);
 
 impl Own {
-    pub fn of(records: Vec<Record>) -> Result<Self, Error> {
-        let with_line = |record: Record| Ok::<_, Error>((codec::encode(&record)?, record));
+    pub fn of(records: Vec<Record>, encoder: &mut Encoder) -> Result<Self, Error> {
+        let with_line = |record: Record| Ok::<_, Error>((encoder.encode(&record)?, record));
         Ok(Self(records.into_iter().map(with_line).collect::<Result<_, _>>()?))
     }
 
@@ -81,6 +82,7 @@ impl Replica {
             unreadable: 0,
             ended: Ended::default(),
             decoder: Decoder::default(),
+            encoder: Encoder::default(),
             others: 1,
             caught_up: Instant::now(),
         };
@@ -105,8 +107,7 @@ impl Replica {
     /// Applies one's own records, which are known to be the next in the log and to end at `end`.
     pub fn apply_own(&mut self, own: Own, end: Position) {
         for (_, record) in own.0 {
-            self.state.apply(&record);
-            self.ended.note(&record.body);
+            self.apply(Ok(record));
         }
         self.position = end;
         self.others = self.others.saturating_sub(1);
@@ -125,7 +126,7 @@ impl Replica {
                     self.decoder.decode(record.bytes)
                 }
             };
-            self.apply(&decoded);
+            self.apply(decoded);
         }
         self.position = batch.next();
         if !batch.is_last() {
@@ -136,11 +137,11 @@ impl Replica {
         Ok(())
     }
 
-    fn apply(&mut self, decoded: &Result<Record, DecodeError>) {
+    fn apply(&mut self, decoded: Result<Record, DecodeError>) {
         match decoded {
             Ok(record) => {
-                self.state.apply(record);
                 self.ended.note(&record.body);
+                self.state.apply(record);
             }
             Err(_) => {
                 self.state.skip();
@@ -168,7 +169,7 @@ impl Replica {
             });
             for batch in decoded {
                 let batch = batch?;
-                batch.records.iter().for_each(|record| self.apply(record));
+                batch.records.into_iter().for_each(|record| self.apply(record));
                 self.position = batch.next;
             }
             Ok(())

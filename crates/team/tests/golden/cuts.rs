@@ -22,7 +22,7 @@ fn fold<'a>(records: impl Iterator<Item = &'a Vec<u8>>) -> State {
     for record in records {
         match codec::decode(record) {
             Ok(record) => {
-                state.apply(&record);
+                state.apply(record.clone());
             }
             Err(_) => state.skip(),
         }
@@ -56,7 +56,7 @@ fn a_log_cut_at_any_byte_folds_to_what_was_whole_before_the_cut() {
             assert_eq!(before.len(), whole + usize::from(completed), "{name}, cut at {cut}");
             let mut state = fold(before.iter());
             assert_eq!(state.fingerprint(), states[before.len()], "{name}, cut at {cut}");
-            state.apply(&codec::decode(NEXT).unwrap());
+            state.apply(codec::decode(NEXT).unwrap());
             let other_format = state.newer_format().is_some();
             assert_eq!(
                 state.agent(&"next".parse().unwrap()).is_some(),

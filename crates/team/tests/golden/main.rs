@@ -57,7 +57,7 @@ fn fold(path: &Path) -> Folded {
         for line in batch.records() {
             match codec::decode(line.bytes) {
                 Ok(record) => {
-                    let outcome = folded.state.apply(&record);
+                    let outcome = folded.state.apply(record.clone());
                     folded.outcomes.push((record.body, outcome));
                 }
                 Err(_) => {

@@ -13,17 +13,18 @@ impl Rule for AgentJoined {
         Ok(())
     }
 
-    fn take_effect(&self, state: &mut State, _: &Meta) {
+    fn take_effect(self, state: &mut State, _: &Meta) {
         let agent = Agent {
-            id: self.agent.clone(),
+            id: self.agent,
             role: self.role,
-            skills: self.skills.clone(),
-            with: self.with.clone(),
+            skills: self.skills,
+            with: self.with,
             orchestrated: self.orchestrated,
             left: false,
         };
-        state.agents.insert(self.agent.clone(), agent);
-        reconsider(state, &self.agent);
+        let id = agent.id.clone();
+        state.agents.insert(id.clone(), agent);
+        reconsider(state, &id);
     }
 }
 
@@ -37,7 +38,7 @@ impl Rule for AgentLeft {
         }
     }
 
-    fn take_effect(&self, state: &mut State, _: &Meta) {
+    fn take_effect(self, state: &mut State, _: &Meta) {
         if let Some(agent) = state.agents.get_mut(&self.agent) {
             agent.left = true;
         }

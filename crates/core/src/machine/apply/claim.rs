@@ -40,7 +40,7 @@ impl Rule for TaskClaimed {
         }
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some(slot) = state.tasks.slot(&self.task) else { return };
         state.seen.note_claim(meta.id, slot);
         state.update(slot, |task| {
@@ -60,8 +60,8 @@ impl Rule for TaskClaimed {
             task.claim = Some(Claim {
                 id: meta.id,
                 stage: self.stage,
-                agent: self.agent.clone(),
-                holder: self.holder.clone(),
+                agent: self.agent,
+                holder: self.holder,
                 renewal: meta.id,
                 at_ms: meta.at_ms,
                 turns: 0,
@@ -76,7 +76,7 @@ impl Rule for ClaimRenewed {
         state.live_claim(self.claim).map(|_| ())
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         change_claim(state, self.claim, |claim| claim.renewal = meta.id);
     }
 }
@@ -87,7 +87,7 @@ impl Rule for TurnJournalled {
     }
 
     /// A turn is progress, and a sign of life.
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, agent)) = holder(state, self.claim) else { return };
         state.update(slot, |task| task.takeovers = 0);
         change_claim(state, self.claim, |claim| {
@@ -104,7 +104,7 @@ impl Rule for ClaimReleased {
         fence_moved(state, task, self.fenced)
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, _)) = holder(state, self.claim) else { return };
         state.update(slot, |task| {
             task.revision = meta.id;
@@ -131,7 +131,7 @@ impl Rule for ClaimExpired {
         fence_moved(state, task, self.fenced)
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, _)) = holder(state, self.claim) else { return };
         state.update(slot, |task| {
             task.revision = meta.id;

@@ -17,7 +17,7 @@ impl Rule for FilesReserved {
         }
     }
 
-    fn take_effect(&self, state: &mut State, _: &Meta) {
+    fn take_effect(self, state: &mut State, _: &Meta) {
         if let Some((_, agent)) = holder(state, self.claim) {
             state.files.reserve(self.claim, &agent, &self.paths);
         }
@@ -29,7 +29,7 @@ impl Rule for FilesReleased {
         state.live_claim(self.claim).map(|_| ())
     }
 
-    fn take_effect(&self, state: &mut State, _: &Meta) {
+    fn take_effect(self, state: &mut State, _: &Meta) {
         state.files.release(self.claim, &self.paths);
     }
 }

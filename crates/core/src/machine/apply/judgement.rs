@@ -76,17 +76,17 @@ impl Rule for TaskSubmitted {
         at_stage(state, self.claim, Stage::Work).map(|_| ())
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, author)) = holder(state, self.claim) else { return };
         state.update(slot, |task| {
             let orchestrated = task.claim.as_ref().is_some_and(|claim| claim.holder.orchestrated);
-            let protected = if task.spec.allow_protected { Vec::new() } else { self.protected.clone() };
+            let protected = if task.spec.allow_protected { Vec::new() } else { self.protected };
             task.submission = Some(Box::new(Submission {
                 id: meta.id,
                 author,
                 claim: self.claim,
-                result: self.result.clone(),
-                commit: self.commit.clone(),
+                result: self.result,
+                commit: self.commit,
                 protected,
                 orchestrated,
             }));
@@ -100,7 +100,7 @@ impl Rule for TaskFailed {
         at_stage(state, self.claim, Stage::Work).map(|_| ())
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, agent)) = holder(state, self.claim) else { return };
         state.update(slot, |task| {
             task.revision = meta.id;
@@ -109,7 +109,7 @@ impl Rule for TaskFailed {
             task.failures += 1;
             let attempt = task.attempt;
             let cause = FeedbackCause::Error;
-            task.feedback.push(Feedback { attempt, agent, cause, text: self.error.clone(), commit: None });
+            task.feedback.push(Feedback { attempt, agent, cause, text: self.error, commit: None });
             if self.for_good {
                 task.step(Step::Exhausted);
                 task.failure = Some(Failure::GivenUp);
@@ -130,14 +130,14 @@ impl Rule for LateResult {
         }
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         state.late.push(Late {
             id: meta.id,
-            task: self.task.clone(),
+            task: self.task,
             claim: self.claim,
-            agent: self.agent.clone(),
-            result: self.result.clone(),
-            commit: self.commit.clone(),
+            agent: self.agent,
+            result: self.result,
+            commit: self.commit,
             at_ms: meta.at_ms,
         });
     }
@@ -148,7 +148,7 @@ impl Rule for CheckReported {
         at_stage(state, self.claim, Stage::Verify).map(|_| ())
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, _)) = holder(state, self.claim) else { return };
         state.update(slot, |task| match self.passed {
             true => pass(task, Stage::Verify, meta),
@@ -167,11 +167,11 @@ impl Rule for ReviewGiven {
         Ok(())
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, _)) = holder(state, self.claim) else { return };
         state.update(slot, |task| {
             if self.approved {
-                task.review = Some(self.feedback.clone());
+                task.review = Some(self.feedback);
                 pass(task, Stage::Review, meta);
             } else {
                 send_back(task, FeedbackCause::Review, &self.feedback, meta);

@@ -18,15 +18,15 @@ impl Rule for MergeIntended {
         fence_moved(state, task, None)
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, _)) = holder(state, self.claim) else { return };
         state.update(slot, |task| {
             task.intent = Some(Box::new(Intent {
                 id: meta.id,
                 claim: self.claim,
-                commit: self.commit.clone(),
-                old_tip: self.old_tip.clone(),
-                branch: self.branch.clone(),
+                commit: self.commit,
+                old_tip: self.old_tip,
+                branch: self.branch,
             }));
         });
     }
@@ -40,7 +40,7 @@ impl Rule for Merged {
         }
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some(slot) = with_intent(state, self.intent) else { return };
         state.update(slot, |task| {
             task.merged = task.intent.take().map(|intent| intent.commit);
@@ -65,7 +65,7 @@ impl Rule for MergeRefused {
         fence_moved(state, task, self.fenced)
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, _)) = holder(state, self.claim) else { return };
         state.update(slot, |task| {
             task.intent = None;

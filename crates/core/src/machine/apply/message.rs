@@ -12,16 +12,16 @@ impl Rule for MessageSent {
         Ok(())
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let has_left = |agent: &AgentId| state.agents.get(agent).is_some_and(|agent| agent.left);
         let returned = matches!(&self.to, Recipient::Agent(to) if has_left(to));
         state.messages.push(Message {
             id: meta.id,
             seq: meta.seq,
-            from: self.from.clone(),
-            to: self.to.clone(),
-            text: self.text.clone(),
-            task: self.task.clone(),
+            from: self.from,
+            to: self.to,
+            text: self.text,
+            task: self.task,
             at_ms: meta.at_ms,
             receipts: std::collections::BTreeMap::new(),
             returned,
@@ -34,7 +34,7 @@ impl Rule for MessagesDelivered {
         Ok(())
     }
 
-    fn take_effect(&self, state: &mut State, _: &Meta) {
+    fn take_effect(self, state: &mut State, _: &Meta) {
         receive(state, &self.agent, &self.messages, Receipt::Delivered);
     }
 }
@@ -44,7 +44,7 @@ impl Rule for MessagesRead {
         Ok(())
     }
 
-    fn take_effect(&self, state: &mut State, _: &Meta) {
+    fn take_effect(self, state: &mut State, _: &Meta) {
         read(state, &self.agent, &self.messages);
     }
 }

@@ -47,29 +47,73 @@ pub(crate) struct Meta {
 }
 
 /// How one kind of record takes effect.
-pub(crate) trait Rule {
+trait Rule {
     /// Whether what the record names still stands. Reads nothing but the state.
     fn guard(&self, state: &State) -> Result<(), Refusal>;
 
     /// What the record changes. Called only after the guard let it through.
-    fn take_effect(&self, state: &mut State, meta: &Meta);
+    fn take_effect(self, state: &mut State, meta: &Meta);
+}
+
+/// Does the same with the body of every kind that this program knows, and something else with what it does not know.
+macro_rules! with_rule {
+    ($body:expr, $rule:ident => $known:expr, $unknown:expr) => {
+        match $body {
+            Body::FormatRaised($rule) => $known,
+            Body::PolicySet($rule) => $known,
+            Body::RunStarted($rule) => $known,
+            Body::RunEnded($rule) => $known,
+            Body::AgentJoined($rule) => $known,
+            Body::AgentLeft($rule) => $known,
+            Body::TaskAdded($rule) => $known,
+            Body::BatchClosed($rule) => $known,
+            Body::TaskEdited($rule) => $known,
+            Body::TaskRetried($rule) => $known,
+            Body::TaskCancelled($rule) => $known,
+            Body::TaskClaimed($rule) => $known,
+            Body::ClaimRenewed($rule) => $known,
+            Body::ClaimReleased($rule) => $known,
+            Body::ClaimExpired($rule) => $known,
+            Body::TurnJournalled($rule) => $known,
+            Body::TaskSubmitted($rule) => $known,
+            Body::TaskFailed($rule) => $known,
+            Body::LateResult($rule) => $known,
+            Body::CheckReported($rule) => $known,
+            Body::ReviewGiven($rule) => $known,
+            Body::MergeIntended($rule) => $known,
+            Body::Merged($rule) => $known,
+            Body::MergeRefused($rule) => $known,
+            Body::MessageSent($rule) => $known,
+            Body::MessagesDelivered($rule) => $known,
+            Body::MessagesRead($rule) => $known,
+            Body::BudgetSet($rule) => $known,
+            Body::SpendingReserved($rule) => $known,
+            Body::SpendingSettled($rule) => $known,
+            Body::FilesReserved($rule) => $known,
+            Body::FilesReleased($rule) => $known,
+            Body::Unknown { .. } | Body::Malformed { .. } => $unknown,
+        }
+    };
 }
 
 impl State {
     /// Applies the next record of the log.
-    pub fn apply(&mut self, record: &Record) -> Outcome {
+    pub fn apply(&mut self, record: Record) -> Outcome {
         self.records += 1;
         if !self.seen.insert(record.id) && self.keeps(Safeguard::RecordId) {
             return Outcome::Repeated;
         }
-        let Some(rule) = rule(&record.body) else { return Outcome::Unknown };
-        let verdict = self.right_format(record).and_then(|()| rule.guard(self));
+        let Record { id, format, at_ms, body, .. } = record;
+        with_rule!(body, rule => self.follow(rule, id, format, at_ms), Outcome::Unknown)
+    }
+
+    fn follow(&mut self, rule: impl Rule, id: RecordId, format: u32, at_ms: u64) -> Outcome {
+        let verdict = self.right_format(format).and_then(|()| rule.guard(self));
         if let Err(refusal) = verdict {
-            self.void.insert(record.id, refusal.clone());
+            self.void.insert(id, refusal.clone());
             return Outcome::Void(refusal);
         }
-        let (seq, safeguards) = (self.records, self.safeguards);
-        let meta = Meta { id: record.id, at_ms: record.at_ms, seq, safeguards };
+        let meta = Meta { id, at_ms, seq: self.records, safeguards: self.safeguards };
         rule.take_effect(self, &meta);
         Outcome::Effective
     }
@@ -81,53 +125,14 @@ impl State {
 
     /// What would become of a body if its record came next.
     pub(crate) fn judge(&self, body: &Body) -> Result<(), Refusal> {
-        rule(body).map_or(Ok(()), |rule| rule.guard(self))
+        with_rule!(body, rule => rule.guard(self), Ok(()))
     }
 
-    fn right_format(&self, record: &Record) -> Result<(), Refusal> {
+    fn right_format(&self, found: u32) -> Result<(), Refusal> {
         let expected = self.newer_format.unwrap_or(self.format);
-        if record.format == expected || !self.keeps(Safeguard::Format) {
+        if found == expected || !self.keeps(Safeguard::Format) {
             return Ok(());
         }
-        Err(Refusal::WrongFormat { expected, found: record.format })
+        Err(Refusal::WrongFormat { expected, found })
     }
-}
-
-/// The rule of a body; `None` for what this program does not know.
-fn rule(body: &Body) -> Option<&dyn Rule> {
-    Some(match body {
-        Body::FormatRaised(body) => body,
-        Body::PolicySet(body) => body,
-        Body::RunStarted(body) => body,
-        Body::RunEnded(body) => body,
-        Body::AgentJoined(body) => body,
-        Body::AgentLeft(body) => body,
-        Body::TaskAdded(body) => body,
-        Body::BatchClosed(body) => body,
-        Body::TaskEdited(body) => body,
-        Body::TaskRetried(body) => body,
-        Body::TaskCancelled(body) => body,
-        Body::TaskClaimed(body) => body,
-        Body::ClaimRenewed(body) => body,
-        Body::ClaimReleased(body) => body,
-        Body::ClaimExpired(body) => body,
-        Body::TurnJournalled(body) => body,
-        Body::TaskSubmitted(body) => body,
-        Body::TaskFailed(body) => body,
-        Body::LateResult(body) => body,
-        Body::CheckReported(body) => body,
-        Body::ReviewGiven(body) => body,
-        Body::MergeIntended(body) => body,
-        Body::Merged(body) => body,
-        Body::MergeRefused(body) => body,
-        Body::MessageSent(body) => body,
-        Body::MessagesDelivered(body) => body,
-        Body::MessagesRead(body) => body,
-        Body::BudgetSet(body) => body,
-        Body::SpendingReserved(body) => body,
-        Body::SpendingSettled(body) => body,
-        Body::FilesReserved(body) => body,
-        Body::FilesReleased(body) => body,
-        Body::Unknown { .. } | Body::Malformed { .. } => return None,
-    })
 }

@@ -16,7 +16,7 @@ impl Rule for BudgetSet {
         Err(Refusal::SettingChanged { what: format!("the budget of {}", self.account) })
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let limit = Limit { micro_usd: self.micro_usd, tokens: self.tokens, revision: Some(meta.id) };
         state.ledger.set_limit(&self.account, limit);
     }
@@ -30,7 +30,7 @@ impl Rule for SpendingReserved {
         state.ledger.fits(&self.agent, self.task.as_ref(), self.upper)
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         state.ledger.reserve(meta.id, &self.agent, self.task.as_ref(), self.upper);
     }
 }
@@ -40,7 +40,7 @@ impl Rule for SpendingSettled {
         Ok(())
     }
 
-    fn take_effect(&self, state: &mut State, _: &Meta) {
+    fn take_effect(self, state: &mut State, _: &Meta) {
         if let Some(reservation) = self.reservation {
             state.ledger.give_back(reservation);
         }

@@ -9,6 +9,7 @@ use crate::machine::refusal::Refusal;
 use crate::machine::safeguard::Safeguard;
 use crate::machine::state::{State, unblock};
 use crate::machine::task::{Ending, Intent, Task};
+use crate::machine::tasks::Slot;
 use crate::machine::transition::{Status, Step, next};
 use crate::record::{BatchClosed, Revision, TaskAdded, TaskCancelled, TaskEdited, TaskRetried, TaskSpec};
 
@@ -16,14 +17,14 @@ impl Rule for TaskAdded {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         match self.batch {
             Some(_) => Ok(()),
-            None => graph::check(state, [&self.task]),
+            None => graph::check(state, [&*self.task]),
         }
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         match self.batch {
-            Some(batch) => state.batches.entry(batch).or_default().push((meta.seq, self.task.clone())),
-            None => add(state, vec![(meta.seq, self.task.clone())], meta),
+            Some(batch) => state.batches.entry(batch).or_default().push((meta.seq, self.task)),
+            None => add(state, [(meta.seq, self.task)], meta),
         }
     }
 }
@@ -35,21 +36,20 @@ impl Rule for BatchClosed {
             let found = u32::try_from(specs.len()).unwrap_or(u32::MAX);
             return Err(Refusal::BatchIncomplete { expected: self.tasks, found });
         }
-        graph::check(state, specs.iter().map(|(_, spec)| spec))
+        graph::check(state, specs.iter().map(|(_, spec)| &**spec))
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let specs = state.batches.remove(&self.batch).unwrap_or_default();
         add(state, specs, meta);
     }
 }
 
 /// Adds tasks, each with the place in the order at which it was written. They may refer to each other in any direction.
-fn add(state: &mut State, specs: Vec<(u64, TaskSpec)>, meta: &Meta) {
-    let mut added = Vec::with_capacity(specs.len());
-    for (seq, spec) in specs {
-        added.extend(state.tasks.push(new_task(spec, seq, meta)));
-    }
+fn add(state: &mut State, specs: impl IntoIterator<Item = (u64, Box<TaskSpec>)>, meta: &Meta) {
+    let specs = specs.into_iter();
+    let added: Vec<Slot> =
+        specs.filter_map(|(seq, spec)| state.tasks.push(new_task(spec, seq, meta))).collect();
     for slot in added {
         let Some(task) = state.tasks.at(slot) else { continue };
         let (id, dependencies) = (task.id().clone(), task.spec.after.clone());
@@ -69,7 +69,7 @@ fn add(state: &mut State, specs: Vec<(u64, TaskSpec)>, meta: &Meta) {
     }
 }
 
-pub(crate) fn new_task(mut spec: TaskSpec, seq: u64, meta: &Meta) -> Task {
+pub(crate) fn new_task(mut spec: Box<TaskSpec>, seq: u64, meta: &Meta) -> Task {
     if spec.after.len() > 1 {
         let mut named = BTreeSet::new();
         spec.after.retain(|dependency| named.insert(dependency.clone()));
@@ -143,8 +143,8 @@ impl Rule for TaskEdited {
         Ok(())
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let change = self.change.clone();
+    fn take_effect(self, state: &mut State, meta: &Meta) {
+        let change = self.change;
         let Some(slot) = state.tasks.slot(&self.task) else { return };
         state.update(slot, |task| {
             task.revision = meta.id;
@@ -162,7 +162,7 @@ impl Rule for TaskRetried {
         allows(state, unchanged(state, &self.task, self.on)?, Step::Retried)
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some(slot) = state.tasks.slot(&self.task) else { return };
         state.update(slot, |task| {
             task.revision = meta.id;
@@ -200,9 +200,8 @@ impl Rule for TaskCancelled {
         fence_moved(state, task, self.fenced)
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
-        let doomed =
-            if self.dependents { with_dependents(state, &self.task) } else { vec![self.task.clone()] };
+    fn take_effect(self, state: &mut State, meta: &Meta) {
+        let doomed = if self.dependents { with_dependents(state, &self.task) } else { vec![self.task] };
         for slot in doomed.iter().filter_map(|id| state.tasks.slot(id)).collect::<Vec<_>>() {
             state.update(slot, |task| {
                 task.revision = meta.id;

@@ -15,7 +15,7 @@ impl Rule for FormatRaised {
         Ok(())
     }
 
-    fn take_effect(&self, state: &mut State, _: &Meta) {
+    fn take_effect(self, state: &mut State, _: &Meta) {
         if self.version > FORMAT && state.keeps(Safeguard::NewerFormat) {
             state.newer_format = Some(self.version);
         } else {
@@ -32,8 +32,8 @@ impl Rule for PolicySet {
         Err(Refusal::SettingChanged { what: "the policy".into() })
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
-        state.policy = self.policy.clone();
+    fn take_effect(self, state: &mut State, meta: &Meta) {
+        state.policy = self.policy;
         state.policy_revision = Some(meta.id);
     }
 }
@@ -43,11 +43,11 @@ impl Rule for RunStarted {
         Ok(())
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         state.runs.push(Run {
             id: meta.id,
-            process: self.process.clone(),
-            goal: self.goal.clone(),
+            process: self.process,
+            goal: self.goal,
             rehearsal: self.rehearsal,
             from_ms: meta.at_ms,
             ended: None,
@@ -60,9 +60,9 @@ impl Rule for RunEnded {
         Ok(())
     }
 
-    fn take_effect(&self, state: &mut State, meta: &Meta) {
+    fn take_effect(self, state: &mut State, meta: &Meta) {
         if let Some(run) = state.runs.iter_mut().rev().find(|run| run.id == self.run) {
-            run.ended = Some((self.outcome.clone(), meta.at_ms));
+            run.ended = Some((self.outcome, meta.at_ms));
         }
     }
 }

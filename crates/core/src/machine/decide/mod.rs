@@ -77,14 +77,14 @@ fn add(state: &State, tasks: &[TaskSpec], batch: crate::id::RecordId) -> Result<
     super::graph::check(state, tasks)?;
     match tasks {
         [] => return Ok(Vec::new()),
-        [task] => return Ok(vec![TaskAdded { task: task.clone(), batch: None }.into()]),
+        [task] => return Ok(vec![TaskAdded { task: Box::new(task.clone()), batch: None }.into()]),
         _ => {}
     }
     // A writer that was cut off in the middle decides again, and goes on where it stopped.
     let written = state.batches.get(&batch).into_iter().flatten();
-    let written: BTreeMap<&TaskId, &TaskSpec> = written.map(|(_, spec)| (&spec.id, spec)).collect();
+    let written: BTreeMap<&TaskId, &TaskSpec> = written.map(|(_, spec)| (&spec.id, &**spec)).collect();
     let missing = tasks.iter().filter(|task| written.get(&task.id) != Some(task));
-    let added = |task: &TaskSpec| TaskAdded { task: task.clone(), batch: Some(batch) }.into();
+    let added = |task: &TaskSpec| TaskAdded { task: Box::new(task.clone()), batch: Some(batch) }.into();
     let mut bodies: Vec<Body> = missing.map(added).collect();
     if let Ok(tasks) = u32::try_from(tasks.len()) {
         bodies.push(BatchClosed { batch, tasks }.into());

@@ -10,11 +10,12 @@
 mod plain;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Body, Record};
+use super::{Body, Holder, Record, TaskClaimed};
 use crate::id::{AgentId, RecordId};
 
 #[derive(Deserialize)]
@@ -55,27 +56,68 @@ pub enum EncodeError {
 /// # Errors
 /// When the record was read as an unknown or malformed one.
 pub fn encode(record: &Record) -> Result<Vec<u8>, EncodeError> {
-    let kind = record.body.kind();
-    let json = |source| EncodeError::Json { kind: kind.to_owned(), source };
-    let mut line = Vec::with_capacity(LINE_BYTES);
-    // Piece by piece, as formatting takes longer than all the rest. Names and kinds hold nothing that JSON would have to
-    // escape.
-    line.extend_from_slice(b"{\"v\":");
-    serde_json::to_writer(&mut line, &record.format).map_err(json)?;
-    line.extend_from_slice(b",\"id\":\"");
-    line.extend_from_slice(&record.id.digits());
-    line.extend_from_slice(b"\",\"at_ms\":");
-    serde_json::to_writer(&mut line, &record.at_ms).map_err(json)?;
-    for (key, text) in [(",\"by\":\"", record.by.as_str()), ("\",\"kind\":\"", kind)] {
-        line.extend_from_slice(key.as_bytes());
-        line.extend_from_slice(text.as_bytes());
+    Encoder::default().encode(record)
+}
+
+/// Writes many records: what is the same again and again is made into JSON once.
+#[derive(Debug, Clone, Default)]
+pub struct Encoder {
+    /// How the claims of this process are held, and its JSON.
+    holder: Option<(Arc<Holder>, Vec<u8>)>,
+}
+
+impl Encoder {
+    /// Writes a record as one line, as [`encode`] does.
+    ///
+    /// # Errors
+    /// When the record was read as an unknown or malformed one.
+    pub fn encode(&mut self, record: &Record) -> Result<Vec<u8>, EncodeError> {
+        let kind = record.body.kind();
+        let json = |source| EncodeError::Json { kind: kind.to_owned(), source };
+        let mut line = Vec::with_capacity(LINE_BYTES);
+        // Piece by piece, as formatting takes longer than all the rest.
+        line.extend_from_slice(b"{\"v\":");
+        serde_json::to_writer(&mut line, &record.format).map_err(json)?;
+        line.extend_from_slice(b",\"id\":\"");
+        line.extend_from_slice(&record.id.digits());
+        line.extend_from_slice(b"\",\"at_ms\":");
+        serde_json::to_writer(&mut line, &record.at_ms).map_err(json)?;
+        plain(&mut line, [",\"by\":\"", record.by.as_str(), "\",\"kind\":\"", kind, "\",\"body\":"]);
+        let is_written = match &record.body {
+            Body::TaskClaimed(claimed) => self.write_claimed(&mut line, claimed),
+            body => body.write_content(&mut line),
+        };
+        if !is_written.map_err(json)? {
+            return Err(EncodeError::Unknown(kind.to_owned()));
+        }
+        line.push(b'}');
+        Ok(line)
     }
-    line.extend_from_slice(b"\",\"body\":");
-    if !record.body.write_content(&mut line).map_err(json)? {
-        return Err(EncodeError::Unknown(kind.to_owned()));
+
+    /// Claims are half of what is written, and most of a claim is its holder.
+    fn write_claimed(&mut self, line: &mut Vec<u8>, body: &TaskClaimed) -> serde_json::Result<bool> {
+        let TaskClaimed { task, on, stage, agent, holder } = body;
+        let Some(on) = on else { return serde_json::to_writer(line, body).map(|()| true) };
+        plain(line, ["{\"task\":\"", task.as_str(), "\",\"on\":\""]);
+        line.extend_from_slice(&on.digits());
+        plain(line, ["\",\"stage\":\"", stage.as_str(), "\",\"agent\":\"", agent.as_str(), "\",\"holder\":"]);
+        let is_known = |(known, _): &&(Arc<Holder>, _)| Arc::ptr_eq(known, holder);
+        match self.holder.as_ref().filter(is_known) {
+            Some((_, json)) => line.extend_from_slice(json),
+            None => {
+                let json = serde_json::to_vec(holder)?;
+                line.extend_from_slice(&json);
+                self.holder = Some((Arc::clone(holder), json));
+            }
+        }
+        line.push(b'}');
+        Ok(true)
     }
-    line.push(b'}');
-    Ok(line)
+}
+
+/// Writes pieces that hold nothing that JSON would have to escape, as names and kinds.
+fn plain<const PIECES: usize>(line: &mut Vec<u8>, pieces: [&str; PIECES]) {
+    pieces.iter().for_each(|piece| line.extend_from_slice(piece.as_bytes()));
 }
 
 /// What most lines fit into.
@@ -133,6 +175,25 @@ mod tests {
             String::from_utf8(line).unwrap(),
             r#"{"v":1,"id":"00000000000000000000000000000007","at_ms":5,"by":"worker-1","kind":"batch_closed","body":{"batch":"00000000000000000000000000000009","tasks":2}}"#
         );
+    }
+
+    #[test]
+    fn a_claim_is_written_as_the_json_library_would_write_it() {
+        let (one, other) = (Holder { lease_ms: Some(5), ..Holder::default() }, Holder::default());
+        let (one, other) = (Arc::new(one), Arc::new(other));
+        let mut encoder = Encoder::default();
+        for (holder, on) in [(&one, Some(3)), (&one, Some(4)), (&other, Some(5)), (&one, None)] {
+            let claimed = TaskClaimed {
+                task: "t1".parse().unwrap(),
+                on: on.map(RecordId),
+                stage: crate::record::Stage::Review,
+                agent: "w".parse().unwrap(),
+                holder: Arc::clone(holder),
+            };
+            let json = serde_json::to_string(&claimed).unwrap();
+            let line = String::from_utf8(encoder.encode(&record(claimed.into())).unwrap()).unwrap();
+            assert!(line.ends_with(&format!("\"kind\":\"task_claimed\",\"body\":{json}}}")), "{line}");
+        }
     }
 
     #[test]

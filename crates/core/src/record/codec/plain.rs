@@ -84,7 +84,7 @@ fn body(kind: &str, mut rest: Rest<'_>, known: &mut Known) -> Option<Body> {
             let id = rest.parsed()?;
             rest.skip(r#","title":"#)?;
             let title = rest.text()?;
-            let task = TaskSpec::new(id, title);
+            let task = Box::new(TaskSpec::new(id, title));
             rest.end("}}")?;
             Some(TaskAdded { task, batch: None }.into())
         }
