@@ -139,7 +139,7 @@ impl TeamLog {
         is_in_memory: bool,
     ) -> Result<Self, Error> {
         let blobs = folder.as_ref().map(|folder| BlobStore::new(&folder.blobs()));
-        let replica = Replica::open(log.as_ref(), folder.as_ref())?;
+        let replica = Replica::open(&log, folder.as_ref())?;
         let (news, _) = watch::channel(replica.state.records());
         Ok(Self(Arc::new(Shared {
             log,
@@ -322,7 +322,7 @@ impl TeamLog {
         self.0.news.send_replace(now);
         self.waiters().call(&replica.state, &mut replica.ended);
         if let Some(folder) = self.folder() {
-            replica.save_if_due(self.0.log.as_ref(), folder);
+            replica.save_if_due(&self.0.log, folder);
         }
     }
 

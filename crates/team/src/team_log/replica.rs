@@ -3,8 +3,9 @@
 //! It is made from a snapshot, where there is one to be believed, and saves one now and then. It decides nothing.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use agent_team_core::machine::State;
@@ -39,6 +40,8 @@ pub(super) struct Replica {
     /// More than 0 while others write too.
     others: u32,
     caught_up: Instant,
+    /// Writes a snapshot, which nobody has to wait for but the end of this process.
+    saving: Option<JoinHandle<()>>,
 }
 
 /// Records that this process is about to append, each with its line, so that reading one back is comparing bytes.
@@ -72,8 +75,8 @@ impl Own {
 }
 
 impl Replica {
-    pub fn open(log: &dyn Log, folder: Option<&TeamFolder>) -> Result<Self, Error> {
-        let known = folder.and_then(|folder| kept::open(folder, log));
+    pub fn open(log: &Arc<dyn Log>, folder: Option<&TeamFolder>) -> Result<Self, Error> {
+        let known = folder.and_then(|folder| kept::open(folder, log.as_ref()));
         let (state, position) = known.unwrap_or_else(|| (State::new(), Position::START));
         let mut replica = Self {
             snapshot_at: state.records(),
@@ -85,8 +88,9 @@ impl Replica {
             encoder: Encoder::default(),
             others: 1,
             caught_up: Instant::now(),
+            saving: None,
         };
-        replica.catch_up(log, &mut Own::none())?;
+        replica.catch_up(log.as_ref(), &mut Own::none())?;
         // Whoever had to fold much spares the next one that.
         if let Some(folder) = folder.filter(|_| replica.since_snapshot() >= SNAPSHOT_RECORDS) {
             replica.save(log, folder);
@@ -181,12 +185,12 @@ impl Replica {
     }
 
     /// Saves a snapshot if it is worth its cost, which grows with the state.
-    pub fn save_if_due(&mut self, log: &dyn Log, folder: &TeamFolder) {
+    pub fn save_if_due(&mut self, log: &Arc<dyn Log>, folder: &TeamFolder) {
         if self.since_snapshot() < SNAPSHOT_RECORDS + self.snapshot_at / 2 {
             return;
         }
         // Another process may just have saved one.
-        let found = Snapshot::position(&folder.cache(), log).map_or(0, Position::value);
+        let found = Snapshot::position(&folder.cache(), log.as_ref()).map_or(0, Position::value);
         if found < self.position.value() / 4 * 3 {
             self.save(log, folder);
         }
@@ -194,12 +198,28 @@ impl Replica {
     }
 
     /// A snapshot is a cache: that it cannot be written harms nobody.
-    fn save(&mut self, log: &dyn Log, folder: &TeamFolder) {
+    fn save(&mut self, log: &Arc<dyn Log>, folder: &TeamFolder) {
         self.snapshot_at = self.state.records();
+        if self.saving.as_ref().is_some_and(|saving| !saving.is_finished()) {
+            return;
+        }
         // Another process may be saving one at this moment.
-        let Some(_turn) = Snapshot::turn(&folder.cache()) else { return };
-        if let Ok(bytes) = self.state.to_snapshot() {
-            let _ = Snapshot { position: self.position, bytes: bytes.into() }.save(&folder.cache(), log);
+        let Some(turn) = Snapshot::turn(&folder.cache()) else { return };
+        let Ok(bytes) = self.state.to_snapshot() else { return };
+        let snapshot = Snapshot { position: self.position, bytes: bytes.into() };
+        let (log, cache) = (Arc::clone(log), folder.cache());
+        let write = move || {
+            let _ = snapshot.save(&cache, log.as_ref());
+            drop(turn);
+        };
+        self.saving = thread::Builder::new().name("snapshot".to_owned()).spawn(write).ok();
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        if let Some(saving) = self.saving.take() {
+            let _ = saving.join();
         }
     }
 }
