@@ -23,10 +23,10 @@ use super::queue::Queue;
 use super::refusal::Refusal;
 use super::safeguard::Safeguards;
 use super::seen::Seen;
-use super::state::{Agent, Late, Run, State};
+use super::state::{Agent, Batches, Late, Run, State};
 use super::tasks::Tasks;
 use crate::id::{AgentId, RecordId};
-use crate::record::{Policy, Revision, TaskSpec};
+use crate::record::{Policy, Revision};
 
 /// What is small, or seldom: in JSON, as in the log.
 #[derive(Serialize, Deserialize)]
@@ -39,7 +39,7 @@ struct Rest<'a> {
     runs: Cow<'a, [Run]>,
     agents: Cow<'a, BTreeMap<AgentId, Agent>>,
     void: Cow<'a, BTreeMap<RecordId, Refusal>>,
-    batches: Cow<'a, BTreeMap<RecordId, Vec<(u64, Box<TaskSpec>)>>>,
+    batches: Cow<'a, Batches>,
     late: Cow<'a, [Late]>,
     messages: Cow<'a, Messages>,
     ledger: Cow<'a, Ledger>,

@@ -34,8 +34,7 @@ pub struct State {
     pub(crate) tasks: Tasks,
     /// Tasks under a claim, so that finding holders that are gone takes no look at all tasks.
     pub(crate) held: BTreeSet<Slot>,
-    /// Tasks that were written but whose batch is not closed, each with its place in the order.
-    pub(crate) batches: BTreeMap<RecordId, Vec<(u64, Box<TaskSpec>)>>,
+    pub(crate) batches: Batches,
     pub(crate) late: Vec<Late>,
     pub(crate) messages: Messages,
     pub(crate) ledger: Ledger,
@@ -45,6 +44,9 @@ pub struct State {
     /// Part of the program, not of the state.
     pub(crate) safeguards: Safeguards,
 }
+
+/// Tasks that were written but whose batch is not closed, each with its place in the order.
+pub(crate) type Batches = BTreeMap<RecordId, Vec<(u64, Box<TaskSpec>)>>;
 
 /// A member of the team.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
