@@ -54,6 +54,7 @@ impl History {
                 skills: Vec::new(),
                 with: Some("bench".to_owned()),
                 orchestrated: false,
+                plan: false,
             };
             writer.write(agent, joined)?;
         }

@@ -51,7 +51,8 @@ fn added(tasks: usize) -> Writer {
     let mut writer = Writer::default();
     for number in 0..AGENTS {
         let (role, skills) = (Role::Worker, Vec::new());
-        let joined = AgentJoined { agent: agent(number), role, skills, with: None, orchestrated: false };
+        let joined =
+            AgentJoined { agent: agent(number), role, skills, with: None, orchestrated: false, plan: false };
         writer.submit(&joined.into());
     }
     let id = |number: usize| -> TaskId { format!("task-{number}").parse().unwrap() };
@@ -135,7 +136,18 @@ fn talk(criterion: &mut Criterion) {
                     1 => Recipient::Role(Role::Reviewer),
                     _ => Recipient::Everyone,
                 };
-                writer.submit(&MessageSent { from, to, text: "hello".into(), task: None }.into());
+                writer.submit(
+                    &MessageSent {
+                        from,
+                        to,
+                        text: "hello".into(),
+                        task: None,
+                        urgent: false,
+                        asks: false,
+                        reply_to: None,
+                    }
+                    .into(),
+                );
                 let unread = writer.state.messages().unread(&reader, None);
                 let messages = unread.map(|message| message.id).collect();
                 writer.submit(&MessagesRead { agent: reader, messages }.into());

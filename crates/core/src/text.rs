@@ -72,6 +72,14 @@ impl Text {
         }
     }
 
+    /// What names exactly this text: the BLAKE3 hash in hexadecimal digits, which also names its blob.
+    pub fn hash(&self) -> String {
+        match self {
+            Self::Inline(text) => blake3::hash(text.as_bytes()).to_hex().to_string(),
+            Self::Blob { blob, .. } => blob.clone(),
+        }
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Inline(text) if text.is_empty())

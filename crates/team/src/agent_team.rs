@@ -47,6 +47,8 @@ pub(crate) struct Member {
     pub id: AgentId,
     pub role: Role,
     pub skills: Vec<Skill>,
+    /// Whether each of its plans must be approved.
+    pub plan: bool,
     pub agent: Arc<dyn Agent>,
 }
 
@@ -160,7 +162,7 @@ impl AgentTeam {
             return Err(Error::Input(format!("there are two agents called {id}")));
         }
         let skills = skills.iter().map(|skill| skill.parse()).collect::<Result<_, _>>()?;
-        self.members.push(Member { id, role, skills, agent });
+        self.members.push(Member { id, role, skills, plan: false, agent });
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::{Refusal, State};
-use agent_team_core::record::{FORMAT, Stage};
+use agent_team_core::record::Stage;
 use agent_team_log::{BlobHash, BlobStore, DamageKind, Examination, FileLog, Snapshot, examine};
 use serde::Serialize;
 use serde_json::Value;
@@ -157,7 +157,7 @@ impl Diagnosis {
             void: take(|fate| matches!(fate, Fate::Void(_))),
             unknown: take(|fate| matches!(fate, Fate::Unknown)),
             repeated: take(|fate| matches!(fate, Fate::Repeated)),
-            newer_format: state.newer_format().filter(|format| *format > FORMAT),
+            newer_format: state.newer_format(),
             holders: holders(folder, &state),
             lost_texts: lost_texts(folder, texts),
             snapshot: snapshot(folder, log.as_ref()),

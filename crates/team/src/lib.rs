@@ -22,10 +22,12 @@ mod message_bus;
 pub mod model;
 mod new_task;
 mod outside;
+mod plans;
 mod progress;
 mod records;
 mod review;
 mod run;
+mod steering;
 mod task_file;
 mod task_queue;
 mod team_log;
@@ -35,10 +37,10 @@ mod verify;
 mod waiting;
 
 pub use agent_team::{AgentTeam, RunOptions, Stop};
-pub use agent_team_core::id::{AgentId, BadName, RecordId, Skill, TaskId};
+pub use agent_team_core::id::{AgentId, BadName, HUMAN, RecordId, Skill, TaskId};
 pub use agent_team_core::machine::{Ending, Failure, FeedbackCause, Receipt, Refusal, Status};
 pub use agent_team_core::record::{
-    Account, AgentJoined, Amount, ExpiryCause, Holder, Recipient, Role, Stage,
+    Account, AgentJoined, Amount, ExpiryCause, Holder, Recipient, Role, Stage, TaskChange,
 };
 pub use agent_team_core::text::Text;
 pub use agent_team_core::view;
@@ -49,7 +51,7 @@ pub use error::Error;
 pub use folder::{FOLDER, TeamFolder};
 pub use judge::{JUDGE_LIMIT, Judge, Judgement};
 pub use liveness::{Health, Observer, TakenBack, holder_of_process};
-pub use message_bus::{AgentMessage, MessageBus};
+pub use message_bus::{AgentMessage, MessageBus, NewMessage};
 pub use new_task::NewTask;
 pub use progress::{Progress, Reporter};
 pub use records::{Fate, LoggedRecord, Records};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
-use agent_team_core::machine::{Message, State};
+use agent_team_core::machine::{Message, Refusal, State};
 use agent_team_core::record::{MessageSent, MessagesDelivered, MessagesRead, Recipient, Role};
 use agent_team_core::view::{MessageView, message as message_view};
 use futures::stream::{self, Stream};
@@ -49,6 +49,51 @@ pub struct AgentMessage {
     pub at_ms: u64,
     /// Whether it comes back to its sender, since its reader left without reading it.
     pub returned: bool,
+    /// Whether it interrupts what its reader does.
+    pub urgent: bool,
+    /// Whether the sender waits for an answer.
+    pub asks: bool,
+    /// The message that it answers.
+    pub reply_to: Option<RecordId>,
+}
+
+/// A message that is to be sent.
+///
+/// ```
+/// use agent_team::{MessageBus, NewMessage, Recipient};
+///
+/// let bus = MessageBus::in_memory()?;
+/// let (lead, worker) = ("lead-1".parse()?, "worker-1".parse()?);
+/// let question = NewMessage::new(&worker, Recipient::Agent(lead), "Tabs or spaces?");
+/// let question = bus.post(NewMessage { asks: true, ..question })?;
+/// bus.answer(&"lead-1".parse()?, question, "Spaces.")?;
+/// assert_eq!(bus.answer_to(question)?.ok_or("no answer")?.text, "Spaces.");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// Who sends it.
+    pub from: AgentId,
+    /// To whom.
+    pub to: Recipient,
+    /// What it says.
+    pub text: String,
+    /// The task that it is about.
+    pub task: Option<TaskId>,
+    /// Whether it interrupts the turn in progress, where others are read between turns.
+    pub urgent: bool,
+    /// Whether the sender waits for an answer.
+    pub asks: bool,
+    /// The message that it answers.
+    pub reply_to: Option<RecordId>,
+}
+
+impl NewMessage {
+    /// A message that is read between turns, and that nobody has to answer.
+    pub fn new(from: &AgentId, to: Recipient, text: impl Into<String>) -> Self {
+        let (from, text) = (from.clone(), text.into());
+        Self { from, to, text, task: None, urgent: false, asks: false, reply_to: None }
+    }
 }
 
 impl MessageBus {
@@ -79,22 +124,71 @@ impl MessageBus {
     /// # Errors
     /// When the log cannot be written.
     pub fn send(&self, from: &AgentId, to: Recipient, text: impl Into<String>) -> Result<RecordId, Error> {
-        self.send_about(from, to, text, None)
+        self.post(NewMessage::new(from, to, text))
     }
 
-    /// Sends a message about a task.
+    /// Sends a message with all that can be said of one.
     ///
     /// # Errors
-    /// When the log cannot be written.
-    pub fn send_about(
+    /// A refusal when it is for the thread of a task that does not exist; otherwise when the log cannot be written.
+    pub fn post(&self, message: NewMessage) -> Result<RecordId, Error> {
+        let NewMessage { from, to, text, task, urgent, asks, reply_to } = message;
+        if let Recipient::Task(task) = &to
+            && self.team_log.look(|state| state.task(task).is_none())?
+        {
+            return Err(Refusal::NoSuchTask { task: task.clone() }.into());
+        }
+        let text = self.team_log.text(text)?;
+        let by = from.clone();
+        let body = MessageSent { from, to, text, task, urgent, asks, reply_to };
+        Ok(self.team_log.submit(&by, &body.into())?.id())
+    }
+
+    /// Answers a question. The one who asked gets it at once; the first answer counts.
+    ///
+    /// # Errors
+    /// An input error when there is no such question, or it was answered.
+    pub fn answer(
         &self,
-        from: &AgentId,
-        to: Recipient,
+        by: &AgentId,
+        question: RecordId,
         text: impl Into<String>,
-        task: Option<TaskId>,
     ) -> Result<RecordId, Error> {
-        let body = MessageSent { from: from.clone(), to, text: self.team_log.text(text)?, task };
-        Ok(self.team_log.submit(from, &body.into())?.id())
+        let asked = self.team_log.look(|state| {
+            let asked = state.messages().get(question).filter(|message| message.asks);
+            asked.map(|asked| (asked.clone(), state.messages().answer_to(question).is_some()))
+        })?;
+        match asked {
+            None => Err(Error::Input(format!("there is no question {question}"))),
+            Some((_, true)) => Err(Error::Input(format!("question {question} has been answered"))),
+            Some((asked, false)) => {
+                let to = Recipient::Agent(asked.from);
+                let answer = NewMessage { task: asked.task, ..NewMessage::new(by, to, text) };
+                self.post(NewMessage { reply_to: Some(question), ..answer })
+            }
+        }
+    }
+
+    /// The answer to a question; `None` while there is none.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn answer_to(&self, question: RecordId) -> Result<Option<AgentMessage>, Error> {
+        let answer = self.team_log.look(|state| state.messages().answer_to(question).cloned())?;
+        Ok(self.whole(answer.into_iter().collect())?.pop())
+    }
+
+    /// The questions that nobody has answered, oldest first; those that this agent may answer, if one is named.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn questions(&self, to: Option<&AgentId>) -> Result<Vec<AgentMessage>, Error> {
+        self.whole(self.team_log.look(|state| {
+            let open = state.messages().open_questions();
+            let is_meant =
+                |message: &&Message| to.is_none_or(|agent| message.is_for(agent, role(state, agent)));
+            open.filter(is_meant).cloned().collect()
+        })?)
     }
 
     /// What came for an agent after the place `since` in the log, oldest first; 0 for everything. They count as read.
@@ -220,6 +314,9 @@ impl MessageBus {
                 task: message.task,
                 at_ms: message.at_ms,
                 returned: message.returned,
+                urgent: message.urgent,
+                asks: message.asks,
+                reply_to: message.reply_to,
             })
         });
         whole.collect()

@@ -12,6 +12,8 @@ use crate::{Error, duration};
 
 /// The longest title, in characters, that is made of a description.
 const TITLE_CHARS_MAX: usize = 80;
+/// How often reviewers may send a task back before the human must judge it.
+const REVIEW_ROUNDS: u32 = 3;
 
 /// A task that is to be added. Only the title is needed; it may be the whole text.
 ///
@@ -72,6 +74,21 @@ pub struct NewTask {
     /// Whether someone other than the author must approve the result.
     #[serde(default)]
     pub review: bool,
+    /// How many reviewers must approve it; one if nothing is said. More than none asks for a review.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviews: Option<u32>,
+    /// How often reviewers may send it back before the human must judge it; 3 if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_rounds: Option<u32>,
+    /// Whether reviewers are asked to try to refute it, instead of to judge it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refute: bool,
+    /// Whether its plan must be approved before anything is changed for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plan: bool,
+    /// Who approves plans for it, besides the human; a lead if nobody is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approver: Option<String>,
     /// Whether it may change the files that the team protects.
     #[serde(default)]
     pub allow_protected: bool,
@@ -156,6 +173,7 @@ impl NewTask {
     /// The task as a record holds it. `id` is used if it has none of its own.
     pub(crate) fn spec(&self, team_log: &TeamLog, id: TaskId) -> Result<TaskSpec, Error> {
         let defaults = TaskSpec::new(id, self.full_title());
+        let review = self.review || self.refute || self.reviews.is_some_and(|reviews| reviews > 0);
         let ids =
             |names: &[String]| names.iter().map(|name| name.parse()).collect::<Result<Vec<TaskId>, _>>();
         let whole = if self.description.is_empty() && defaults.title != self.title {
@@ -176,7 +194,12 @@ impl NewTask {
             time_limit_ms: self.time_limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
             labels: self.labels.clone(),
             parent: self.parent.as_deref().map(TaskId::try_from).transpose()?,
-            review: self.review,
+            review,
+            reviews: self.reviews.unwrap_or(defaults.reviews).max(1),
+            review_rounds: review.then(|| self.review_rounds.unwrap_or(REVIEW_ROUNDS)),
+            refute: self.refute,
+            plan: self.plan || self.approver.is_some(),
+            approver: self.approver.as_deref().map(AgentId::try_from).transpose()?,
             allow_protected: self.allow_protected,
             ..defaults
         })

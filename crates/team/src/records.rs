@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::{Outcome, Refusal, State};
-use agent_team_core::record::{Body, Record, codec};
+use agent_team_core::record::{Body, Recipient, Record, codec};
 use agent_team_log::{FileLog, Log, Position};
 
 use crate::Error;
@@ -191,6 +191,10 @@ fn task_of(state: &State, intents: &BTreeMap<RecordId, TaskId>, body: &Body) -> 
         Body::TaskEdited(body) => Some(body.task.clone()),
         Body::TaskRetried(body) => Some(body.task.clone()),
         Body::TaskCancelled(body) => Some(body.task.clone()),
+        Body::TaskReassigned(body) => Some(body.task.clone()),
+        Body::PlanJudged(body) => Some(body.task.clone()),
+        Body::PlanSubmitted(body) => by_claim(body.claim),
+        Body::NoteAdded(body) => body.task.clone(),
         Body::TaskClaimed(body) => Some(body.task.clone()),
         Body::LateResult(body) => Some(body.task.clone()),
         Body::ClaimRenewed(body) => by_claim(body.claim),
@@ -206,7 +210,10 @@ fn task_of(state: &State, intents: &BTreeMap<RecordId, TaskId>, body: &Body) -> 
         Body::FilesReserved(body) => by_claim(body.claim),
         Body::FilesReleased(body) => by_claim(body.claim),
         Body::Merged(body) => intents.get(&body.intent).cloned(),
-        Body::MessageSent(body) => body.task.clone(),
+        Body::MessageSent(body) => match &body.to {
+            Recipient::Task(task) => Some(task.clone()),
+            _ => body.task.clone(),
+        },
         Body::SpendingReserved(body) => body.task.clone(),
         Body::SpendingSettled(body) => body.task.clone(),
         Body::FormatRaised(_)
@@ -215,6 +222,7 @@ fn task_of(state: &State, intents: &BTreeMap<RecordId, TaskId>, body: &Body) -> 
         | Body::RunEnded(_)
         | Body::AgentJoined(_)
         | Body::AgentLeft(_)
+        | Body::PauseSet(_)
         | Body::BatchClosed(_)
         | Body::MessagesDelivered(_)
         | Body::MessagesRead(_)
@@ -245,6 +253,19 @@ fn summary(body: &Body) -> String {
         Body::BatchClosed(body) => format!("{} tasks", body.tasks),
         Body::TaskEdited(body) => body.change.title.clone().unwrap_or_default(),
         Body::TaskCancelled(body) if body.dependents => "with all that wait for it".to_owned(),
+        Body::TaskReassigned(body) => {
+            body.agent.as_ref().map_or("to anyone who fits".to_owned(), |agent| format!("to {agent}"))
+        }
+        Body::PauseSet(body) => {
+            let whom = body.agent.as_ref().map_or("the team", AgentId::as_str);
+            let what = if body.paused { "paused" } else { "resumed" };
+            let why = if body.reason.is_empty() { String::new() } else { format!(": {}", body.reason) };
+            format!("{whom} {what}{why}")
+        }
+        Body::PlanSubmitted(body) => body.text.preview().into_owned(),
+        Body::PlanJudged(body) if body.approved => format!("approved by {}", body.by),
+        Body::PlanJudged(body) => format!("rejected by {}: {}", body.by, body.feedback.preview()),
+        Body::NoteAdded(body) => body.text.preview().into_owned(),
         Body::TaskClaimed(body) => format!("{}, by {}", body.stage, body.agent),
         Body::ClaimReleased(body) => body.reason.clone(),
         Body::ClaimExpired(body) => agent_team_core::machine::Ending::from(body.cause).to_string(),

@@ -24,6 +24,7 @@ use crate::folder::TeamFolder;
 use crate::liveness::{self, Observer};
 use crate::new_task::NewTask;
 use crate::outside::{new_id, now_ms};
+use crate::steering::fenced_off;
 use crate::team_log::{Durability, TeamLog, refusal};
 use crate::waiting::{Prospect, Ticket};
 
@@ -449,15 +450,7 @@ impl TaskQueue {
     /// A refusal when it is completed.
     pub fn cancel(&self, by: &AgentId, task: &TaskId, dependents: bool) -> Result<(), Error> {
         let cancel = |fenced| Command::CancelTask { task: task.clone(), dependents, fenced };
-        match refusal(self.team_log.submit(by, &cancel(None)))? {
-            Ok(_) => Ok(()),
-            Err(Refusal::MergeUnderWay { intent, .. }) => {
-                let fenced = liveness::fence_off(&self.team_log, by, task, intent)?;
-                self.team_log.submit(by, &cancel(fenced))?;
-                Ok(())
-            }
-            Err(refused) => Err(refused.into()),
-        }
+        fenced_off(&self.team_log, by, task, cancel)
     }
 
     /// Lets an agent join the team, or come back with another role or other skills.
@@ -472,6 +465,7 @@ impl TaskQueue {
                     && known.skills == joined.skills
                     && known.with == joined.with
                     && known.orchestrated == joined.orchestrated
+                    && known.plan == joined.plan
             })
         })?;
         if !same {
@@ -495,6 +489,7 @@ impl TaskQueue {
             skills: Vec::new(),
             with: Some(with.to_owned()),
             orchestrated: false,
+            plan: false,
         })
     }
 

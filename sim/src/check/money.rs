@@ -7,7 +7,7 @@ use super::{Verdict, Witness, violation};
 
 fn touches(account: &Account, agent: &AgentId, task: Option<&TaskId>) -> bool {
     match account {
-        Account::Team => true,
+        Account::Team | Account::Run => true,
         Account::Agent(of) => of == agent,
         Account::Task(of) => task == Some(of),
     }

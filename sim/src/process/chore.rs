@@ -89,7 +89,15 @@ impl Process {
             (1, _) => Recipient::Role(Role::Worker),
             (_, Some(agent)) => Recipient::Agent(agent.clone()),
         };
-        self.submit(Submit::new(MessageSent { from: self.by(), to, text: text.into(), task: None }));
+        self.submit(Submit::new(MessageSent {
+            from: self.by(),
+            to,
+            text: text.into(),
+            task: None,
+            urgent: false,
+            asks: false,
+            reply_to: None,
+        }));
         self.job = Job::Chore("sent");
     }
 
@@ -146,7 +154,13 @@ impl Process {
         };
         let known = self.state.ledger().limit(&account);
         let micro_usd = Some(known.micro_usd.unwrap_or(0) + world.random.between(10, 100));
-        self.submit(Submit::new(BudgetSet { account, on: known.revision, micro_usd, tokens: None }));
+        self.submit(Submit::new(BudgetSet {
+            account,
+            on: known.revision,
+            micro_usd,
+            tokens: None,
+            calls: None,
+        }));
         self.job = Job::Chore("budget set");
     }
 
@@ -178,7 +192,14 @@ impl Process {
             // Long, and not synced: so that there is something for a power cut to take.
             let length = world.random.below(3000);
             let with = Some(world.filler(length)).filter(|_| length > 1000);
-            self.submit(Submit::new(AgentJoined { agent, role, skills, with, orchestrated: false }));
+            self.submit(Submit::new(AgentJoined {
+                agent,
+                role,
+                skills,
+                with,
+                orchestrated: false,
+                plan: false,
+            }));
         }
         self.job = Job::Chore("guest");
     }

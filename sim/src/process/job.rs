@@ -120,7 +120,14 @@ impl Process {
         if !self.joined && !self.part.human {
             let skills = if self.part.skilled { "rust".parse().into_iter().collect() } else { Vec::new() };
             let (agent, role, orchestrated) = (self.by(), self.part.role, self.part.orchestrated);
-            self.submit(Submit::new(AgentJoined { agent, role, skills, with: None, orchestrated }));
+            self.submit(Submit::new(AgentJoined {
+                agent,
+                role,
+                skills,
+                with: None,
+                orchestrated,
+                plan: false,
+            }));
             self.job = Job::Joining;
             return;
         }

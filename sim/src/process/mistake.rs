@@ -266,7 +266,7 @@ impl Process {
             37 => {
                 let (account, micro_usd) = (agent_team_core::record::Account::Team, Some(1_000_000));
                 (
-                    BudgetSet { account, on: stale, micro_usd, tokens: None }.into(),
+                    BudgetSet { account, on: stale, micro_usd, tokens: None, calls: None }.into(),
                     "what it replaces was never so",
                 )
             }

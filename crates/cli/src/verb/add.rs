@@ -20,7 +20,7 @@ use crate::time::{milliseconds, parse_duration};
     long_about = "Add a task, or all tasks of a file or none of them. Prints the ids.\n\nA file of tasks has one JSON \
                   object per line with the fields `title`, `id`, `description`, `after` (an array of ids), `priority`, \
                   `role`, `skill`, `agent`, `attempts`, `backoff_ms`, `check`, `time_limit` (as in `15m`), `labels`, `parent`, \
-                  `review`, `allow_protected`; only the title or the description is needed. Tasks of one file may \
+                  `review`, `reviews`, `review_rounds`, `refute`, `plan`, `approver`, `allow_protected`; only the title or the description is needed. Tasks of one file may \
                   refer to each other in any direction.",
     after_help = "Examples:\n  agent-team add 'Write the parser' --id parse --check 'cargo test parse'\n  \
                   agent-team add 'Compare' --after a --after b --priority 2\n  \
@@ -83,6 +83,21 @@ struct Wishes {
     /// Someone other than the author must approve the result
     #[arg(long)]
     review: bool,
+    /// So many reviewers must approve the result (1 if not said); asks for a review
+    #[arg(long, value_name = "N")]
+    reviews: Option<u32>,
+    /// How often reviewers may send it back before the human must judge it (3 if not said)
+    #[arg(long, value_name = "N")]
+    review_rounds: Option<u32>,
+    /// Reviewers are asked to try to refute the result; asks for a review
+    #[arg(long)]
+    refute: bool,
+    /// Its plan must be approved before anything is changed for it
+    #[arg(long)]
+    plan: bool,
+    /// Who approves its plan, besides the human; a lead if not said. Asks for a plan
+    #[arg(long, value_name = "NAME")]
+    approver: Option<AgentId>,
     /// It may change the files that the team protects
     #[arg(long)]
     allow_protected: bool,
@@ -123,6 +138,11 @@ impl Wishes {
             labels: self.label,
             parent: self.parent.map(String::from),
             review: self.review,
+            reviews: self.reviews,
+            review_rounds: self.review_rounds,
+            refute: self.refute,
+            plan: self.plan,
+            approver: self.approver.map(String::from),
             allow_protected: self.allow_protected,
         })
     }

@@ -27,6 +27,9 @@ pub struct Join {
     /// What it can do that others cannot (repeat it, or separate by commas)
     #[arg(long, value_delimiter = ',')]
     skill: Vec<Skill>,
+    /// Each of its plans must be approved before it may deliver anything
+    #[arg(long)]
+    plan: bool,
     /// What stands behind it, for people
     #[arg(long, value_name = "TEXT", default_value = "shell")]
     with: String,
@@ -37,7 +40,14 @@ impl Join {
         let queue = global.open()?;
         let (agent, role) = (self.agent, self.role);
         let (skills, with) = (self.skill, Some(self.with));
-        queue.join(AgentJoined { agent: agent.clone(), role, skills, with, orchestrated: false })?;
+        queue.join(AgentJoined {
+            agent: agent.clone(),
+            role,
+            skills,
+            with,
+            orchestrated: false,
+            plan: self.plan,
+        })?;
         if out.is_json() {
             out.json(&json!({ "agent": agent, "role": role }))?;
         } else {

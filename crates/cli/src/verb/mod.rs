@@ -1,6 +1,9 @@
 //! One file per verb: its arguments, its help with examples, and what it does.
 
 pub mod add;
+pub mod agent;
+pub mod answer;
+pub mod budget;
 pub mod cancel;
 pub mod claim;
 pub mod complete;
@@ -14,12 +17,19 @@ pub mod join;
 pub mod leave;
 pub mod list;
 pub mod log;
+pub mod note;
+pub mod pause;
+pub mod plan;
+pub mod reassign;
 pub mod release;
 pub mod renew;
+pub mod reserve;
 pub mod retry;
 pub mod review;
 pub mod run;
+pub mod say;
 pub mod send;
+pub mod set;
 pub mod show;
 pub mod status;
 pub mod verify;
@@ -60,6 +70,15 @@ fn token(
         }
         error => error.into(),
     })
+}
+
+/// A warning if nobody of this name is in the team: what is said waits until somebody of this name is.
+fn missing_member(queue: &TaskQueue, agent: &AgentId) -> Result<Option<String>, Failure> {
+    if agent.as_str() == agent_team::HUMAN {
+        return Ok(None);
+    }
+    let is_there = queue.get_status()?.agents.iter().any(|known| known.id == *agent && !known.left);
+    Ok((!is_there).then(|| format!("nobody called {agent} is in the team now: the message waits")))
 }
 
 /// Says where a task stands after something was done to it.

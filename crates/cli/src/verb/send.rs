@@ -1,6 +1,6 @@
 //! `send`: sends a message.
 
-use agent_team::{AgentId, MessageBus, Recipient, TaskId};
+use agent_team::{AgentId, MessageBus, NewMessage, Recipient, TaskId};
 use clap::Args;
 use serde_json::json;
 
@@ -13,20 +13,27 @@ use crate::output::Output;
 #[derive(Debug, Args)]
 #[command(
     about = "Send a message to an agent, a role or everyone",
-    long_about = "Send a message to an agent, to all agents of a role, or to everyone, and print its id. \
+    long_about = "Send a message to an agent, to all agents of a role, to the thread of a task, or to everyone, \
+                  and print its id. \
                   `inbox --as NAME --sent` shows how far it came.",
     after_help = "Examples:\n  agent-team send worker-1 'The grammar has changed' --from lead-1\n  \
                   agent-team send role:reviewer 'Please look at parse' --from worker-1 --task parse\n  \
                   git diff | agent-team send everyone - --from human"
 )]
 pub struct Send {
-    /// An agent's name, role:ROLE, or everyone
+    /// An agent's name, role:ROLE, task:ID, or everyone
     to: Recipient,
     /// What it says; - for standard input
     text: String,
     /// Who sends it
     #[arg(long, value_name = "NAME", default_value = "human")]
     from: AgentId,
+    /// Interrupt the turn in progress
+    #[arg(long)]
+    urgent: bool,
+    /// The sender waits for an answer: `answer` shows and gives it
+    #[arg(long)]
+    ask: bool,
     /// The task that it is about
     #[arg(long, value_name = "ID")]
     task: Option<TaskId>,
@@ -39,7 +46,12 @@ impl Send {
             queue.get_task(task)?;
         }
         let bus = MessageBus::over(queue.team_log().clone());
-        let id = bus.send_about(&self.from, self.to, read_text(self.text)?, self.task)?;
+        let id = bus.post(NewMessage {
+            task: self.task,
+            urgent: self.urgent,
+            asks: self.ask,
+            ..NewMessage::new(&self.from, self.to, read_text(self.text)?)
+        })?;
         if out.is_json() {
             out.json(&json!({ "id": id }))?;
         } else {

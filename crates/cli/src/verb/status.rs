@@ -104,5 +104,6 @@ fn cause(taken: &TakenBack) -> &'static str {
     match taken.cause {
         agent_team::ExpiryCause::Lease => "its lease is over",
         agent_team::ExpiryCause::ProcessGone => "its process is gone",
+        agent_team::ExpiryCause::Stuck => "it made no progress",
     }
 }

@@ -13,8 +13,10 @@ use std::fmt::{self, Display, Write as _};
 use super::files::Reservation;
 use super::ledger::Limit;
 use super::messages::{Message, Receipt};
-use super::state::{Agent, Late, Run, State};
-use super::task::{Claim, Ending, Failure, Feedback, FeedbackCause, Intent, PastClaim, Submission, Task};
+use super::state::{Agent, Late, Note, Pause, Run, State};
+use super::task::{
+    Claim, Ending, Failure, Feedback, FeedbackCause, Intent, PastClaim, Plan, PlanVerdict, Submission, Task,
+};
 use super::transition::Status;
 use crate::id::{AgentId, RecordId, Skill, TaskId};
 use crate::record::{
@@ -83,6 +85,16 @@ impl State {
         lines.each("message", self.messages().all(), message);
         ledger(&mut lines, self);
         lines.each("file", self.files(), file);
+        for (agent, Pause { paused, revision, reason, at_ms }) in &self.pauses {
+            let whom = agent.as_ref().map_or("team".to_owned(), |agent| format!("agent/{agent}"));
+            lines.under("pause", whom, |lines| {
+                lines.always("revision", revision);
+                lines.put("paused", paused);
+                lines.put("reason", reason);
+                lines.put("at_ms", at_ms);
+            });
+        }
+        lines.each("note", self.notes(), note);
     }
 }
 
@@ -201,12 +213,13 @@ fn process(lines: &mut Lines<'_>, process: &ProcessId) {
 }
 
 fn agent(lines: &mut Lines<'_>, agent: &Agent) {
-    let Agent { id: _, role, skills, with, orchestrated, left } = agent;
+    let Agent { id: _, role, skills, with, orchestrated, left, plan } = agent;
     lines.always("role", role);
     lines.put("skills", skills);
     lines.put("with", with);
     lines.put("orchestrated", orchestrated);
     lines.put("left", left);
+    lines.put("plan", plan);
 }
 
 fn spec(lines: &mut Lines<'_>, spec: &TaskSpec) {
@@ -226,6 +239,11 @@ fn spec(lines: &mut Lines<'_>, spec: &TaskSpec) {
         labels,
         parent,
         review,
+        reviews,
+        review_rounds,
+        refute,
+        plan,
+        approver,
         allow_protected,
     } = spec;
     lines.always("id", id);
@@ -243,6 +261,11 @@ fn spec(lines: &mut Lines<'_>, spec: &TaskSpec) {
     lines.put("labels", labels);
     lines.put("parent", parent);
     lines.put("review", review);
+    lines.put("reviews", &Some(*reviews).filter(|reviews| *reviews != 1));
+    lines.put("review_rounds", review_rounds);
+    lines.put("refute", refute);
+    lines.put("plan", plan);
+    lines.put("approver", approver);
     lines.put("allow_protected", allow_protected);
 }
 
@@ -272,6 +295,9 @@ fn task(lines: &mut Lines<'_>, task: &Task) {
         feedback: said,
         failure,
         review,
+        approvals,
+        review_rounds,
+        plan: planned,
     } = task;
     lines.always("status", status);
     lines.always("revision", revision);
@@ -294,6 +320,42 @@ fn task(lines: &mut Lines<'_>, task: &Task) {
     lines.each("feedback", said, feedback);
     lines.put("failure", failure);
     lines.put("review", review);
+    // Without a quorum and an end of the rounds they follow from the rest.
+    if spec_counts(wanted) {
+        lines.put("approvals", approvals);
+        lines.put("review_rounds", review_rounds);
+    }
+    lines.some("plan", planned.as_deref(), plan);
+}
+
+/// Whether it counts who approved a task, and how often it was sent back.
+fn spec_counts(spec: &TaskSpec) -> bool {
+    spec.reviews != 1 || spec.review_rounds.is_some()
+}
+
+fn plan(lines: &mut Lines<'_>, plan: &Plan) {
+    let Plan { id, author, text, at_ms, rounds, verdict } = plan;
+    lines.always("id", id);
+    lines.always("author", author);
+    lines.put("text", text);
+    lines.put("at_ms", at_ms);
+    lines.put("rounds", rounds);
+    lines.some("verdict", verdict.as_ref(), |lines, PlanVerdict { id, by, approved, feedback }| {
+        lines.always("id", id);
+        lines.always("by", by);
+        lines.put("approved", approved);
+        lines.put("feedback", feedback);
+    });
+}
+
+fn note(lines: &mut Lines<'_>, note: &Note) {
+    let Note { id, agent, text, labels, task, at_ms } = note;
+    lines.always("id", id);
+    lines.always("agent", agent);
+    lines.put("text", text);
+    lines.put("labels", labels);
+    lines.put("task", task);
+    lines.put("at_ms", at_ms);
 }
 
 fn claim(lines: &mut Lines<'_>, claim: &Claim) {
@@ -374,7 +436,21 @@ fn late(lines: &mut Lines<'_>, late: &Late) {
 }
 
 fn message(lines: &mut Lines<'_>, message: &Message) {
-    let Message { id, seq, from, to, text, task, at_ms, receipts, returned } = message;
+    let Message {
+        id,
+        seq,
+        from,
+        to,
+        text,
+        task,
+        at_ms,
+        receipts,
+        returned,
+        urgent,
+        asks,
+        reply_to,
+        in_thread_of,
+    } = message;
     lines.always("id", id);
     lines.always("seq", seq);
     lines.always("from", from);
@@ -386,22 +462,32 @@ fn message(lines: &mut Lines<'_>, message: &Message) {
         lines.within("receipt", |lines| lines.always(agent, receipt));
     });
     lines.put("returned", returned);
+    lines.put("urgent", urgent);
+    lines.put("asks", asks);
+    lines.put("reply_to", reply_to);
+    in_thread_of.iter().for_each(|agent| lines.always("in_thread_of", agent));
 }
 
 fn ledger(lines: &mut Lines<'_>, state: &State) {
     let ledger = state.ledger();
     for account in ledger.accounts() {
-        let Limit { micro_usd, tokens, revision } = ledger.limit(&account);
+        let Limit { micro_usd, tokens, calls, revision } = ledger.limit(&account);
+        // Where it has no limit, what a run spent follows from the rest.
+        if account == Account::Run && revision.is_none() {
+            continue;
+        }
         let name = match &account {
             Account::Team => "team".to_owned(),
             Account::Agent(agent) => format!("agent/{agent}"),
             Account::Task(task) => format!("task/{task}"),
+            Account::Run => "run".to_owned(),
         };
         lines.under("account", name, |lines| {
             amount(lines, "spent", ledger.spent(&account));
             amount(lines, "reserved", ledger.reserved(&account));
             lines.put("limit_micro_usd", &micro_usd);
             lines.put("limit_tokens", &tokens);
+            lines.put("limit_calls", &calls);
             lines.put("revision", &revision);
         });
     }
@@ -421,11 +507,12 @@ fn ledger(lines: &mut Lines<'_>, state: &State) {
 }
 
 fn amount(lines: &mut Lines<'_>, name: &str, amount: Amount) {
-    let Amount { micro_usd, input_tokens, output_tokens } = amount;
+    let Amount { micro_usd, input_tokens, output_tokens, calls } = amount;
     lines.within(name, |lines| {
         lines.put("micro_usd", &micro_usd);
         lines.put("input_tokens", &input_tokens);
         lines.put("output_tokens", &output_tokens);
+        lines.put("calls", &calls);
     });
 }
 
@@ -492,7 +579,7 @@ macro_rules! words {
 words! {
     Ending:
         Done "done", Failed "failed", Released "released", LeaseOver "lease_over",
-        ProcessGone "process_gone", Cancelled "cancelled";
+        ProcessGone "process_gone", Cancelled "cancelled", Stuck "stuck", Reassigned "reassigned";
     FeedbackCause: Error "error", Check "check", Gate "gate", Conflict "conflict", Review "review";
     Failure:
         Attempts "attempts", Quarantined "quarantined", GivenUp "given_up", Conflicts "conflicts";

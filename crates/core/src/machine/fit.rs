@@ -66,6 +66,12 @@ impl<'a> Member<'a> {
         if submission.is_some_and(|s| !s.protected.is_empty()) {
             return Err(Unfit::HumanOnly);
         }
+        if task.approvals.contains(self.agent) {
+            return Err(Unfit::Approved);
+        }
+        if task.spec.review_rounds.is_some_and(|most| task.review_rounds >= most) {
+            return Err(Unfit::RoundsOver);
+        }
         if !matches!(self.role, Role::Reviewer | Role::Lead) {
             return Err(Unfit::NotAReviewer);
         }

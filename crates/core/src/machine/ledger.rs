@@ -12,6 +12,7 @@ use crate::record::{Account, Amount, Revision};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
     team: Balance,
+    run: Balance,
     agents: BTreeMap<AgentId, Balance>,
     tasks: BTreeMap<TaskId, Balance>,
     models: BTreeMap<String, Amount>,
@@ -25,6 +26,9 @@ pub struct Limit {
     pub micro_usd: Option<u64>,
     /// Tokens; `None` for no limit.
     pub tokens: Option<u64>,
+    /// Calls to models; `None` for no limit.
+    #[serde(default)]
+    pub calls: Option<u64>,
     /// The record that set it.
     pub revision: Revision,
 }
@@ -65,10 +69,10 @@ impl Ledger {
     }
 
     /// Every account that has anything to say, the team's first, then by name.
-    pub(crate) fn accounts(&self) -> impl Iterator<Item = Account> {
+    pub fn accounts(&self) -> impl Iterator<Item = Account> {
         let agents = self.agents.keys().cloned().map(Account::Agent);
         let tasks = self.tasks.keys().cloned().map(Account::Task);
-        [Account::Team].into_iter().chain(agents).chain(tasks)
+        [Account::Team, Account::Run].into_iter().chain(agents).chain(tasks)
     }
 
     /// What is set aside and was not given back: the record, who spends it, for which task, how much.
@@ -79,6 +83,7 @@ impl Ledger {
     fn balance(&self, account: &Account) -> Balance {
         match account {
             Account::Team => self.team,
+            Account::Run => self.run,
             Account::Agent(agent) => self.agents.get(agent).copied().unwrap_or_default(),
             Account::Task(task) => self.tasks.get(task).copied().unwrap_or_default(),
         }
@@ -87,9 +92,15 @@ impl Ledger {
     fn balance_mut(&mut self, account: &Account) -> &mut Balance {
         match account {
             Account::Team => &mut self.team,
+            Account::Run => &mut self.run,
             Account::Agent(agent) => self.agents.entry(agent.clone()).or_default(),
             Account::Task(task) => self.tasks.entry(task.clone()).or_default(),
         }
+    }
+
+    /// The account of a run begins anew. What is set aside for calls under way stays so, wherever they were begun.
+    pub(crate) fn begin_run(&mut self) {
+        self.run = Balance { reserved: self.run.reserved, ..Balance::default() };
     }
 
     pub(crate) fn set_limit(&mut self, account: &Account, limit: Limit) {
@@ -106,7 +117,8 @@ impl Ledger {
             let adds_up = sum.minus(used) == upper && sum.tokens() < u64::MAX;
             let money_fits = balance.limit.micro_usd.is_none_or(|most| sum.micro_usd <= most);
             let tokens_fit = balance.limit.tokens.is_none_or(|most| sum.tokens() <= most);
-            if !(adds_up && money_fits && tokens_fit) {
+            let calls_fit = balance.limit.calls.is_none_or(|most| sum.calls <= most);
+            if !(adds_up && money_fits && tokens_fit && calls_fit) {
                 return Err(Refusal::OverBudget { account });
             }
         }
@@ -145,5 +157,5 @@ impl Ledger {
 /// The accounts that a call touches.
 fn accounts(agent: &AgentId, task: Option<&TaskId>) -> impl Iterator<Item = Account> + use<> {
     let task = task.cloned().map(Account::Task);
-    [Account::Team, Account::Agent(agent.clone())].into_iter().chain(task)
+    [Account::Team, Account::Run, Account::Agent(agent.clone())].into_iter().chain(task)
 }

@@ -29,6 +29,18 @@ pub struct Message {
     pub receipts: BTreeMap<AgentId, Receipt>,
     /// Whether its reader left without reading it, so that it went back to the sender.
     pub returned: bool,
+    /// Whether it interrupts what its reader does.
+    #[serde(default)]
+    pub urgent: bool,
+    /// Whether the sender waits for an answer.
+    #[serde(default)]
+    pub asks: bool,
+    /// The message that it answers.
+    #[serde(default)]
+    pub reply_to: Option<RecordId>,
+    /// Who got it in a task's thread: whoever worked on the task then or later.
+    #[serde(default)]
+    pub in_thread_of: BTreeSet<AgentId>,
 }
 
 /// How far a message came with one agent. Before the first it is queued.
@@ -48,6 +60,12 @@ pub struct Messages {
     by_id: BTreeMap<RecordId, usize>,
     /// The places of what only one agent may read, or got back, and has not read.
     alone: BTreeMap<AgentId, BTreeSet<usize>>,
+    /// The places of what went to a task's thread.
+    #[serde(default)]
+    threads: BTreeMap<TaskId, Vec<usize>>,
+    /// The places of answers, by what they answer.
+    #[serde(default)]
+    answers: BTreeMap<RecordId, usize>,
     /// The places of what went to everyone.
     to_everyone: Vec<usize>,
     /// The places of what went to a role.
@@ -67,6 +85,7 @@ impl Message {
         match &self.to {
             Recipient::Agent(to) => to == agent,
             Recipient::Role(wanted) => role == Some(*wanted) && self.from != *agent,
+            Recipient::Task(_) => self.in_thread_of.contains(agent),
             Recipient::Everyone => self.from != *agent,
         }
     }
@@ -86,6 +105,17 @@ impl Messages {
     /// One of them.
     pub fn get(&self, id: RecordId) -> Option<&Message> {
         self.by_id.get(&id).and_then(|place| self.all.get(*place))
+    }
+
+    /// The answer to a message, if there is one: the first counts.
+    pub fn answer_to(&self, message: RecordId) -> Option<&Message> {
+        self.answers.get(&message).and_then(|place| self.all.get(*place))
+    }
+
+    /// The questions that nobody has answered, oldest first.
+    pub fn open_questions(&self) -> impl Iterator<Item = &Message> {
+        let asked = self.all.iter().filter(|message| message.asks && !message.returned);
+        asked.filter(|message| !self.answers.contains_key(&message.id))
     }
 
     /// What an agent may read and came after the place `seq` in the log, oldest first, read or not.
@@ -125,10 +155,30 @@ impl Messages {
                 self.alone.entry(reader.clone()).or_default().insert(place);
             }
             Recipient::Role(role) => self.to_roles.entry(*role).or_default().push(place),
+            Recipient::Task(task) => self.threads.entry(task.clone()).or_default().push(place),
             Recipient::Everyone => self.to_everyone.push(place),
+        }
+        if let Some(question) = message.reply_to {
+            self.answers.entry(question).or_insert(place);
         }
         self.by_id.insert(message.id, place);
         self.all.push(message);
+    }
+
+    /// Gives an agent that works on a task what stands in the task's thread.
+    pub(crate) fn join_thread(&mut self, task: &TaskId, agent: &AgentId) {
+        // Most teams have no threads, and every claim asks.
+        if self.threads.is_empty() {
+            return;
+        }
+        for place in self.threads.get(task).into_iter().flatten() {
+            let Some(message) = self.all.get_mut(*place).filter(|message| message.from != *agent) else {
+                continue;
+            };
+            if message.in_thread_of.insert(agent.clone()) {
+                self.alone.entry(agent.clone()).or_default().insert(*place);
+            }
+        }
     }
 
     /// Notes how far messages came. Never backwards.
@@ -179,6 +229,11 @@ impl Messages {
         let unread = self.alone.remove(agent).unwrap_or_default();
         for place in unread {
             let Some(message) = self.all.get_mut(place) else { continue };
+            // Whoever takes the task next reads its thread.
+            if matches!(message.to, Recipient::Task(_)) {
+                message.in_thread_of.remove(agent);
+                continue;
+            }
             // What it got back itself stays with it, should it ever join again.
             message.returned |= message.from != *agent;
             self.alone.entry(message.from.clone()).or_default().insert(place);

@@ -40,6 +40,8 @@ pub use queue::Counts;
 pub use refusal::{Refusal, Unfit};
 #[cfg(feature = "mutants")]
 pub use safeguard::Safeguard;
-pub use state::{Agent, Late, Run, State};
-pub use task::{Claim, Ending, Failure, Feedback, FeedbackCause, Intent, PastClaim, Submission, Task};
+pub use state::{Agent, Late, Note, Pause, Run, State};
+pub use task::{
+    Claim, Ending, Failure, Feedback, FeedbackCause, Intent, PastClaim, Plan, PlanVerdict, Submission, Task,
+};
 pub use transition::{Status, Step, next, table};

@@ -13,6 +13,11 @@ impl State {
         if !self.held.is_empty() || self.waiting_for(Stage::Verify).next().is_some() {
             return true;
         }
+        // Whoever held somebody up means to let them go on.
+        let counts = self.counts();
+        if self.pauses().next().is_some() && counts.ready + counts.running > 0 {
+            return true;
+        }
         let asks_nobody = |agent: &Agent| agent.id.as_str() != HUMAN;
         if self.queue.wanted().any(|lane| self.members_for(lane).any(asks_nobody)) {
             return true;

@@ -190,6 +190,32 @@ pub enum Refusal {
         /// The task.
         task: TaskId,
     },
+    /// The team or the agent is held up.
+    #[error("{} is paused", .agent.as_ref().map_or("the team".to_owned(), AgentId::to_string))]
+    Paused {
+        /// The agent; `None` if it is the whole team.
+        agent: Option<AgentId>,
+    },
+    /// The task's plan is another one in the meantime, has been judged, or there is none.
+    #[error("this is not the plan that waits for approval at task `{task}`")]
+    OtherPlan {
+        /// The task.
+        task: TaskId,
+    },
+    /// The plan must be approved before anything is delivered.
+    #[error("the plan for task `{task}` is not approved")]
+    PlanNotApproved {
+        /// The task.
+        task: TaskId,
+    },
+    /// The agent may not judge the plan.
+    #[error("{agent} may not judge the plan for task `{task}`")]
+    NoApprover {
+        /// The task.
+        task: TaskId,
+        /// The agent.
+        agent: AgentId,
+    },
     /// There is no such agent.
     #[error("there is no agent `{agent}` in the team")]
     NoSuchAgent {
@@ -242,6 +268,12 @@ pub enum Unfit {
     /// A task that wants nobody in particular is for workers.
     #[error("a {0} takes only the tasks that ask for one")]
     NotAWorker(Role),
+    /// It has approved already.
+    #[error("it has approved this already, and others must, too")]
+    Approved,
+    /// Reviewers sent it back too often.
+    #[error("reviewers sent it back as often as they may, so the human must judge it")]
+    RoundsOver,
     /// The author may not review.
     #[error("an author does not review their own work")]
     Author,
@@ -281,6 +313,10 @@ impl Refusal {
             Self::MergeUnderWay { .. } => "merge_under_way",
             Self::NoSuchIntent { .. } => "no_such_intent",
             Self::OtherSubmission { .. } => "other_submission",
+            Self::Paused { .. } => "paused",
+            Self::OtherPlan { .. } => "other_plan",
+            Self::PlanNotApproved { .. } => "plan_not_approved",
+            Self::NoApprover { .. } => "no_approver",
             Self::NoSuchAgent { .. } => "no_such_agent",
             Self::OverBudget { .. } => "over_budget",
             Self::FileReserved { .. } => "file_reserved",
@@ -304,6 +340,16 @@ impl Refusal {
                 Some(format!("`agent-team retry {task}` gives it new attempts"))
             }
             Self::ClaimLost { .. } => Some("claim again for new work".into()),
+            Self::Paused { agent: None } => Some("`agent-team resume` lets it go on".into()),
+            Self::Paused { agent: Some(agent) } => Some(format!("`agent-team resume {agent}` lets it go on")),
+            Self::OtherPlan { task } => Some(format!("`agent-team plan show {task}` shows the newest")),
+            Self::PlanNotApproved { task } => {
+                Some(format!("submit a plan, and wait for `agent-team plan approve {task}` by somebody else"))
+            }
+            Self::NoApprover { .. } => Some(
+                "plans are judged by the lead, whom the task names, or the human; never by their author"
+                    .into(),
+            ),
             Self::MergeUnderWay { .. } => Some("try again in a moment".into()),
             Self::OverBudget { .. } => Some("raise the budget, or stop here".into()),
             Self::WrongFormat { .. } => Some("use the version of agent-team that wrote the log".into()),

@@ -81,6 +81,22 @@ pub enum Safeguard {
     Attempts,
     /// A task conflicts with the target so often, and no more.
     Conflicts,
+    /// Nobody who is paused claims.
+    Pause,
+    /// A judgement names the plan that waits.
+    Plan,
+    /// A judgement names the plan's text.
+    PlanText,
+    /// Nobody approves their own plan.
+    PlanAuthor,
+    /// Plans are approved by a lead, by whom the task names, or by the human.
+    Approver,
+    /// Where a plan is asked for, nothing is delivered before it is approved.
+    PlanFirst,
+    /// Nobody approves twice.
+    SecondApproval,
+    /// After so many rounds the human judges.
+    ReviewRounds,
 }
 
 /// Which safeguards are on.
@@ -114,7 +130,7 @@ impl Safeguards {
 #[cfg(feature = "mutants")]
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 45] = [
         Self::RecordId,
         Self::Format,
         Self::FormatRises,
@@ -152,6 +168,14 @@ impl Safeguard {
         Self::Quarantine,
         Self::Attempts,
         Self::Conflicts,
+        Self::Pause,
+        Self::Plan,
+        Self::PlanText,
+        Self::PlanAuthor,
+        Self::Approver,
+        Self::PlanFirst,
+        Self::SecondApproval,
+        Self::ReviewRounds,
     ];
 }
 

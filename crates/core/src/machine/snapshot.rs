@@ -23,7 +23,7 @@ use super::queue::Queue;
 use super::refusal::Refusal;
 use super::safeguard::Safeguards;
 use super::seen::Seen;
-use super::state::{Agent, Batches, Late, Run, State};
+use super::state::{Agent, Batches, Late, Note, Pause, Run, State};
 use super::tasks::Tasks;
 use crate::id::{AgentId, RecordId};
 use crate::record::{Policy, Revision};
@@ -44,6 +44,8 @@ struct Rest<'a> {
     messages: Cow<'a, Messages>,
     ledger: Cow<'a, Ledger>,
     files: Cow<'a, Files>,
+    pauses: Cow<'a, [(Option<AgentId>, Pause)]>,
+    notes: Cow<'a, [Note]>,
 }
 
 impl State {
@@ -69,6 +71,8 @@ impl State {
             messages,
             ledger,
             files,
+            pauses,
+            notes,
             queue,
             safeguards: _,
         } = self;
@@ -86,6 +90,8 @@ impl State {
             messages: Cow::Borrowed(messages),
             ledger: Cow::Borrowed(ledger),
             files: Cow::Borrowed(files),
+            pauses: pauses.iter().map(|(agent, pause)| (agent.clone(), pause.clone())).collect(),
+            notes: Cow::Borrowed(notes),
         };
         let mut out = vec![0; HEAD_BYTES];
         let mut begin = out.len();
@@ -169,6 +175,8 @@ impl State {
             messages: rest.messages.into_owned(),
             ledger: rest.ledger.into_owned(),
             files: rest.files.into_owned(),
+            pauses: rest.pauses.into_owned().into_iter().collect(),
+            notes: rest.notes.into_owned(),
             queue,
             safeguards: Safeguards::default(),
         })
@@ -214,7 +222,10 @@ sources!(
     "../record/merge.rs",
     "../record/message.rs",
     "../record/mod.rs",
+    "../record/note.rs",
+    "../record/plan.rs",
     "../record/spending.rs",
+    "../record/steering.rs",
     "../record/task.rs",
     "../record/team.rs",
     "apply/agent.rs",
@@ -224,7 +235,10 @@ sources!(
     "apply/merge.rs",
     "apply/message.rs",
     "apply/mod.rs",
+    "apply/note.rs",
+    "apply/plan.rs",
     "apply/spending.rs",
+    "apply/steering.rs",
     "apply/task.rs",
     "apply/team.rs",
     "files.rs",
@@ -240,6 +254,7 @@ sources!(
     "safeguard.rs",
     "seen.rs",
     "snapshot.rs",
+    "sorted.rs",
     "state.rs",
     "task.rs",
     "tasks.rs",

@@ -39,6 +39,8 @@ pub struct State {
     pub(crate) messages: Messages,
     pub(crate) ledger: Ledger,
     pub(crate) files: Files,
+    pub(crate) pauses: Pauses,
+    pub(crate) notes: Vec<Note>,
     /// Derived from the tasks.
     pub(crate) queue: Queue,
     /// Part of the program, not of the state.
@@ -47,6 +49,39 @@ pub struct State {
 
 /// Tasks that were written but whose batch is not closed, each with its place in the order.
 pub(crate) type Batches = BTreeMap<RecordId, Vec<(u64, Box<TaskSpec>)>>;
+
+/// Who was ever held up, by name; the whole team has none.
+pub(crate) type Pauses = BTreeMap<Option<AgentId>, Pause>;
+
+/// Whether the team or an agent is held up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Whether it is.
+    pub paused: bool,
+    /// The record that said so last.
+    pub revision: RecordId,
+    /// Why.
+    pub reason: String,
+    /// Since when, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// What somebody noted for others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// The id of the record.
+    pub id: RecordId,
+    /// Who noted it.
+    pub agent: AgentId,
+    /// What.
+    pub text: Text,
+    /// It is for tasks with one of these labels; for all if there are none.
+    pub labels: Vec<String>,
+    /// The task at which it came up.
+    pub task: Option<TaskId>,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+}
 
 /// A member of the team.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +98,9 @@ pub struct Agent {
     pub orchestrated: bool,
     /// Whether it has left.
     pub left: bool,
+    /// Whether each of its plans must be approved.
+    #[serde(default)]
+    pub plan: bool,
 }
 
 /// One run of an orchestrator.
@@ -127,6 +165,8 @@ impl State {
             messages: Messages::default(),
             ledger: Ledger::default(),
             files: Files::default(),
+            pauses: Pauses::default(),
+            notes: Vec::new(),
             queue: Queue::default(),
             safeguards: Safeguards::default(),
         }
@@ -195,6 +235,42 @@ impl State {
     /// An agent that joined at some time.
     pub fn agent(&self, agent: &AgentId) -> Option<&Agent> {
         self.agents.get(agent)
+    }
+
+    /// Whether an agent is in the team now.
+    pub fn is_member(&self, agent: &AgentId) -> bool {
+        self.agents.get(agent).is_some_and(|known| !known.left)
+    }
+
+    /// What holds an agent up: `Some(None)` is a pause of the whole team.
+    pub fn held_up<'a>(&self, agent: &'a AgentId) -> Option<Option<&'a AgentId>> {
+        // Most teams never pause, and every claim asks.
+        if self.pauses.is_empty() {
+            return None;
+        }
+        let is_paused = |whom: &Option<AgentId>| self.pauses.get(whom).is_some_and(|pause| pause.paused);
+        if is_paused(&None) {
+            return Some(None);
+        }
+        is_paused(&Some(agent.clone())).then_some(Some(agent))
+    }
+
+    /// Who is held up, with the reason; the whole team has no name.
+    pub fn pauses(&self) -> impl Iterator<Item = (Option<&AgentId>, &Pause)> {
+        let held_up = self.pauses.iter().filter(|(_, pause)| pause.paused);
+        held_up.map(|(agent, pause)| (agent.as_ref(), pause))
+    }
+
+    /// What was noted, oldest first.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// What was noted for tasks with these labels, oldest first.
+    pub fn notes_for<'a>(&'a self, labels: &'a [String]) -> impl Iterator<Item = &'a Note> {
+        let is_meant =
+            |note: &&Note| note.labels.is_empty() || note.labels.iter().any(|label| labels.contains(label));
+        self.notes.iter().filter(is_meant)
     }
 
     /// All tasks, in the order in which they took effect.

@@ -61,6 +61,49 @@ pub struct Task {
     pub failure: Option<Failure>,
     /// What reviewers approved with, for people.
     pub review: Option<Text>,
+    /// Who has approved what was delivered.
+    pub approvals: Vec<AgentId>,
+    /// How often reviewers sent it back, since it was added or last retried.
+    pub review_rounds: u32,
+    /// How its holder means to do it, and what was said to that.
+    pub plan: Option<Box<Plan>>,
+}
+
+/// How an agent means to do a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+pub struct Plan {
+    /// The id of the record.
+    pub id: RecordId,
+    /// Who means to do so.
+    pub author: AgentId,
+    /// The plan.
+    pub text: Text,
+    /// When it was submitted, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// How many plans there were for the task, this one counted.
+    pub rounds: u32,
+    /// What was said to it; `None` while it waits.
+    pub verdict: Option<PlanVerdict>,
+}
+
+/// What somebody said to a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+pub struct PlanVerdict {
+    /// The id of the record.
+    pub id: RecordId,
+    /// Who said it.
+    pub by: AgentId,
+    /// Whether the work may begin.
+    pub approved: bool,
+    /// What the author should know.
+    pub feedback: Text,
+}
+
+impl Plan {
+    /// Whether the work may begin.
+    pub fn is_approved(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.approved)
+    }
 }
 
 /// Someone's hold on a task, or on one of its stages.
@@ -121,6 +164,10 @@ pub enum Ending {
     ProcessGone,
     /// The task was cancelled.
     Cancelled,
+    /// The holder made no progress.
+    Stuck,
+    /// The task is another agent's.
+    Reassigned,
 }
 
 impl fmt::Display for Ending {
@@ -132,6 +179,8 @@ impl fmt::Display for Ending {
             Self::LeaseOver => "its lease was over and the task was taken back",
             Self::ProcessGone => "its process was gone and the task was taken back",
             Self::Cancelled => "the task was cancelled",
+            Self::Stuck => "its holder made no progress and the task was taken back",
+            Self::Reassigned => "the task was given to another agent",
         })
     }
 }
@@ -141,6 +190,7 @@ impl From<ExpiryCause> for Ending {
         match cause {
             ExpiryCause::Lease => Self::LeaseOver,
             ExpiryCause::ProcessGone => Self::ProcessGone,
+            ExpiryCause::Stuck => Self::Stuck,
         }
     }
 }

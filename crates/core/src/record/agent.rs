@@ -85,6 +85,9 @@ pub struct AgentJoined {
     /// Whether an orchestrator runs it, so that it is gone when no orchestrator does.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub orchestrated: bool,
+    /// Whether each of its plans must be approved before it may change anything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plan: bool,
 }
 
 /// An agent left. Takes effect on a member; its unread direct mail goes back to the senders.

@@ -135,6 +135,8 @@ pub enum ExpiryCause {
     Lease,
     /// The holder's process is gone.
     ProcessGone,
+    /// The holder is alive, and made no progress for longer than it may.
+    Stuck,
 }
 
 /// The holder is gone. Names the claim and the last renewal that was seen: a renewal in between keeps the claim.

@@ -9,7 +9,7 @@ use super::Role;
 use crate::id::{AgentId, RecordId, TaskId};
 use crate::text::Text;
 
-/// To whom a message goes. Written `worker-1`, `role:reviewer` or `everyone`.
+/// To whom a message goes. Written `worker-1`, `role:reviewer`, `task:parse` or `everyone`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Recipient {
@@ -17,6 +17,8 @@ pub enum Recipient {
     Agent(AgentId),
     /// To every agent of a role.
     Role(Role),
+    /// To whoever works on a task, now or later: its thread.
+    Task(TaskId),
     /// To all but the sender.
     Everyone,
 }
@@ -26,6 +28,7 @@ impl fmt::Display for Recipient {
         match self {
             Self::Agent(agent) => write!(f, "{agent}"),
             Self::Role(role) => write!(f, "role:{role}"),
+            Self::Task(task) => write!(f, "task:{task}"),
             Self::Everyone => f.write_str("everyone"),
         }
     }
@@ -35,10 +38,11 @@ impl FromStr for Recipient {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.strip_prefix("role:") {
-            Some(role) => role.parse().map(Self::Role).map_err(|error| format!("{error}")),
-            None if text == "everyone" => Ok(Self::Everyone),
-            None => text.parse().map(Self::Agent).map_err(|error| format!("{error}")),
+        match text.split_once(':') {
+            Some(("role", role)) => role.parse().map(Self::Role).map_err(|error| format!("{error}")),
+            Some(("task", task)) => task.parse().map(Self::Task).map_err(|error| format!("{error}")),
+            _ if text == "everyone" => Ok(Self::Everyone),
+            _ => text.parse().map(Self::Agent).map_err(|error| format!("{error}")),
         }
     }
 }
@@ -69,6 +73,15 @@ pub struct MessageSent {
     /// The task that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
+    /// Whether it interrupts what its reader does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub urgent: bool,
+    /// Whether the sender waits for an answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
+    /// The message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<RecordId>,
 }
 
 /// Messages were put into a request to the agent's model.

@@ -9,7 +9,10 @@ pub mod codec;
 mod files;
 mod merge;
 mod message;
+mod note;
+mod plan;
 mod spending;
+mod steering;
 mod task;
 mod team;
 
@@ -21,7 +24,10 @@ pub use claim::{
 pub use files::{FilesReleased, FilesReserved};
 pub use merge::{MergeIntended, MergeRefused, Merged, RefusalCause};
 pub use message::{MessageSent, MessagesDelivered, MessagesRead, Recipient};
+pub use note::NoteAdded;
+pub use plan::{PlanJudged, PlanSubmitted};
 pub use spending::{Account, Amount, BudgetSet, SpendingReserved, SpendingSettled};
+pub use steering::{PauseSet, TaskReassigned};
 pub use task::{
     ATTEMPTS_DEFAULT, BACKOFF_MS_DEFAULT, BatchClosed, TaskAdded, TaskCancelled, TaskChange, TaskEdited,
     TaskRetried, TaskSpec,
@@ -32,8 +38,11 @@ use serde::de::DeserializeOwned;
 
 use crate::id::{AgentId, RecordId};
 
-/// The version of the record format that this program writes.
+/// The version of the record format that a log begins with.
 pub const FORMAT: u32 = 1;
+/// The newest version that this program knows. A log is raised to it by the first record that needs it. The numbers
+/// between are given to no program: logs of tests use them for programs to come.
+pub const NEWEST_FORMAT: u32 = 10;
 
 /// One record of the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,6 +126,26 @@ macro_rules! bodies {
     };
 }
 
+impl Body {
+    /// The version of the format that has what this says. A record of an earlier one cannot say it.
+    pub fn format(&self) -> u32 {
+        let needs_newest = match self {
+            Self::PauseSet(_)
+            | Self::TaskReassigned(_)
+            | Self::PlanSubmitted(_)
+            | Self::PlanJudged(_)
+            | Self::NoteAdded(_) => true,
+            Self::TaskAdded(body) => body.task.needs_newest_format(),
+            Self::AgentJoined(body) => body.plan,
+            Self::ClaimExpired(body) => body.cause == ExpiryCause::Stuck,
+            Self::MessageSent(body) => matches!(body.to, Recipient::Task(_)),
+            Self::BudgetSet(body) => body.calls.is_some() || body.account == Account::Run,
+            _ => false,
+        };
+        if needs_newest { NEWEST_FORMAT } else { FORMAT }
+    }
+}
+
 /// Reads an object. A list would be read by the order of the fields, which is no part of the format.
 fn members<T: DeserializeOwned>(content: &str) -> Result<T, String> {
     if !content.starts_with('{') {
@@ -138,6 +167,8 @@ bodies! {
     "agent_joined" AgentJoined,
     /// An agent left.
     "agent_left" AgentLeft,
+    /// The team or an agent was held up, or let go on.
+    "pause_set" PauseSet,
     /// A task was added, alone or as part of a batch.
     "task_added" TaskAdded,
     /// All tasks of a batch are written: now they take effect together.
@@ -148,6 +179,8 @@ bodies! {
     "task_retried" TaskRetried,
     /// A task is not wanted any more.
     "task_cancelled" TaskCancelled,
+    /// A task is for another agent; whoever had it lost it.
+    "task_reassigned" TaskReassigned,
     /// An agent took a task, or one of its stages.
     "task_claimed" TaskClaimed,
     /// The holder of a claim is still at work.
@@ -158,6 +191,10 @@ bodies! {
     "claim_expired" ClaimExpired,
     /// A turn of an agent is in its journal: progress.
     "turn_journalled" TurnJournalled,
+    /// The holder says how it means to do the task.
+    "plan_submitted" PlanSubmitted,
+    /// Somebody else judged the plan.
+    "plan_judged" PlanJudged,
     /// The holder delivered its result.
     "task_submitted" TaskSubmitted,
     /// The holder could not do it.
@@ -180,6 +217,8 @@ bodies! {
     "messages_delivered" MessagesDelivered,
     /// An agent has read messages.
     "messages_read" MessagesRead,
+    /// Somebody noted what others should know.
+    "note_added" NoteAdded,
     /// An account got a limit.
     "budget_set" BudgetSet,
     /// Money and tokens were set aside before a call.

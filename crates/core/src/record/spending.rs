@@ -19,6 +19,13 @@ pub struct Amount {
     /// Tokens written.
     #[serde(default)]
     pub output_tokens: u64,
+    /// Calls to a model: turns.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub calls: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Amount {
@@ -34,6 +41,7 @@ impl Amount {
             micro_usd: self.micro_usd.saturating_add(other.micro_usd),
             input_tokens: self.input_tokens.saturating_add(other.input_tokens),
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            calls: self.calls.saturating_add(other.calls),
         }
     }
 
@@ -44,11 +52,12 @@ impl Amount {
             micro_usd: self.micro_usd.saturating_sub(other.micro_usd),
             input_tokens: self.input_tokens.saturating_sub(other.input_tokens),
             output_tokens: self.output_tokens.saturating_sub(other.output_tokens),
+            calls: self.calls.saturating_sub(other.calls),
         }
     }
 }
 
-/// Where spending is counted, and may be limited. Each call counts for its team, its agent and its task.
+/// Where spending is counted, and may be limited. Each call counts for its team, its run, its agent and its task.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Account {
@@ -58,6 +67,8 @@ pub enum Account {
     Agent(AgentId),
     /// One task.
     Task(TaskId),
+    /// The newest run: it begins anew with each.
+    Run,
 }
 
 impl fmt::Display for Account {
@@ -66,6 +77,7 @@ impl fmt::Display for Account {
             Self::Team => f.write_str("the team"),
             Self::Agent(agent) => write!(f, "agent {agent}"),
             Self::Task(task) => write!(f, "task {task}"),
+            Self::Run => f.write_str("this run"),
         }
     }
 }
@@ -81,6 +93,9 @@ pub struct BudgetSet {
     pub micro_usd: Option<u64>,
     /// The most tokens; `None` for no limit.
     pub tokens: Option<u64>,
+    /// The most calls to models; `None` for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u64>,
 }
 
 /// Money and tokens were set aside before a call. Void if they do not fit into what is left of every account.

@@ -53,6 +53,21 @@ pub struct TaskSpec {
     /// Whether someone other than the author must approve the result.
     #[serde(default, skip_serializing_if = "is_default")]
     pub review: bool,
+    /// How many reviewers must approve it.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub reviews: u32,
+    /// How often reviewers may send it back before the human must judge it; `None` for no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_rounds: Option<u32>,
+    /// Whether reviewers are asked to try to refute it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub refute: bool,
+    /// Whether its plan must be approved before anything is changed for it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub plan: bool,
+    /// Who approves plans for it, besides the human; a lead if nobody is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approver: Option<AgentId>,
     /// Whether it may change the files that the policy protects.
     #[serde(default, skip_serializing_if = "is_default")]
     pub allow_protected: bool,
@@ -62,6 +77,14 @@ pub struct TaskSpec {
 pub const ATTEMPTS_DEFAULT: u32 = 3;
 /// The first backoff of a task that does not say, in milliseconds.
 pub const BACKOFF_MS_DEFAULT: u64 = 1_000;
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(number: &u32) -> bool {
+    *number == 1
+}
 
 fn default_attempts() -> u32 {
     ATTEMPTS_DEFAULT
@@ -102,8 +125,18 @@ impl TaskSpec {
             labels: Vec::new(),
             parent: None,
             review: false,
+            reviews: 1,
+            review_rounds: None,
+            refute: false,
+            plan: false,
+            approver: None,
             allow_protected: false,
         }
+    }
+
+    /// Whether it asks for what a log has only since [`NEWEST_FORMAT`](super::NEWEST_FORMAT).
+    pub(crate) fn needs_newest_format(&self) -> bool {
+        self.plan || self.approver.is_some() || self.reviews != 1 || self.review_rounds.is_some()
     }
 }
 

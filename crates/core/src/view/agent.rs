@@ -21,6 +21,10 @@ pub struct AgentView {
     pub with: Option<String>,
     /// Whether it has left.
     pub left: bool,
+    /// Whether it is held up, by itself or with the whole team.
+    pub paused: bool,
+    /// Whether each of its plans must be approved.
+    pub plan: bool,
     /// The tasks that it holds now, with the stage.
     pub holds: Vec<(TaskId, Stage)>,
     /// How many tasks it has completed.
@@ -44,6 +48,8 @@ pub fn agents(state: &State) -> Vec<AgentView> {
         skills: agent.skills.clone(),
         with: agent.with.clone(),
         left: agent.left,
+        paused: state.held_up(&agent.id).is_some(),
+        plan: agent.plan,
         holds: holds.get(&agent.id).cloned().unwrap_or_default(),
         completed: state.completed_by(&agent.id),
         unread: state.messages().unread(&agent.id, Some(agent.role)).count(),

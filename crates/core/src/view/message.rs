@@ -26,6 +26,12 @@ pub struct MessageView {
     pub at_ms: u64,
     /// Whether it went back to its sender.
     pub returned: bool,
+    /// Whether it interrupts what its reader does.
+    pub urgent: bool,
+    /// Whether the sender waits for an answer.
+    pub asks: bool,
+    /// The message that it answers.
+    pub reply_to: Option<RecordId>,
     /// How far it came with each of its readers.
     pub readers: Vec<ReaderView>,
 }
@@ -46,10 +52,10 @@ pub fn message(state: &State, message: &Message) -> MessageView {
         .filter(|agent| message.is_for(&agent.id, Some(agent.role)))
         .map(|agent| agent.id.clone())
         .collect();
-    let known = message.receipts.keys().cloned();
+    let known = message.receipts.keys().chain(&message.in_thread_of).cloned();
     let named = match &message.to {
         Recipient::Agent(agent) => Some(agent.clone()),
-        Recipient::Role(_) | Recipient::Everyone => None,
+        Recipient::Role(_) | Recipient::Task(_) | Recipient::Everyone => None,
     };
     readers.extend(known.chain(named));
     readers.sort();
@@ -64,6 +70,9 @@ pub fn message(state: &State, message: &Message) -> MessageView {
         task: message.task.clone(),
         at_ms: message.at_ms,
         returned: message.returned,
+        urgent: message.urgent,
+        asks: message.asks,
+        reply_to: message.reply_to,
         readers: readers.into_iter().map(reader).collect(),
     }
 }

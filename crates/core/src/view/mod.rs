@@ -3,13 +3,15 @@
 //! Their fields are an interface: they are added to, and do not change their meaning.
 
 mod agent;
+mod budget;
 mod message;
 mod status;
 mod task;
 mod waiting;
 
 pub use agent::{AgentView, agents};
+pub use budget::{BudgetView, budgets};
 pub use message::{MessageView, ReaderView, message};
 pub use status::{StatusView, status};
-pub use task::{AttemptView, FeedbackView, LateView, TaskView, task};
+pub use task::{AttemptView, FeedbackView, LateView, PlanView, TaskView, plan, task};
 pub use waiting::{Waiting, stuck, waits_for};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agent::{AgentView, agents};
 use super::waiting::{Waiting, stuck};
+use crate::id::{AgentId, RecordId, TaskId};
 use crate::machine::{Counts, State};
 use crate::record::{Account, Amount};
 
@@ -21,6 +22,12 @@ pub struct StatusView {
     pub late: usize,
     /// Records that took no effect.
     pub void: usize,
+    /// Who is held up, with the reason; the whole team has no name.
+    pub paused: Vec<(Option<AgentId>, String)>,
+    /// Questions that nobody has answered.
+    pub questions: Vec<RecordId>,
+    /// Tasks whose plans wait to be judged.
+    pub plans: Vec<TaskId>,
     /// What was spent.
     pub spent: Amount,
     /// What is set aside for calls under way.
@@ -37,6 +44,9 @@ pub fn status(state: &State) -> StatusView {
         stuck: stuck(state),
         late: state.late().len(),
         void: state.void().count(),
+        paused: state.pauses().map(|(agent, pause)| (agent.cloned(), pause.reason.clone())).collect(),
+        questions: state.messages().open_questions().map(|message| message.id).collect(),
+        plans: state.open_plans().map(|(task, _)| task.id().clone()).collect(),
         spent: state.ledger().spent(&Account::Team),
         reserved: state.ledger().reserved(&Account::Team),
         records: state.records(),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::waiting::waits_for;
 use crate::id::{AgentId, RecordId, Skill, TaskId};
-use crate::machine::{Ending, Failure, Feedback, FeedbackCause, Late, PastClaim, State, Status, Task};
+use crate::machine::{Ending, Failure, Feedback, FeedbackCause, Late, PastClaim, Plan, State, Status, Task};
 use crate::record::{Account, Amount, Role, Stage, WorkCommit};
 use crate::text::Text;
 
@@ -43,6 +43,16 @@ pub struct TaskView {
     pub parent: Option<TaskId>,
     /// Whether it wants a review.
     pub review: bool,
+    /// How many reviewers must approve it.
+    pub reviews: u32,
+    /// Who has approved what is being reviewed.
+    pub approvals: Vec<AgentId>,
+    /// How often reviewers sent it back.
+    pub review_rounds: u32,
+    /// Whether its plan must be approved first.
+    pub wants_plan: bool,
+    /// The newest plan for it.
+    pub plan: Option<PlanView>,
     /// The number of the newest attempt, from 1.
     pub attempt: u32,
     /// How many attempts may fail.
@@ -75,6 +85,29 @@ pub struct TaskView {
     pub added_at_ms: u64,
     /// When it came into its present status, in milliseconds since 1970.
     pub since_ms: u64,
+}
+
+/// How an agent means to do a task, and what was said to that.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// The id of its record.
+    pub id: RecordId,
+    /// Who means to do so.
+    pub author: AgentId,
+    /// The plan.
+    pub text: Text,
+    /// What names exactly this text: approvals name it too.
+    pub hash: String,
+    /// How many plans there were for the task, this one counted.
+    pub round: u32,
+    /// When it was submitted, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// Whether the work may begin; `None` while the plan waits to be judged.
+    pub approved: Option<bool>,
+    /// Who judged it.
+    pub judged_by: Option<AgentId>,
+    /// What they said.
+    pub feedback: Option<Text>,
 }
 
 /// Something that went wrong with an attempt.
@@ -144,6 +177,11 @@ pub fn task(state: &State, task: &Task) -> TaskView {
         labels: spec.labels.clone(),
         parent: spec.parent.clone(),
         review: spec.review,
+        reviews: spec.reviews,
+        approvals: task.approvals.clone(),
+        review_rounds: task.review_rounds,
+        wants_plan: claim.map_or(spec.plan, |claim| state.wants_plan(task, &claim.agent)),
+        plan: task.plan.as_deref().map(plan),
         attempt: task.attempt,
         attempts: spec.attempts,
         agent: claim.map(|claim| claim.agent.clone()),
@@ -160,6 +198,22 @@ pub fn task(state: &State, task: &Task) -> TaskView {
         spent: state.ledger().spent(&Account::Task(spec.id.clone())),
         added_at_ms: task.added_at_ms,
         since_ms: task.since_ms,
+    }
+}
+
+/// The view of a plan.
+pub fn plan(plan: &Plan) -> PlanView {
+    let verdict = plan.verdict.as_ref();
+    PlanView {
+        id: plan.id,
+        author: plan.author.clone(),
+        text: plan.text.clone(),
+        hash: plan.text.hash(),
+        round: plan.rounds,
+        at_ms: plan.at_ms,
+        approved: verdict.map(|verdict| verdict.approved),
+        judged_by: verdict.map(|verdict| verdict.by.clone()),
+        feedback: verdict.map(|verdict| verdict.feedback.clone()),
     }
 }
 

@@ -54,6 +54,13 @@ pub fn stuck(state: &State) -> Vec<Waiting> {
 
 /// What a task waits for by itself, and whether that will not happen unless somebody does something.
 fn reason(state: &State, task: &Task) -> Option<(String, bool)> {
+    if let Some(plan) = task.plan.as_ref().filter(|plan| plan.verdict.is_none() && task.claim.is_some()) {
+        return Some(approval(state, task, &plan.author));
+    }
+    let can_be_claimed = task.status.stage().is_some() && task.claim.is_none();
+    if can_be_claimed && state.pauses().any(|(agent, _)| agent.is_none()) {
+        return Some(("the team to be resumed".to_owned(), false));
+    }
     match task.status {
         Status::Blocked => Some(blocked(state, task)),
         Status::Ready => Some(ready(state, task)),
@@ -64,6 +71,15 @@ fn reason(state: &State, task: &Task) -> Option<(String, bool)> {
         Status::Merging if task.claim.is_none() => Some(("its turn in the merge queue".to_owned(), false)),
         Status::Reviewing if task.claim.is_none() => Some(review(state, task)),
         _ => None,
+    }
+}
+
+fn approval(state: &State, task: &Task, author: &AgentId) -> (String, bool) {
+    let mut members = state.agents().filter(|agent| !agent.left);
+    let approver = members.find(|agent| state.may_approve(task, &agent.id));
+    match approver {
+        Some(agent) => (format!("{} to approve the plan of {author}", agent.id), false),
+        None => (format!("the human to approve the plan of {author}"), false),
     }
 }
 
@@ -90,6 +106,9 @@ fn ready(state: &State, task: &Task) -> (String, bool) {
     let has = |agent: &AgentId| members().any(|member| member.id == *agent);
     let spec = &task.spec;
     if let Some(agent) = spec.agent.as_ref().or(task.back_to.as_ref()) {
+        if has(agent) && state.held_up(agent).is_some() {
+            return (format!("{agent} to be resumed"), false);
+        }
         return (agent.to_string(), !has(agent));
     }
     if let Some(skill) = &spec.skill {
@@ -104,6 +123,9 @@ fn ready(state: &State, task: &Task) -> (String, bool) {
 }
 
 fn review(state: &State, task: &Task) -> (String, bool) {
+    if task.spec.review_rounds.is_some_and(|most| task.review_rounds >= most) {
+        return ("the human to review it, after as many rounds as there may be".to_owned(), true);
+    }
     let submission = task.submission.as_ref();
     let protected = submission.map_or(&[][..], |submission| &submission.protected);
     if !protected.is_empty() {
@@ -112,6 +134,7 @@ fn review(state: &State, task: &Task) -> (String, bool) {
     let mut members = state.agents().filter(|agent| !agent.left);
     let found = members.any(|member| {
         matches!(member.role, Role::Reviewer | Role::Lead)
+            && !task.approvals.contains(&member.id)
             && submission.is_none_or(|submission| submission.author != member.id)
     });
     (format!("a {}", if found { "reviewer" } else { "reviewer, or the human" }), !found)

@@ -8,10 +8,11 @@ use agent_team_core::machine::Outcome;
 use agent_team_core::record::{
     Account, AgentJoined, AgentLeft, Amount, BatchClosed, Body, BudgetSet, CheckReported, ClaimExpired,
     ClaimReleased, ClaimRenewed, ExpiryCause, FORMAT, FilesReleased, FilesReserved, FormatRaised, Holder,
-    LateResult, MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead, Policy,
-    PolicySet, ProcessId, Recipient, Record, RefusalCause, ReviewGiven, Revision, Role, RunEnded, RunStarted,
-    SpendingReserved, SpendingSettled, Stage, TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskEdited,
-    TaskFailed, TaskRetried, TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
+    LateResult, MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead,
+    NEWEST_FORMAT, NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy, PolicySet, ProcessId, Recipient,
+    Record, RefusalCause, ReviewGiven, Revision, Role, RunEnded, RunStarted, SpendingReserved,
+    SpendingSettled, Stage, TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskEdited, TaskFailed,
+    TaskReassigned, TaskRetried, TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::Text;
 
@@ -41,7 +42,7 @@ impl Story<'_> {
             0..8 => (self.any_id(), FORMAT),
             8..12 => (RecordId(next), u32::from(self.byte())),
             12 => return self.fold.skip(),
-            _ => (RecordId(next), self.fold.state().newer_format().unwrap_or(FORMAT)),
+            _ => (RecordId(next), self.fold.state().newer_format().unwrap_or(self.fold.state().format())),
         };
         let again = self.fold.state().has_seen(id);
         let body = self.body();
@@ -160,7 +161,12 @@ impl Story<'_> {
     }
 
     fn amount(&mut self) -> Amount {
-        Amount { micro_usd: self.number(), input_tokens: self.number(), output_tokens: self.number() }
+        Amount {
+            micro_usd: self.number(),
+            input_tokens: self.number(),
+            output_tokens: self.number(),
+            calls: 1,
+        }
     }
 
     fn process(&mut self) -> ProcessId {
@@ -206,6 +212,10 @@ impl Story<'_> {
         spec.labels = self.many(Self::line);
         spec.parent = self.some(Self::task);
         spec.review = self.flag();
+        spec.reviews = u32::from(self.byte() % 3);
+        spec.review_rounds = self.some(Self::short);
+        spec.plan = self.flag();
+        spec.approver = self.some(Self::agent);
         spec.allow_protected = self.flag();
         spec.description = self.text();
         spec
@@ -213,7 +223,8 @@ impl Story<'_> {
 
     fn body(&mut self) -> Body {
         match self.byte() % 64 {
-            0 => FormatRaised { version: self.short() }.into(),
+            0 if self.flag() => FormatRaised { version: self.short() }.into(),
+            0 => FormatRaised { version: NEWEST_FORMAT }.into(),
             1 => {
                 let on = if self.flag() { None } else { Some(self.any_id()) };
                 let policy =
@@ -229,6 +240,7 @@ impl Story<'_> {
                 skills: self.many(Self::skill),
                 with: self.some(Self::line),
                 orchestrated: self.flag(),
+                plan: self.byte() < 8,
             }
             .into(),
             6 => AgentLeft { agent: self.agent() }.into(),
@@ -262,7 +274,16 @@ impl Story<'_> {
     fn wish(&mut self) -> Body {
         let task = self.task();
         let on = self.revision(&task);
-        match self.byte() % 4 {
+        match self.byte() % 6 {
+            4 => TaskReassigned { task, on, agent: self.some(Self::agent), fenced: self.some(Self::intent) }
+                .into(),
+            5 => {
+                let agent = self.some(Self::agent);
+                let known = self.fold.state().pauses().find(|(whom, _)| *whom == agent.as_ref());
+                let on = known.map(|(_, pause)| pause.revision);
+                let (paused, release) = (self.flag(), self.flag());
+                PauseSet { agent, on, paused, release, reason: self.line() }.into()
+            }
             0 => {
                 let change = TaskChange {
                     title: self.some(Self::line),
@@ -279,13 +300,22 @@ impl Story<'_> {
 
     fn holder_does(&mut self) -> Body {
         let claim = self.claim();
-        match self.byte() % 18 {
+        match self.byte() % 20 {
+            18 => PlanSubmitted { claim, text: self.text() }.into(),
+            19 => {
+                let task = self.task();
+                let plan = self.fold.state().task(&task).and_then(|task| task.plan.clone());
+                let text_hash = plan.as_ref().map_or_else(String::new, |plan| plan.text.hash());
+                let plan = plan.map_or_else(|| self.any_id(), |plan| plan.id);
+                let (by, approved) = (self.agent(), self.flag());
+                PlanJudged { task, plan, text_hash, by, approved, feedback: self.text() }.into()
+            }
             0 => ClaimRenewed { claim }.into(),
             1 => ClaimReleased { claim, reason: self.line(), fenced: self.some(Self::intent) }.into(),
             2 | 3 => {
                 let renewal = self.fold.state().live_claim(claim).map(|(_, claim)| claim.renewal);
                 let seen = renewal.unwrap_or_else(|_| self.any_id());
-                let cause = self.one(&[ExpiryCause::Lease, ExpiryCause::ProcessGone]);
+                let cause = self.one(&[ExpiryCause::Lease, ExpiryCause::ProcessGone, ExpiryCause::Stuck]);
                 ClaimExpired { claim, seen, cause, fenced: self.some(Self::intent) }.into()
             }
             4 => TurnJournalled { claim, turn: self.short(), read: self.many(Self::any_id) }.into(),
@@ -338,19 +368,34 @@ impl Story<'_> {
     }
 
     fn resource(&mut self) -> Body {
-        match self.byte() % 8 {
+        match self.byte() % 9 {
+            8 => {
+                let (agent, text) = (self.agent(), self.text());
+                NoteAdded { agent, text, labels: self.many(Self::line), task: self.some(Self::task) }.into()
+            }
             0 | 1 => {
-                let to = match self.byte() % 3 {
+                let to = match self.byte() % 4 {
+                    3 => Recipient::Task(self.task()),
                     0 => Recipient::Everyone,
                     1 => Recipient::Role(self.role()),
                     _ => Recipient::Agent(self.agent()),
                 };
-                MessageSent { from: self.agent(), to, text: self.text(), task: self.some(Self::task) }.into()
+                MessageSent {
+                    from: self.agent(),
+                    to,
+                    text: self.text(),
+                    task: self.some(Self::task),
+                    urgent: self.flag(),
+                    asks: self.flag(),
+                    reply_to: self.some(Self::any_id),
+                }
+                .into()
             }
             2 => MessagesDelivered { agent: self.agent(), messages: self.many(Self::any_id) }.into(),
             3 => MessagesRead { agent: self.agent(), messages: self.many(Self::any_id) }.into(),
             4 => {
-                let account = match self.byte() % 3 {
+                let account = match self.byte() % 4 {
+                    3 => Account::Run,
                     0 => Account::Team,
                     1 => Account::Agent(self.agent()),
                     _ => Account::Task(self.task()),
@@ -360,7 +405,7 @@ impl Story<'_> {
                     _ => self.fold.state().ledger().limit(&account).revision,
                 };
                 let (micro_usd, tokens) = (self.some(Self::number), self.some(Self::number));
-                BudgetSet { account, on, micro_usd, tokens }.into()
+                BudgetSet { account, on, micro_usd, tokens, calls: self.some(Self::number) }.into()
             }
             5 => SpendingReserved { agent: self.agent(), task: self.some(Self::task), upper: self.amount() }
                 .into(),

@@ -3,12 +3,14 @@
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::record::{
     Account, AgentJoined, AgentLeft, Amount, BatchClosed, Body, BudgetSet, CheckReported, ClaimExpired,
-    ClaimReleased, ClaimRenewed, ExpiryCause, FORMAT, FilesReleased, FilesReserved, FormatRaised, Holder,
-    LateResult, MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead, Policy,
-    PolicySet, ProcessId, Recipient, Record, RefusalCause, ReviewGiven, Role, RunEnded, RunStarted,
-    SpendingReserved, SpendingSettled, Stage, TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskEdited,
-    TaskFailed, TaskRetried, TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
+    ClaimReleased, ClaimRenewed, ExpiryCause, FilesReleased, FilesReserved, FormatRaised, Holder, LateResult,
+    MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead, NoteAdded, PauseSet,
+    PlanJudged, PlanSubmitted, Policy, PolicySet, ProcessId, Recipient, Record, RefusalCause, ReviewGiven,
+    Role, RunEnded, RunStarted, SpendingReserved, SpendingSettled, Stage, TaskAdded, TaskCancelled,
+    TaskChange, TaskClaimed, TaskEdited, TaskFailed, TaskReassigned, TaskRetried, TaskSpec, TaskSubmitted,
+    TurnJournalled, WorkCommit,
 };
+use agent_team_core::text::Text;
 
 /// Ids as their writers make them, UUID version 7, of which only the last digits differ here.
 fn id(number: u128) -> RecordId {
@@ -19,7 +21,7 @@ pub fn records() -> Vec<Record> {
     let numbered = (1..).zip(bodies());
     let record = |(number, body): (u64, Body)| Record {
         id: id(number.into()),
-        format: FORMAT,
+        format: body.format(),
         at_ms: 1_763_892_000_000 + number,
         by: "human".parse().unwrap(),
         body,
@@ -66,9 +68,18 @@ fn team() -> Vec<Body> {
             skills: vec!["rust".parse().unwrap()],
             with: Some("shell".into()),
             orchestrated: false,
+            plan: false,
         }
         .into(),
         AgentLeft { agent: agent() }.into(),
+        PauseSet {
+            agent: Some(agent()),
+            on: None,
+            paused: true,
+            release: false,
+            reason: "I look at its plan".into(),
+        }
+        .into(),
     ]
 }
 
@@ -83,6 +94,7 @@ fn tasks() -> Vec<Body> {
         TaskEdited { task: task(), on: Some(id(8)), change }.into(),
         TaskRetried { task: task(), on: Some(id(18)) }.into(),
         TaskCancelled { task: task(), on: Some(id(9)), dependents: true, fenced: None }.into(),
+        TaskReassigned { task: task(), on: Some(id(9)), agent: Some(agent()), fenced: None }.into(),
     ]
 }
 
@@ -100,7 +112,18 @@ fn claims() -> Vec<Body> {
 
 fn judgements() -> Vec<Body> {
     let claim = id(12);
+    let plan: Text = "First the lexer, then the rest.".into();
     vec![
+        PlanSubmitted { claim, text: plan.clone() }.into(),
+        PlanJudged {
+            task: task(),
+            plan: id(19),
+            text_hash: plan.hash(),
+            by: "lead-1".parse().unwrap(),
+            approved: true,
+            feedback: Text::default(),
+        }
+        .into(),
         TaskSubmitted { claim, result: "A parser".into(), commit: commit(), protected: Vec::new() }.into(),
         TaskFailed { claim, error: "no disk".into(), for_good: false, not_before_ms: 1_763_892_001_000 }
             .into(),
@@ -118,20 +141,42 @@ fn messages() -> Vec<Body> {
     let messages = vec![id(25)];
     let to = Recipient::Role(Role::Reviewer);
     vec![
-        MessageSent { from: agent(), to, text: "Please look.".into(), task: Some(task()) }.into(),
+        MessageSent {
+            from: agent(),
+            to,
+            text: "Please look.".into(),
+            task: Some(task()),
+            urgent: false,
+            asks: true,
+            reply_to: None,
+        }
+        .into(),
         MessagesDelivered { agent: agent(), messages: messages.clone() }.into(),
         MessagesRead { agent: agent(), messages }.into(),
     ]
 }
 
 fn resources() -> Vec<Body> {
-    let upper = Amount { micro_usd: 30_000, input_tokens: 9_000, output_tokens: 1_000 };
-    let actual = Amount { micro_usd: 11_000, input_tokens: 3_000, output_tokens: 300 };
+    let upper = Amount { micro_usd: 30_000, input_tokens: 9_000, output_tokens: 1_000, calls: 1 };
+    let actual = Amount { micro_usd: 11_000, input_tokens: 3_000, output_tokens: 300, calls: 1 };
     let paths = vec!["src/".to_owned(), "README.md".to_owned()];
     let claim = id(12);
     vec![
-        BudgetSet { account: Account::Agent(agent()), on: None, micro_usd: Some(5_000_000), tokens: None }
-            .into(),
+        NoteAdded {
+            agent: agent(),
+            text: "The tests need a UTF-8 locale.".into(),
+            labels: vec!["tests".to_owned()],
+            task: Some(task()),
+        }
+        .into(),
+        BudgetSet {
+            account: Account::Agent(agent()),
+            on: None,
+            micro_usd: Some(5_000_000),
+            tokens: None,
+            calls: Some(100),
+        }
+        .into(),
         SpendingReserved { agent: agent(), task: Some(task()), upper }.into(),
         SpendingSettled {
             reservation: Some(id(29)),

@@ -52,7 +52,7 @@ impl Play {
         };
         for (name, role) in [(2, Role::Worker), (3, Role::Reviewer)] {
             let (agent, skills, with) = (agent(name), Vec::new(), None);
-            play.write(AgentJoined { agent, role, skills, with, orchestrated: false }.into());
+            play.write(AgentJoined { agent, role, skills, with, orchestrated: false, plan: false }.into());
         }
         play
     }
@@ -186,7 +186,7 @@ impl Play {
             18 => Command::Fail { claim, error: "no".into(), for_good: b.is_multiple_of(8) },
             19 => {
                 let account = if b.is_multiple_of(2) { Account::Team } else { Account::Agent(agent(a)) };
-                Command::SetBudget { account, micro_usd: Some(u64::from(c) * 10), tokens: None }
+                Command::SetBudget { account, micro_usd: Some(u64::from(c) * 10), tokens: None, calls: None }
             }
             what => Command::Record(self.body(what, a, b, c)),
         }
@@ -235,12 +235,22 @@ impl Play {
             34 if b.is_multiple_of(2) => AgentLeft { agent: agent(2) }.into(),
             34 => {
                 let (role, skills) = (Role::Worker, Vec::new());
-                AgentJoined { agent: agent(2), role, skills, with: None, orchestrated: true }.into()
+                AgentJoined { agent: agent(2), role, skills, with: None, orchestrated: true, plan: false }
+                    .into()
             }
             35 => {
                 let to = [Recipient::Agent(agent(b)), Recipient::Role(Role::Reviewer), Recipient::Everyone];
                 let to = to[usize::from(c) % 3].clone();
-                MessageSent { from: agent(a), to, text: "hello".into(), task: None }.into()
+                MessageSent {
+                    from: agent(a),
+                    to,
+                    text: "hello".into(),
+                    task: None,
+                    urgent: false,
+                    asks: false,
+                    reply_to: None,
+                }
+                .into()
             }
             36 => {
                 let messages = vec![self.id_of("message_sent", b), self.id_of("message_sent", c)];
@@ -250,7 +260,8 @@ impl Play {
                 }
             }
             37 => {
-                let upper = Amount { micro_usd: amount(b), input_tokens: amount(c), output_tokens: 1 };
+                let upper =
+                    Amount { micro_usd: amount(b), input_tokens: amount(c), output_tokens: 1, calls: 0 };
                 SpendingReserved { agent: agent(a), task: Some(task(b)), upper }.into()
             }
             38 => SpendingSettled {

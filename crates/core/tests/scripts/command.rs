@@ -5,8 +5,9 @@ use agent_team_core::machine::{Command, decide};
 use agent_team_core::record::{
     Account, AgentJoined, AgentLeft, Amount, Body, CheckReported, ClaimReleased, ClaimRenewed, ExpiryCause,
     FilesReleased, FilesReserved, FormatRaised, Holder, LateResult, MergeIntended, MergeRefused, Merged,
-    MessageSent, MessagesDelivered, MessagesRead, Policy, RefusalCause, ReviewGiven, SpendingReserved,
-    SpendingSettled, Stage, TaskChange, TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
+    MessageSent, MessagesDelivered, MessagesRead, NoteAdded, PlanSubmitted, Policy, RefusalCause,
+    ReviewGiven, SpendingReserved, SpendingSettled, Stage, TaskChange, TaskSpec, TaskSubmitted,
+    TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::Text;
 
@@ -109,7 +110,13 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
         "expire" => Command::Expire {
             claim: world.id(line.word(1)?)?,
             seen: seen(world, line)?,
-            cause: if line.has("gone") { ExpiryCause::ProcessGone } else { ExpiryCause::Lease },
+            cause: if line.has("gone") {
+                ExpiryCause::ProcessGone
+            } else if line.has("stuck") {
+                ExpiryCause::Stuck
+            } else {
+                ExpiryCause::Lease
+            },
             fenced: fenced(world, line)?,
         },
         "fail" => Command::Fail {
@@ -122,6 +129,25 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
             account: account(line.word(1)?)?,
             micro_usd: line.option("usd")?,
             tokens: line.option("tokens")?,
+            calls: line.option("calls")?,
+        },
+        "pause" | "resume" => Command::Pause {
+            agent: line.rest(1).first().map(|agent| parse(agent)).transpose()?,
+            paused: line.word(0)? == "pause",
+            release: line.has("release"),
+            reason: line.text("reason").unwrap_or_default().to_owned(),
+        },
+        "reassign" => Command::Reassign {
+            task: parse(line.word(1)?)?,
+            agent: line.rest(2).first().map(|agent| parse(agent)).transpose()?,
+            fenced: fenced(world, line)?,
+        },
+        "judge-plan" => Command::JudgePlan {
+            task: parse(line.word(1)?)?,
+            plan: line.text("plan").map(|id| world.id(id)).transpose()?,
+            by: parse(line.word(2)?)?,
+            approved: line.word(3)? == "approved",
+            feedback: line.rest(4).first().map_or_else(Text::default, |text| text.as_str().into()),
         },
         _ => Command::Record(body(world, line)?),
     };
@@ -139,6 +165,7 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
             skills: line.list("skills")?,
             with: None,
             orchestrated: line.has("orchestrated"),
+            plan: line.has("plan"),
         }
         .into(),
         "leave" => AgentLeft { agent: parse(line.word(1)?)? }.into(),
@@ -150,6 +177,14 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
             let read = ids(world, line.text("read"))?;
             TurnJournalled { claim: id(1)?, turn: parse(line.word(2)?)?, read }.into()
         }
+        "plan" => PlanSubmitted { claim: id(1)?, text: text(2) }.into(),
+        "note" => NoteAdded {
+            agent: parse(line.word(1)?)?,
+            text: text(2),
+            labels: line.list("labels")?,
+            task: line.option("task")?,
+        }
+        .into(),
         "complete" => TaskSubmitted {
             claim: id(1)?,
             result: text(2),
@@ -189,7 +224,9 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
         .into(),
         "send" => {
             let (from, to) = (parse(line.word(1)?)?, parse(line.word(2)?)?);
-            MessageSent { from, to, text: text(3), task: line.option("task")? }.into()
+            let (urgent, asks) = (line.has("urgent"), line.has("asks"));
+            let reply_to = line.text("reply-to").map(|id| world.id(id)).transpose()?;
+            MessageSent { from, to, text: text(3), task: line.option("task")?, urgent, asks, reply_to }.into()
         }
         "deliver" => {
             MessagesDelivered { agent: parse(line.word(1)?)?, messages: ids(world, Some(line.word(2)?))? }
@@ -234,6 +271,10 @@ fn spec(line: &Line) -> Result<TaskSpec, Problem> {
     spec.labels = line.list("labels")?;
     spec.parent = line.option("parent")?;
     spec.review = line.has("review");
+    spec.reviews = line.option("reviews")?.unwrap_or(spec.reviews);
+    spec.review_rounds = line.option("rounds")?;
+    spec.plan = line.has("plan");
+    spec.approver = line.option("approver")?;
     Ok(spec)
 }
 
@@ -292,7 +333,12 @@ fn cause(text: &str) -> Result<RefusalCause, Problem> {
 
 fn amount(line: &Line) -> Result<Amount, Problem> {
     let of = |name| line.option(name).map(Option::unwrap_or_default);
-    Ok(Amount { micro_usd: of("usd")?, input_tokens: of("input")?, output_tokens: of("output")? })
+    Ok(Amount {
+        micro_usd: of("usd")?,
+        input_tokens: of("input")?,
+        output_tokens: of("output")?,
+        calls: of("calls")?,
+    })
 }
 
 /// `team`, `agent:NAME` or `task:ID`.
@@ -301,6 +347,7 @@ pub fn account(text: &str) -> Result<Account, Problem> {
         Some(("agent", agent)) => Ok(Account::Agent(parse::<AgentId>(agent)?)),
         Some(("task", task)) => Ok(Account::Task(parse::<TaskId>(task)?)),
         _ if text == "team" => Ok(Account::Team),
+        _ if text == "run" => Ok(Account::Run),
         _ => Err(format!("`{text}` is no account")),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use agent_team_core::id::RecordId;
 use agent_team_core::machine::{Command, Outcome, State, decide};
-use agent_team_core::record::{Body, FORMAT, Record, codec};
+use agent_team_core::record::{Body, Record, codec};
 
 use crate::parse::Problem;
 
@@ -60,10 +60,14 @@ impl World {
 
     /// Appends bodies to the log, as bytes, and applies what is read back. Says what became of each.
     pub fn append(&mut self, bodies: Vec<Body>) -> String {
+        let mut format = self.state.format();
         let outcomes = bodies.into_iter().map(|body| {
             let id = self.new_id();
             let by = "script".parse().unwrap();
-            let written = Record { id, format: FORMAT, at_ms: self.now_ms, by, body };
+            let written = Record { id, format, at_ms: self.now_ms, by, body };
+            if let Body::FormatRaised(raised) = &written.body {
+                format = raised.version;
+            }
             let line = codec::encode(&written).unwrap();
             assert_eq!(codec::decode(&line).unwrap(), written, "a record reads back as it was written");
             self.read(line)

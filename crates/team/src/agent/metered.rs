@@ -30,7 +30,8 @@ pub struct Meter {
 #[derive(Debug, Clone, Copy, Default)]
 struct Limits {
     money: bool,
-    tokens: bool,
+    /// Tokens, or calls.
+    others: bool,
 }
 
 /// What a call used.
@@ -65,7 +66,7 @@ impl Meter {
                 model.name()
             )));
         }
-        let reservation = if limits.money || limits.tokens {
+        let reservation = if limits.money || limits.others {
             let most = request.max_output_tokens.unwrap_or(OUTPUT_TOKENS_MAX).min(OUTPUT_TOKENS_MAX);
             request.max_output_tokens = Some(most);
             Some(self.reserve(model.name(), &request, most)?)
@@ -87,13 +88,14 @@ impl Meter {
     /// What is limited in any account that a call touches.
     fn limits(&self) -> Result<Limits, Error> {
         let task = self.task.clone().map(Account::Task);
-        let accounts = [Account::Team, Account::Agent(self.agent.clone())].into_iter().chain(task);
+        let accounts =
+            [Account::Team, Account::Run, Account::Agent(self.agent.clone())].into_iter().chain(task);
         self.team_log.look(|state| {
             accounts.fold(Limits::default(), |limits, account| {
                 let limit = state.ledger().limit(&account);
                 Limits {
                     money: limits.money || limit.micro_usd.is_some(),
-                    tokens: limits.tokens || limit.tokens.is_some(),
+                    others: limits.others || limit.tokens.is_some() || limit.calls.is_some(),
                 }
             })
         })
@@ -123,6 +125,7 @@ impl Meter {
             micro_usd: self.prices.cost(model, usage).unwrap_or(0),
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
+            calls: 1,
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Context;
 use crate::model::ToolSpec;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
-use crate::{NewTask, Recipient, Role, Stage, TaskId};
+use crate::{NewMessage, NewTask, Recipient, Role, Stage, TaskId};
 
 /// The tools that end an attempt, and do nothing else.
 pub(super) const ENDINGS: [&str; 3] = ["finish", "give_up", "review"];
@@ -240,7 +240,8 @@ impl Tool for Send {
         with_input!(self, input, |input: SendInput| {
             let to: Recipient = input.to.parse().map_err(crate::Error::Input)?;
             let task = input.task.map(TaskId::try_from).transpose()?;
-            self.0.bus.send_about(&self.0.agent, to, input.text, task)?;
+            let message = NewMessage::new(&self.0.agent, to, input.text);
+            self.0.bus.post(NewMessage { task, ..message })?;
             Ok::<_, crate::Error>(ToolOutput::text("Sent."))
         })
     }

@@ -113,6 +113,7 @@ fn gather_members(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
             skills: member.skills.clone(),
             with: Some(member.agent.with()),
             orchestrated: true,
+            plan: member.plan,
         })?;
     }
     Ok(())
@@ -170,7 +171,10 @@ impl Run<'_> {
         let (micro_usd, tokens) = (self.team.options.budget_micro_usd, self.team.options.budget_tokens);
         let said = micro_usd.is_some() || tokens.is_some();
         if said && (limit.micro_usd, limit.tokens) != (micro_usd, tokens) {
-            team_log.submit(&self.by, &Command::SetBudget { account: Account::Team, micro_usd, tokens })?;
+            team_log.submit(
+                &self.by,
+                &Command::SetBudget { account: Account::Team, micro_usd, tokens, calls: limit.calls },
+            )?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use agent_team_core::id::{AgentId, RecordId};
 use agent_team_core::machine::{Command, Refusal, State, decide};
-use agent_team_core::record::{Body, FORMAT, Record};
+use agent_team_core::record::{Body, NEWEST_FORMAT, Record};
 use agent_team_core::text::{INLINE_BYTES_MAX, Text};
 use agent_team_log::{
     BlobHash, BlobStore, FileLog, Log, MemoryLog, OpenError, Position, Presence, ProcessIdentity, Turn,
@@ -223,7 +223,7 @@ impl TeamLog {
                 replica.is_caught_up_since(RECENT) && (replica.is_alone() || is_undisputed(command));
             let turn = if is_known { None } else { self.take_turn(replica, command)? };
             if let Some(found) = replica.state.newer_format() {
-                return Err(Error::NewerFormat { found, known: FORMAT });
+                return Err(Error::NewerFormat { found, known: NEWEST_FORMAT });
             }
             let bodies = match decide(&replica.state, command, now_ms()) {
                 Err(_) if is_known => {
@@ -233,10 +233,24 @@ impl TeamLog {
                 decided => decided?,
             };
             let must_sync = bodies.iter().any(must_survive_power_cuts);
-            let format = replica.state.format();
-            let record = |body| Record { id: new_id(), format, at_ms: now_ms(), by: by.clone(), body };
+            let mut format = replica.state.format();
+            let mut ids = Vec::with_capacity(bodies.len());
+            let record = |body| {
+                let id = new_id();
+                let record = Record { id, format, at_ms: now_ms(), by: by.clone(), body };
+                match &record.body {
+                    // That somebody else raised it first is no reason to decide again.
+                    Body::FormatRaised(raised) => format = raised.version,
+                    _ => ids.push(id),
+                }
+                record
+            };
             let records: Vec<Record> = bodies.into_iter().map(record).collect();
-            let ids: Vec<RecordId> = records.iter().map(|record| record.id).collect();
+            if let [raised] = records.as_slice()
+                && ids.is_empty()
+            {
+                ids.push(raised.id);
+            }
             self.append(replica, records, turn)?;
             if ids.iter().all(|id| replica.state.why_void(*id).is_none()) {
                 return Ok((Written { ids }, must_sync));
@@ -293,7 +307,7 @@ impl TeamLog {
                 return Ok(());
             }
             if let Some(found) = replica.state.newer_format().filter(|_| failure.is_some()) {
-                return Err(Error::NewerFormat { found, known: FORMAT });
+                return Err(Error::NewerFormat { found, known: NEWEST_FORMAT });
             }
             failure = self.0.log.append(&lines).err();
         }
@@ -457,7 +471,10 @@ fn is_undisputed(command: &Command) -> bool {
         | Command::Claim { .. }
         | Command::Expire { .. }
         | Command::SetPolicy { .. }
-        | Command::SetBudget { .. } => false,
+        | Command::SetBudget { .. }
+        | Command::Pause { .. }
+        | Command::Reassign { .. }
+        | Command::JudgePlan { .. } => false,
     }
 }
 
@@ -487,6 +504,11 @@ fn must_survive_power_cuts(body: &Body) -> bool {
         | Body::BudgetSet(_)
         | Body::SpendingReserved(_)
         | Body::SpendingSettled(_)
+        | Body::TaskReassigned(_)
+        | Body::PauseSet(_)
+        | Body::PlanSubmitted(_)
+        | Body::PlanJudged(_)
+        | Body::NoteAdded(_)
         | Body::FormatRaised(_) => true,
         Body::RunStarted(_)
         | Body::RunEnded(_)

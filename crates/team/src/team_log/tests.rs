@@ -25,7 +25,7 @@ impl Log for Overtaken {
             return self.log.append(records);
         }
         *has_failed = true;
-        let body = FormatRaised { version: FORMAT + 1 }.into();
+        let body = FormatRaised { version: NEWEST_FORMAT + 1 }.into();
         let raised = Record { id: new_id(), format: FORMAT, at_ms: 0, by: AgentId::human(), body };
         self.log.append(&[&codec::encode(&raised).unwrap()])?;
         Err(AppendError::Io { appended: 0, source: ErrorKind::StorageFull.into() })
@@ -59,6 +59,9 @@ fn a_program_that_is_too_old_does_not_append_again_what_failed() {
     let id: TaskId = "t1".parse().unwrap();
     let wish = Command::AddTasks { tasks: vec![TaskSpec::new(id, "Late")], batch: new_id() };
     let outcome = team_log.submit(&AgentId::human(), &wish);
-    assert!(matches!(outcome, Err(Error::NewerFormat { found, .. }) if found == FORMAT + 1), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(Error::NewerFormat { found, .. }) if found == NEWEST_FORMAT + 1),
+        "{outcome:?}"
+    );
     assert_eq!(log.read(Position::START, 1 << 20).unwrap().len(), 1, "nothing but what raised the format");
 }

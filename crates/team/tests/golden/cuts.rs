@@ -6,7 +6,7 @@ use agent_team_core::machine::{Fingerprint, State};
 use agent_team_core::record::codec;
 use agent_team_log::framing::{AtCorruption, Safeguards, scan, write_framed};
 
-use super::folder;
+use super::{FORMAT, folder};
 
 /// A record of a program that only looks whether it can write.
 const NEXT: &[u8] = br#"{"v":1,"id":"0000000000000000000000000000ffff","at_ms":1,"by":"next","kind":"agent_joined","body":{"agent":"next","role":"worker","skills":[],"with":null,"orchestrated":false}}"#;
@@ -33,7 +33,7 @@ fn fold<'a>(records: impl Iterator<Item = &'a Vec<u8>>) -> State {
 #[test]
 fn a_log_cut_at_any_byte_folds_to_what_was_whole_before_the_cut() {
     for name in ["damaged", "formats", "adding"] {
-        let file = fs::read(folder().join(name).with_extension("jsonl")).unwrap();
+        let file = fs::read(folder(FORMAT).join(name).with_extension("jsonl")).unwrap();
         let header = file.iter().position(|byte| *byte == b'\n').unwrap() + 1;
         let log = &file[header..];
         // The last one lacks its line break.

@@ -1,7 +1,7 @@
 //! Golden logs: logs of each format, kept for ever, with the fingerprint of the state that they fold to.
 //!
-//! A later version must fold them to the same: a team that exists must not wake up in another state. A file of
-//! `format-1` is never changed and never taken away. New ones are added, for each new kind of record and each new field:
+//! A later version must fold them to the same: a team that exists must not wake up in another state. A file
+//! of `format-1` or a later one is never changed and never taken away. New ones are added, for each new kind of record and each new field:
 //! write a script in `crates/core/tests/scripts`, and run `GOLDEN=new cargo test -p agent-team --test golden`, which
 //! writes what is not there yet and leaves alone what is.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -24,18 +24,28 @@ use std::path::{Path, PathBuf};
 
 use agent_team::TeamLog;
 use agent_team_core::machine::{Fingerprint, Outcome, State};
-use agent_team_core::record::{Body, codec};
+use agent_team_core::record::{Body, FORMAT, NEWEST_FORMAT, codec};
 use agent_team_log::{DamageKind, FileLog, Log, Position};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1")
+/// The logs of each format, by the version that they end with.
+fn folders() -> [PathBuf; 2] {
+    [FORMAT, NEWEST_FORMAT].map(|version| folder(version))
 }
 
-/// The list of what each log comes to: a fingerprint and a name on each line.
-fn recorded() -> Vec<(String, String)> {
-    let list = fs::read_to_string(folder().join("fingerprints")).unwrap();
-    let of = |line: &str| line.split_once("  ").map(|(print, name)| (name.to_owned(), print.to_owned()));
-    list.lines().map(|line| of(line).unwrap()).collect()
+fn folder(version: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/format-{version}"))
+}
+
+/// What each log comes to: its path without an ending, and its fingerprint. The list has both on each line.
+fn recorded() -> Vec<(PathBuf, String)> {
+    let of = |folder: &Path, line: &str| {
+        line.split_once("  ").map(|(print, name)| (folder.join(name), print.to_owned()))
+    };
+    let all = folders().into_iter().flat_map(|folder| {
+        let list = fs::read_to_string(folder.join("fingerprints")).unwrap();
+        list.lines().map(|line| of(&folder, line).unwrap()).collect::<Vec<_>>()
+    });
+    all.collect()
 }
 
 /// A log, folded: what it came to, and what was met on the way.
@@ -87,20 +97,19 @@ fn canonical(state: &State) -> String {
 #[test]
 fn a_log_of_an_earlier_version_means_what_it_meant_then() {
     if std::env::var("GOLDEN").is_ok_and(|wish| wish == "new") {
-        write::missing(&folder());
+        write::missing();
     }
     let mut other = Vec::new();
-    for (name, print) in recorded() {
-        let path = folder().join(&name);
+    for (path, print) in recorded() {
         let now = fold(&path.with_extension("jsonl")).state;
         if now.fingerprint().to_string() != print {
             let then = fs::read_to_string(path.with_extension("state")).unwrap();
-            other.push(format!("{name}.jsonl\n{}", first_difference(&then, &canonical(&now))));
+            other.push(format!("{}.jsonl\n{}", path.display(), first_difference(&then, &canonical(&now))));
         }
     }
     assert!(
         other.is_empty(),
-        "these logs of format 1 now mean something else than when they were written, so teams that exist would wake \
+        "these logs now mean something else than when they were written, so teams that exist would wake \
          up in another state. Take the change back, or let it begin with a new format version. The files and their \
          fingerprints stay as they are.\n{}",
         other.join("\n")
@@ -116,11 +125,11 @@ fn first_difference(then: &str, now: &str) -> String {
 
 #[test]
 fn the_program_itself_reads_them_so() {
-    for (name, print) in recorded() {
-        let path = folder().join(&name).with_extension("jsonl");
+    for (path, print) in recorded() {
+        let path = path.with_extension("jsonl");
         let team = TeamLog::open_read_only(&path).unwrap();
-        assert_eq!(team.look(State::fingerprint).unwrap().to_string(), print, "{name}");
-        assert_eq!(team.unreadable(), fold(&path).unreadable, "{name}");
+        assert_eq!(team.look(State::fingerprint).unwrap().to_string(), print, "{path:?}");
+        assert_eq!(team.unreadable(), fold(&path).unreadable, "{path:?}");
     }
 }
 
@@ -128,22 +137,23 @@ fn the_program_itself_reads_them_so() {
 #[test]
 fn the_recorded_forms_have_the_recorded_fingerprints() {
     let recorded = recorded();
-    for (name, print) in &recorded {
-        let form = fs::read_to_string(folder().join(name).with_extension("state")).unwrap();
-        assert_eq!(&Fingerprint::of(form.lines()).to_string(), print, "{name}");
+    for (path, print) in &recorded {
+        let form = fs::read_to_string(path.with_extension("state")).unwrap();
+        assert_eq!(&Fingerprint::of(form.lines()).to_string(), print, "{path:?}");
     }
-    let files = fs::read_dir(folder()).unwrap().map(|file| file.unwrap().path());
-    let logs: BTreeSet<String> = files
+    let files = folders().into_iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+    let logs: BTreeSet<PathBuf> = files
+        .map(|file| file.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
-        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .map(|path| path.with_extension(""))
         .collect();
-    assert_eq!(logs, recorded.into_iter().map(|(name, _)| name).collect(), "each log has a fingerprint");
+    assert_eq!(logs, recorded.into_iter().map(|(path, _)| path).collect(), "each log has a fingerprint");
 }
 
 #[test]
 fn together_they_hold_everything_that_can_be_in_a_log() {
     let folded: Vec<Folded> =
-        recorded().iter().map(|(name, _)| fold(&folder().join(name).with_extension("jsonl"))).collect();
+        recorded().iter().map(|(path, _)| fold(&path.with_extension("jsonl"))).collect();
     let outcomes = || folded.iter().flat_map(|folded| &folded.outcomes);
 
     let effective = outcomes().filter(|(_, outcome)| *outcome == Outcome::Effective);
@@ -166,8 +176,8 @@ fn together_they_hold_everything_that_can_be_in_a_log() {
     assert!(folded.iter().any(|folded| folded.unfinished_bytes > 0), "an unfinished end");
 }
 
-/// The reasons for which a record can be void in format 1. The others are given to wishes only.
-const REASONS: [&str; 26] = [
+/// The reasons for which a record can be void. The others are given to wishes only.
+const REASONS: [&str; 30] = [
     "bad_path",
     "bad_task",
     "batch_incomplete",
@@ -180,14 +190,18 @@ const REASONS: [&str; 26] = [
     "merge_under_way",
     "missing_dependency",
     "missing_parent",
+    "no_approver",
     "no_such_agent",
     "no_such_claim",
     "no_such_intent",
     "no_such_task",
     "not_fitting",
+    "other_plan",
     "other_submission",
     "over_budget",
     "parent_cycle",
+    "paused",
+    "plan_not_approved",
     "renewed",
     "repeated_id",
     "setting_changed",

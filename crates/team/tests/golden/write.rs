@@ -7,22 +7,22 @@ use std::path::{Path, PathBuf};
 
 use agent_team_log::{FileLog, Log};
 
-use super::{canonical, command, fold};
+use super::{FORMAT, NEWEST_FORMAT, canonical, command, fold, folder, folders};
 use crate::world::World;
 
 /// Writes the logs that are missing, with what they come to.
-pub fn missing(folder: &Path) {
-    fs::create_dir_all(folder).unwrap();
+pub fn missing() {
+    folders().iter().for_each(|folder| fs::create_dir_all(folder).unwrap());
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/scripts");
     let mut paths: Vec<PathBuf> = fs::read_dir(scripts).unwrap().map(|file| file.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
     paths.sort();
     for path in paths {
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let lines = lines(&fs::read_to_string(&path).unwrap());
-        add(folder, name, |log| append(log, &lines));
+        let (lines, version) = lines(&fs::read_to_string(&path).unwrap());
+        add(&folder(version), name, |log| append(log, &lines));
     }
-    add(folder, "damaged", damaged);
+    add(&folder(FORMAT), "damaged", damaged);
 }
 
 fn add(folder: &Path, name: &str, write: impl FnOnce(&Path)) {
@@ -40,14 +40,17 @@ fn add(folder: &Path, name: &str, write: impl FnOnce(&Path)) {
     writeln!(list.unwrap(), "{}  {name}", state.fingerprint()).unwrap();
 }
 
-/// The records that a script brings about. A log takes only objects.
-fn lines(script: &str) -> Vec<Vec<u8>> {
+/// The records that a script brings about, and the format that they raise the log to, if it is known. A log takes only
+/// objects.
+fn lines(script: &str) -> (Vec<Vec<u8>>, u32) {
     let mut world = World::new();
     let blocks = script.split("\n\n").filter_map(|block| block.split_once("\n----"));
     for line in blocks.flat_map(|(commands, _)| commands.lines()).filter(|line| !line.starts_with("# ")) {
         command::run(&mut world, line).unwrap();
     }
-    world.log.into_iter().map(|(line, _)| line).filter(|line| line.starts_with(b"{")).collect()
+    let version = if world.state.format() == NEWEST_FORMAT { NEWEST_FORMAT } else { FORMAT };
+    let lines = world.log.into_iter().map(|(line, _)| line).filter(|line| line.starts_with(b"{"));
+    (lines.collect(), version)
 }
 
 fn append(path: &Path, lines: &[Vec<u8>]) {

@@ -20,6 +20,7 @@ impl Rule for AgentJoined {
             skills: self.skills,
             with: self.with,
             orchestrated: self.orchestrated,
+            plan: self.plan,
             left: false,
         };
         let id = agent.id.clone();

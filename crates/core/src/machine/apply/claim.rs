@@ -31,6 +31,9 @@ impl Rule for TaskClaimed {
         if Some(task.revision) != self.on && state.keeps(Safeguard::ClaimRevision) {
             return Err(Refusal::Changed { task: id() });
         }
+        if let Some(paused) = state.held_up(&self.agent).filter(|_| state.keeps(Safeguard::Pause)) {
+            return Err(Refusal::Paused { agent: paused.cloned() });
+        }
         match Member::of(state, &self.agent).fits_stage(task, self.stage) {
             Err(reason) if state.keeps(safeguard_of(&reason)) => {
                 let (agent, stage) = (self.agent.clone(), self.stage);
@@ -43,6 +46,9 @@ impl Rule for TaskClaimed {
     fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some(slot) = state.tasks.slot(&self.task) else { return };
         state.seen.note_claim(meta.id, slot);
+        if self.stage == Stage::Work {
+            state.messages.join_thread(&self.task, &self.agent);
+        }
         state.update(slot, |task| {
             task.revision = meta.id;
             // Only its own agent can go on with a transcript; for any other this is a new attempt.
@@ -54,6 +60,7 @@ impl Rule for TaskClaimed {
                 task.attempt += u32::from(resumes.is_none());
                 task.not_before_ms = 0;
                 task.submission = None;
+                task.approvals.clear();
                 task.back_to = None;
             }
             task.step(Step::Claimed);
@@ -164,13 +171,15 @@ fn safeguard_of(reason: &Unfit) -> Safeguard {
             Safeguard::Fit
         }
         Unfit::Author => Safeguard::Author,
+        Unfit::Approved => Safeguard::SecondApproval,
+        Unfit::RoundsOver => Safeguard::ReviewRounds,
         Unfit::NotAReviewer => Safeguard::ReviewerRole,
         Unfit::HumanOnly => Safeguard::HumanOnly,
     }
 }
 
 /// The same agent goes on where this claim ended, from the newest transcript that holds a turn.
-fn to_be_resumed(task: &mut Task, claim: Claim) {
+pub(super) fn to_be_resumed(task: &mut Task, claim: Claim) {
     task.resume = Some(claim.resumes.filter(|_| claim.turns == 0).unwrap_or(claim.id));
     task.back_to = Some(claim.agent);
 }

@@ -2,7 +2,7 @@
 
 use super::claim::holder;
 use super::{Meta, Rule};
-use crate::id::RecordId;
+use crate::id::{HUMAN, RecordId};
 use crate::machine::refusal::Refusal;
 use crate::machine::safeguard::Safeguard;
 use crate::machine::state::{Late, State};
@@ -48,9 +48,11 @@ pub(super) fn send_back(task: &mut Task, cause: FeedbackCause, text: &Text, meta
             commit: submission.commit,
         });
     }
+    // Where there is an end of the rounds, that is what bounds them.
+    let is_round = cause == FeedbackCause::Review && task.spec.review_rounds.is_some();
     if cause == FeedbackCause::Conflict {
         task.conflicts += 1;
-    } else {
+    } else if !is_round {
         task.failures += 1;
     }
     give_back_or_fail(task, meta);
@@ -73,7 +75,11 @@ fn give_back_or_fail(task: &mut Task, meta: &Meta) {
 
 impl Rule for TaskSubmitted {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
-        at_stage(state, self.claim, Stage::Work).map(|_| ())
+        let (task, claim) = at_stage(state, self.claim, Stage::Work)?;
+        if state.lacks_plan(task, &claim.agent) && state.keeps(Safeguard::PlanFirst) {
+            return Err(Refusal::PlanNotApproved { task: task.id().clone() });
+        }
+        Ok(())
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
@@ -168,14 +174,22 @@ impl Rule for ReviewGiven {
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
-        let Some((slot, _)) = holder(state, self.claim) else { return };
+        let Some((slot, reviewer)) = holder(state, self.claim) else { return };
         state.update(slot, |task| {
-            if self.approved {
-                task.review = Some(self.feedback);
-                pass(task, Stage::Review, meta);
-            } else {
-                send_back(task, FeedbackCause::Review, &self.feedback, meta);
+            if !self.approved {
+                task.review_rounds += 1;
+                return send_back(task, FeedbackCause::Review, &self.feedback, meta);
             }
+            task.review = Some(self.feedback);
+            // The human's word is enough.
+            let suffices = reviewer.as_str() == HUMAN;
+            task.approvals.push(reviewer);
+            if suffices || task.approvals.len() >= task.spec.reviews as usize {
+                return pass(task, Stage::Review, meta);
+            }
+            task.revision = meta.id;
+            task.takeovers = 0;
+            task.end_claim(Ending::Done, meta.at_ms);
         });
     }
 }

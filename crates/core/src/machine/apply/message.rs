@@ -1,11 +1,13 @@
 //! Messages: sent, delivered, read. They only add.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Meta, Rule};
-use crate::id::{AgentId, RecordId};
+use crate::id::{AgentId, RecordId, TaskId};
 use crate::machine::messages::{Message, Receipt};
 use crate::machine::refusal::Refusal;
 use crate::machine::state::State;
-use crate::record::{MessageSent, MessagesDelivered, MessagesRead, Recipient};
+use crate::record::{MessageSent, MessagesDelivered, MessagesRead, Recipient, Stage};
 
 impl Rule for MessageSent {
     fn guard(&self, _: &State) -> Result<(), Refusal> {
@@ -15,6 +17,14 @@ impl Rule for MessageSent {
     fn take_effect(self, state: &mut State, meta: &Meta) {
         let has_left = |agent: &AgentId| state.agents.get(agent).is_some_and(|agent| agent.left);
         let returned = matches!(&self.to, Recipient::Agent(to) if has_left(to));
+        let works_on = |task: &TaskId| {
+            let claim = state.tasks.get(task)?.claim.as_ref()?;
+            (claim.stage == Stage::Work).then(|| (task.clone(), claim.agent.clone()))
+        };
+        let thread = match &self.to {
+            Recipient::Task(task) => works_on(task),
+            _ => None,
+        };
         state.messages.push(Message {
             id: meta.id,
             seq: meta.seq,
@@ -22,10 +32,17 @@ impl Rule for MessageSent {
             to: self.to,
             text: self.text,
             task: self.task,
+            urgent: self.urgent,
+            asks: self.asks,
+            reply_to: self.reply_to,
             at_ms: meta.at_ms,
-            receipts: std::collections::BTreeMap::new(),
+            receipts: BTreeMap::new(),
             returned,
+            in_thread_of: BTreeSet::new(),
         });
+        if let Some((task, agent)) = thread {
+            state.messages.join_thread(&task, &agent);
+        }
     }
 }
 

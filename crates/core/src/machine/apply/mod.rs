@@ -9,7 +9,10 @@ mod files;
 mod judgement;
 mod merge;
 mod message;
+mod note;
+mod plan;
 mod spending;
+mod steering;
 mod task;
 mod team;
 
@@ -20,7 +23,7 @@ use super::refusal::Refusal;
 use super::safeguard::{Safeguard, Safeguards};
 use super::state::State;
 use crate::id::RecordId;
-use crate::record::{Body, Record};
+use crate::record::{Body, FORMAT, Record};
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +73,11 @@ macro_rules! with_rule {
             Body::TaskEdited($rule) => $known,
             Body::TaskRetried($rule) => $known,
             Body::TaskCancelled($rule) => $known,
+            Body::TaskReassigned($rule) => $known,
+            Body::PlanSubmitted($rule) => $known,
+            Body::PlanJudged($rule) => $known,
+            Body::PauseSet($rule) => $known,
+            Body::NoteAdded($rule) => $known,
             Body::TaskClaimed($rule) => $known,
             Body::ClaimRenewed($rule) => $known,
             Body::ClaimReleased($rule) => $known,
@@ -104,6 +112,9 @@ impl State {
             return Outcome::Repeated;
         }
         let Record { id, format, at_ms, body, .. } = record;
+        if body.format() > FORMAT && format < body.format() {
+            return Outcome::Unknown;
+        }
         with_rule!(body, rule => self.follow(rule, id, format, at_ms), Outcome::Unknown)
     }
 

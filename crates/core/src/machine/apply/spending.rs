@@ -17,8 +17,9 @@ impl Rule for BudgetSet {
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
-        let limit = Limit { micro_usd: self.micro_usd, tokens: self.tokens, revision: Some(meta.id) };
-        state.ledger.set_limit(&self.account, limit);
+        let Self { account, on: _, micro_usd, tokens, calls } = self;
+        let limit = Limit { micro_usd, tokens, calls, revision: Some(meta.id) };
+        state.ledger.set_limit(&account, limit);
     }
 }
 

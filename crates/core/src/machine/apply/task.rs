@@ -98,11 +98,14 @@ pub(crate) fn new_task(mut spec: Box<TaskSpec>, seq: u64, meta: &Meta) -> Task {
         feedback: Vec::new(),
         failure: None,
         review: None,
+        approvals: Vec::new(),
+        review_rounds: 0,
+        plan: None,
     }
 }
 
 /// The task of an edit, if it is still what the edit was decided on.
-fn unchanged<'a>(state: &'a State, task: &TaskId, on: Revision) -> Result<&'a Task, Refusal> {
+pub(super) fn unchanged<'a>(state: &'a State, task: &TaskId, on: Revision) -> Result<&'a Task, Refusal> {
     let known = state.tasks.get(task).ok_or_else(|| Refusal::NoSuchTask { task: task.clone() })?;
     if Some(known.revision) != on && state.keeps(Safeguard::EditRevision) {
         return Err(Refusal::Changed { task: task.clone() });
@@ -175,6 +178,8 @@ impl Rule for TaskRetried {
             task.failure = None;
             task.resume = None;
             task.submission = None;
+            task.approvals.clear();
+            task.review_rounds = 0;
             unblock(task);
         });
     }

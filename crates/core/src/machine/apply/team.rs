@@ -4,7 +4,7 @@ use super::{Meta, Rule};
 use crate::machine::refusal::Refusal;
 use crate::machine::safeguard::Safeguard;
 use crate::machine::state::{Run, State};
-use crate::record::{FORMAT, FormatRaised, PolicySet, RunEnded, RunStarted};
+use crate::record::{FORMAT, FormatRaised, NEWEST_FORMAT, PolicySet, RunEnded, RunStarted};
 
 impl Rule for FormatRaised {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
@@ -16,7 +16,9 @@ impl Rule for FormatRaised {
     }
 
     fn take_effect(self, state: &mut State, _: &Meta) {
-        if self.version > FORMAT && state.keeps(Safeguard::NewerFormat) {
+        // What came in a version that is not known may have changed anything: from there on nothing is sure.
+        let is_known = self.version == NEWEST_FORMAT && state.newer_format.is_none();
+        if !is_known && self.version > FORMAT && state.keeps(Safeguard::NewerFormat) {
             state.newer_format = Some(self.version);
         } else {
             state.format = self.version;
@@ -44,6 +46,7 @@ impl Rule for RunStarted {
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
+        state.ledger.begin_run();
         state.runs.push(Run {
             id: meta.id,
             process: self.process,

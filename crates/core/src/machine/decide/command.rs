@@ -81,6 +81,41 @@ pub enum Command {
         micro_usd: Option<u64>,
         /// The most tokens.
         tokens: Option<u64>,
+        /// The most calls to models.
+        calls: Option<u64>,
+    },
+    /// Hold up the team or an agent, or let it go on.
+    Pause {
+        /// The agent; `None` for the whole team.
+        agent: Option<AgentId>,
+        /// Whether it is held up.
+        paused: bool,
+        /// Whether what the agent works on goes back at once.
+        release: bool,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Give a task to another agent.
+    Reassign {
+        /// The task.
+        task: TaskId,
+        /// For whom it is; `None` for anyone who fits.
+        agent: Option<AgentId>,
+        /// The merge intent that the caller has fenced off.
+        fenced: Option<RecordId>,
+    },
+    /// Judge the plan that waits at a task, as its text is now known.
+    JudgePlan {
+        /// The task.
+        task: TaskId,
+        /// The plan that was read; `None` for the one that waits.
+        plan: Option<RecordId>,
+        /// Who judges.
+        by: AgentId,
+        /// Whether the work may begin.
+        approved: bool,
+        /// What the author should know.
+        feedback: Text,
     },
     /// Write a body as it is: one that names its claim, or only adds.
     Record(Body),

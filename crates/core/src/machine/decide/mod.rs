@@ -15,20 +15,30 @@ use super::safeguard::Safeguard;
 use super::state::State;
 use crate::id::TaskId;
 use crate::record::{
-    BatchClosed, Body, BudgetSet, ClaimExpired, FORMAT, PolicySet, Revision, TaskAdded, TaskCancelled,
-    TaskClaimed, TaskEdited, TaskFailed, TaskRetried, TaskSpec,
+    BatchClosed, Body, BudgetSet, ClaimExpired, FORMAT, FormatRaised, NEWEST_FORMAT, PauseSet, PlanJudged,
+    PolicySet, Revision, TaskAdded, TaskCancelled, TaskClaimed, TaskEdited, TaskFailed, TaskReassigned,
+    TaskRetried, TaskSpec,
 };
 
 /// The longest backoff, in milliseconds.
 const BACKOFF_MS_MAX: u64 = 15 * 60 * 1_000;
 
-/// Decides a command. `now_ms` is the time in milliseconds since 1970, for backoffs.
+/// Decides a command, and raises the log's format where it says what the log cannot say yet. `now_ms` is the time in milliseconds since 1970, for backoffs.
 ///
 /// # Errors
 /// The refusal that the newest state gives; nothing is to be written then.
 pub fn decide(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>, Refusal> {
+    let mut bodies = bodies(state, command, now_ms)?;
+    let needed = bodies.iter().map(Body::format).max().unwrap_or(FORMAT);
+    if needed > state.format {
+        bodies.insert(0, FormatRaised { version: needed }.into());
+    }
+    Ok(bodies)
+}
+
+fn bodies(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>, Refusal> {
     if let Some(expected) = state.newer_format.filter(|_| state.keeps(Safeguard::OldProgramIsSilent)) {
-        return Err(Refusal::WrongFormat { expected, found: FORMAT });
+        return Err(Refusal::WrongFormat { expected, found: NEWEST_FORMAT });
     }
     let body: Body = match command {
         Command::AddTasks { tasks, batch } => return add(state, tasks, *batch),
@@ -58,9 +68,34 @@ pub fn decide(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>
         Command::SetPolicy { policy } => {
             PolicySet { on: state.policy_revision, policy: policy.clone() }.into()
         }
-        Command::SetBudget { account, micro_usd, tokens } => {
+        Command::SetBudget { account, micro_usd, tokens, calls } => {
             let on = state.ledger.limit(account).revision;
-            BudgetSet { account: account.clone(), on, micro_usd: *micro_usd, tokens: *tokens }.into()
+            let (micro_usd, tokens, calls) = (*micro_usd, *tokens, *calls);
+            BudgetSet { account: account.clone(), on, micro_usd, tokens, calls }.into()
+        }
+        Command::Pause { agent, paused, release, reason } => {
+            let known = state.pauses.get(agent);
+            let on = known.map(|pause| pause.revision);
+            let (paused, release) = (*paused, *release);
+            PauseSet { agent: agent.clone(), on, paused, release, reason: reason.clone() }.into()
+        }
+        Command::Reassign { task, agent, fenced } => {
+            let on = revision(state, task)?;
+            TaskReassigned { task: task.clone(), on, agent: agent.clone(), fenced: *fenced }.into()
+        }
+        Command::JudgePlan { task, plan, by, approved, feedback } => {
+            let known = state.task(task).ok_or_else(|| Refusal::NoSuchTask { task: task.clone() })?;
+            let other = || Refusal::OtherPlan { task: task.clone() };
+            let waiting = known.plan.as_ref().ok_or_else(other)?;
+            PlanJudged {
+                task: task.clone(),
+                plan: plan.unwrap_or(waiting.id),
+                text_hash: waiting.text.hash(),
+                by: by.clone(),
+                approved: *approved,
+                feedback: feedback.clone(),
+            }
+            .into()
         }
         Command::Record(body) => body.clone(),
     };

@@ -1,0 +1,90 @@
+//! `agent`: adds agents to the team and takes them out, while it runs.
+
+use agent_team::model::ModelSpec;
+use agent_team::{AgentId, AgentJoined, Role, Skill};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::cli::Global;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+/// The arguments of `agent`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Add an agent to the team, or drop one, while it runs",
+    long_about = "Add an agent to the team, or drop one. A run that is under way starts the new agent with the model that \
+                  is named, or the team's; the next run knows only what team.toml says. A dropped agent ends at once; \
+                  what it holds goes back to the queue, and mail that it has not read to its senders.",
+    after_help = "Examples:\n  agent-team agent add worker-5\n  \
+                  agent-team agent add critic --role reviewer --with anthropic:claude-sonnet-4-5\n  \
+                  agent-team agent drop worker-5"
+)]
+pub struct Agent {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Add an agent that the run under way starts
+    Add {
+        /// Its name
+        name: AgentId,
+        /// lead, worker, reviewer or specialist
+        #[arg(long, default_value = "worker")]
+        role: Role,
+        /// What it can do that others cannot (repeat it, or separate by commas)
+        #[arg(long, value_delimiter = ',')]
+        skill: Vec<Skill>,
+        /// The model behind it; the team's if nothing is said
+        #[arg(long, value_name = "PROVIDER:MODEL")]
+        with: Option<ModelSpec>,
+        /// Each of its plans must be approved before it may change anything
+        #[arg(long)]
+        plan: bool,
+    },
+    /// Take an agent out of the team
+    Drop {
+        /// Its name
+        name: AgentId,
+    },
+}
+
+impl Agent {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let queue = global.open()?;
+        match self.what {
+            What::Add { name, role, skill: skills, with, plan } => {
+                let known = queue.get_status()?.agents;
+                if known.iter().any(|agent| agent.id == name && !agent.left) {
+                    return Err(Failure::refused(format!("there is an agent `{name}` in the team already"))
+                        .hint("choose another name, or drop that one first"));
+                }
+                let with = with.map(|with| with.to_string());
+                queue.join(AgentJoined {
+                    agent: name.clone(),
+                    role,
+                    skills,
+                    with,
+                    orchestrated: true,
+                    plan,
+                })?;
+                if out.is_json() {
+                    out.json(&json!({ "agent": name, "role": role, "plan": plan }))?;
+                } else {
+                    out.line(&format!("{name} is in the team as a {role}"))?;
+                }
+            }
+            What::Drop { name } => {
+                queue.drop_agent(&AgentId::human(), &name)?;
+                if out.is_json() {
+                    out.json(&json!({ "agent": name, "left": true }))?;
+                } else {
+                    out.line(&format!("{name} is not in the team any more"))?;
+                }
+            }
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,89 @@
+//! `answer`: shows the questions that agents wait with, and answers them.
+
+use agent_team::{AgentId, AgentMessage, MessageBus, RecordId};
+use clap::Args;
+use serde_json::json;
+
+use super::read_text;
+use crate::cli::Global;
+use crate::exit::{Exit, Failure};
+use crate::output::{Output, Paint};
+use crate::time;
+
+/// The arguments of `answer`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Answer a question of an agent, or list the open ones",
+    long_about = "Answer a question that an agent waits with. Without a question all open ones are listed. The beginning \
+                  of an id is enough if no other begins so; if one question alone is open, `answer --it TEXT` answers it.",
+    after_help = "Examples:\n  agent-team answer\n  agent-team answer 0192f 'Use spaces'\n  \
+                  agent-team answer --it 'Use spaces'\n  agent-team answer 0192f 'Spaces.' --as lead-1"
+)]
+pub struct Answer {
+    /// The question: its id, or the beginning of it
+    #[arg(value_name = "QUESTION", requires = "text", conflicts_with = "it")]
+    question: Option<String>,
+    /// The answer; - for standard input
+    text: Option<String>,
+    /// Answer the only open question
+    #[arg(long, value_name = "TEXT")]
+    it: Option<String>,
+    /// Who answers
+    #[arg(long = "as", value_name = "NAME", default_value = "human")]
+    agent: AgentId,
+}
+
+impl Answer {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let bus = MessageBus::over(global.open()?.team_log().clone());
+        let open = bus.questions(None)?;
+        let (question, text) = match (self.question, self.text, self.it) {
+            (Some(begin), Some(text), _) => (find(&open, &begin)?, text),
+            (_, _, Some(text)) => match open.as_slice() {
+                [only] => (only.id, text),
+                [] => return Err(Failure::refused("no question is open")),
+                _ => {
+                    let failure = Failure::usage(format!("{} questions are open", open.len()));
+                    return Err(failure.hint("`agent-team answer` lists them; name the one you mean"));
+                }
+            },
+            _ => return list(&open, out),
+        };
+        let id = bus.answer(&self.agent, question, read_text(text)?)?;
+        if out.is_json() {
+            out.json(&json!({ "id": id, "question": question }))?;
+        } else {
+            out.line(&id.to_string())?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// The open question whose id begins so.
+fn find(open: &[AgentMessage], begin: &str) -> Result<RecordId, Failure> {
+    if let Ok(id) = begin.parse() {
+        return Ok(id);
+    }
+    let mut found = open.iter().filter(|question| question.id.to_string().starts_with(begin));
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only.id),
+        (Some(_), Some(_)) => Err(Failure::usage(format!("several questions begin with `{begin}`"))),
+        (None, _) => Err(Failure::refused(format!("no open question begins with `{begin}`"))
+            .hint("`agent-team answer` lists the open ones")),
+    }
+}
+
+fn list(open: &[AgentMessage], out: &mut Output) -> Result<Exit, Failure> {
+    if out.is_json() {
+        out.json(&open)?;
+        return Ok(Exit::Done);
+    }
+    for question in open {
+        let about = question.task.as_ref().map(|task| format!(", about {task}")).unwrap_or_default();
+        let when = time::ago(question.at_ms);
+        let head = format!("{} {} asks {}{about}, {when}:", question.id, question.from, question.to);
+        out.painted(&head, Some(Paint::Warning))?;
+        out.block("  ", &question.text)?;
+    }
+    Ok(Exit::Done)
+}

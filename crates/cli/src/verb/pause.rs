@@ -1,0 +1,114 @@
+//! `pause`, `resume` and `stop`: hold up, let go on, take away.
+
+use agent_team::{AgentId, TaskQueue};
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::Global;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+/// The arguments of `pause`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Hold up agents, or the whole team",
+    long_about = "Hold up agents, or without a name the whole team: they finish their turns, keep what they hold, and do \
+                  and take nothing more until `resume`. With the team no check is run and nothing is merged, either. A \
+                  run waits meanwhile.",
+    after_help = "Examples:\n  agent-team pause worker-1 --reason 'I look at its plan'\n  agent-team pause\n  \
+                  agent-team resume"
+)]
+pub struct Pause {
+    /// The agents; all of the team if none is named
+    #[arg(value_name = "AGENT")]
+    agents: Vec<AgentId>,
+    /// Why, for whoever looks
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+impl Pause {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let queue = global.open()?;
+        each(&self.agents, &queue, out, ["paused", "was paused already"], |agent| {
+            queue.pause(&AgentId::human(), agent, &self.reason)
+        })
+    }
+}
+
+/// The arguments of `resume`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Let paused or stopped agents, or the team, go on",
+    long_about = "Let agents go on that were paused or stopped, or without a name the team. An agent that is paused by \
+                  itself stays so when the team is resumed.",
+    after_help = "Examples:\n  agent-team resume worker-1\n  agent-team resume"
+)]
+pub struct Resume {
+    /// The agents; the team if none is named
+    #[arg(value_name = "AGENT")]
+    agents: Vec<AgentId>,
+}
+
+impl Resume {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let queue = global.open()?;
+        each(&self.agents, &queue, out, ["goes on", "was not paused"], |agent| {
+            queue.resume(&AgentId::human(), agent)
+        })
+    }
+}
+
+/// The arguments of `stop`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Stop agents at once, and take back what they work on",
+    long_about = "Stop agents at once. What each works on goes back to the queue, its folder and its transcript are kept, \
+                  and it takes nothing more until `resume`: then it goes on where it was, unless somebody else took the \
+                  task.",
+    after_help = "Examples:\n  agent-team stop worker-1 --reason 'It deletes tests'\n  agent-team resume worker-1"
+)]
+pub struct Stop {
+    /// The agents
+    #[arg(value_name = "AGENT", required = true)]
+    agents: Vec<AgentId>,
+    /// Why, for whoever looks
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+impl Stop {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let queue = global.open()?;
+        each(&self.agents, &queue, out, ["stopped", "was stopped already"], |agent| match agent {
+            Some(agent) => queue.stop_agent(&AgentId::human(), agent, &self.reason),
+            None => Ok(false),
+        })
+    }
+}
+
+/// Does the same with each agent, or with the team, and says what came of it.
+fn each(
+    agents: &[AgentId],
+    queue: &TaskQueue,
+    out: &mut Output,
+    [done, before]: [&str; 2],
+    set: impl Fn(Option<&AgentId>) -> Result<bool, agent_team::Error>,
+) -> Result<Exit, Failure> {
+    let whom: Vec<Option<&AgentId>> =
+        if agents.is_empty() { vec![None] } else { agents.iter().map(Some).collect() };
+    for agent in whom {
+        let changed = set(agent)?;
+        if !out.is_json() {
+            let name = agent.map_or("the team", AgentId::as_str);
+            out.line(&format!("{name} {}", if changed { done } else { before }))?;
+        }
+    }
+    if out.is_json() {
+        let paused = queue.get_status()?.paused;
+        let paused: Vec<_> =
+            paused.iter().map(|(agent, reason)| json!({ "agent": agent, "reason": reason })).collect();
+        out.json(&json!({ "paused": paused }))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,171 @@
+//! `plan`: shows, submits and judges plans.
+
+use agent_team::view::PlanView;
+use agent_team::{AgentId, RecordId, TaskId, TaskQueue, Verdict};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{read_text, token};
+use crate::cli::Global;
+use crate::exit::{Exit, Failure};
+use crate::output::{Cell, Output, Paint};
+use crate::{task_text, time};
+
+/// The arguments of `plan`.
+#[derive(Debug, Args)]
+#[command(
+    about = "Show, submit, approve or reject plans",
+    long_about = "Where a task or an agent asks for it (`add --plan`, `agent add --plan`), nothing is changed before the \
+                  plan was approved: by the human, by the agent that the task names, or else by a lead, and never by its \
+                  author. An approval is of exactly the text that waits; nothing is approved by time.",
+    after_help = "Examples:\n  agent-team plan list\n  agent-team plan show parse\n  agent-team plan approve parse\n  \
+                  agent-team plan reject parse 'Keep the public API'\n  \
+                  agent-team plan submit parse 'First the lexer, ...' --as worker-1"
+)]
+pub struct Plan {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The plans that wait to be judged
+    List,
+    /// The newest plan for a task, and what was said to it
+    Show {
+        /// The task
+        id: TaskId,
+    },
+    /// Let the work begin
+    Approve {
+        /// The task
+        id: TaskId,
+        /// A word to the author; - for standard input
+        text: Option<String>,
+        #[command(flatten)]
+        judge: Judge,
+    },
+    /// Ask for another plan
+    Reject {
+        /// The task
+        id: TaskId,
+        /// What is to be changed; - for standard input
+        text: String,
+        #[command(flatten)]
+        judge: Judge,
+    },
+    /// Say how you mean to do the task that you hold
+    Submit {
+        /// The task
+        id: TaskId,
+        /// The plan; - for standard input
+        text: String,
+        /// Who holds the task
+        #[arg(long = "as", value_name = "NAME")]
+        agent: AgentId,
+        /// The claim, as `claim` printed it
+        #[arg(long, env = "AGENT_TEAM_TOKEN", value_name = "TOKEN")]
+        token: Option<RecordId>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Judge {
+    /// Who judges
+    #[arg(long = "as", value_name = "NAME", default_value = "human")]
+    agent: AgentId,
+    /// The plan that was read, by its id: refused if another one waits by now
+    #[arg(long = "plan", value_name = "PLAN")]
+    plan: Option<RecordId>,
+}
+
+impl Plan {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let queue = global.open()?;
+        match self.what {
+            What::List => list(&queue, out),
+            What::Show { id } => show(&queue, &id, out),
+            What::Approve { id, text, judge } => {
+                let text = text.map(read_text).transpose()?.unwrap_or_default();
+                judged(&queue, &id, &judge, Verdict::Approved(text), out)
+            }
+            What::Reject { id, text, judge } => {
+                judged(&queue, &id, &judge, Verdict::ChangesRequested(read_text(text)?), out)
+            }
+            What::Submit { id, text, agent, token: named } => {
+                let token = token(&queue, named, &id, &agent)?;
+                queue.submit_plan(token, &agent, read_text(text)?)?;
+                show(&queue, &id, out)
+            }
+        }
+    }
+}
+
+fn judged(
+    queue: &TaskQueue,
+    id: &TaskId,
+    judge: &Judge,
+    verdict: Verdict,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    queue.judge_plan(&judge.agent, id, judge.plan, verdict)?;
+    show(queue, id, out)
+}
+
+fn list(queue: &TaskQueue, out: &mut Output) -> Result<Exit, Failure> {
+    let mut plans = Vec::new();
+    for id in queue.get_status()?.plans {
+        if let Some(plan) = queue.plan(&id)? {
+            plans.push((id, plan));
+        }
+    }
+    if out.is_json() {
+        let plans: Vec<_> =
+            plans.iter().map(|(id, plan)| json!({ "task": id, "plan": whole(queue, plan) })).collect();
+        out.json(&plans)?;
+        return Ok(Exit::Done);
+    }
+    let row = |(id, plan): &(TaskId, PlanView)| -> Vec<Cell> {
+        let text = plan.text.preview();
+        let first = text.lines().next().unwrap_or_default();
+        vec![id.as_str().into(), plan.author.as_str().into(), time::ago(plan.at_ms).into(), first.into()]
+    };
+    out.table(&plans.iter().map(row).collect::<Vec<_>>())?;
+    Ok(Exit::Done)
+}
+
+fn show(queue: &TaskQueue, id: &TaskId, out: &mut Output) -> Result<Exit, Failure> {
+    let Some(plan) = queue.plan(id)? else {
+        return Err(Failure::refused(format!("there is no plan for task `{id}`")));
+    };
+    if out.is_json() {
+        out.json(&json!({ "task": id, "plan": whole(queue, &plan) }))?;
+        return Ok(Exit::Done);
+    }
+    let (word, paint) = match plan.approved {
+        None => ("waits to be judged", Paint::Warning),
+        Some(true) => ("approved", Paint::Good),
+        Some(false) => ("rejected", Paint::Bad),
+    };
+    let by = plan.judged_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let head = format!("{id}: plan {} by {}, {word}{by}", plan.round, plan.author);
+    out.painted(&head, Some(paint))?;
+    out.line(&format!("  id    {}", plan.id))?;
+    out.line(&format!("  hash  {}", plan.hash))?;
+    out.line("")?;
+    out.block("  ", &task_text::whole(queue, &plan.text))?;
+    if let Some(feedback) = plan.feedback.as_ref().filter(|feedback| !feedback.is_empty()) {
+        out.line("")?;
+        out.line("feedback:")?;
+        out.block("  ", &task_text::whole(queue, feedback))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The plan with its texts in full.
+fn whole(queue: &TaskQueue, plan: &PlanView) -> PlanView {
+    let mut plan = plan.clone();
+    plan.text = task_text::whole(queue, &plan.text).into();
+    plan.feedback = plan.feedback.map(|feedback| task_text::whole(queue, &feedback).into());
+    plan
+}

@@ -1,0 +1,111 @@
+//! Plans: what an agent means to do, and whether somebody else lets it.
+//!
+//! Nothing approves by itself, and nothing by time: a plan waits until somebody who may has judged this very text.
+
+use agent_team_core::machine::{Command, Refusal};
+use agent_team_core::record::PlanSubmitted;
+use agent_team_core::view::{self, PlanView};
+
+use crate::{AgentId, Error, RecordId, TaskId, TaskQueue, Verdict};
+
+impl TaskQueue {
+    /// Submits a plan for the task that is held under a claim. It takes the place of an earlier one.
+    ///
+    /// # Errors
+    /// A refusal when the claim is lost.
+    pub fn submit_plan(
+        &self,
+        token: RecordId,
+        agent: &AgentId,
+        plan: impl Into<String>,
+    ) -> Result<RecordId, Error> {
+        let text = self.team_log().text(plan)?;
+        Ok(self.team_log().submit(agent, &PlanSubmitted { claim: token, text }.into())?.id())
+    }
+
+    /// Judges the plan that waits at a task. `plan` names the one that was read, if it matters that it is still that one.
+    ///
+    /// # Errors
+    /// A refusal when another plan or none waits there, or `by` may not judge it: its author, or somebody who is neither
+    /// the human nor a lead nor named by the task.
+    pub fn judge_plan(
+        &self,
+        by: &AgentId,
+        task: &TaskId,
+        plan: Option<RecordId>,
+        verdict: Verdict,
+    ) -> Result<(), Error> {
+        let (approved, words) = match verdict {
+            Verdict::Approved(words) => (true, words),
+            Verdict::ChangesRequested(words) => (false, words),
+        };
+        let feedback = self.team_log().text(words)?;
+        let (task, by) = (task.clone(), by.clone());
+        let command = Command::JudgePlan { task, plan, by: by.clone(), approved, feedback };
+        self.team_log().submit(&by, &command)?;
+        Ok(())
+    }
+
+    /// The newest plan for a task; `None` if there is none.
+    ///
+    /// # Errors
+    /// A refusal when there is no such task.
+    pub fn plan(&self, task: &TaskId) -> Result<Option<PlanView>, Error> {
+        let known = self
+            .team_log()
+            .look(|state| state.task(task).map(|known| known.plan.as_deref().map(view::plan)))?;
+        known.ok_or_else(|| Refusal::NoSuchTask { task: task.clone() }.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AgentJoined, NewTask, Role, Status};
+
+    fn joined(queue: &TaskQueue, name: &str, role: Role) -> AgentId {
+        let agent: AgentId = name.parse().unwrap();
+        let (skills, with) = (Vec::new(), None);
+        let member =
+            AgentJoined { agent: agent.clone(), role, skills, with, orchestrated: false, plan: false };
+        queue.join(member).unwrap();
+        agent
+    }
+
+    fn refused(outcome: Result<(), Error>) -> Refusal {
+        outcome.unwrap_err().refusal().unwrap().clone()
+    }
+
+    #[test]
+    fn nothing_is_delivered_before_somebody_else_approved_this_very_plan() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let worker = joined(&queue, "worker-1", Role::Worker);
+        let lead = joined(&queue, "lead-1", Role::Lead);
+        let task = queue.add_task(NewTask { plan: true, ..NewTask::new("Rewrite it") }).unwrap();
+        let token = queue.claim_task(&worker).unwrap().unwrap().token;
+        let deliver = || queue.complete(token, &worker, "done", None, Vec::new());
+        assert!(matches!(refused(deliver()), Refusal::PlanNotApproved { .. }));
+
+        let first = queue.submit_plan(token, &worker, "Delete everything.").unwrap();
+        let approve =
+            |by: &AgentId, plan| queue.judge_plan(by, &task, plan, Verdict::Approved(String::new()));
+        assert!(matches!(refused(approve(&worker, None)), Refusal::NoApprover { .. }), "the author");
+        let other = joined(&queue, "worker-2", Role::Worker);
+        assert!(matches!(refused(approve(&other, None)), Refusal::NoApprover { .. }), "just anybody");
+        let no = Verdict::ChangesRequested("Keep the tests.".into());
+        queue.judge_plan(&lead, &task, None, no).unwrap();
+        assert!(matches!(refused(deliver()), Refusal::PlanNotApproved { .. }));
+        assert!(matches!(refused(approve(&lead, None)), Refusal::OtherPlan { .. }), "judged already");
+
+        let second = queue.submit_plan(token, &worker, "Move it, keep the tests.").unwrap();
+        assert!(
+            matches!(refused(approve(&lead, Some(first))), Refusal::OtherPlan { .. }),
+            "not the one read"
+        );
+        approve(&AgentId::human(), Some(second)).unwrap();
+        let plan = queue.plan(&task).unwrap().unwrap();
+        assert_eq!((plan.round, plan.approved, plan.judged_by), (2, Some(true), Some(AgentId::human())));
+        deliver().unwrap();
+        assert_eq!(queue.get_task(&task).unwrap().status, Status::Completed);
+    }
+}

@@ -1,0 +1,287 @@
+//! Steering a team from outside, at any time: hold up, let go on, stop, hand over, change.
+//!
+//! Each of these is a record, so it holds for every process of the team, whoever runs it, and whether or not anybody does.
+
+use agent_team_core::machine::{Command, Note, Refusal, Reservation};
+use agent_team_core::record::{
+    Account, AgentLeft, ClaimReleased, FilesReleased, FilesReserved, NoteAdded, Stage, TaskChange,
+};
+use agent_team_core::view::{self, BudgetView};
+
+use crate::team_log::{TeamLog, refusal};
+use crate::{AgentId, Error, RecordId, TaskId, TaskQueue, liveness};
+
+impl TaskQueue {
+    /// Holds up an agent, or the whole team: it finishes its turn, and takes and does nothing more until it is
+    /// [resumed](Self::resume). What it holds stays its own. Says whether anything changed by that.
+    ///
+    /// # Errors
+    /// A refusal when there is no such agent.
+    pub fn pause(&self, by: &AgentId, agent: Option<&AgentId>, reason: &str) -> Result<bool, Error> {
+        self.set_pause(by, agent, true, false, reason)
+    }
+
+    /// Lets an agent, or the whole team, go on. Says whether anything changed by that.
+    ///
+    /// # Errors
+    /// A refusal when there is no such agent.
+    pub fn resume(&self, by: &AgentId, agent: Option<&AgentId>) -> Result<bool, Error> {
+        self.set_pause(by, agent, false, false, "")
+    }
+
+    /// Stops an agent at once. What it works on goes back to the queue; its folder and its transcript are kept, and it
+    /// goes on with them when it is resumed, unless somebody else took the task.
+    ///
+    /// # Errors
+    /// A refusal when there is no such agent.
+    pub fn stop_agent(&self, by: &AgentId, agent: &AgentId, reason: &str) -> Result<bool, Error> {
+        self.set_pause(by, Some(agent), true, true, reason)
+    }
+
+    fn set_pause(
+        &self,
+        by: &AgentId,
+        agent: Option<&AgentId>,
+        paused: bool,
+        release: bool,
+        reason: &str,
+    ) -> Result<bool, Error> {
+        let agent = agent.cloned();
+        if let Some(agent) = agent.as_ref().filter(|agent| !self.is_member(agent).unwrap_or(true)) {
+            return Err(Refusal::NoSuchAgent { agent: agent.clone() }.into());
+        }
+        let is_so = self.team_log().look(|state| {
+            let known = state.pauses().any(|(whom, _)| whom == agent.as_ref());
+            let holds = state.held().any(|(_, claim)| Some(&claim.agent) == agent.as_ref());
+            known == paused && !(release && holds)
+        })?;
+        if is_so {
+            return Ok(false);
+        }
+        let command = Command::Pause { agent, paused, release, reason: reason.to_owned() };
+        self.team_log().submit(by, &command)?;
+        Ok(true)
+    }
+
+    fn is_member(&self, agent: &AgentId) -> Result<bool, Error> {
+        self.team_log().look(|state| state.is_member(agent))
+    }
+
+    /// Takes an agent out of the team. What it holds goes back to the queue, and mail that it has not read to its
+    /// senders. An orchestrator that runs it ends it.
+    ///
+    /// # Errors
+    /// A refusal when it is no member.
+    pub fn drop_agent(&self, by: &AgentId, agent: &AgentId) -> Result<(), Error> {
+        if !self.is_member(agent)? {
+            return Err(Refusal::NoSuchAgent { agent: agent.clone() }.into());
+        }
+        let held: Vec<_> = self.team_log().look(|state| {
+            let held = state.held().filter(|(_, claim)| claim.agent == *agent);
+            let held = held.filter(|(_, claim)| matches!(claim.stage, Stage::Work | Stage::Review));
+            held.map(|(_, claim)| claim.id).collect()
+        })?;
+        // First it leaves, so that it does not claim again what it loses.
+        self.team_log().submit(by, &AgentLeft { agent: agent.clone() }.into())?;
+        for claim in held {
+            let body = ClaimReleased { claim, reason: format!("{agent} was dropped"), fenced: None };
+            // If it ended meanwhile, that is what was wanted.
+            let _ = refusal(self.team_log().submit(by, &body.into()))?;
+        }
+        Ok(())
+    }
+
+    /// Gives a task to an agent, or with `None` to anyone who fits. Whoever works on it loses it; a merge under way is
+    /// fenced off first.
+    ///
+    /// # Errors
+    /// A refusal when the task has ended, or there is no such agent.
+    pub fn reassign(&self, by: &AgentId, task: &TaskId, agent: Option<&AgentId>) -> Result<(), Error> {
+        if let Some(agent) = agent.filter(|agent| !self.is_member(agent).unwrap_or(true)) {
+            return Err(Refusal::NoSuchAgent { agent: agent.clone() }.into());
+        }
+        fenced_off(self.team_log(), by, task, |fenced| Command::Reassign {
+            task: task.clone(),
+            agent: agent.cloned(),
+            fenced,
+        })
+    }
+
+    /// Limits what an account may spend, whole: money in millionths of a US dollar, tokens, calls to models.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn set_budget(
+        &self,
+        by: &AgentId,
+        account: &Account,
+        micro_usd: Option<u64>,
+        tokens: Option<u64>,
+        calls: Option<u64>,
+    ) -> Result<(), Error> {
+        let account = account.clone();
+        self.team_log().submit(by, &Command::SetBudget { account, micro_usd, tokens, calls })?;
+        Ok(())
+    }
+
+    /// What may be spent, and what of it is gone; the team's account first.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn budgets(&self) -> Result<Vec<BudgetView>, Error> {
+        self.team_log().look(view::budgets)
+    }
+
+    /// Notes what agents shall know that take a task with one of these labels, or any task if there are none.
+    ///
+    /// # Errors
+    /// A refusal when it came up at a task that does not exist.
+    pub fn add_note(
+        &self,
+        by: &AgentId,
+        text: impl Into<String>,
+        labels: Vec<String>,
+        task: Option<TaskId>,
+    ) -> Result<RecordId, Error> {
+        if let Some(task) = task.as_ref() {
+            self.get_task(task)?;
+        }
+        let (agent, text) = (by.clone(), self.team_log().text(text)?);
+        Ok(self.team_log().submit(by, &NoteAdded { agent, text, labels, task }.into())?.id())
+    }
+
+    /// What was noted, oldest first; for tasks with these labels, if some are named.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn notes(&self, labels: Option<&[String]>) -> Result<Vec<Note>, Error> {
+        self.team_log().look(|state| match labels {
+            Some(labels) => state.notes_for(labels).cloned().collect(),
+            None => state.notes().to_vec(),
+        })
+    }
+
+    /// Says which files a holder works on: advice for others, that ends with the claim.
+    ///
+    /// # Errors
+    /// A refusal when the claim is lost, somebody else has reserved one of them, or a path is not inside the project.
+    pub fn reserve_files(&self, token: RecordId, agent: &AgentId, paths: Vec<String>) -> Result<(), Error> {
+        self.team_log().submit(agent, &FilesReserved { claim: token, paths }.into())?;
+        Ok(())
+    }
+
+    /// Says that files are free again.
+    ///
+    /// # Errors
+    /// A refusal when the claim is lost.
+    pub fn release_files(&self, token: RecordId, agent: &AgentId, paths: Vec<String>) -> Result<(), Error> {
+        self.team_log().submit(agent, &FilesReleased { claim: token, paths }.into())?;
+        Ok(())
+    }
+
+    /// Who has said to work on which files.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn reservations(&self) -> Result<Vec<Reservation>, Error> {
+        self.team_log().look(|state| state.files().to_vec())
+    }
+
+    /// Changes a task's words or its priority.
+    ///
+    /// # Errors
+    /// A refusal when it is completed or cancelled.
+    pub fn edit(&self, by: &AgentId, task: &TaskId, change: TaskChange) -> Result<(), Error> {
+        self.team_log().submit(by, &Command::EditTask { task: task.clone(), change })?;
+        Ok(())
+    }
+}
+
+/// Submits a command that may end a merge under way, which then is fenced off before.
+pub(crate) fn fenced_off(
+    team_log: &TeamLog,
+    by: &AgentId,
+    task: &TaskId,
+    command: impl Fn(Option<RecordId>) -> Command,
+) -> Result<(), Error> {
+    match refusal(team_log.submit(by, &command(None)))? {
+        Ok(_) => Ok(()),
+        Err(Refusal::MergeUnderWay { intent, .. }) => {
+            let fenced = liveness::fence_off(team_log, by, task, intent)?;
+            team_log.submit(by, &command(fenced))?;
+            Ok(())
+        }
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AgentJoined, NewTask, Role, Status};
+
+    fn joined(queue: &TaskQueue, name: &str) -> AgentId {
+        let agent: AgentId = name.parse().unwrap();
+        let (role, with) = (Role::Worker, None);
+        let member = AgentJoined {
+            agent: agent.clone(),
+            role,
+            skills: Vec::new(),
+            with,
+            orchestrated: false,
+            plan: false,
+        };
+        queue.join(member).unwrap();
+        agent
+    }
+
+    #[test]
+    fn whoever_is_paused_takes_nothing_and_goes_on_when_resumed() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let (human, one, other) = (AgentId::human(), joined(&queue, "worker-1"), joined(&queue, "worker-2"));
+        queue.add_task("a").unwrap();
+        assert!(queue.pause(&human, Some(&one), "lunch").unwrap());
+        assert!(!queue.pause(&human, Some(&one), "lunch").unwrap(), "it is paused already");
+        let refused = queue.claim_task(&one).unwrap_err();
+        assert!(matches!(refused.refusal(), Some(Refusal::Paused { .. })), "{refused}");
+        assert!(queue.pause(&human, None, "").unwrap());
+        assert!(queue.claim_task(&other).is_err());
+        assert!(queue.resume(&human, None).unwrap());
+        assert!(queue.claim_task(&other).unwrap().is_some());
+        queue.resume(&human, Some(&one)).unwrap();
+        assert!(queue.claim_task(&one).unwrap().is_none(), "it may claim again, and nothing is left");
+        let nobody = queue.pause(&human, Some(&"nobody".parse().unwrap()), "").unwrap_err();
+        assert!(matches!(nobody.refusal(), Some(Refusal::NoSuchAgent { .. })));
+    }
+
+    #[test]
+    fn a_stopped_agent_loses_its_task_and_a_dropped_one_its_place() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let (human, one) = (AgentId::human(), joined(&queue, "worker-1"));
+        let task = queue.add_task("a").unwrap();
+        let claimed = queue.claim_task(&one).unwrap().unwrap();
+        assert!(queue.stop_agent(&human, &one, "wrong way").unwrap());
+        assert_eq!(queue.get_task(&task).unwrap().status, Status::Ready);
+        let late = queue.complete(claimed.token, &one, "done", None, Vec::new()).unwrap_err();
+        assert!(matches!(late.refusal(), Some(Refusal::ClaimLost { .. })));
+        queue.resume(&human, Some(&one)).unwrap();
+        queue.claim_task(&one).unwrap().unwrap();
+        queue.drop_agent(&human, &one).unwrap();
+        assert_eq!(queue.get_task(&task).unwrap().status, Status::Ready);
+        assert!(queue.get_status().unwrap().agents[0].left);
+    }
+
+    #[test]
+    fn a_task_can_be_given_to_another_while_somebody_has_it() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let (human, one, other) = (AgentId::human(), joined(&queue, "worker-1"), joined(&queue, "worker-2"));
+        let task = queue.add_task(NewTask::new("a")).unwrap();
+        let claimed = queue.claim_task(&one).unwrap().unwrap();
+        queue.reassign(&human, &task, Some(&other)).unwrap();
+        assert!(queue.renew(claimed.token, &one).is_err());
+        assert!(queue.claim_task(&one).unwrap().is_none());
+        assert_eq!(queue.claim_task(&other).unwrap().unwrap().task.id, task);
+        queue.edit(&human, &task, TaskChange { priority: Some(7), ..TaskChange::default() }).unwrap();
+        assert_eq!(queue.get_task(&task).unwrap().priority, 7);
+    }
+}
