@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use agent_team_core::id::TaskId;
-use agent_team_core::record::{FormatRaised, TaskSpec, codec};
+use agent_team_core::record::{FORMAT, FormatRaised, TaskSpec, codec};
 use agent_team_log::{AppendError, Batch, Digest, Position, ReadError, SyncError, TurnError};
 
 use super::*;
