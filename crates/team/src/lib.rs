@@ -10,6 +10,7 @@ pub mod demo;
 mod desk;
 mod doctor;
 mod duration;
+mod duty;
 mod error;
 mod folder;
 mod follow;
@@ -36,7 +37,7 @@ pub mod tools;
 mod verify;
 mod waiting;
 
-pub use agent_team::{AgentTeam, RunOptions, Stop};
+pub use agent_team::{AgentTeam, Recruiter, RunOptions, Stop};
 pub use agent_team_core::id::{AgentId, BadName, HUMAN, RecordId, Skill, TaskId};
 pub use agent_team_core::machine::{Ending, Failure, FeedbackCause, Receipt, Refusal, Status};
 pub use agent_team_core::record::{

@@ -142,6 +142,20 @@ impl TaskQueue {
         }
     }
 
+    /// Whether tasks could be added as they are now.
+    ///
+    /// # Errors
+    /// As [`add_tasks`](Self::add_tasks).
+    pub(crate) fn check_tasks(&self, tasks: &[NewTask]) -> Result<(), Error> {
+        let (ids, _) = self.ids_for(tasks)?;
+        let with_ids = tasks.iter().zip(ids);
+        let specs: Result<Vec<TaskSpec>, Error> =
+            with_ids.map(|(task, id)| task.spec(&self.team_log, id)).collect();
+        let command = Command::AddTasks { tasks: specs?, batch: new_id() };
+        self.team_log.look(|state| decide(state, &command, now_ms()).map(|_| ()))??;
+        Ok(())
+    }
+
     /// The ids that tasks have or get, and which of them were made up: `t1`, `t2`, … as far as they are free.
     fn ids_for(&self, tasks: &[NewTask]) -> Result<(Vec<TaskId>, BTreeSet<TaskId>), Error> {
         let given: BTreeSet<&str> = tasks.iter().filter_map(|task| task.id.as_deref()).collect();

@@ -1,6 +1,7 @@
 //! One agent at work: claims what fits it, does it, delivers it, and begins anew.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_team_core::machine::{Command, State};
@@ -16,8 +17,8 @@ use crate::task_queue::prospect;
 use crate::team_log::{blocking, refusal};
 use crate::waiting::{Prospect, Ticket};
 use crate::{
-    Account, AgentId, ClaimOptions, Claimed, Error, Holder, MessageBus, Refusal, Role, TaskId, TaskQueue,
-    liveness,
+    Account, AgentId, ClaimOptions, Claimed, Error, Holder, MessageBus, RecordId, Refusal, Role, TaskId,
+    TaskQueue, liveness,
 };
 
 /// Reviews in a row that may break down before a reviewer is taken for useless: it would come back to them for ever.
@@ -59,6 +60,8 @@ pub struct Teammate {
     pub(crate) stages: Vec<Stage>,
     /// Whether it stays when no work is in sight, since somebody else watches for the end.
     pub(crate) stays: bool,
+    /// How often it tried in vain to do something for others.
+    pub(crate) tries: Arc<Mutex<BTreeMap<RecordId, u32>>>,
 }
 
 impl Teammate {
@@ -82,6 +85,7 @@ impl Teammate {
             holder: None,
             stages,
             stays: false,
+            tries: Arc::default(),
         }
     }
 
@@ -136,6 +140,10 @@ impl Teammate {
             if !self.stays {
                 liveness::Observer::new(self.queue.team_log()).expire_dead()?;
             }
+            if let Some(duty) = self.duty()? {
+                self.serve(duty).await?;
+                continue;
+            }
             let mut in_sight = false;
             for stage in &self.stages {
                 match self.claim(*stage)? {
@@ -160,6 +168,7 @@ impl Teammate {
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(None),
                 waited = work => called = Some(waited?),
+                waited = self.duty_comes() => waited?,
                 looked = look_out => match looked? {},
             }
         }

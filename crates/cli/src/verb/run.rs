@@ -147,7 +147,14 @@ fn agents(count: u32) -> Result<Vec<AgentConfig>, Failure> {
     let group = |role: Role, names: Vec<String>| {
         let names: Result<Vec<AgentId>, _> = names.into_iter().map(AgentId::try_from).collect();
         let names = names.map_err(|error| Failure::usage(error.to_string()))?;
-        Ok::<_, Failure>(AgentConfig { names, role, with: None, skills: Vec::new(), prompt: None })
+        Ok::<_, Failure>(AgentConfig {
+            names,
+            role,
+            with: None,
+            skills: Vec::new(),
+            prompt: None,
+            plan: false,
+        })
     };
     let workers = |most: u32| (1..=most).map(|number| format!("worker-{number}")).collect();
     if count == 1 {

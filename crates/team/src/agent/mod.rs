@@ -4,10 +4,14 @@
 
 mod assignment;
 mod closure;
+mod edits;
 mod journal;
 mod metered;
 mod model_agent;
+mod plan_tools;
 pub(crate) mod prompt;
+mod steered;
+mod talk_tools;
 mod team_tools;
 
 use std::path::PathBuf;
@@ -17,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use assignment::{Assignment, Delivered, Dependency, Setback};
 pub use closure::llm_fn;
+pub(crate) use closure::verdict;
 pub use journal::{Journal, JournalError, Line};
 pub use metered::{Meter, Spent};
 pub use model_agent::ModelAgent;

@@ -47,6 +47,8 @@ pub struct Config {
     /// What the team is to reach. With tasks alone there may be none.
     #[serde(deserialize_with = "value::filled")]
     pub goal: Option<String>,
+    /// Whether the human must approve the tasks into which a lead splits the goal, before they are added.
+    pub approve_plan: bool,
     /// The model of every agent that names none: `anthropic:MODEL`, `openai:MODEL`, `gemini:MODEL`, `ollama:MODEL`,
     /// `openai-compatible:MODEL` or `script:FILE`. A script's file is found from the folder of team.toml.
     #[serde(deserialize_with = "value::parsed")]
@@ -85,6 +87,11 @@ pub struct Config {
     #[serde(deserialize_with = "duration::optional::deserialize")]
     #[schemars(with = "Option<String>")]
     pub timeout: Option<Duration>,
+    /// After how long without progress an agent is nudged, as in `15m`; after twice that it is interrupted, after three
+    /// times its task goes to somebody else.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
+    #[schemars(with = "Option<String>")]
+    pub stuck_after: Option<Duration>,
     /// What the team may spend.
     pub budget: Budget,
     /// The agents.
@@ -127,6 +134,8 @@ pub struct AgentConfig {
     pub skills: Vec<Skill>,
     /// What it is told besides its role's instructions.
     pub prompt: Option<String>,
+    /// Whether each of its plans must be approved before it may change anything.
+    pub plan: bool,
 }
 
 impl Config {
