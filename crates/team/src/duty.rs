@@ -56,7 +56,7 @@ impl Teammate {
         let team_log = self.queue.team_log().clone();
         async move {
             team_log
-                .until(move |state| Duty::of(state, &mate.id, |id| mate.left_to_others(id)).is_some())
+                .until_word(move |state| Duty::of(state, &mate.id, |id| mate.left_to_others(id)).is_some())
                 .await
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::support::Team;
 
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 35] = [
     "init",
     "add",
     "list",
@@ -24,6 +24,19 @@ const VERBS: [&str; 22] = [
     "log",
     "doctor",
     "completions",
+    "set",
+    "reassign",
+    "plan",
+    "say",
+    "interrupt",
+    "pause",
+    "resume",
+    "stop",
+    "answer",
+    "agent",
+    "note",
+    "reserve",
+    "budget",
     "--help",
 ];
 

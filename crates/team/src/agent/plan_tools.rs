@@ -140,7 +140,7 @@ async fn judged(context: &Context, plan: String) -> Result<Judged, Error> {
         let known = state.task(&judged).and_then(|task| task.plan.as_ref());
         known.is_none_or(|known| known.id != plan_id || known.verdict.is_some())
     };
-    team_log.until(move |state| is_judged(plan, state)).await?;
+    team_log.until_word(move |state| is_judged(plan, state)).await?;
     let view = context.queue.plan(&task)?.filter(|known| known.id == plan);
     let Some(view) = view else { return Err(Error::Input("another plan took the place of this one".into())) };
     let feedback = view.feedback.as_ref().map(|text| team_log.read_text(text)).transpose()?;

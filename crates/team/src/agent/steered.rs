@@ -15,7 +15,7 @@ impl Context {
         }
         self.activity.is("paused");
         tokio::select! {
-            waited = team_log.until(move |state| state.held_up(&agent).is_none()) => waited.map(|()| true),
+            waited = team_log.until_word(move |state| state.held_up(&agent).is_none()) => waited.map(|()| true),
             () = self.stop.cancelled() => Ok(false),
         }
     }
@@ -23,7 +23,7 @@ impl Context {
     /// Waits until somebody says something urgent that the agent has not been shown.
     pub(crate) async fn interrupted(&self) -> Result<(), Error> {
         let agent = self.agent.clone();
-        self.queue.team_log().until(move |state| is_interrupted(state, &agent)).await
+        self.queue.team_log().until_word(move |state| is_interrupted(state, &agent)).await
     }
 
     /// Whether the agent's plan for the task that it works on must be approved, and is not.

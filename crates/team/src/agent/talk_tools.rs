@@ -116,7 +116,7 @@ impl Ask {
         let question = context.bus.post(NewMessage { task, asks: true, ..question })?;
         context.activity.is(format!("waits for an answer of {to}"));
         team_log
-            .until(move |state| {
+            .until_word(move |state| {
                 let asked = state.messages().get(question);
                 asked.is_none_or(|asked| asked.returned) || state.messages().answer_to(question).is_some()
             })
