@@ -26,6 +26,7 @@ mod progress;
 mod records;
 mod review;
 mod run;
+pub mod split;
 mod task_file;
 mod task_queue;
 mod team_log;
