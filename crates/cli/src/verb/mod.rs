@@ -21,6 +21,7 @@ pub mod review;
 pub mod run;
 pub mod send;
 pub mod show;
+pub mod split;
 pub mod status;
 pub mod verify;
 

@@ -2,9 +2,10 @@
 
 use crate::support::Team;
 
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 23] = [
     "init",
     "add",
+    "split",
     "list",
     "show",
     "status",
