@@ -2,6 +2,7 @@
 
 mod commands;
 mod progress;
+mod report;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,25 +10,21 @@ use std::time::Duration;
 
 use agent_team::command::Environment;
 use agent_team::split::{
-    Failure as Failed, Group, Place, Plan, PlanOptions, Planned, Share, ShrinkLimit, Suite, Survey, collect,
-    group, parse_list, task,
+    Group, Place, PlanOptions, Planned, Share, ShrinkLimit, Suite, Survey, collect, group, parse_list, task,
 };
 use agent_team::{AgentId, TaskQueue, TeamFolder};
 use clap::Args;
-use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use self::commands::Commands;
 use self::progress::Progress;
+use self::report::{Found, Report, tell_run};
 use super::read_text;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, block_on};
-use crate::output::{Cell, Output, Paint};
+use crate::output::Output;
 use crate::time::parse_duration;
-
-/// How many lines of one kind are shown.
-const LINES_MAX: usize = 20;
 
 const LONG_ABOUT: &str = "\
 Run a candidate over many inputs, beside an oracle that is known to be right, and turn what fails into tasks: failures \
@@ -134,11 +131,7 @@ impl Split {
         }
         let gate = commands.gate(&except);
         let report = Report { found: &found, inputs: inputs.len(), gate: &gate, dry_run: self.dry_run };
-        if out.is_json() {
-            out.json(&report.json())?;
-        } else {
-            report.print(self.tasks, out)?;
-        }
+        report.tell(self.tasks, out)?;
         Ok(Exit::Done)
     }
 
@@ -179,18 +172,8 @@ impl Split {
             survey.ok_or_else(interrupt::failure)
         })?;
         drop(progress);
+        tell_run(&survey, inputs.len(), out)?;
         let failed = inputs.len() - survey.passed;
-        if out.is_json() {
-            out.json(&json!({
-                "inputs": inputs.len(),
-                "passed": survey.passed,
-                "failures": survey.failures.iter().map(failure_json).collect::<Vec<_>>(),
-                "unjudged": unjudged_json(&survey),
-            }))?;
-        } else {
-            tell_failures(&survey, out)?;
-            out.line(&format!("{} of {} inputs passed", survey.passed, inputs.len()))?;
-        }
         if failed == 0 {
             return Ok(Exit::Done);
         }
@@ -272,94 +255,6 @@ impl Split {
     }
 }
 
-/// What came out, before anything is added.
-struct Found {
-    /// Its failures are in the groups.
-    survey: Survey,
-    /// All groups, whether there is room for their tasks or not.
-    groups: Vec<Group>,
-    plan: Plan,
-}
-
-/// What is said at the end.
-struct Report<'a> {
-    found: &'a Found,
-    inputs: usize,
-    gate: &'a str,
-    dry_run: bool,
-}
-
-impl Report<'_> {
-    fn print(&self, most: usize, out: &mut Output) -> Result<(), Failure> {
-        let Found { survey, groups, plan } = self.found;
-        let failing: usize = groups.iter().map(|group| group.inputs().len()).sum();
-        let mut line = format!("{}: {} passed", counted(self.inputs, "input"), survey.passed);
-        for (count, what) in [
-            (failing, format!("failed in {}", counted(groups.len(), "group"))),
-            (survey.unsteady.len(), "unsteady".to_owned()),
-            (survey.unjudged.len(), "unjudged".to_owned()),
-        ] {
-            if count > 0 {
-                line += &format!(", {count} {what}");
-            }
-        }
-        out.painted(&line, Some(if failing == 0 { Paint::Good } else { Paint::Bad }))?;
-        let rows = plan.planned.iter().map(|planned| self.row(planned));
-        out.table(&rows.collect::<Vec<_>>())?;
-        if plan.left_out > 0 {
-            let line = format!(
-                "{} more: split again when these are done, or with --tasks {}",
-                counted(plan.left_out, "group"),
-                most + plan.left_out
-            );
-            out.painted(&line, Some(Paint::Warning))?;
-        }
-        let unsteady = survey
-            .unsteady
-            .iter()
-            .map(|input| format!("unsteady  {input}  failed, and passed when run again"));
-        tell_lines(unsteady, out)?;
-        tell_lines(survey.unjudged.iter().map(|(input, why)| format!("unjudged  {input}  {why}")), out)?;
-        // JSON strings are TOML strings.
-        out.line(&format!("for team.toml: gate = {}", json!(self.gate)))?;
-        Ok(())
-    }
-
-    fn row(&self, planned: &Planned) -> Vec<Cell> {
-        let (id, state) = match &planned.place {
-            Place::New(id) => (id, if self.dry_run { "new".to_owned() } else { "added".to_owned() }),
-            Place::There(id, status) => (id, format!("there already ({status})")),
-        };
-        let inputs = counted(planned.group.inputs().len(), "input");
-        vec![id.as_str().into(), state.into(), inputs.into(), planned.group.reason.text.as_str().into()]
-    }
-
-    fn json(&self) -> Value {
-        let Found { survey, plan, .. } = self.found;
-        let groups = plan.planned.iter().map(|planned| {
-            let (id, status) = match &planned.place {
-                Place::New(id) => (id, None),
-                Place::There(id, status) => (id, Some(status)),
-            };
-            let smallest = planned.shrunk.as_ref().map(|shrunk| {
-                json!({ "file": shrunk.path, "of": shrunk.of, "lines": shrunk.lines, "of_lines": shrunk.of_lines,
-                        "is_smallest": shrunk.is_smallest })
-            });
-            json!({ "task": id, "added": status.is_none() && !self.dry_run, "status": status,
-                    "reason": planned.group.reason.text, "key": planned.group.reason.key, "inputs": planned.group.inputs(), "smallest": smallest })
-        });
-        json!({
-            "inputs": self.inputs,
-            "passed": survey.passed,
-            "groups": groups.collect::<Vec<_>>(),
-            "groups_left_out": plan.left_out,
-            "unsteady": survey.unsteady,
-            "unjudged": unjudged_json(survey),
-            "gate": self.gate,
-        })
-    }
-}
-
 /// The inputs that did not pass, for whatever reason.
 fn not_passed(survey: &Survey, groups: &[Group]) -> Vec<String> {
     let failed = groups.iter().flat_map(Group::inputs);
@@ -399,51 +294,4 @@ fn until_interrupted<T>(
 
 fn told(at: agent_team::split::SurveyProgress) -> String {
     format!("judged {} of {}, {} failed", at.judged, at.total, at.failed)
-}
-
-/// One line for each failure, and the lines around the first one's difference.
-fn tell_failures(survey: &Survey, out: &mut Output) -> Result<(), Failure> {
-    let failures = survey.failures.iter();
-    tell_lines(failures.map(|failure| format!("ERROR {}: {}", name(failure), failure.reason.text)), out)?;
-    tell_lines(survey.unjudged.iter().map(|(input, why)| format!("ERROR {input}: {why}")), out)?;
-    let Some(first) = survey.failures.first() else { return Ok(()) };
-    if let Some(expected) = &first.expected {
-        out.line(&format!("expected of {}:", name(first)))?;
-        out.block("    ", expected)?;
-    }
-    out.line(&format!("actual of {}:", name(first)))?;
-    out.block("    ", &first.actual)?;
-    Ok(())
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-/// What a failure is called in a line.
-fn name(failure: &Failed) -> String {
-    match failure.inputs.as_slice() {
-        [one] => one.clone(),
-        inputs => format!("{} inputs together", inputs.len()),
-    }
-}
-
-fn tell_lines(lines: impl ExactSizeIterator<Item = String>, out: &mut Output) -> Result<(), Failure> {
-    let count = lines.len();
-    for line in lines.take(LINES_MAX) {
-        out.line(&line)?;
-    }
-    if count > LINES_MAX {
-        out.line(&format!("... and {} more; --json lists all", count - LINES_MAX))?;
-    }
-    Ok(())
-}
-
-fn failure_json(failure: &Failed) -> Value {
-    json!({ "inputs": failure.inputs, "reason": failure.reason.text, "expected": failure.expected,
-            "actual": failure.actual })
-}
-
-fn unjudged_json(survey: &Survey) -> Vec<Value> {
-    survey.unjudged.iter().map(|(input, why)| json!({ "input": input, "reason": why })).collect()
 }

@@ -22,9 +22,6 @@ const INPUTS_SHOWN: usize = 20;
 /// The longest smallest input that a description shows, in bytes.
 const SHOWN_BYTES_MAX: usize = 4 << 10;
 
-/// The longest title, in characters. The log takes 512 bytes.
-const TITLE_CHARS_MAX: usize = 120;
-
 /// Where the task of a group stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -91,10 +88,10 @@ pub fn task(
     commands: &TaskCommands,
 ) -> NewTask {
     let inputs = group.inputs();
-    let title = format!("{} of {total} inputs fail: {}", inputs.len(), group.reason.text);
+    let title = format!("{} of {total} inputs: {}", inputs.len(), group.reason.text);
     // What the candidate printed may hold marks that a title must not have.
     let title = title.chars().filter(|character| !misleads(&character.to_string()));
-    let mut task = NewTask::new(title.take(TITLE_CHARS_MAX).collect::<String>());
+    let mut task = NewTask::new(title.collect::<String>());
     task.description = description(suite, group, &inputs, shrunk, commands);
     task.check = Some(commands.check.clone());
     task.labels = vec![LABEL.to_owned()];
