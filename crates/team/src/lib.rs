@@ -29,6 +29,7 @@ mod records;
 mod review;
 mod run;
 mod steering;
+pub mod split;
 mod task_file;
 mod task_queue;
 mod team_log;

@@ -2,9 +2,14 @@
 
 use crate::support::Team;
 
+<<<<<<< HEAD
 const VERBS: [&str; 35] = [
+=======
+const VERBS: [&str; 23] = [
+>>>>>>> helper-h1
     "init",
     "add",
+    "split",
     "list",
     "show",
     "status",

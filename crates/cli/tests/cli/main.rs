@@ -13,6 +13,7 @@ mod help;
 mod hostile;
 mod loops;
 mod messages;
+mod split;
 mod support;
 mod tasks;
 mod terminal;

@@ -22,6 +22,7 @@ use tokio::net::unix::pipe;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use clean::clean_line;
 pub use cut::{CutLimits, CutOutput, Cutter};
 pub(crate) use cut::{grouped, shorten};
 pub use environment::Environment;
@@ -188,7 +189,7 @@ pub enum CommandEnding {
 }
 
 impl CommandEnding {
-    fn of(status: ExitStatus) -> Self {
+    pub(crate) fn of(status: ExitStatus) -> Self {
         use std::os::unix::process::ExitStatusExt;
         match (status.code(), status.signal()) {
             (Some(code), _) => Self::Exited(code),
