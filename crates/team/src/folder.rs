@@ -8,6 +8,7 @@
 //!   presence/               who is alive, by locks that die with their process    (crate agent-team-log)
 //!   cache/                  the snapshot and what was seen of leases: may go      (crate agent-team-log)
 //!   attempts/<token>/       transcript.jsonl and command outputs of one attempt   (module `journal`)
+//!   hooks/                  what hooks print, while they run: may go               (module `hooks`)
 //!   workspaces/, capture/, merge/   clones of the project                         (module `git`)
 //! ```
 

@@ -10,6 +10,7 @@ mod claims;
 mod files;
 mod health;
 mod help;
+mod hooks;
 mod hostile;
 mod loops;
 mod messages;

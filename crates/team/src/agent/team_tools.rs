@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Context;
 use crate::model::ToolSpec;
+use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
 use crate::{NewTask, Recipient, Role, Stage, TaskId};
 
@@ -206,13 +207,23 @@ impl Tool for AddTasks {
     }
 
     async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        with_input!(self, input, |input: AddTasksInput| {
-            let tasks = input.tasks.into_iter().map(|task| task.into_task(&self.0));
-            let tasks: Vec<NewTask> = tasks.collect::<Result<_, _>>()?;
-            let ids = self.0.queue.add_tasks(&self.0.agent, &tasks)?;
-            let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
-            Ok::<_, crate::Error>(ToolOutput::text(format!("Added: {}", ids.join(", "))))
-        })
+        let input: AddTasksInput = match parse_input(&self.spec(), input) {
+            Ok(input) => input,
+            Err(correction) => return ToolOutput::failure(correction.to_string()),
+        };
+        let context = self.0.clone();
+        // A hook may be asked, and take its time.
+        let added = blocking(move || {
+            let tasks = input.tasks.into_iter().map(|task| task.into_task(&context));
+            context.queue.add_tasks(&context.agent, &tasks.collect::<Result<Vec<NewTask>, _>>()?)
+        });
+        match added.await {
+            Ok(ids) => {
+                let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
+                ToolOutput::text(format!("Added: {}", ids.join(", ")))
+            }
+            Err(error) => ToolOutput::failure(error.to_string()),
+        }
     }
 }
 
