@@ -7,6 +7,7 @@
 //! | `output` | the only way to standard output; text of agents cannot reach the terminal unescaped |
 //! | `live`, `report` | what is shown while a team runs, and at the end |
 //! | `hooks` | the hooks of team.toml, for the verbs that bring something about |
+//! | `template` | the files of `init --template` |
 //! | `exit` | the exit codes, and what is said when a verb did not do what was asked |
 
 mod cli;
@@ -18,6 +19,7 @@ mod output;
 mod report;
 mod safe_text;
 mod task_text;
+mod template;
 mod time;
 mod verb;
 

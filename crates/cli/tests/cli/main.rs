@@ -16,4 +16,5 @@ mod loops;
 mod messages;
 mod support;
 mod tasks;
+mod templates;
 mod terminal;
