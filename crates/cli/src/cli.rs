@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::{Exit, Failure};
+use crate::hooks;
 use crate::output::Output;
 use crate::verb;
 
@@ -178,6 +179,13 @@ impl Global {
     /// The team that is meant.
     pub fn open(&self) -> Result<TaskQueue, Failure> {
         Ok(TaskQueue::over(TeamLog::open(&self.folder()?)?))
+    }
+
+    /// The team that is meant, for a verb that brings something about which its hooks are asked.
+    pub fn open_with_hooks(&self, out: &Output) -> Result<TaskQueue, Failure> {
+        let queue = self.open()?;
+        hooks::set(queue.team_log(), out)?;
+        Ok(queue)
     }
 
     /// The team of exactly this folder, made if it is not there.

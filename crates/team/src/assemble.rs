@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::agent::ModelAgent;
 use crate::agent_team::{AgentTeam, Recruiter, RunOptions};
 use crate::config::{AgentConfig, Config};
+use crate::hooks::Hooks;
 use crate::model::{Connection, Model, ModelSpec, Prices, RetryPolicy, Script, TimeLimits, connect};
 use crate::progress::Reporter;
 use crate::team_log::TeamLog;
@@ -67,6 +68,10 @@ pub fn assemble(
         }
     }
     budget_can_be_kept(config, &prices, &paid_models)?;
+    if let Some(folder) = team_log.folder().filter(|_| !rehearses && !config.hooks.is_empty()) {
+        let environment = config.environment.environment(parent.iter().cloned());
+        team_log.set_hooks(Hooks::new(config.hooks.clone(), folder, environment, reporter.clone()));
+    }
     add_missing_tasks(&team, config, rehearses)?;
     let recruiter = Some(recruiter(config, &models, parent, prices));
     team.options(options(config, parent, rehearses, recruiter, reporter));
@@ -274,7 +279,7 @@ fn options(
         check: config.check.clone().filter(|_| !rehearses),
         gate: config.gate.clone().filter(|_| !rehearses),
         gate_limit: config.gate_time_limit,
-        protect: config.protect.clone(),
+        protect: [config.protect.clone(), config.hooks.files()].concat(),
         max_file_bytes: config.max_file_bytes,
         no_gate: config.no_gate,
         into: config.into.clone(),

@@ -9,6 +9,7 @@
 //!   cache/                  the snapshot and what was seen of leases: may go      (crate agent-team-log)
 //!   attempts/<token>/       transcript.jsonl and command outputs of one attempt   (module `journal`)
 //!   split/                  lists of inputs and smallest inputs of tasks            (module `split`)
+//!   hooks/                  what hooks print, while they run: may go               (module `hooks`)
 //!   workspaces/, capture/, merge/   clones of the project                         (module `git`)
 //! ```
 

@@ -2,11 +2,7 @@
 
 use crate::support::Team;
 
-<<<<<<< HEAD
-const VERBS: [&str; 35] = [
-=======
-const VERBS: [&str; 23] = [
->>>>>>> helper-h1
+const VERBS: [&str; 36] = [
     "init",
     "add",
     "split",

@@ -9,6 +9,7 @@ use super::Context;
 use super::plan_tools::{ProposeTasks, SubmitPlan};
 use super::talk_tools::{Ask, Note, Receive, Send};
 use crate::model::ToolSpec;
+use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
 use crate::{Error, NewTask, Role, Stage, TaskId};
 
@@ -262,11 +263,22 @@ impl Tool for AddTasks {
     }
 
     async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        with_input!(self, input, |input: AddTasksInput| {
-            let tasks = input.into_tasks(&self.0)?;
-            let ids = self.0.queue.add_tasks(&self.0.agent, &tasks)?;
-            let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
-            Ok::<_, Error>(ToolOutput::text(format!("Added: {}", ids.join(", "))))
-        })
+        let input: AddTasksInput = match parse_input(&self.spec(), input) {
+            Ok(input) => input,
+            Err(correction) => return ToolOutput::failure(correction.to_string()),
+        };
+        let context = self.0.clone();
+        // A hook may be asked, and take its time.
+        let added = blocking(move || {
+            let tasks = input.into_tasks(&context)?;
+            context.queue.add_tasks(&context.agent, &tasks)
+        });
+        match added.await {
+            Ok(ids) => {
+                let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
+                ToolOutput::text(format!("Added: {}", ids.join(", ")))
+            }
+            Err(error) => ToolOutput::failure(error.to_string()),
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod check;
 mod environment;
 mod error;
+mod hooks;
 mod value;
 
 use std::path::Path;
@@ -21,6 +22,7 @@ use crate::{Durability, NewTask, duration};
 
 pub use environment::Variables;
 pub use error::{ConfigError, Mistake};
+pub use hooks::HookCommands;
 
 /// The file's name.
 pub const CONFIG_FILE: &str = "team.toml";
@@ -103,8 +105,10 @@ pub struct Config {
     pub tasks: Vec<NewTask>,
     /// Prices of models that are not known, or that cost something else here, in US dollars for a million tokens.
     pub prices: Prices,
-    /// What commands of agents, checks and gates find in their environment besides what every program needs.
+    /// What commands of agents, checks, gates and hooks find in their environment besides what every program needs.
     pub environment: Variables,
+    /// Commands that are asked, or told, when something happens.
+    pub hooks: HookCommands,
 }
 
 /// What a team may spend in all. What is left out has no bound.
