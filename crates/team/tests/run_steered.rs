@@ -1,0 +1,327 @@
+//! Runs that somebody steers while they go on: paused, interrupted, asked for plans, questions, agents added and dropped.
+//! Only the model's words are scripted.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "the tests' own functions fail by panicking")]
+
+#[expect(dead_code, reason = "what other tests of runs need")]
+mod project;
+
+use std::time::Duration;
+
+use agent_team::view::StatusView;
+use agent_team::{
+    AgentId, AgentJoined, AgentTeam, NewMessage, NewTask, Recipient, Recruiter, Refusal, Role, RunOptions,
+    RunOutcome, Status, Verdict,
+};
+use project::{
+    Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, view, writes,
+};
+use serde_json::{Value, json};
+
+fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> T {
+    name.parse().unwrap()
+}
+
+fn calls(name: &str, input: &Value) -> Value {
+    json!({"tool_calls": [{"name": name, "input": input}]})
+}
+
+/// Resolves as soon as the team is as the question says.
+async fn until(team: &AgentTeam, is_so: impl Fn(&StatusView) -> bool) {
+    let mut news = team.queue().team_log().follow();
+    while !is_so(&team.get_status().unwrap()) {
+        news.changed().await.unwrap();
+    }
+}
+
+fn works(status: &StatusView, agent: &str) -> bool {
+    status.agents.iter().any(|known| known.id.as_str() == agent && !known.holds.is_empty())
+}
+
+/// Does a run, and beside it what somebody does to it.
+async fn steered(team: &AgentTeam, steer: impl Future<Output = ()>) -> agent_team::RunReport {
+    let (report, ()) = tokio::join!(run(team), steer);
+    report
+}
+
+/// A command that ends when this file is there.
+fn waits_for(project: &TestProject, file: &str) -> Value {
+    runs(&format!("while ! test -e {}; do sleep 0.01; done", project.beside(file).display()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_must_have_its_plan_approved_can_only_read_before_and_is_told_why_not() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        json!({"when": {"role": "worker", "contains": "Keep the old name"},
+               "give": calls("submit_plan", &json!({"plan": "Add tool.sh beside the old one."}))}),
+        json!({"when": {"role": "worker", "contains": "You may begin now"},
+               "give": writes("tool.sh", "echo ok\n")}),
+        json!({"when": {"role": "worker", "turn": 0}, "give": writes("tool.sh", "echo early\n")}),
+        json!({"when": {"role": "worker", "contains": "There is no tool `write`"},
+               "give": calls("submit_plan", &json!({"plan": "Rename everything."}))}),
+        json!({"when": {"role": "worker"}, "give": finishes("It says ok.")}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(NewTask { plan: true, ..task("tool").check("sh tool.sh | grep ok") }).unwrap();
+
+    let human = AgentId::human();
+    let report = steered(&team, async {
+        until(&team, |status| !status.plans.is_empty()).await;
+        let plan = team.queue().plan(&id("tool")).unwrap().unwrap();
+        assert_eq!(plan.text.preview(), "Rename everything.");
+        let own = team.queue().judge_plan(&id("worker-1"), &id("tool"), None, Verdict::Approved("".into()));
+        assert!(matches!(own.unwrap_err().refusal(), Some(Refusal::NoApprover { .. })));
+        let no = Verdict::ChangesRequested("Keep the old name.".into());
+        team.queue().judge_plan(&human, &id("tool"), Some(plan.id), no).unwrap();
+        until(&team, |_| team.queue().plan(&id("tool")).unwrap().unwrap().round == 2).await;
+        team.queue().judge_plan(&human, &id("tool"), None, Verdict::Approved("Go.".into())).unwrap();
+    })
+    .await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(project.read("tool.sh"), "echo ok\n");
+    let first = &model.asked()[0];
+    let tools: Vec<&str> = first.tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert!(tools.contains(&"read") && tools.contains(&"submit_plan"), "{tools:?}");
+    for tool in ["write", "edit", "run", "finish", "add_tasks"] {
+        assert!(!tools.contains(&tool), "{tool} is no tool of one whose plan is not approved");
+    }
+    let last = model.asked().last().unwrap().clone();
+    assert!(last.tools.iter().any(|tool| tool.name == "write"), "approved, it may write");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lead_judges_plans_and_answers_questions_between_its_own_work() {
+    let project = TestProject::new();
+    let model = script(&[
+        json!({"when": {"role": "lead", "contains": "A plan waits for you"}, "give": {"text": "APPROVE: good."}}),
+        json!({"when": {"role": "lead", "contains": "A question"}, "give": {"text": "Use spaces."}}),
+        json!({"when": {"role": "lead"}, "give": {"text": "All done."}}),
+        json!({"when": {"role": "worker"}, "steps": [
+            calls("ask", &json!({"question": "Tabs or spaces?", "to": "lead-1"})),
+            calls("submit_plan", &json!({"plan": "With spaces."})),
+            writes("tool.sh", "echo ok\n"),
+            finishes("Done, with spaces."),
+        ]}),
+    ]);
+    let model = Remembering::new(model);
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.require_plan("worker-1").unwrap();
+    team.options(gated("true"));
+    team.add_task(task("tool")).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let plan = view(&team, "tool").plan.unwrap();
+    assert_eq!(plan.judged_by, Some(id("lead-1")));
+    let answered = model.asked().iter().any(|request| {
+        let text = format!("{:?}", request.messages);
+        text.contains("<message from=\\\"lead-1\\\">\\nUse spaces.") && request.caller.role == "worker"
+    });
+    assert!(answered, "the answer comes as data, with its sender");
+    assert!(report.status.questions.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_urgent_word_interrupts_the_turn_and_a_normal_one_waits_for_its_end() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        json!({"when": {"contains": "Use the other way"}, "give": writes("tool.sh", "echo other\n")}),
+        json!({"when": {"turn": 0}, "give": runs("sleep 600")}),
+        json!({"when": {}, "give": finishes("The other way.")}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(task("tool")).unwrap();
+
+    let human = AgentId::human();
+    let report = steered(&team, async {
+        // Its first turn is in the log: the command runs, or is about to.
+        until(&team, |status| status.agents.iter().any(|agent| agent.spent.output_tokens > 0)).await;
+        let to = Recipient::Agent(id("worker-1"));
+        team.bus().send(&human, to.clone(), "No hurry with this.").unwrap();
+        let message = NewMessage::new(&human, to, "Use the other way.");
+        team.bus().post(NewMessage { urgent: true, ..message }).unwrap();
+    })
+    .await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert!(report.took_ms < 60_000, "the command of ten minutes was broken off");
+    assert_eq!(project.read("tool.sh"), "echo other\n");
+    let asked = model.asked();
+    let second = format!("{:?}", asked[1].messages);
+    assert!(second.contains("Interrupted") && second.contains("urgent"), "{second}");
+    assert!(second.contains("No hurry with this."), "what is not urgent comes with the next turn");
+    assert_eq!(view(&team, "tool").attempt, 1, "an interruption is no failed attempt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_agent_keeps_its_task_and_goes_on_a_paused_team_merges_nothing() {
+    let project = TestProject::new();
+    let model = script(&[attempt(
+        "tool",
+        1,
+        &[waits_for(&project, "go"), writes("tool.sh", "echo ok\n"), finishes("Done.")],
+    )]);
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model)).unwrap();
+    team.options(gated("true"));
+    team.add_task(task("tool")).unwrap();
+
+    let human = AgentId::human();
+    let report = steered(&team, async {
+        until(&team, |status| works(status, "worker-1")).await;
+        team.queue().pause(&human, None, "lunch").unwrap();
+        std::fs::write(project.beside("go"), "").unwrap();
+        // It finishes its turn, and no more: its second one would write.
+        until(&team, |status| status.agents.iter().any(|agent| agent.paused)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(view(&team, "tool").status, Status::Running);
+        assert_eq!(view(&team, "tool").agent, Some(id("worker-1")));
+        team.queue().resume(&human, None).unwrap();
+    })
+    .await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(view(&team, "tool").attempt, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_agent_loses_its_task_at_once_and_goes_on_with_it_when_it_is_resumed() {
+    let project = TestProject::new();
+    let model = script(&[attempt(
+        "tool",
+        1,
+        &[writes("tool.sh", "echo ok\n"), waits_for(&project, "go"), finishes("Done.")],
+    )]);
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model)).unwrap();
+    team.options(gated("true"));
+    team.add_task(task("tool").check("sh tool.sh | grep ok")).unwrap();
+
+    let human = AgentId::human();
+    let report = steered(&team, async {
+        until(&team, |status| status.agents.iter().any(|agent| agent.spent.output_tokens > 1)).await;
+        assert!(team.queue().stop_agent(&human, &id("worker-1"), "wrong way").unwrap());
+        assert_eq!(view(&team, "tool").status, Status::Ready);
+        std::fs::write(project.beside("go"), "").unwrap();
+        team.queue().resume(&human, Some(&id("worker-1"))).unwrap();
+    })
+    .await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(view(&team, "tool").attempt, 1, "it went on where it was");
+    assert_eq!(project.read("tool.sh"), "echo ok\n", "its work was kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_are_added_and_dropped_and_tasks_handed_over_while_the_team_runs() {
+    let project = TestProject::new();
+    let model = script(&[
+        json!({"when": {"agent": "worker-1"}, "give": runs("sleep 600")}),
+        json!({"when": {"agent": "worker-2", "turn": 0}, "give": writes("tool.sh", "echo ok\n")}),
+        json!({"when": {"agent": "worker-2"}, "give": finishes("Done.")}),
+    ]);
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let recruiter = Recruiter::new(move |_| Ok(agent(model.clone())));
+    team.options(RunOptions { recruiter: Some(recruiter), ..gated("true") });
+    team.add_task(task("tool")).unwrap();
+
+    let human = AgentId::human();
+    let report = steered(&team, async {
+        until(&team, |status| works(status, "worker-1")).await;
+        let (role, skills, with) = (Role::Worker, Vec::new(), None);
+        let joined =
+            AgentJoined { agent: id("worker-2"), role, skills, with, orchestrated: true, plan: false };
+        team.queue().join(joined).unwrap();
+        team.queue().reassign(&human, &id("tool"), Some(&id("worker-2"))).unwrap();
+        team.queue().drop_agent(&human, &id("worker-1")).unwrap();
+    })
+    .await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(view(&team, "tool").author, Some(id("worker-2")));
+    let left: Vec<_> = report.status.agents.iter().map(|agent| (agent.id.as_str(), agent.left)).collect();
+    assert!(left.contains(&("worker-1", true)), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_makes_no_progress_is_nudged_interrupted_and_taken_over() {
+    let project = TestProject::new();
+    let model =
+        Remembering::new(script(&[json!({"give": {"text": "I am still thinking.", "delay_ms": 600_000}})]));
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(RunOptions { stuck_after: Some(Duration::from_millis(400)), ..gated("true") });
+    team.add_task(task("tool")).unwrap();
+
+    let human = AgentId::human();
+    let report = steered(&team, async {
+        until(&team, |_| {
+            view(&team, "tool").claims.iter().any(|claim| claim.ending.to_string().contains("no progress"))
+        })
+        .await;
+        team.queue().cancel(&human, &id("tool"), false).unwrap();
+    })
+    .await;
+
+    assert!(report.took_ms < 60_000);
+    let told: Vec<String> = model
+        .asked()
+        .iter()
+        .map(|request| format!("{:?}", request.messages))
+        .filter(|messages| messages.contains("You made no progress on tool"))
+        .collect();
+    assert!(!told.is_empty(), "it was interrupted, and told why");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_edit_the_same_file_are_both_warned_before_they_conflict() {
+    let project = TestProject::new();
+    let both = |me: &str| {
+        let file = project.beside(me);
+        [
+            writes("shared.txt", &format!("{me}\n")),
+            runs(&format!(
+                "touch {}; while ! test -e {}; do sleep 0.01; done",
+                file.display(),
+                project.beside("go").display()
+            )),
+            calls("receive", &json!({})),
+            finishes("Done."),
+        ]
+    };
+    let model = Remembering::new(script(&[
+        attempt("a", 1, &both("a")),
+        attempt("b", 1, &both("b")),
+        json!({"give": finishes("Given up on it.")}),
+    ]));
+    let mut team = project.team();
+    project::workers(&mut team, 2, &agent(model.clone()));
+    team.options(gated("true"));
+    team.add_task(task("a")).unwrap();
+    team.add_task(task("b")).unwrap();
+
+    steered(&team, async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            if project.beside("a").exists() && project.beside("b").exists() {
+                break;
+            }
+        }
+        std::fs::write(project.beside("go"), "").unwrap();
+    })
+    .await;
+
+    let seen =
+        |words: &str| model.asked().iter().any(|request| format!("{:?}", request.messages).contains(words));
+    assert!(seen("is editing shared.txt, too"), "the second is warned by its own edit");
+    assert!(seen("I am editing shared.txt, which you are editing, too"), "the first by a message");
+}
