@@ -91,6 +91,14 @@ impl TaskQueue {
         Ok(())
     }
 
+    /// Whether a run of the team has begun and has not ended. One whose process died counts as long as no other began.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn is_being_run(&self) -> Result<bool, Error> {
+        self.team_log().look(|state| state.runs().last().is_some_and(|run| run.ended.is_none()))
+    }
+
     /// Gives a task to an agent, or with `None` to anyone who fits. Whoever works on it loses it; a merge under way is
     /// fenced off first.
     ///

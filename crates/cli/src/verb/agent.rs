@@ -74,6 +74,11 @@ impl Agent {
                     out.json(&json!({ "agent": name, "role": role, "plan": plan }))?;
                 } else {
                     out.line(&format!("{name} is in the team as a {role}"))?;
+                    if !queue.is_being_run()? {
+                        eprintln!(
+                            "WARNING nobody runs the team now, and the next run knows only the agents of team.toml"
+                        );
+                    }
                 }
             }
             What::Drop { name } => {

@@ -27,7 +27,7 @@ pub struct Reserve {
     #[arg(value_name = "PATH")]
     paths: Vec<String>,
     /// Who holds the task
-    #[arg(long = "as", value_name = "NAME", requires = "id", required_unless_present = "token")]
+    #[arg(long = "as", value_name = "NAME", requires = "id")]
     agent: Option<AgentId>,
     /// The claim, as `claim` printed it
     #[arg(long, env = "AGENT_TEAM_TOKEN", value_name = "TOKEN", hide_env_values = true)]

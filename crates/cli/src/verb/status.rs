@@ -1,7 +1,7 @@
 //! `status`: the team at a glance.
 
 use agent_team::view::{AgentView, StatusView};
-use agent_team::{Observer, TakenBack};
+use agent_team::{AgentId, Observer, TakenBack, TaskId};
 use clap::Args;
 use serde::Serialize;
 
@@ -72,6 +72,22 @@ fn print(status: &StatusView, taken_back: &[TakenBack], out: &mut Output) -> std
         ]
     });
     out.table(&stuck.collect::<Vec<_>>())?;
+    for (agent, reason) in
+        status.paused.iter().filter(|(agent, reason)| agent.is_none() || !reason.is_empty())
+    {
+        let whom = agent.as_ref().map_or("the team", AgentId::as_str);
+        let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        out.painted(&format!("paused  {whom}{why}"), Some(Paint::Warning))?;
+    }
+    if !status.plans.is_empty() {
+        let names: Vec<&str> = status.plans.iter().map(TaskId::as_str).collect();
+        let text = format!("plans that wait to be judged  {} (`agent-team plan show ID`)", names.join(", "));
+        out.painted(&text, Some(Paint::Warning))?;
+    }
+    if !status.questions.is_empty() {
+        let text = format!("open questions  {} (`agent-team answer`)", status.questions.len());
+        out.painted(&text, Some(Paint::Warning))?;
+    }
     if status.late > 0 {
         out.line(&format!("late results  {}", status.late))?;
     }
@@ -83,11 +99,14 @@ fn print(status: &StatusView, taken_back: &[TakenBack], out: &mut Output) -> std
 
 fn agent(agent: &AgentView) -> Vec<Cell> {
     let holds: Vec<String> = agent.holds.iter().map(|(task, stage)| format!("{task} ({stage})")).collect();
-    let does = match (agent.left, holds.is_empty()) {
+    let mut does = match (agent.left, holds.is_empty()) {
         (true, _) => "left".to_owned(),
         (false, true) => "idle".to_owned(),
         (false, false) => holds.join(", "),
     };
+    if agent.paused && !agent.left {
+        does = format!("paused, {does}");
+    }
     let unread = if agent.unread > 0 { format!("{} unread", agent.unread) } else { String::new() };
     vec![
         "agent".into(),

@@ -15,6 +15,7 @@ mod hostile;
 mod loops;
 mod messages;
 mod split;
+mod steering;
 mod support;
 mod tasks;
 mod templates;

@@ -1,0 +1,169 @@
+//! Steering from the command line: pause and stop, hand over, change, plans, questions, notes, reservations, budgets.
+
+use crate::support::Team;
+
+fn token(team: &Team, agent: &str) -> String {
+    team.json(["claim", "--as", agent])["token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn agents_and_the_team_are_paused_stopped_and_let_go_on() {
+    let team = Team::new();
+    team.ok(["add", "A", "--id", "a"]);
+    team.ok(["join", "--as", "w1"]);
+    assert_eq!(team.ok(["pause", "w1", "--reason", "lunch"]), "w1 paused\n");
+    assert_eq!(team.ok(["pause", "w1"]), "w1 was paused already\n");
+    team.run(["claim", "--as", "w1"]).failed(3, "w1 is paused");
+    let status = team.json(["status"]);
+    assert_eq!((&status["paused"][0][0], &status["paused"][0][1]), (&"w1".into(), &"lunch".into()));
+    assert!(team.ok(["status"]).contains("paused"), "{}", team.ok(["status"]));
+    team.ok(["resume", "w1"]);
+    let token = token(&team, "w1");
+    assert_eq!(team.ok(["stop", "w1"]), "w1 stopped\n");
+    team.run(["complete", "a", "--as", "w1", "--token", &token, "--result", "done"]).failed(3, "has ended");
+    team.ok(["resume", "w1"]);
+    team.ok(["pause"]);
+    team.run(["claim", "--as", "w2"]).failed(3, "the team is paused");
+    assert!(team.ok(["show", "a"]).contains("the team to be resumed"));
+    assert_eq!(team.json(["resume"])["paused"].as_array().unwrap().len(), 0);
+    team.run(["pause", "nobody"]).failed(3, "there is no agent `nobody`");
+    let log = team.ok(["log", "--kind", "pause_set"]);
+    assert!(log.contains("w1 paused: lunch") && log.contains("the team resumed"), "{log}");
+}
+
+#[test]
+fn a_task_is_handed_over_and_changed() {
+    let team = Team::new();
+    team.ok(["add", "A", "--id", "a"]);
+    let token = token(&team, "w1");
+    team.run(["reassign", "a"]).failed(2, "--to");
+    team.run(["reassign", "a", "--to", "w2"]).failed(3, "there is no agent `w2`");
+    team.ok(["join", "--as", "w2"]);
+    assert!(team.ok(["reassign", "a", "--to", "w2"]).contains("ready"));
+    team.run(["renew", "a", "--as", "w1", "--token", &token]).failed(3, "was given to another agent");
+    team.run(["claim", "--as", "w1"]).failed(3, "nothing fits w1");
+    team.ok(["reassign", "a", "--to-anyone"]);
+    team.ok(["set", "a", "--priority", "7", "--title", "B"]);
+    let shown = team.json(["show", "a"]);
+    assert_eq!((&shown["priority"], &shown["title"]), (&7.into(), &"B".into()));
+    team.run(["set", "a"]).failed(2, "say what is to change");
+}
+
+#[test]
+fn a_plan_is_approved_by_somebody_else_before_anything_is_delivered() {
+    let team = Team::new();
+    team.ok(["add", "A", "--id", "a", "--plan"]);
+    let token = token(&team, "w1");
+    let complete = ["complete", "a", "--as", "w1", "--token", &token, "--result", "done"];
+    team.run(complete).failed(3, "the plan for task `a` is not approved");
+    team.run(["plan", "show", "a"]).failed(3, "there is no plan");
+    team.ok(["plan", "submit", "a", "Change one line.", "--as", "w1", "--token", &token]);
+    assert!(team.ok(["plan", "list"]).contains("Change one line."));
+    assert!(team.ok(["show", "a"]).contains("the human to approve the plan of w1"));
+    team.run(["plan", "approve", "a", "--as", "w1"]).failed(3, "may not judge the plan");
+    let plan = team.json(["plan", "show", "a"]);
+    let (id, hash) = (plan["plan"]["id"].as_str().unwrap().to_owned(), plan["plan"]["hash"].clone());
+    assert_eq!(hash.as_str().unwrap().len(), 64);
+    team.ok(["plan", "reject", "a", "Two lines."]);
+    team.run(["plan", "approve", "a"]).failed(3, "not the plan that waits");
+    team.ok(["plan", "submit", "a", "Change two lines.", "--as", "w1", "--token", &token]);
+    team.run(["plan", "approve", "a", "--plan", &id]).failed(3, "not the plan that waits");
+    assert!(team.ok(["plan", "approve", "a", "Go."]).contains("approved by human"));
+    team.ok(complete);
+    assert_eq!(team.json(["show", "a"])["status"], "completed");
+}
+
+#[test]
+fn several_reviewers_must_approve_and_the_human_decides_after_the_last_round() {
+    let team = Team::new();
+    for critic in ["ann", "bob"] {
+        team.ok(["join", "--as", critic, "--role", "reviewer"]);
+    }
+    team.ok(["add", "A", "--id", "a", "--reviews", "2", "--review-rounds", "1", "--backoff", "0s"]);
+    let deliver = || {
+        let token = token(&team, "w1");
+        team.ok(["complete", "a", "--as", "w1", "--token", &token, "--result", "done"]);
+    };
+    deliver();
+    team.ok(["review", "a", "--as", "ann", "--approve"]);
+    team.run(["review", "a", "--as", "ann", "--approve"]).failed(3, "it has approved this already");
+    assert_eq!(team.json(["show", "a"])["approvals"][0], "ann");
+    team.ok(["review", "a", "--as", "bob", "--reject", "No tests."]);
+    deliver();
+    team.run(["review", "a", "--as", "bob", "--approve"]).failed(3, "the human must judge it");
+    team.ok(["review", "a", "--approve"]);
+    assert_eq!(team.json(["show", "a"])["status"], "completed");
+}
+
+#[test]
+fn a_question_is_listed_and_answered_and_what_is_urgent_is_marked() {
+    let team = Team::new();
+    team.ok(["join", "--as", "w1"]);
+    assert_eq!(team.ok(["answer"]), "");
+    let question = team.ok(["send", "human", "Tabs or spaces?", "--from", "w1", "--ask"]);
+    let question = question.trim();
+    assert!(team.ok(["answer"]).contains("w1 asks human"));
+    assert_eq!(team.json(["status"])["questions"][0], question);
+    team.run(["answer", "zzz", "Spaces."]).failed(3, "no open question");
+    team.ok(["answer", &question[..30], "Spaces."]);
+    team.run(["answer", question, "Tabs."]).failed(2, "has been answered");
+    team.run(["answer", "--it", "Tabs."]).failed(3, "no question is open");
+    team.ok(["interrupt", "w1", "Stop that."]);
+    let inbox = team.json(["inbox", "--as", "w1"]);
+    assert_eq!((&inbox[0]["reply_to"], &inbox[0]["text"]), (&question.into(), &"Spaces.".into()));
+    assert_eq!((&inbox[1]["urgent"], &inbox[1]["text"]), (&true.into(), &"Stop that.".into()));
+    let ran = team.run(["say", "w9", "Hello."]);
+    assert!(ran.code == 0 && ran.stderr.contains("nobody called w9"), "{ran:?}");
+}
+
+#[test]
+fn what_is_said_in_a_tasks_thread_reaches_whoever_works_on_it() {
+    let team = Team::new();
+    team.ok(["add", "A", "--id", "a"]);
+    team.ok(["say", "task:a", "Keep the API."]);
+    team.run(["say", "task:nothing", "x"]).failed(3, "there is no task");
+    assert_eq!(team.ok(["inbox", "--as", "w1"]), "");
+    token(&team, "w1");
+    assert_eq!(team.json(["inbox", "--as", "w1"])[0]["text"], "Keep the API.");
+}
+
+#[test]
+fn agents_are_added_and_dropped_notes_and_reservations_are_kept() {
+    let team = Team::new();
+    let added = team.run(["agent", "add", "w5", "--role", "reviewer", "--plan"]);
+    assert!(added.code == 0 && added.stdout.contains("w5 is in the team as a reviewer"), "{added:?}");
+    team.run(["agent", "add", "w5"]).failed(3, "already");
+    team.ok(["agent", "drop", "w5"]);
+    team.run(["agent", "drop", "w5"]).failed(3, "there is no agent `w5`");
+
+    team.ok(["note", "The tests need UTF-8.", "--label", "tests"]);
+    team.ok(["note", "Be kind."]);
+    assert_eq!(team.json(["note"]).as_array().unwrap().len(), 2);
+    assert_eq!(team.json(["note", "--label", "other"]).as_array().unwrap().len(), 1);
+
+    team.ok(["add", "A", "--id", "a"]);
+    team.ok(["add", "B", "--id", "b"]);
+    let (one, other) = (token(&team, "w1"), token(&team, "w2"));
+    team.ok(["reserve", "a", "src/", "--as", "w1", "--token", &one]);
+    team.run(["reserve", "b", "src/x.rs", "--as", "w2", "--token", &other]).failed(3, "is reserved by w1");
+    assert!(team.ok(["reserve"]).contains("src/  w1"));
+    team.ok(["reserve", "a", "src/", "--as", "w1", "--token", &one, "--release"]);
+    team.ok(["reserve", "b", "src/x.rs", "--as", "w2", "--token", &other]);
+}
+
+#[test]
+fn budgets_are_shown_and_set_for_every_kind_of_account() {
+    let team = Team::new();
+    team.ok(["budget", "team", "--usd", "5"]);
+    team.ok(["budget", "agent:w1", "--turns", "10", "--tokens", "1000"]);
+    team.ok(["budget", "run", "--turns", "3"]);
+    let set = team.json(["budget", "agent:w1", "--tokens", "none"]);
+    assert_eq!((&set[0]["limit_turns"], &set[0]["limit_tokens"]), (&10.into(), &serde_json::Value::Null));
+    let all = team.ok(["budget"]);
+    assert!(
+        all.contains("$0.00 of $5.00") && all.contains("0 of 10 turns") && all.contains("this run"),
+        "{all}"
+    );
+    team.run(["budget", "moon", "--usd", "1"]).failed(2, "name team, run, agent:NAME or task:ID");
+    team.run(["budget", "team", "--usd", "much"]).failed(2, "write dollars");
+}
