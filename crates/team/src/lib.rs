@@ -2,6 +2,7 @@
 //! running away with money.
 
 pub mod agent;
+mod agent_state;
 mod agent_team;
 mod assemble;
 pub mod command;
@@ -40,6 +41,7 @@ pub mod tools;
 mod verify;
 mod waiting;
 
+pub use agent_state::{AgentState, Doing};
 pub use agent_team::{AgentTeam, Recruiter, RunOptions, Stop};
 pub use agent_team_core::id::{AgentId, BadName, HUMAN, RecordId, Skill, TaskId};
 pub use agent_team_core::machine::{Ending, Failure, FeedbackCause, Receipt, Refusal, Status};

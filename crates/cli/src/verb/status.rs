@@ -1,7 +1,7 @@
 //! `status`: the team at a glance.
 
 use agent_team::view::{AgentView, StatusView};
-use agent_team::{AgentId, Observer, TakenBack, TaskId};
+use agent_team::{AgentId, AgentState, Doing, Observer, TakenBack, TaskId};
 use clap::Args;
 use serde::Serialize;
 
@@ -27,23 +27,30 @@ struct Json<'a> {
     #[serde(flatten)]
     status: &'a StatusView,
     taken_back: &'a [TakenBack],
+    /// What each agent does at the moment.
+    doing: &'a [AgentState],
 }
 
 impl Status {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
         let taken_back = Observer::new(queue.team_log()).expire_dead()?;
-        let status = queue.get_status()?;
+        let (status, doing) = (queue.get_status()?, queue.agent_states()?);
         if out.is_json() {
-            out.json(&Json { status: &status, taken_back: &taken_back })?;
+            out.json(&Json { status: &status, taken_back: &taken_back, doing: &doing })?;
         } else {
-            print(&status, &taken_back, out)?;
+            print(&status, &taken_back, &doing, out)?;
         }
         Ok(Exit::Done)
     }
 }
 
-fn print(status: &StatusView, taken_back: &[TakenBack], out: &mut Output) -> std::io::Result<()> {
+fn print(
+    status: &StatusView,
+    taken_back: &[TakenBack],
+    doing: &[AgentState],
+    out: &mut Output,
+) -> std::io::Result<()> {
     let counts = &status.counts;
     let all = [
         ("total", counts.total, None),
@@ -62,7 +69,7 @@ fn print(status: &StatusView, taken_back: &[TakenBack], out: &mut Output) -> std
         let text = format!("taken back  {}  from {}: {}", taken.task, taken.agent, cause(taken));
         out.painted(&text, Some(Paint::Warning))?;
     }
-    out.table(&status.agents.iter().map(agent).collect::<Vec<_>>())?;
+    out.table(&status.agents.iter().map(|view| agent(view, doing)).collect::<Vec<_>>())?;
     let stuck = status.stuck.iter().map(|waiting| {
         vec![
             Cell::painted("stuck", Some(Paint::Warning)),
@@ -97,26 +104,34 @@ fn print(status: &StatusView, taken_back: &[TakenBack], out: &mut Output) -> std
     Ok(())
 }
 
-fn agent(agent: &AgentView) -> Vec<Cell> {
+fn agent(agent: &AgentView, doing: &[AgentState]) -> Vec<Cell> {
     let holds: Vec<String> = agent.holds.iter().map(|(task, stage)| format!("{task} ({stage})")).collect();
-    let mut does = match (agent.left, holds.is_empty()) {
-        (true, _) => "left".to_owned(),
-        (false, true) => "idle".to_owned(),
-        (false, false) => holds.join(", "),
+    let state = doing.iter().find(|state| state.agent == agent.id);
+    let does = match state.map(|state| (state.doing, &state.words)) {
+        Some((Doing::Left, _)) | None => Cell::painted("left", Some(Paint::Faint)),
+        Some((Doing::Idle, why)) => Cell::painted(format!("idle: {why}"), Some(Paint::Faint)),
+        Some((Doing::Working, _)) if holds.len() > 1 => holds.join(", ").into(),
+        Some((doing, words)) => Cell::painted(words, paint(doing)),
     };
-    if agent.paused && !agent.left {
-        does = format!("paused, {does}");
-    }
     let unread = if agent.unread > 0 { format!("{} unread", agent.unread) } else { String::new() };
     vec![
         "agent".into(),
         agent.id.as_str().into(),
         agent.role.into(),
-        does.into(),
+        does,
         format!("{} completed", agent.completed).into(),
         unread.into(),
         task_text::cost(agent.spent).unwrap_or_default().into(),
     ]
+}
+
+fn paint(doing: Doing) -> Option<Paint> {
+    match doing {
+        Doing::Working | Doing::WaitingForModel => Some(Paint::Active),
+        Doing::WaitingForHuman | Doing::Stuck | Doing::Paused => Some(Paint::Warning),
+        Doing::Dead => Some(Paint::Bad),
+        Doing::WaitingForGate | Doing::WaitingForAgent | Doing::Idle | Doing::Left => None,
+    }
 }
 
 fn cause(taken: &TakenBack) -> &'static str {

@@ -1,0 +1,254 @@
+//! What each agent does at the moment, told apart: working, waiting for a model, a gate or a human, idle, stuck, dead.
+//!
+//! It is read from the log, from who is alive, and from the last line of the transcript of what the agent works on, so
+//! every process of this machine sees the same, whoever runs the agents.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use agent_team_core::machine::{Agent, Claim, Command, State, Status, Task, decide};
+use agent_team_core::record::{Recipient, Stage};
+use serde::Serialize;
+
+use crate::agent::Line;
+use crate::liveness::{self, Health};
+use crate::model::Part;
+use crate::outside::now_ms;
+use crate::team_log::TeamLog;
+use crate::{AgentId, Error, HUMAN, TaskQueue};
+
+/// After this time without progress an agent is shown as stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
+/// How much of a transcript's end is read, in bytes: a last line that is longer tells no more than that there is one.
+const TAIL_BYTES: u64 = 256 << 10;
+
+/// What an agent does at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doing {
+    /// It runs a command, changes files, or does what nobody sees.
+    Working,
+    /// Its model has been asked and has not answered.
+    WaitingForModel,
+    /// What it delivered is being checked, or waits to be merged, and nothing else fits it.
+    WaitingForGate,
+    /// It waits for a human: an approval, an answer.
+    WaitingForHuman,
+    /// It waits for another agent: an approval, an answer.
+    WaitingForAgent,
+    /// It is held up, by itself or with the whole team.
+    Paused,
+    /// Nothing fits it.
+    Idle,
+    /// It holds something and made no progress for its limit.
+    Stuck,
+    /// Its process is gone: what it holds goes back to the queue.
+    Dead,
+    /// It has left the team.
+    Left,
+}
+
+/// An agent, and what it does at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AgentState {
+    /// The agent.
+    pub agent: AgentId,
+    /// What it does.
+    pub doing: Doing,
+    /// The same in words, with what and for whom.
+    pub words: String,
+    /// Since when, in milliseconds since 1970, where that is known.
+    pub since_ms: Option<u64>,
+}
+
+/// What of the log is needed about an agent.
+struct Known {
+    agent: AgentId,
+    paused: bool,
+    left: bool,
+    held: Option<(Claim, String)>,
+    /// For whose word it waits.
+    waits_for: Option<(AgentId, &'static str)>,
+    /// Its result that is being proved.
+    proving: Option<(String, Status)>,
+    /// Why nothing fits it.
+    idle: String,
+}
+
+impl TaskQueue {
+    /// What each agent does at the moment, by name.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn agent_states(&self) -> Result<Vec<AgentState>, Error> {
+        let team_log = self.team_log();
+        let known: Vec<Known> = team_log.look(|state| {
+            // One look at what is held and asked for all agents: teams may have thousands of each.
+            let held = state.held().map(|(task, claim)| (&claim.agent, (task, claim))).collect();
+            let asked = state.messages().open_questions().map(|asked| (&asked.from, &asked.to)).collect();
+            state.agents().map(|agent| Known::of(state, agent, &held, &asked)).collect()
+        })?;
+        Ok(known.into_iter().map(|known| state_of(team_log, known)).collect())
+    }
+}
+
+impl Known {
+    fn of(
+        state: &State,
+        agent: &Agent,
+        held: &BTreeMap<&AgentId, (&Task, &Claim)>,
+        asked: &BTreeMap<&AgentId, &Recipient>,
+    ) -> Self {
+        let id = &agent.id;
+        let held = held.get(id).copied();
+        let asked = asked.get(id).map(|to| match to {
+            Recipient::Agent(to) => to.clone(),
+            _ => AgentId::human(),
+        });
+        let waits_for = match (held, asked) {
+            (Some((task, _)), _) if task.plan.as_ref().is_some_and(|plan| plan.verdict.is_none()) => {
+                let mut members = state.agents().filter(|known| !known.left);
+                let approver = members.find(|known| state.may_approve(task, &known.id));
+                Some((approver.map_or_else(AgentId::human, |known| known.id.clone()), "to approve its plan"))
+            }
+            (Some(_), Some(to)) => Some((to, "to answer it")),
+            _ => None,
+        };
+        let is_its = |task: &&Task| task.submission.as_ref().is_some_and(|given| given.author == *id);
+        let proving = [Stage::Verify, Stage::Merge].into_iter().flat_map(|stage| state.waiting_for(stage));
+        let judged = state.held().map(|(task, _)| task).filter(|task| task.status != Status::Running);
+        let proving = proving.chain(judged).find(is_its);
+        let command = Command::Claim {
+            agent: id.clone(),
+            task: None,
+            stage: Stage::Work,
+            holder: std::sync::Arc::default(),
+        };
+        let idle = match decide(state, &command, now_ms()) {
+            Ok(_) => "about to take a task".to_owned(),
+            Err(refusal) => refusal.to_string(),
+        };
+        Self {
+            agent: id.clone(),
+            paused: state.held_up(id).is_some(),
+            left: agent.left,
+            held: held.map(|(task, claim)| (claim.clone(), task.id().to_string())),
+            waits_for,
+            proving: proving.map(|task| (task.id().to_string(), task.status)),
+            idle,
+        }
+    }
+}
+
+fn state_of(team_log: &TeamLog, known: Known) -> AgentState {
+    let Known { agent, paused, left, held, waits_for, proving, idle } = known;
+    let is = |doing, words: String, since_ms| AgentState { agent: agent.clone(), doing, words, since_ms };
+    if left {
+        return is(Doing::Left, "has left".to_owned(), None);
+    }
+    let Some((claim, task)) = held else {
+        return match proving {
+            _ if paused => is(Doing::Paused, "paused".to_owned(), None),
+            Some((task, status)) => is(Doing::WaitingForGate, format!("{task} is {status}"), None),
+            None => is(Doing::Idle, idle, None),
+        };
+    };
+    let folder = team_log.folder();
+    let is_dead = folder.is_some_and(|folder| liveness::health(folder, &claim.holder) == Health::Dead);
+    if is_dead {
+        return is(Doing::Dead, format!("dead; {task} goes back to the queue"), None);
+    }
+    if paused {
+        return is(Doing::Paused, format!("paused in {task}"), None);
+    }
+    if let Some((whom, what)) = waits_for {
+        let doing = if whom.as_str() == HUMAN { Doing::WaitingForHuman } else { Doing::WaitingForAgent };
+        return is(doing, format!("{task}: waits for {whom} {what}"), None);
+    }
+    let root = claim.resumes.unwrap_or(claim.id);
+    let last = folder.and_then(|folder| last_line(&folder.attempt(root).join("transcript.jsonl")));
+    let (doing, what, since_ms) = match last {
+        Some(Line::Answered { at_ms, parts, .. }) => (Doing::Working, called(&parts), at_ms),
+        Some(Line::Told { at_ms, .. } | Line::ToolResult { at_ms, .. }) => {
+            (Doing::WaitingForModel, "waits for its model".to_owned(), at_ms)
+        }
+        _ => (Doing::Working, String::new(), claim.at_ms),
+    };
+    let idle_ms = now_ms().saturating_sub(since_ms);
+    let stage = if claim.stage == Stage::Work { String::new() } else { format!(" ({})", claim.stage) };
+    if idle_ms >= u64::try_from(STUCK_AFTER.as_millis()).unwrap_or(u64::MAX) && claim.holder.orchestrated {
+        let minutes = idle_ms / 60_000;
+        return is(Doing::Stuck, format!("{task}{stage}: no progress for {minutes} min"), Some(since_ms));
+    }
+    let what = if what.is_empty() { String::new() } else { format!(": {what}") };
+    is(doing, format!("{task}{stage}{what}"), Some(since_ms))
+}
+
+/// What a turn does, in a few words.
+fn called(parts: &[Part]) -> String {
+    let calls = parts.iter().filter_map(|part| match part {
+        Part::ToolCall { name, .. } => Some(name.as_str()),
+        _ => None,
+    });
+    calls.collect::<Vec<_>>().join(", ")
+}
+
+/// The last whole line of a transcript.
+fn last_line(transcript: &Path) -> Option<Line> {
+    let mut file = File::open(transcript).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail).ok()?;
+    let mut lines = tail.rsplit(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.find_map(|line| serde_json::from_slice(line).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AgentJoined, MessageBus, NewMessage, NewTask, Role};
+
+    fn doing(queue: &TaskQueue, agent: &AgentId) -> (Doing, String) {
+        let states = queue.agent_states().unwrap();
+        let state = states.into_iter().find(|state| state.agent == *agent).unwrap();
+        (state.doing, state.words)
+    }
+
+    #[test]
+    fn waiting_idle_and_working_are_told_apart() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let bus = MessageBus::over(queue.team_log().clone());
+        let (human, worker) = (AgentId::human(), "worker-1".parse::<AgentId>().unwrap());
+        queue
+            .join(AgentJoined {
+                agent: worker.clone(),
+                role: Role::Worker,
+                skills: Vec::new(),
+                with: None,
+                orchestrated: false,
+                plan: false,
+            })
+            .unwrap();
+        assert_eq!(doing(&queue, &worker).0, Doing::Idle);
+        assert!(doing(&queue, &worker).1.contains("no task has been added yet"));
+        let task = queue.add_task(NewTask { plan: true, ..NewTask::new("a").id("a") }).unwrap();
+        let token = queue.claim_task(&worker).unwrap().unwrap().token;
+        assert_eq!(doing(&queue, &worker), (Doing::Working, "a".to_owned()));
+        queue.submit_plan(token, &worker, "So.").unwrap();
+        assert_eq!(
+            doing(&queue, &worker),
+            (Doing::WaitingForHuman, "a: waits for human to approve its plan".into())
+        );
+        queue.judge_plan(&human, &task, None, crate::Verdict::Approved(String::new())).unwrap();
+        let question = NewMessage::new(&worker, Recipient::Agent(human.clone()), "Why?");
+        let question = bus.post(NewMessage { asks: true, ..question }).unwrap();
+        assert_eq!(doing(&queue, &worker).0, Doing::WaitingForHuman);
+        bus.answer(&human, question, "So.").unwrap();
+        queue.pause(&human, None, "").unwrap();
+        assert_eq!(doing(&queue, &worker).0, Doing::Paused);
+    }
+}
