@@ -10,6 +10,7 @@
 //! | `template` | the files of `init --template` |
 //! | `exit` | the exit codes, and what is said when a verb did not do what was asked |
 
+mod approve;
 mod cli;
 mod exit;
 mod hooks;

@@ -325,3 +325,45 @@ async fn two_who_edit_the_same_file_are_both_warned_before_they_conflict() {
     assert!(seen("is editing shared.txt, too"), "the second is warned by its own edit");
     assert!(seen("I am editing shared.txt, which you are editing, too"), "the first by a message");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_leads_tasks_are_added_when_the_human_approves_them_and_not_before() {
+    let project = TestProject::new();
+    let tasks = |title: &str| {
+        calls(
+            "add_tasks",
+            &json!({"tasks": [{"id": "tool", "title": title, "check": "sh tool.sh | grep ok"}]}),
+        )
+    };
+    let model = Remembering::new(script(&[
+        json!({"when": {"role": "lead", "contains": "Propose better tasks"}, "give": tasks("Write the tool")}),
+        json!({"when": {"role": "lead", "task": "plan", "turn": 0}, "give": tasks("Write everything")}),
+        json!({"when": {"role": "lead", "task": "plan"}, "give": finishes("One task.")}),
+        json!({"when": {"role": "lead"}, "give": {"text": "It is done."}}),
+        attempt("tool", 1, &[writes("tool.sh", "echo ok\n"), finishes("It says ok.")]),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(RunOptions { goal: Some("A tool".into()), approve_plan: true, ..gated("true") });
+
+    let human = AgentId::human();
+    let report = steered(&team, async {
+        until(&team, |status| !status.plans.is_empty()).await;
+        let plan = team.queue().plan(&id("plan")).unwrap().unwrap();
+        assert!(plan.text.preview().contains("- tool: Write everything\n    check: sh tool.sh"), "{plan:?}");
+        assert_eq!(team.get_status().unwrap().counts.total, 1, "nothing is added before");
+        let no = Verdict::ChangesRequested("Only the tool.".into());
+        team.queue().judge_plan(&human, &id("plan"), Some(plan.id), no).unwrap();
+        until(&team, |_| team.queue().plan(&id("plan")).unwrap().unwrap().round == 2).await;
+        team.queue().judge_plan(&human, &id("plan"), None, Verdict::Approved("".into())).unwrap();
+    })
+    .await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!((report.status.counts.total, view(&team, "tool").title.as_str()), (2, "Write the tool"));
+    let tools: Vec<String> = model.asked()[0].tools.iter().map(|tool| tool.name.clone()).collect();
+    for tool in ["write", "edit", "run"] {
+        assert!(!tools.iter().any(|known| known == tool), "a lead delegates only: {tools:?}");
+    }
+}

@@ -10,6 +10,7 @@ use agent_team::model::ModelSpec;
 use agent_team::{AgentId, HOOK_VARIABLE, Role, RunOutcome, Stop, TeamFolder, TeamLog, assemble};
 use clap::Args;
 
+use crate::approve::{approve_plans, somebody_is_there};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
@@ -25,7 +26,8 @@ the first lets agents finish their turns and give back what they hold, the secon
 on where it ended.
 
 Agents, models, tasks, gate and budget come from team.toml, if there is one; the command line goes first. A goal with \
-one agent is that agent's task; with more, the first is the lead, who splits it, and --check proves the whole at the end.
+one agent is that agent's task; with more, the first is the lead, who splits it, and --check proves the whole at the end. \
+At a terminal you are shown the lead's tasks and asked whether they are right, unless you say --yes.
 
 Without a model, by --with or in team.toml, the team rehearses: a scripted copy of it shows how the run would go, and \
 nothing is called or changed.
@@ -86,7 +88,11 @@ pub struct Run {
     /// The configuration; team.toml in the team's folder if not said
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Do not ask before models that cost money are called
+    /// The tasks into which the lead splits the goal wait for your approval: here if there is a terminal, or by
+    /// `agent-team plan approve`
+    #[arg(long, conflicts_with = "yes")]
+    approve_plan: bool,
+    /// Ask nothing: neither before models that cost money are called, nor whether the lead's plan is right
     #[arg(long, short)]
     yes: bool,
 }
@@ -134,6 +140,9 @@ impl Run {
         config.into = self.into.clone().or(config.into);
         config.timeout = self.timeout.or(config.timeout);
         config.no_gate |= self.no_gate;
+        config.approve_plan |=
+            self.approve_plan || (!self.yes && config.names_a_model() && somebody_is_there());
+        config.approve_plan &= !self.yes;
         config.protect.extend(self.protect.iter().cloned());
         config.budget.tokens = self.budget_tokens.or(config.budget.tokens);
         if let Some(usd) = self.budget_usd {
@@ -198,8 +207,11 @@ pub fn run_team(folder: &TeamFolder, config: &Config, yes: bool, out: &mut Outpu
     let report = block_on_all(async {
         let stop = team.stop();
         let watching = tokio::spawn(stop_on_interrupt(stop, live.clone()));
+        let asking =
+            somebody_is_there().then(|| tokio::spawn(approve_plans(team.queue().clone(), live.clone())));
         let report = team.run(timeout).await;
         watching.abort();
+        asking.inspect(tokio::task::JoinHandle::abort);
         report
     })?;
     live.finish();

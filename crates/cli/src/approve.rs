@@ -1,0 +1,61 @@
+//! Asks the user at the terminal about plans that wait for the human, while a team runs.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+
+use agent_team::{AgentId, Error, RecordId, TaskId, TaskQueue, Verdict};
+use futures::StreamExt;
+
+use crate::live::Live;
+
+/// Whether there is somebody to ask.
+pub fn somebody_is_there() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Shows each plan that waits, and takes the answer from standard input: `y` approves, any other text asks for a better
+/// plan, an empty line leaves it to others. Ends after an error.
+pub async fn approve_plans(queue: TaskQueue, live: Live) -> Result<(), Error> {
+    let mut changes = std::pin::pin!(queue.status_stream());
+    let mut asked: BTreeSet<RecordId> = BTreeSet::new();
+    while let Some(status) = changes.next().await {
+        for task in status?.plans {
+            ask(&queue, &live, &task, &mut asked).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn ask(
+    queue: &TaskQueue,
+    live: &Live,
+    task: &TaskId,
+    asked: &mut BTreeSet<RecordId>,
+) -> Result<(), Error> {
+    let Some(plan) = queue.plan(task)?.filter(|plan| plan.approved.is_none()) else { return Ok(()) };
+    if !asked.insert(plan.id) {
+        return Ok(());
+    }
+    live.say(&format!("PLAN of {} for {task}:", plan.author));
+    for line in queue.team_log().read_text(&plan.text)?.lines() {
+        live.say(&format!("  {line}"));
+    }
+    live.say("Approve it? `y`, or say what is to be changed; empty leaves it to `agent-team plan`");
+    let read = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    // Nobody is there any more: the plan waits for `agent-team plan`.
+    let Ok(Ok(answer)) = read.await else { return Ok(()) };
+    let verdict = match answer.trim() {
+        "" => return Ok(()),
+        "y" | "Y" | "yes" => Verdict::Approved(String::new()),
+        changes => Verdict::ChangesRequested(changes.to_owned()),
+    };
+    // Somebody else may have judged it meanwhile.
+    match queue.judge_plan(&AgentId::human(), task, Some(plan.id), verdict) {
+        Err(Error::Refused(refused)) => live.say(&format!("  {refused}")),
+        judged => judged?,
+    }
+    Ok(())
+}
