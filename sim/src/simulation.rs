@@ -221,7 +221,8 @@ fn parts(options: &Options) -> Vec<Part> {
             let leased = by_lease || random.chance(400);
             let lease_ms = leased.then(|| random.between(150, 500));
             let orchestrated = !by_lease && random.chance(400);
-            Part { agent, role, human, skilled: index == 1, by_lease, lease_ms, orchestrated }
+            let plans = !human && random.chance(120);
+            Part { agent, role, human, skilled: index == 1, by_lease, lease_ms, orchestrated, plans }
         })
         .collect()
 }

@@ -81,6 +81,8 @@ pub struct World {
     pub snapshot_every: u64,
     /// Whether git recognises work that the branch holds already.
     pub recognises: bool,
+    /// Whether the team is steered, plans, asks and notes: what the first format has no words for.
+    pub is_steered: bool,
     lock_holder: Option<u32>,
     snapshots: Vec<Saved>,
     decoded: BTreeMap<u64, Option<Rc<Record>>>,
@@ -112,6 +114,7 @@ impl World {
             violation: None,
             snapshot_every: random.between(20, 120),
             recognises: random.chance(500),
+            is_steered: random.chance(850),
             lock_holder: None,
             snapshots: Vec::new(),
             decoded: BTreeMap::new(),
