@@ -179,6 +179,10 @@ impl Simulation {
         let looks = self.steps.is_multiple_of(16);
         looks
             && self.processes.iter_mut().all(|process| {
+                // Nobody is made to read in the middle of what they write.
+                if process.is_writing() {
+                    return false;
+                }
                 process.catch_up(&mut self.world);
                 process.sees_the_end() && process.is_idle()
             })

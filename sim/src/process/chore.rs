@@ -93,6 +93,11 @@ impl Process {
                 (task.id().clone(), task.status, task.spec.description.preview().parse().unwrap_or(0))
             })
             .collect();
+        let merging =
+            self.state.held().find(|(task, _)| task.intent.is_some()).map(|(task, _)| task.id().clone());
+        if let (Some(task), true) = (merging, world.random.chance(400)) {
+            return self.cancel(task, false);
+        }
         let some = world.random.pick(&tasks).cloned();
         if tasks.len() < world.options.tasks && world.random.chance(700) {
             return self.add(world, &tasks);
@@ -104,17 +109,12 @@ impl Process {
             self.job = Job::Chore("retried");
             return;
         }
-        let merging =
-            self.state.held().find(|(task, _)| task.intent.is_some()).map(|(task, _)| task.id().clone());
-        if let (Some(task), true) = (merging, world.random.chance(200)) {
-            return self.cancel(task, false);
-        }
         match world.random.below(10) {
             0..=2 => self.edit(world, task, edits),
             3 if !status.is_ended() => self.cancel(task, world.random.chance(500)),
-            4 | 5 => self.set_budget(world, task),
+            4 => self.set_budget(world, task),
             3 => self.set_policy(),
-            6 | 7 => self.see_a_guest(world),
+            5..=7 => self.see_a_guest(world),
             _ => self.write_a_message(world),
         }
     }
@@ -171,7 +171,7 @@ impl Process {
         } else {
             let (role, skills) = (Role::Specialist, Vec::new());
             // Long, and not synced: so that there is something for a power cut to take.
-            let length = world.random.below(3000);
+            let length = world.random.below(6000);
             let with = Some(world.filler(length)).filter(|_| length > 1000);
             self.submit(Submit::new(AgentJoined {
                 agent,

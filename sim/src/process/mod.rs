@@ -204,9 +204,14 @@ impl Process {
         counts.ready + counts.blocked + counts.running == 0
     }
 
+    /// Whether it is about to write something.
+    pub fn is_writing(&self) -> bool {
+        self.submit.is_some()
+    }
+
     /// Whether it is at nothing.
     pub fn is_idle(&self) -> bool {
-        self.submit.is_none()
+        !self.is_writing()
             && matches!(self.job, Job::Idle)
             && self.endings.is_empty()
             && self.unread().is_empty()

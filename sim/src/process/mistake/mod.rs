@@ -191,9 +191,14 @@ impl Process {
         if self.part.human {
             return None;
         }
-        let on = if world.random.chance(200) { Some(world.new_id()) } else { Some(task.revision) };
-        let body = TaskClaimed { task: task.id().clone(), on, stage, agent, holder: self.holder(world) };
-        let must_not = (kind == 21).then_some("it was completed");
+        let was_never = world.random.chance(200);
+        let on = if was_never { world.new_id() } else { task.revision };
+        let body =
+            TaskClaimed { task: task.id().clone(), on: Some(on), stage, agent, holder: self.holder(world) };
+        let must_not = match kind {
+            21 => Some("it was completed"),
+            _ => was_never.then_some("what it was decided on was never so"),
+        };
         Some((vec![body.into()], must_not))
     }
 
