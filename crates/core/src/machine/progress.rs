@@ -16,7 +16,9 @@ impl State {
         // Whoever held somebody up means to let them go on; nobody can who has left.
         let counts = self.counts();
         let mut pauses = self.pauses();
-        if pauses.any(|(agent, _)| agent.is_none_or(|agent| self.is_member(agent))) && counts.ready + counts.running > 0 {
+        if pauses.any(|(agent, _)| agent.is_none_or(|agent| self.is_member(agent)))
+            && counts.ready + counts.running > 0
+        {
             return true;
         }
         let asks_nobody = |agent: &Agent| agent.id.as_str() != HUMAN;
