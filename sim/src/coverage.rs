@@ -18,7 +18,7 @@ pub struct Coverage {
 }
 
 /// Every reason of a void record.
-pub const REASONS: [&str; 36] = [
+pub const REASONS: [&str; 42] = [
     "no such task",
     "changed",
     "setting changed",
@@ -39,6 +39,8 @@ pub const REASONS: [&str; 36] = [
     "author",
     "not a reviewer",
     "human only",
+    "approved before",
+    "rounds over",
     "claim lost",
     "no such claim",
     "wrong stage",
@@ -46,6 +48,10 @@ pub const REASONS: [&str; 36] = [
     "merge under way",
     "no such intent",
     "other submission",
+    "paused",
+    "other plan",
+    "plan not approved",
+    "no approver",
     "no such agent",
     "over budget",
     "file reserved",
@@ -139,7 +145,7 @@ impl Coverage {
 }
 
 /// What agents must have done and been told for a set of simulations to mean something.
-pub const TOLD: [&str; 17] = [
+pub const TOLD: [&str; 34] = [
     "added",
     "claimed",
     "started",
@@ -157,4 +163,21 @@ pub const TOLD: [&str; 17] = [
     "may spend",
     "files reserved",
     "edited",
+    "held up",
+    "stopped",
+    "let go on",
+    "handed over",
+    "taken over as stuck",
+    "planned",
+    "plan asked for",
+    "plan approved",
+    "plan rejected",
+    "run started",
+    "budget set",
+    "noted",
+    "asked",
+    "answered",
+    "said in a thread",
+    "guest",
+    "policy set",
 ];

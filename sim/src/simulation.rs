@@ -179,6 +179,10 @@ impl Simulation {
         let looks = self.steps.is_multiple_of(16);
         looks
             && self.processes.iter_mut().all(|process| {
+                // Nobody is made to read in the middle of what they write.
+                if process.is_writing() {
+                    return false;
+                }
                 process.catch_up(&mut self.world);
                 process.sees_the_end() && process.is_idle()
             })
@@ -221,7 +225,8 @@ fn parts(options: &Options) -> Vec<Part> {
             let leased = by_lease || random.chance(400);
             let lease_ms = leased.then(|| random.between(150, 500));
             let orchestrated = !by_lease && random.chance(400);
-            Part { agent, role, human, skilled: index == 1, by_lease, lease_ms, orchestrated }
+            let plans = !human && random.chance(120);
+            Part { agent, role, human, skilled: index == 1, by_lease, lease_ms, orchestrated, plans }
         })
         .collect()
 }

@@ -6,6 +6,7 @@ use agent_team_core::record::{
 };
 
 use super::{Verdict, Witness, violation};
+use crate::process::STUCK_MS;
 
 /// A claim that somebody wrote.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ fn named(body: &Body) -> Option<(RecordId, Option<Stage>)> {
         Body::FilesReleased(body) => (body.claim, None),
         Body::TaskSubmitted(body) => (body.claim, Some(Stage::Work)),
         Body::TaskFailed(body) => (body.claim, Some(Stage::Work)),
+        Body::PlanSubmitted(body) => (body.claim, Some(Stage::Work)),
         Body::CheckReported(body) => (body.claim, Some(Stage::Verify)),
         Body::ReviewGiven(body) => (body.claim, Some(Stage::Review)),
         Body::MergeIntended(body) => (body.claim, Some(Stage::Merge)),
@@ -76,7 +78,7 @@ impl Witness {
             if ends(body) {
                 claim.endings.push(tag);
             }
-            if matches!(body, Body::ClaimRenewed(_) | Body::TurnJournalled(_)) {
+            if matches!(body, Body::ClaimRenewed(_) | Body::TurnJournalled(_) | Body::PlanSubmitted(_)) {
                 claim.signs.push(tag);
             }
         }
@@ -90,6 +92,26 @@ impl Witness {
                     claim.endings.push(tag);
                 }
             }
+        }
+    }
+
+    /// What takes work from a holder without naming the claim: the task is another's, or the agent was stopped.
+    pub(super) fn register_takings(&mut self, body: &Body, tag: usize) {
+        match body {
+            Body::TaskReassigned(body) => {
+                for id in self.claims_of.get(&body.task).into_iter().flatten() {
+                    let claim = self.claims.get_mut(id).filter(|claim| claim.stage == Stage::Work);
+                    claim.into_iter().for_each(|claim| claim.endings.push(tag));
+                }
+            }
+            Body::PauseSet(body) if body.paused && body.release => {
+                let stops = |claim: &&mut ClaimFact| {
+                    Some(&claim.agent) == body.agent.as_ref()
+                        && matches!(claim.stage, Stage::Work | Stage::Review)
+                };
+                self.claims.values_mut().filter(stops).for_each(|claim| claim.endings.push(tag));
+            }
+            _ => {}
         }
     }
 
@@ -168,8 +190,11 @@ impl Witness {
         let Some(claim) = self.claims.get(&body.claim) else { return Ok(()) };
         let at_ms = self.facts.get(tag).map_or(0, |fact| fact.at_ms);
         let signs = claim.signs.iter().filter(|sign| self.may_stand(**sign) && self.place(**sign) < place);
-        let sign_ms =
-            signs.filter_map(|sign| self.facts.get(*sign)).map(|fact| fact.at_ms).max().unwrap_or(0);
+        // What lived on in the words of an older format may have said so to nobody.
+        let heard = signs
+            .filter_map(|sign| self.facts.get(*sign))
+            .filter(|fact| !self.is_outdated(fact, |raise| self.may_stand(raise)));
+        let sign_ms = heard.map(|fact| fact.at_ms).max().unwrap_or(0);
         match (body.cause, claim.holder.lease_ms, &claim.holder.process) {
             (ExpiryCause::Lease, Some(lease_ms), _) if at_ms.saturating_sub(sign_ms) < lease_ms => {
                 let quiet = at_ms.saturating_sub(sign_ms);
@@ -181,6 +206,12 @@ impl Witness {
             }
             (ExpiryCause::Lease, None, _) => {
                 violation("takeover", "a claim without a lease was taken for its lease")
+            }
+            (ExpiryCause::Stuck, ..) if at_ms.saturating_sub(sign_ms) < STUCK_MS => {
+                let quiet = at_ms.saturating_sub(sign_ms);
+                let what =
+                    format!("{} was taken from {} as stuck, quiet for {quiet} ms", claim.task, claim.agent);
+                violation("takeover", what)
             }
             (ExpiryCause::ProcessGone, _, Some(process)) if !self.dead.contains_key(&process.pid) => {
                 violation(

@@ -11,6 +11,9 @@ mod mail;
 mod merges;
 mod money;
 mod order;
+mod pauses;
+mod plans;
+mod reviews;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +72,10 @@ pub struct Witness {
     settings: Vec<usize>,
     files: Vec<usize>,
     raises: Vec<usize>,
+    pauses: Vec<usize>,
+    joins: Vec<usize>,
+    runs: Vec<usize>,
+    notes: Vec<usize>,
     mail: mail::Mail,
     landed: Vec<(String, TaskId)>,
     /// Processes that are gone, and when.
@@ -118,7 +125,9 @@ impl Witness {
     /// another place.
     fn forget(&mut self, tag: usize) {
         let lists = [&mut self.money, &mut self.settings, &mut self.files, &mut self.raises];
-        let lists = lists.into_iter().chain(self.about.values_mut()).chain(self.specs.values_mut());
+        let more = [&mut self.pauses, &mut self.joins, &mut self.runs, &mut self.notes];
+        let lists =
+            lists.into_iter().chain(more).chain(self.about.values_mut()).chain(self.specs.values_mut());
         lists.for_each(|list| list.retain(|known| *known != tag));
     }
 
@@ -132,12 +141,17 @@ impl Witness {
             Body::BudgetSet(_) | Body::PolicySet(_) => self.settings.push(tag),
             Body::FilesReserved(_) | Body::FilesReleased(_) => self.files.push(tag),
             Body::FormatRaised(_) => self.raises.push(tag),
+            Body::PauseSet(_) => self.pauses.push(tag),
+            Body::AgentJoined(_) => self.joins.push(tag),
+            Body::RunStarted(_) => self.runs.push(tag),
+            Body::NoteAdded(_) => self.notes.push(tag),
             _ => {}
         }
         for task in self.tasks_of(&record.body) {
             self.about.entry(task).or_default().push(tag);
         }
         self.register_endings(&record.body, tag);
+        self.register_takings(&record.body, tag);
     }
 
     /// A writer was told that its records count.
@@ -193,12 +207,16 @@ impl Witness {
         match &record.body {
             Body::TaskClaimed(body) => {
                 self.judge_claim(record, body, place)?;
+                self.judge_held_up(body, place)?;
                 if fact.asked {
                     self.judge_backoff(&body.task, record.at_ms, place)?;
                 }
             }
             Body::ClaimExpired(body) => self.judge_expiry(body, tag, place)?,
             Body::ReviewGiven(body) => self.judge_review(body, place)?,
+            Body::TaskSubmitted(body) => self.judge_planned(body, place)?,
+            Body::PlanJudged(body) => self.judge_plan(body, place)?,
+            Body::PauseSet(body) => self.judge_pause(body, place)?,
             Body::LateResult(body) => self.judge_late(body)?,
             Body::SpendingReserved(body) => self.judge_reservation(body, tag, place)?,
             Body::BudgetSet(_) | Body::PolicySet(_) => self.judge_setting(&record.body, place)?,
@@ -206,6 +224,7 @@ impl Witness {
             Body::TaskEdited(body) => self.judge_edit(body, place)?,
             Body::TaskAdded(body) => self.judge_added(body, tag)?,
             Body::TaskRetried(body) => self.judge_retry(&body.task, place)?,
+            Body::TaskReassigned(body) => self.judge_cancel(&body.task, place)?,
             Body::TaskCancelled(body) => self.judge_cancel(&body.task, place)?,
             _ => {}
         }
@@ -219,6 +238,8 @@ impl Witness {
     pub fn judge_all(&self, alive: &BTreeSet<u32>, branch: &[crate::git::Commit]) -> Verdict {
         (0..self.facts.len()).try_for_each(|tag| self.judge(tag))?;
         self.judge_mail(alive)?;
+        self.judge_threads()?;
+        self.judge_answers()?;
         self.judge_branch(branch)
     }
 
@@ -230,7 +251,17 @@ impl Witness {
         let may = |fact: &Fact| {
             fact.fate != Fate::Void && !fact.lost && fact.place.is_some() && fact.must_not.is_none()
         };
-        self.facts.get(tag).is_some_and(may)
+        self.facts
+            .get(tag)
+            .is_some_and(|fact| may(fact) && !self.is_outdated(fact, |raise| self.stands(raise)))
+    }
+
+    /// Whether the log was raised to a newer format, by one of these, before a record of an older one landed.
+    fn is_outdated(&self, fact: &Fact, by: impl Fn(usize) -> bool) -> bool {
+        let format = fact.record.as_ref().map_or(u32::MAX, |record| record.format);
+        let raises = self.raises.iter().filter(|raise| Some(self.place(**raise)) < fact.place && by(**raise));
+        let mut raises = raises.filter_map(|raise| self.body(*raise));
+        raises.any(|body| matches!(body, Body::FormatRaised(body) if body.version > format))
     }
 
     fn place(&self, tag: usize) -> usize {
@@ -239,6 +270,10 @@ impl Witness {
 
     fn body(&self, tag: usize) -> Option<&Body> {
         self.facts.get(tag)?.record.as_ref().map(|record| &record.body)
+    }
+
+    fn id_of(&self, tag: usize) -> Option<RecordId> {
+        self.facts.get(tag)?.record.as_ref().map(|record| record.id)
     }
 
     fn fact_of(&self, id: RecordId) -> Option<&Fact> {

@@ -1,7 +1,7 @@
 //! What agents were told that they may spend never exceeds what a budget allows, and settings are changed by who saw them.
 
 use agent_team_core::id::{AgentId, TaskId};
-use agent_team_core::record::{Account, Amount, Body, SpendingReserved};
+use agent_team_core::record::{Account, Amount, Body, BudgetSet, SpendingReserved};
 
 use super::{Verdict, Witness, violation};
 
@@ -15,42 +15,51 @@ fn touches(account: &Account, agent: &AgentId, task: Option<&TaskId>) -> bool {
 
 impl Witness {
     pub(super) fn judge_reservation(&self, body: &SpendingReserved, tag: usize, place: usize) -> Verdict {
-        let accounts = [Account::Team, Account::Agent(body.agent.clone())];
+        let accounts = [Account::Team, Account::Run, Account::Agent(body.agent.clone())];
         for account in accounts.into_iter().chain(body.task.clone().map(Account::Task)) {
             let Some(limit) = self.limit(&account, place) else { continue };
             let used = self.used(&account, tag, place).plus(body.upper);
-            if used.micro_usd > limit {
-                return violation(
-                    "budget",
-                    format!("{} of {limit} may be spent from the budget of {account}", used.micro_usd),
-                );
+            if limit.micro_usd.is_some_and(|most| used.micro_usd > most)
+                || limit.calls.is_some_and(|most| used.calls > most)
+            {
+                let (money, calls) = (used.micro_usd, used.calls);
+                let what = format!("{money} and {calls} calls may be spent from {account}: {limit:?}");
+                return violation("budget", what);
             }
         }
         Ok(())
     }
 
     /// The limit that holds at a place, if it is known.
-    fn limit(&self, account: &Account, before: usize) -> Option<u64> {
-        let newest =
-            self.settings.iter().rev().filter(|tag| self.place(**tag) < before && self.may_stand(**tag));
+    fn limit(&self, account: &Account, before: usize) -> Option<&BudgetSet> {
+        let places = self.since(account, before)..before;
+        let newest = self.settings.iter().rev();
+        let newest = newest.filter(|tag| places.contains(&self.place(**tag)) && self.may_stand(**tag));
         let mut newest = newest.filter_map(|tag| match self.body(*tag) {
-            Some(Body::BudgetSet(body)) if body.account == *account => Some((*tag, body.micro_usd)),
+            Some(Body::BudgetSet(body)) if body.account == *account => Some((*tag, body)),
             _ => None,
         });
-        newest.next().filter(|(tag, _)| self.stands(*tag)).and_then(|(_, limit)| limit)
+        newest.next().filter(|(tag, _)| self.stands(*tag)).map(|(_, limit)| limit)
+    }
+
+    /// The place from which on an account counts: that of a run begins anew with each that may have begun.
+    fn since(&self, account: &Account, before: usize) -> usize {
+        let begun = self.runs.iter().filter(|tag| self.may_stand(**tag)).map(|tag| self.place(*tag));
+        let begun = begun.filter(|place| *account == Account::Run && *place < before);
+        begun.max().unwrap_or(0)
     }
 
     /// What was certainly spent or set aside before a place.
     fn used(&self, account: &Account, but: usize, before: usize) -> Amount {
         let known = || self.money.iter().filter(|tag| **tag != but && self.place(**tag) < before);
+        let since = self.since(account, before);
         let mut used = Amount::default();
         for tag in known() {
             match self.body(*tag) {
                 Some(Body::SpendingReserved(body))
                     if self.stands(*tag) && touches(account, &body.agent, body.task.as_ref()) =>
                 {
-                    let id =
-                        self.facts.get(*tag).and_then(|fact| fact.record.as_ref()).map(|record| record.id);
+                    let id = self.id_of(*tag);
                     let settled = known().any(|other| {
                         let names = matches!(self.body(*other), Some(Body::SpendingSettled(other)) if other.reservation == id);
                         names && self.may_stand(*other)
@@ -58,7 +67,9 @@ impl Witness {
                     used = if settled { used } else { used.plus(body.upper) };
                 }
                 Some(Body::SpendingSettled(body))
-                    if self.stands(*tag) && touches(account, &body.agent, body.task.as_ref()) =>
+                    if self.stands(*tag)
+                        && self.place(*tag) >= since
+                        && touches(account, &body.agent, body.task.as_ref()) =>
                 {
                     used = used.plus(body.actual);
                 }
@@ -76,7 +87,10 @@ impl Witness {
             _ => None,
         };
         let Some((what, now)) = value(body) else { return Ok(()) };
-        let before = self.settings.iter().filter(|tag| self.stands(**tag) && self.place(**tag) < place);
+        let since = what.as_ref().map_or(0, |account| self.since(account, place));
+        let places = since..place;
+        let before = self.settings.iter();
+        let before = before.filter(|tag| self.stands(**tag) && places.contains(&self.place(**tag)));
         let before = before.filter_map(|tag| value(self.body(*tag)?)).filter(|(other, _)| *other == what);
         match before.map(|(_, before)| before).max() {
             Some(before) if now <= before => {

@@ -7,8 +7,6 @@ use crate::disk::Extent;
 
 /// What a reader made of a record.
 pub const EFFECTIVE: u8 = 0;
-/// It took no effect.
-pub const VOID: u8 = 1;
 /// Its id was there before.
 pub const REPEATED: u8 = 2;
 
@@ -35,7 +33,7 @@ impl Witness {
         }
         if outcome != REPEATED {
             let contrary = match fact.fate {
-                Fate::Effective => outcome == VOID,
+                Fate::Effective => outcome != EFFECTIVE,
                 Fate::Void => outcome == EFFECTIVE,
                 Fate::Pending | Fate::Unknown => false,
             };

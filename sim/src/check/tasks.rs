@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use agent_team_core::id::{HUMAN, RecordId, TaskId};
+use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::record::{
-    Body, ExpiryCause, FORMAT, Record, RefusalCause, ReviewGiven, Role, Stage, TaskAdded, TaskClaimed,
-    TaskEdited, TaskSpec, TaskSubmitted,
+    Body, ExpiryCause, FORMAT, Record, RefusalCause, Role, Stage, TaskAdded, TaskClaimed, TaskEdited,
+    TaskSpec, TaskSubmitted,
 };
 use agent_team_core::text::Text;
 
@@ -26,6 +26,8 @@ impl Witness {
             Body::TaskCancelled(body) if body.dependents => self.with_dependents(&body.task),
             Body::TaskCancelled(body) => vec![body.task.clone()],
             Body::TaskClaimed(body) => vec![body.task.clone()],
+            Body::TaskReassigned(body) => vec![body.task.clone()],
+            Body::PlanJudged(body) => vec![body.task.clone()],
             body => {
                 let claim = self.claim_named(body).and_then(|id| self.claims.get(&id));
                 claim.map(|claim| claim.task.clone()).into_iter().collect()
@@ -58,32 +60,27 @@ impl Witness {
         .next()
     }
 
-    fn facts_about(&self, task: &TaskId, before: usize) -> impl DoubleEndedIterator<Item = (usize, &Body)> {
+    pub(super) fn facts_about(
+        &self,
+        task: &TaskId,
+        before: usize,
+    ) -> impl DoubleEndedIterator<Item = (usize, &Body)> {
         let tags = self.about.get(task).into_iter().flatten().copied();
         let tags = tags.filter(move |tag| self.place(*tag) < before && self.may_stand(*tag));
         tags.filter_map(|tag| Some((tag, self.body(tag)?)))
     }
 
-    /// The deliveries of a task before a place, the newest first.
-    fn deliveries(
-        &self,
+    /// What may be the newest record of a kind about a task before a place: the newest that is known to count, and those
+    /// after it of which nobody knows, since their writers died.
+    pub(super) fn newest<'a, T>(
+        &'a self,
         task: &TaskId,
         before: usize,
-    ) -> impl Iterator<Item = (usize, RecordId, &TaskSubmitted)> {
-        self.facts_about(task, before).rev().filter_map(|(tag, body)| match body {
-            Body::TaskSubmitted(body) => {
-                let id = self.facts.get(tag)?.record.as_ref()?.id;
-                Some((tag, id, body))
-            }
-            _ => None,
-        })
-    }
-
-    /// What may be the newest delivery of a task before a place: the newest that is known to count, and those after it of
-    /// which nobody knows, since their writers died.
-    pub(super) fn newest_deliveries(&self, task: &TaskId, before: usize) -> Vec<(RecordId, &TaskSubmitted)> {
+        kind: impl Fn(&'a Body) -> Option<&'a T>,
+    ) -> Vec<(RecordId, &'a T)> {
         let mut newest = Vec::new();
-        for (tag, id, body) in self.deliveries(task, before) {
+        for (tag, body) in self.facts_about(task, before).rev() {
+            let (Some(id), Some(body)) = (self.id_of(tag), kind(body)) else { continue };
             newest.push((id, body));
             if self.stands(tag) {
                 break;
@@ -92,24 +89,34 @@ impl Witness {
         newest
     }
 
+    /// What may be the newest delivery.
+    pub(super) fn newest_deliveries(&self, task: &TaskId, before: usize) -> Vec<(RecordId, &TaskSubmitted)> {
+        self.newest(task, before, |body| match body {
+            Body::TaskSubmitted(body) => Some(body),
+            _ => None,
+        })
+    }
+
     /// Whether somebody may have done the last that a task needed, before a place.
     pub(super) fn may_be_completed(&self, task: &TaskId, before: usize) -> bool {
         let Some(spec) = self.spec(task) else { return false };
+        let place_after = |tag| self.place(tag) + 1;
         self.facts_about(task, before).any(|(tag, body)| {
-            let newest = self.newest_deliveries(task, self.place(tag) + 1);
-            let ends_it = |delivered: Option<&TaskSubmitted>| {
-                let has_commit = delivered.is_some_and(|body| body.commit.is_some());
-                let reviewed = spec.review || delivered.is_some_and(|body| !body.protected.is_empty());
+            let newest = self.newest_deliveries(task, place_after(tag));
+            let ends_it = |delivered: Option<&(RecordId, &TaskSubmitted)>| {
+                let has_commit = delivered.is_some_and(|(_, body)| body.commit.is_some());
+                let reviewed = spec.review || delivered.is_some_and(|(_, body)| !body.protected.is_empty());
+                let suffices = || delivered.is_none_or(|(id, _)| self.suffices(task, *id, place_after(tag)));
                 match body {
                     Body::TaskSubmitted(_) => spec.check.is_none() && !reviewed && !has_commit,
                     Body::CheckReported(body) => body.passed && !reviewed && !has_commit,
-                    Body::ReviewGiven(body) => body.approved && !has_commit,
+                    Body::ReviewGiven(body) => body.approved && !has_commit && suffices(),
                     Body::Merged(_) => true,
                     _ => false,
                 }
             };
             // Of which delivery nobody knows whether it counts may be the newest that does.
-            newest.is_empty() && ends_it(None) || newest.iter().any(|(_, delivered)| ends_it(Some(delivered)))
+            newest.is_empty() && ends_it(None) || newest.iter().any(|delivered| ends_it(Some(delivered)))
         })
     }
 
@@ -131,7 +138,7 @@ impl Witness {
         if self.is_completed(task, place) {
             return violation("start", format!("{task} was begun although it was completed"));
         }
-        self.judge_fit(spec, body)?;
+        self.judge_fit(spec, body, place)?;
         self.judge_history(task, spec, place)
     }
 
@@ -144,32 +151,15 @@ impl Witness {
                 format!("the {} stage of {task} was begun before anything was delivered", body.stage),
             );
         }
-        if body.stage != Stage::Review {
-            return Ok(());
-        }
-        let verdicts = newest.iter().map(|(_, delivered)| self.may_review(task, delivered, &body.agent));
-        verdicts.reduce(Verdict::or).unwrap_or(Ok(()))
-    }
-
-    fn may_review(
-        &self,
-        task: &TaskId,
-        delivered: &TaskSubmitted,
-        reviewer: &agent_team_core::id::AgentId,
-    ) -> Verdict {
-        if reviewer.as_str() == HUMAN {
-            return Ok(());
-        }
-        let author = self.claims.get(&delivered.claim).map(|claim| &claim.agent);
-        if author == Some(reviewer) {
-            return violation("review", format!("{reviewer} reviews its own work on {task}"));
-        }
-        if !delivered.protected.is_empty() && !self.spec(task).is_some_and(|spec| spec.allow_protected) {
-            return violation("review", format!("{reviewer} reviews protected files of {task}"));
-        }
-        match self.cast.roles.get(reviewer) {
-            Some(Role::Reviewer | Role::Lead) => Ok(()),
-            _ => violation("review", format!("{reviewer} reviews {task} and is no reviewer")),
+        match body.stage {
+            Stage::Review => {
+                let may = |delivered: &(RecordId, &TaskSubmitted)| {
+                    self.may_review(task, *delivered, &body.agent, place)
+                };
+                newest.iter().map(may).reduce(Verdict::or).unwrap_or(Ok(()))
+            }
+            Stage::Merge => self.judge_passed(task, &newest, place),
+            Stage::Work | Stage::Verify => Ok(()),
         }
     }
 
@@ -188,13 +178,30 @@ impl Witness {
         ended == Some(true)
     }
 
-    fn judge_fit(&self, spec: &TaskSpec, body: &TaskClaimed) -> Verdict {
+    /// For whom a task may be: as it was added, or as it was last handed over.
+    fn wanted_agents<'a>(&'a self, spec: &'a TaskSpec, before: usize) -> Vec<Option<&'a AgentId>> {
+        let mut wanted = Vec::new();
+        for (tag, body) in self.facts_about(&spec.id, before).rev() {
+            let Body::TaskReassigned(body) = body else { continue };
+            wanted.push(body.agent.as_ref());
+            if self.stands(tag) {
+                return wanted;
+            }
+        }
+        wanted.push(spec.agent.as_ref());
+        wanted
+    }
+
+    fn judge_fit(&self, spec: &TaskSpec, body: &TaskClaimed, place: usize) -> Verdict {
         let (agent, role) = (&body.agent, self.cast.roles.get(&body.agent).copied().unwrap_or(Role::Worker));
-        let wrong_agent = spec.agent.as_ref().is_some_and(|wanted| wanted != agent);
         let wrong_role = spec.role.is_some_and(|wanted| wanted != role);
         let unskilled = spec.skill.is_some() && !self.cast.skilled.contains(agent);
-        let for_workers = spec.agent.is_none() && spec.role.is_none() && spec.skill.is_none();
-        if wrong_agent || wrong_role || unskilled || (for_workers && role != Role::Worker) {
+        let for_workers = spec.role.is_none() && spec.skill.is_none();
+        let suits = |wanted: &Option<&AgentId>| match wanted {
+            Some(wanted) => *wanted == agent,
+            None => !for_workers || role == Role::Worker,
+        };
+        if wrong_role || unskilled || !self.wanted_agents(spec, place).iter().any(suits) {
             return violation("fit", format!("{agent} took {}, which wants somebody else", spec.id));
         }
         Ok(())
@@ -213,7 +220,8 @@ impl Witness {
                     takeovers = 0;
                 }
                 Body::ReviewGiven(body) => {
-                    failures += if body.approved { 0 } else { stands };
+                    // Where rounds have an end, that is what bounds them.
+                    failures += if body.approved || spec.review_rounds.is_some() { 0 } else { stands };
                     takeovers = 0;
                 }
                 Body::MergeRefused(body) if body.cause == RefusalCause::Conflict => {
@@ -224,7 +232,10 @@ impl Witness {
                     failures += stands;
                     takeovers = 0;
                 }
-                Body::TaskSubmitted(_) | Body::TurnJournalled(_) | Body::Merged(_) => takeovers = 0,
+                Body::TaskSubmitted(_)
+                | Body::TurnJournalled(_)
+                | Body::PlanSubmitted(_)
+                | Body::Merged(_) => takeovers = 0,
                 Body::ClaimExpired(body) => {
                     let Some(claim) = self.claims.get(&body.claim) else { continue };
                     let orchestrator = body.cause == ExpiryCause::ProcessGone && claim.holder.orchestrated;
@@ -267,22 +278,6 @@ impl Witness {
             );
         }
         Ok(())
-    }
-
-    /// A review counts for what was read, and by who may.
-    pub(super) fn judge_review(&self, body: &ReviewGiven, place: usize) -> Verdict {
-        let Some(claim) = self.claims.get(&body.claim) else { return Ok(()) };
-        let newest = self.newest_deliveries(&claim.task, place);
-        if newest.is_empty() {
-            return violation("review", format!("{} was reviewed before anything was delivered", claim.task));
-        }
-        match newest.iter().find(|(id, _)| *id == body.submission) {
-            Some((_, delivered)) => self.may_review(&claim.task, delivered, &claim.agent),
-            None => violation(
-                "review",
-                format!("the review of {} is of another delivery than the newest", claim.task),
-            ),
-        }
     }
 
     /// Who edits what they saw, loses nobody's edit: each counts one up.
@@ -328,7 +323,10 @@ impl Witness {
 
     pub(super) fn judge_cancel(&self, task: &TaskId, place: usize) -> Verdict {
         if self.is_completed(task, place) {
-            return violation("lawless", format!("{task} was cancelled although it was completed"));
+            return violation(
+                "lawless",
+                format!("{task} was cancelled or given away although it was completed"),
+            );
         }
         Ok(())
     }
@@ -341,6 +339,12 @@ impl Witness {
             _ => None,
         });
         let version = version.max().unwrap_or(FORMAT);
+        let may_be = self.raises.iter().filter(|tag| self.may_stand(**tag) && self.place(**tag) < place);
+        let mut may_be = may_be.filter_map(|tag| self.body(*tag));
+        let raises = |body: &Body| matches!(body, Body::FormatRaised(body) if body.version >= record.format);
+        if record.format > FORMAT && !may_be.any(raises) {
+            return violation("format", format!("{} counts, and nobody raised the log to that", fact.name()));
+        }
         if record.format < version {
             return violation(
                 "format",

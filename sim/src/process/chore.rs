@@ -3,8 +3,8 @@
 use agent_team_core::id::TaskId;
 use agent_team_core::machine::{Command, Status};
 use agent_team_core::record::{
-    Account, AgentJoined, AgentLeft, BudgetSet, FormatRaised, MessageSent, PolicySet, Recipient, Role,
-    TaskChange, TaskEdited, TaskSpec,
+    Account, AgentJoined, AgentLeft, BudgetSet, FormatRaised, NEWEST_FORMAT, PolicySet, Role, TaskChange,
+    TaskEdited, TaskSpec,
 };
 use agent_team_core::text::Text;
 use agent_team_core::view::stuck;
@@ -23,8 +23,8 @@ impl Process {
             self.tidy_up(world);
             return;
         }
-        if self.next_version && self.state.format() == 1 && world.fault(Fault::Raised) {
-            self.submit(Submit::new(FormatRaised { version: 2 }));
+        if self.next_version && self.state.format() <= NEWEST_FORMAT && world.fault(Fault::Raised) {
+            self.submit(Submit::new(FormatRaised { version: NEWEST_FORMAT + 1 }));
             self.job = Job::Chore("raised");
             return;
         }
@@ -45,6 +45,9 @@ impl Process {
             self.append_line(world, line.as_bytes());
             return;
         }
+        if world.is_steered && self.steer(world) {
+            return;
+        }
         if self.part.human { self.rule(world) } else { self.write_a_message(world) }
     }
 
@@ -63,6 +66,9 @@ impl Process {
             self.sleep(world, 20);
             return;
         }
+        if self.resume(world) {
+            return;
+        }
         let waiting = stuck(&self.state).into_iter().find(|waiting| waiting.status != Status::Reviewing);
         match waiting {
             Some(waiting) => self.cancel(waiting.task, true),
@@ -71,34 +77,12 @@ impl Process {
     }
 
     fn cancel(&mut self, task: TaskId, dependents: bool) {
-        let then = Then::Cancel { dependents };
-        self.job = Job::Ending(Ending { task, intent: None, then, step: EndStep::Write { fenced: None } });
+        self.end_any(task, Then::Cancel { dependents });
     }
 
-    fn write_a_message(&mut self, world: &mut World) {
-        self.counter += 1;
-        let text = format!("message {}-{}-{}", self.part.agent, self.pid, self.counter);
-        let others: Vec<_> = self
-            .state
-            .agents()
-            .filter(|agent| agent.id != self.part.agent)
-            .map(|agent| agent.id.clone())
-            .collect();
-        let to = match (world.random.below(5), world.random.pick(&others)) {
-            (0, _) | (_, None) => Recipient::Everyone,
-            (1, _) => Recipient::Role(Role::Worker),
-            (_, Some(agent)) => Recipient::Agent(agent.clone()),
-        };
-        self.submit(Submit::new(MessageSent {
-            from: self.by(),
-            to,
-            text: text.into(),
-            task: None,
-            urgent: false,
-            asks: false,
-            reply_to: None,
-        }));
-        self.job = Job::Chore("sent");
+    /// As the command does: without a look whether there is a merge to fence off.
+    pub(super) fn end_any(&mut self, task: TaskId, then: Then) {
+        self.job = Job::Ending(Ending { task, intent: None, then, step: EndStep::Write { fenced: None } });
     }
 
     fn rule(&mut self, world: &mut World) {
@@ -109,6 +93,11 @@ impl Process {
                 (task.id().clone(), task.status, task.spec.description.preview().parse().unwrap_or(0))
             })
             .collect();
+        let merging =
+            self.state.held().find(|(task, _)| task.intent.is_some()).map(|(task, _)| task.id().clone());
+        if let (Some(task), true) = (merging, world.random.chance(400)) {
+            return self.cancel(task, false);
+        }
         let some = world.random.pick(&tasks).cloned();
         if tasks.len() < world.options.tasks && world.random.chance(700) {
             return self.add(world, &tasks);
@@ -120,17 +109,12 @@ impl Process {
             self.job = Job::Chore("retried");
             return;
         }
-        let merging =
-            self.state.held().find(|(task, _)| task.intent.is_some()).map(|(task, _)| task.id().clone());
-        if let (Some(task), true) = (merging, world.random.chance(200)) {
-            return self.cancel(task, false);
-        }
         match world.random.below(10) {
             0..=2 => self.edit(world, task, edits),
             3 if !status.is_ended() => self.cancel(task, world.random.chance(500)),
-            4 | 5 => self.set_budget(world, task),
+            4 => self.set_budget(world, task),
             3 => self.set_policy(),
-            6 | 7 => self.see_a_guest(world),
+            5..=7 => self.see_a_guest(world),
             _ => self.write_a_message(world),
         }
     }
@@ -147,20 +131,17 @@ impl Process {
 
     /// Raises a budget over what it saw.
     fn set_budget(&mut self, world: &mut World, task: TaskId) {
-        let account = match world.random.below(3) {
+        let account = match world.random.below(if world.is_steered { 4 } else { 3 }) {
+            3 => Account::Run,
             0 => Account::Task(task),
             1 => self.state.agents().next().map_or(Account::Team, |agent| Account::Agent(agent.id.clone())),
             _ => Account::Team,
         };
         let known = self.state.ledger().limit(&account);
         let micro_usd = Some(known.micro_usd.unwrap_or(0) + world.random.between(10, 100));
-        self.submit(Submit::new(BudgetSet {
-            account,
-            on: known.revision,
-            micro_usd,
-            tokens: None,
-            calls: None,
-        }));
+        let counts_calls = known.calls.is_some() || (world.is_steered && world.random.chance(500));
+        let calls = counts_calls.then(|| known.calls.unwrap_or(0) + world.random.between(2, 12));
+        self.submit(Submit::new(BudgetSet { account, on: known.revision, micro_usd, tokens: None, calls }));
         self.job = Job::Chore("budget set");
     }
 
@@ -190,7 +171,7 @@ impl Process {
         } else {
             let (role, skills) = (Role::Specialist, Vec::new());
             // Long, and not synced: so that there is something for a power cut to take.
-            let length = world.random.below(3000);
+            let length = world.random.below(6000);
             let with = Some(world.filler(length)).filter(|_| length > 1000);
             self.submit(Submit::new(AgentJoined {
                 agent,
@@ -236,8 +217,11 @@ pub(super) fn spec(world: &mut World, id: TaskId, known: &[TaskId]) -> TaskSpec 
     spec.priority = i32::try_from(world.random.below(4)).unwrap_or(0);
     spec.attempts = 1 + u32::try_from(world.random.below(3)).unwrap_or(0);
     spec.backoff_ms = world.random.between(20, 300);
+    if world.is_steered {
+        want_more(world, &mut spec);
+    }
     spec.check = world.random.chance(400).then(|| "true".to_owned());
-    spec.review = world.random.chance(300);
+    spec.review |= world.random.chance(300);
     match world.random.below(16) {
         0 => spec.role = Some(Role::Reviewer),
         1 => spec.skill = "rust".parse().ok(),
@@ -249,4 +233,19 @@ pub(super) fn spec(world: &mut World, id: TaskId, known: &[TaskId]) -> TaskSpec 
         spec.check = spec.check.map(|check| check + &world.filler(length));
     }
     spec
+}
+
+/// What the first format has no words for: a plan, several reviewers, an end of the rounds.
+fn want_more(world: &mut World, spec: &mut TaskSpec) {
+    spec.plan = world.random.chance(150);
+    if world.random.chance(if spec.plan { 500 } else { 20 }) {
+        let name = world.random.pick(&["worker-1", "worker-2", "lead", "rita"]).copied();
+        spec.approver = name.and_then(|name| name.parse().ok());
+    }
+    if world.random.chance(250) {
+        spec.review = true;
+        spec.reviews = 1 + u32::try_from(world.random.below(3)).unwrap_or(0);
+        let rounds = if world.random.chance(700) { 1 } else { 2 };
+        spec.review_rounds = Some(rounds).filter(|_| world.random.chance(500));
+    }
 }

@@ -1,7 +1,7 @@
 //! What a process does for its agent: it claims, works, checks, reviews, and reads mail, one step after the other.
 
 use agent_team_core::id::{RecordId, TaskId};
-use agent_team_core::machine::{Command, Refusal};
+use agent_team_core::machine::{Command, Refusal, Task};
 use agent_team_core::record::{
     AgentJoined, Amount, CheckReported, ClaimReleased, ClaimRenewed, FilesReserved, LateResult, MessagesRead,
     ReviewGiven, Role, SpendingReserved, SpendingSettled, Stage, TaskSubmitted, TurnJournalled, WorkCommit,
@@ -27,6 +27,8 @@ pub enum Job {
     Checking { claim: RecordId },
     /// It reviews a delivery.
     Reviewing { claim: RecordId, submission: RecordId },
+    /// It has read a plan, which it judges next.
+    Approving { task: TaskId, plan: RecordId },
     /// It has given its review.
     Judging { claim: RecordId },
     /// It merges.
@@ -53,27 +55,28 @@ impl Job {
 /// Work on a task.
 #[derive(Debug)]
 pub struct Work {
-    claim: RecordId,
-    task: TaskId,
+    pub(super) claim: RecordId,
+    pub(super) task: TaskId,
     turns_left: u32,
     turn: u32,
     renewed_ms: u64,
-    doing: Doing,
+    pub(super) doing: Doing,
     upper: Amount,
     reserved: Option<RecordId>,
     reading: Vec<(RecordId, String)>,
-    result: String,
+    pub(super) result: String,
     commit: Option<WorkCommit>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doing {
+pub(super) enum Doing {
     Nothing,
     Reserve,
     Settle,
     Turn,
     Renew,
     Files,
+    Plan,
     Submit,
     Late,
     End,
@@ -87,6 +90,7 @@ impl Process {
             Job::Merging(merging) => self.merge(world, merging),
             Job::Ending(ending) => self.end(world, ending),
             Job::Checking { claim } => self.check_work(world, claim),
+            Job::Approving { task, plan } => self.judge_plan(world, task, plan),
             Job::Reviewing { claim, submission } => {
                 let approved = world.calm || world.random.chance(700);
                 self.submit(Submit::new(ReviewGiven {
@@ -126,9 +130,12 @@ impl Process {
                 skills,
                 with: None,
                 orchestrated,
-                plan: false,
+                plan: self.part.plans && world.is_steered,
             }));
             self.job = Job::Joining;
+            return;
+        }
+        if world.is_steered && (self.read_a_plan(world) || self.answer(world)) {
             return;
         }
         match world.random.below(20) {
@@ -170,7 +177,11 @@ impl Process {
             Stage::Review => {
                 // Whoever reviews may have read the delivery before they claim it.
                 self.catch_up(world);
+                let looks_closely = world.random.chance(900);
                 let waiting = self.state.waiting_for(Stage::Review).find_map(|task| {
+                    if looks_closely && !self.may_still_review(task) {
+                        return None;
+                    }
                     let submission = task.submission.as_ref()?;
                     Some((task.id().clone(), submission.id, submission.author.clone()))
                 });
@@ -189,6 +200,12 @@ impl Process {
             holder: self.holder(world),
         }));
         self.job = Job::Claiming { stage, fence, read };
+    }
+
+    /// Whether the task has not been approved by its agent yet, and not been sent back too often.
+    fn may_still_review(&self, task: &Task) -> bool {
+        let is_over = task.spec.review_rounds.is_some_and(|most| task.review_rounds >= most);
+        self.part.human || (!is_over && !task.approvals.contains(&self.part.agent))
     }
 
     fn read_mail(&mut self, world: &mut World) {
@@ -265,6 +282,13 @@ impl Process {
         let Some(claim) = ids.last().copied() else { return };
         world.coverage.told("claimed");
         let Some(task) = self.state.task_of_claim(claim) else { return };
+        let holder = self.state.live_claim(claim).map(|(_, claim)| &claim.agent);
+        if stage == Stage::Work && holder.is_ok_and(|holder| *holder != self.part.agent) {
+            // It took itself for somebody else: to work under that name would mix up both.
+            self.submit(Submit::new(ClaimReleased { claim, reason: "mixed up".into(), fenced: None }));
+            self.job = Job::Chore("gave back what another was to have");
+            return;
+        }
         let (id, newest) = (
             task.id().clone(),
             task.submission.as_ref().map(|submission| (submission.id, submission.commit.clone())),
@@ -275,6 +299,7 @@ impl Process {
             (Stage::Work, _) if poison && world.fault(crate::fault::Fault::Poison) => return self.die(world),
             (Stage::Work, _) => {
                 world.coverage.told("started");
+                self.read_notes(world, claim);
                 self.counter += 1;
                 let result = format!("{}-{}-{}", self.part.agent, self.pid, self.counter);
                 let commit = WorkCommit { commit: format!("work-{result}"), base: "root".into(), files: 1 };
@@ -314,7 +339,8 @@ impl Process {
             work.doing = Doing::Settle;
             let micro_usd = world.random.between(0, work.upper.micro_usd + 1);
             let (agent, task, model) = (self.by(), Some(work.task.clone()), String::new());
-            let actual = Amount { micro_usd, ..Amount::default() };
+            let calls = world.random.between(0, work.upper.calls + 1);
+            let actual = Amount { micro_usd, calls, ..Amount::default() };
             self.submit(Submit::new(SpendingSettled {
                 reservation: Some(reservation),
                 agent,
@@ -322,6 +348,10 @@ impl Process {
                 model,
                 actual,
             }));
+        } else if world.is_steered && self.is_held_up(world) {
+            self.sleep(world, 60);
+        } else if world.is_steered && self.plans(world, &mut work) {
+            // Nothing is changed before the plan is approved.
         } else if work.turns_left > 0 {
             work.turns_left -= 1;
             self.take_a_turn(world, &mut work);
@@ -335,7 +365,8 @@ impl Process {
         match world.random.below(8) {
             0..=2 => {
                 work.doing = Doing::Reserve;
-                work.upper = Amount { micro_usd: world.random.between(5, 40), ..Amount::default() };
+                let (micro_usd, calls) = (world.random.between(5, 40), world.random.between(1, 4));
+                work.upper = Amount { micro_usd, calls, ..Amount::default() };
                 let (agent, task, upper) = (self.by(), Some(work.task.clone()), work.upper);
                 self.submit(Submit::new(SpendingReserved { agent, task, upper }));
             }
@@ -355,7 +386,7 @@ impl Process {
         }
     }
 
-    fn deliver(&mut self, world: &mut World, work: &mut Work) {
+    pub(super) fn deliver(&mut self, world: &mut World, work: &mut Work) {
         work.doing = Doing::End;
         let claim = work.claim;
         match world.random.below(20) {
@@ -392,6 +423,10 @@ impl Process {
                 let result = work.result.clone().into();
                 self.submit(Submit::new(LateResult { task, claim, agent, result, commit }));
             }
+            (Doing::Submit, Told::Refused(Refusal::PlanNotApproved { .. })) => {
+                world.coverage.told("plan asked for");
+            }
+            (Doing::Plan, Told::Done(_)) => world.coverage.told("planned"),
             (Doing::Late, Told::Done(_)) => return world.coverage.told("late result kept"),
             (Doing::End, Told::Done(_)) => return world.coverage.told("failed"),
             (Doing::Submit | Doing::Late | Doing::End, Told::Refused(_)) => return,

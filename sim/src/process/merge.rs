@@ -1,6 +1,6 @@
 //! Merging, and ending a merge, in the order of steps of `merge_queue` and `liveness`.
 
-use agent_team_core::id::{RecordId, TaskId};
+use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::{Command, Refusal};
 use agent_team_core::record::{
     ClaimReleased, ExpiryCause, MergeIntended, MergeRefused, Merged, RefusalCause,
@@ -60,6 +60,7 @@ pub struct Ending {
 pub enum Then {
     Expire { claim: RecordId, seen: RecordId, cause: ExpiryCause },
     Cancel { dependents: bool },
+    Reassign { agent: Option<AgentId> },
     Release { claim: RecordId },
 }
 
@@ -215,6 +216,9 @@ impl Process {
                     Then::Cancel { dependents } => {
                         Command::CancelTask { task: ending.task.clone(), dependents, fenced }
                     }
+                    Then::Reassign { agent } => {
+                        Command::Reassign { task: ending.task.clone(), agent, fenced }
+                    }
                     Then::Release { claim } => ClaimReleased { claim, reason: "moved".into(), fenced }.into(),
                 };
                 self.submit(Submit::new(command));
@@ -233,14 +237,17 @@ impl Process {
             }
             // As the command does: only once it is refused does it look whether there is a merge to fence off.
             (EndStep::Writing, Told::Refused(Refusal::MergeUnderWay { intent, .. }))
-                if matches!(ending.then, Then::Cancel { .. }) && ending.intent.is_none() =>
+                if matches!(ending.then, Then::Cancel { .. } | Then::Reassign { .. })
+                    && ending.intent.is_none() =>
             {
                 ending.intent = Some(intent);
                 ending.step = EndStep::Begin;
                 self.job = Job::Ending(ending);
             }
             (EndStep::Writing, Told::Done(_)) => world.coverage.told(match ending.then {
+                Then::Expire { cause: ExpiryCause::Stuck, .. } => "taken over as stuck",
                 Then::Expire { .. } => "taken over",
+                Then::Reassign { .. } => "handed over",
                 Then::Cancel { .. } => "cancelled",
                 Then::Release { .. } => "gave a merge back",
             }),

@@ -6,7 +6,10 @@ mod job;
 mod merge;
 mod mistake;
 mod observe;
+mod plan;
+mod steer;
 mod submit;
+mod talk;
 
 use std::sync::Arc;
 
@@ -25,6 +28,8 @@ use submit::Submit;
 
 /// For how long what was last read is taken for the newest by who writes alone.
 const ALONE_MS: u64 = 100;
+/// How long a holder without a lease may show no sign of life before it counts as stuck.
+pub const STUCK_MS: u64 = 500;
 /// How often, in records, all processes' states are compared while a simulation runs; at its end they are in any case.
 const HASH_EVERY: u64 = 61;
 
@@ -45,6 +50,8 @@ pub struct Part {
     pub lease_ms: Option<u64>,
     /// Whether an orchestrator runs it.
     pub orchestrated: bool,
+    /// Whether all its plans must be approved.
+    pub plans: bool,
 }
 
 /// A process.
@@ -152,19 +159,23 @@ impl Process {
         world.now_ms + self.skew_ms
     }
 
+    fn process_id(&self, world: &World) -> ProcessId {
+        ProcessId {
+            machine: "m".into(),
+            boot: world.boot.to_string(),
+            namespace: "n".into(),
+            pid: self.pid,
+            start: u64::from(self.pid),
+        }
+    }
+
     fn by(&self) -> AgentId {
         self.part.agent.clone()
     }
 
     /// How its claims are known to be alive.
     fn holder(&self, world: &World) -> Arc<Holder> {
-        let process = ProcessId {
-            machine: "m".into(),
-            boot: world.boot.to_string(),
-            namespace: "n".into(),
-            pid: self.pid,
-            start: u64::from(self.pid),
-        };
+        let process = self.process_id(world);
         let presence = Some(format!("process-{}", self.pid)).filter(|_| !self.part.by_lease);
         Arc::new(Holder {
             process: Some(process).filter(|_| !self.part.by_lease),
@@ -193,12 +204,18 @@ impl Process {
         counts.ready + counts.blocked + counts.running == 0
     }
 
+    /// Whether it is about to write something.
+    pub fn is_writing(&self) -> bool {
+        self.submit.is_some()
+    }
+
     /// Whether it is at nothing.
     pub fn is_idle(&self) -> bool {
-        self.submit.is_none()
+        !self.is_writing()
             && matches!(self.job, Job::Idle)
             && self.endings.is_empty()
             && self.unread().is_empty()
+            && self.asked().is_none()
     }
 
     /// Reads the whole log anew, without a snapshot, and writes nothing.

@@ -3,8 +3,8 @@
 use agent_team_core::id::RecordId;
 use agent_team_core::record::ExpiryCause;
 
-use super::Process;
 use super::merge::{EndStep, Ending, Then};
+use super::{Process, STUCK_MS};
 use crate::mutant::Habit;
 use crate::world::World;
 
@@ -13,12 +13,16 @@ impl Process {
     pub(super) fn observe(&mut self, world: &mut World) {
         self.catch_up(world);
         let mut held = Vec::new();
+        let looks_for_stuck = world.is_steered && world.random.chance(500);
         for (task, claim) in self.state.held() {
             let dead = claim.holder.process.as_ref().is_some_and(|process| world.is_gone(process));
             let renewal = if world.keeps(Habit::LeaseFromRenewal) { claim.renewal } else { claim.id };
             let cause = match claim.holder.lease_ms {
                 _ if dead => Some(ExpiryCause::ProcessGone),
                 Some(lease_ms) if unseen_ms(world, claim.id, renewal) >= lease_ms => Some(ExpiryCause::Lease),
+                None if looks_for_stuck && unseen_ms(world, claim.id, renewal) >= STUCK_MS => {
+                    Some(ExpiryCause::Stuck)
+                }
                 _ => None,
             };
             held.push(claim.id);

@@ -77,6 +77,12 @@ impl Submit {
         }
     }
 
+    /// Whether it says without asking what the log's format has no words for. Whoever did so would be heard by nobody.
+    fn is_too_new_for(&self, format: u32) -> bool {
+        let bodies = self.careless.iter().flat_map(|(bodies, _)| bodies);
+        self.format.is_none() && bodies.map(Body::format).max().is_some_and(|needed| needed > format)
+    }
+
     /// The same, as if of another format version.
     pub fn of_format(mut self, format: u32) -> Self {
         self.format = Some(format);
@@ -138,7 +144,7 @@ impl Process {
 
     fn decide(&mut self, world: &mut World, submit: Submit) {
         self.catch_up(world);
-        if self.is_too_old() && submit.careless.is_some() {
+        if submit.careless.is_some() && (self.is_too_old() || submit.is_too_new_for(self.state.format())) {
             world.give_turn_back(self.pid);
             self.job = super::Job::Idle;
             return;
@@ -165,11 +171,15 @@ impl Process {
         bodies: Vec<Body>,
         must_not: Option<&'static str>,
     ) {
-        let format = submit.format.unwrap_or(self.state.format());
+        let mut format = submit.format.unwrap_or(self.state.format());
         submit.records.clear();
         for body in bodies {
             let record =
                 Record { id: world.new_id(), format, at_ms: self.clock_ms(world), by: self.by(), body };
+            // What comes after it in one command is of the version that it raises the log to.
+            if let (Body::FormatRaised(raised), None) = (&record.body, submit.format) {
+                format = raised.version;
+            }
             let tag = world.witness.writes(Some(record.clone()), self.pid, must_not);
             if submit.careless.is_some() {
                 world.witness.did_not_ask(tag);
@@ -252,19 +262,23 @@ impl Process {
             self.submit = Some(submit);
             return;
         }
-        let void = submit.records.iter().find_map(|(record, _)| self.state.why_void(record.id)).cloned();
-        let Some(refusal) = void else {
-            let tags: Vec<usize> = submit.records.iter().map(|(_, tag)| *tag).collect();
+        let is_void = |record: &Record| self.state.why_void(record.id).is_some();
+        for (_, tag) in submit.records.iter().filter(|(record, _)| is_void(record)) {
+            world.witness.told_void(*tag);
+        }
+        // That somebody else raised the format first is no reason to decide again.
+        let alone = submit.records.len() == 1;
+        let counts = |record: &Record| alone || !matches!(record.body, Body::FormatRaised(_));
+        let wanted = submit.records.iter().filter(|(record, _)| counts(record));
+        let refusal = wanted.filter_map(|(record, _)| self.state.why_void(record.id)).next().cloned();
+        let Some(refusal) = refusal else {
+            let effective = submit.records.iter().filter(|(record, _)| !is_void(record));
+            let tags: Vec<usize> = effective.map(|(_, tag)| *tag).collect();
             let verdict = world.witness.told_effective(&tags);
             world.check(verdict);
             self.finish(world, submit);
             return;
         };
-        for (record, tag) in &submit.records {
-            if self.state.why_void(record.id).is_some() {
-                world.witness.told_void(*tag);
-            }
-        }
         world.give_turn_back(self.pid);
         submit.tries += 1;
         if submit.careless.is_some() || submit.tries >= TRIES_MAX {

@@ -13,9 +13,12 @@ impl State {
         if !self.held.is_empty() || self.waiting_for(Stage::Verify).next().is_some() {
             return true;
         }
-        // Whoever held somebody up means to let them go on.
+        // Whoever held somebody up means to let them go on; nobody can who has left.
         let counts = self.counts();
-        if self.pauses().next().is_some() && counts.ready + counts.running > 0 {
+        let mut pauses = self.pauses();
+        if pauses.any(|(agent, _)| agent.is_none_or(|agent| self.is_member(agent)))
+            && counts.ready + counts.running > 0
+        {
             return true;
         }
         let asks_nobody = |agent: &Agent| agent.id.as_str() != HUMAN;

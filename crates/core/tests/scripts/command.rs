@@ -50,6 +50,7 @@ pub fn run(world: &mut World, text: &str) -> Result<String, Problem> {
         "status" => Ok(show::status(&world.state)),
         "board" => Ok(show::board(&world.state)),
         "stuck" => Ok(show::stuck(&world.state)),
+        "goes-on" => Ok(if world.state.can_go_on() { "yes\n" } else { "no\n" }.to_owned()),
         "inbox" => show::inbox(&world.state, line.word(1)?, line.option("since")?),
         "messages" => Ok(show::messages(&world.state)),
         "ledger" => show::ledger(&world.state, line.rest(1)),

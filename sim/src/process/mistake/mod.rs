@@ -1,6 +1,8 @@
 //! Writers that do not ask: old scripts, other programs, mixed-up tokens. What they write must count for nothing where it
 //! breaks a rule, whoever writes it.
 
+mod steering;
+
 use agent_team_core::id::{RecordId, TaskId};
 use agent_team_core::machine::{Status, Task};
 use agent_team_core::record::{
@@ -16,31 +18,45 @@ use super::job::Job;
 use super::submit::Submit;
 use crate::world::World;
 
-/// How many kinds of mistakes there are.
+/// What is written, and why it must not count, if that is certain.
+type Mistake = (Vec<Body>, Option<&'static str>);
+
+/// How often somebody looks for a mistake that can be made.
+const TRIES_MAX: u32 = 3;
+/// How many kinds of mistakes there are, besides those about what the first format has no words for.
 const KINDS: usize = 45;
 
 impl Process {
     pub(super) fn make_a_mistake(&mut self, world: &mut World) {
         self.catch_up(world);
-        let kind = world.random.below(KINDS);
-        let made = match kind {
-            0..=11 => self.bad_tasks(world, kind),
-            12..=19 => self.bad_edits(world, kind),
-            20..=27 => self.bad_claim(world, kind),
-            28..=36 => self.bad_holder(world, kind),
-            _ => self.bad_setting(world, kind),
-        };
-        let Some((bodies, must_not)) = made else { return };
+        let kinds = if world.is_steered { KINDS + steering::KINDS } else { KINDS };
+        // Not each can be made at any time.
+        let mistake = (0..TRIES_MAX).find_map(|_| {
+            let kind = world.random.below(kinds);
+            Some((kind, self.mistake(world, kind)?))
+        });
+        let Some((kind, (bodies, must_not))) = mistake else { return };
         let Some(mut submit) = Submit::careless(bodies, must_not) else { return };
         let mut job = Job::Chore("mistake");
         if kind == 43 {
             submit = submit.of_format(9);
         }
-        if let (20..=27, Some(stage)) = (kind, submit.claimed_stage()) {
+        if let (20..=27 | KINDS.., Some(stage)) = (kind, submit.claimed_stage()) {
             job = Job::Claiming { stage, fence: world.git.fence(), read: None };
         }
         self.submit(submit);
         self.job = job;
+    }
+
+    fn mistake(&self, world: &mut World, kind: usize) -> Option<Mistake> {
+        match kind {
+            0..=11 => self.bad_tasks(world, kind),
+            12..=19 => self.bad_edits(world, kind),
+            20..=27 => self.bad_claim(world, kind),
+            28..=36 => self.bad_holder(world, kind),
+            37..KINDS => self.bad_setting(world, kind),
+            _ => self.bad_steering(world, kind - KINDS),
+        }
     }
 
     fn some_task(&self, world: &mut World, wanted: impl Fn(&Task) -> bool) -> Option<&Task> {
@@ -48,7 +64,7 @@ impl Process {
         world.random.pick(&tasks).copied()
     }
 
-    fn bad_tasks(&self, world: &mut World, kind: usize) -> Option<(Vec<Body>, Option<&'static str>)> {
+    fn bad_tasks(&self, world: &mut World, kind: usize) -> Option<Mistake> {
         let fresh = |world: &mut World| -> Option<TaskSpec> {
             let id = format!("t{:x}", world.new_id().0).parse().ok()?;
             Some(spec(world, id, &[]))
@@ -105,7 +121,7 @@ impl Process {
         Some((vec![added(one), added(two), BatchClosed { batch, tasks: 2 }.into()], Some(why)))
     }
 
-    fn bad_edits(&self, world: &mut World, kind: usize) -> Option<(Vec<Body>, Option<&'static str>)> {
+    fn bad_edits(&self, world: &mut World, kind: usize) -> Option<Mistake> {
         let stale = Some(world.new_id());
         let body: Body = match kind {
             12 => {
@@ -150,7 +166,7 @@ impl Process {
         Some((vec![body], Some(why)))
     }
 
-    fn bad_claim(&self, world: &mut World, kind: usize) -> Option<(Vec<Body>, Option<&'static str>)> {
+    fn bad_claim(&self, world: &mut World, kind: usize) -> Option<Mistake> {
         let task = match kind {
             20 => self.some_task(world, |task| task.claim.is_some())?,
             21 => self.some_task(world, |task| task.status == Status::Completed)?,
@@ -175,9 +191,14 @@ impl Process {
         if self.part.human {
             return None;
         }
-        let on = if world.random.chance(200) { Some(world.new_id()) } else { Some(task.revision) };
-        let body = TaskClaimed { task: task.id().clone(), on, stage, agent, holder: self.holder(world) };
-        let must_not = (kind == 21).then_some("it was completed");
+        let was_never = world.random.chance(200);
+        let on = if was_never { world.new_id() } else { task.revision };
+        let body =
+            TaskClaimed { task: task.id().clone(), on: Some(on), stage, agent, holder: self.holder(world) };
+        let must_not = match kind {
+            21 => Some("it was completed"),
+            _ => was_never.then_some("what it was decided on was never so"),
+        };
         Some((vec![body.into()], must_not))
     }
 
@@ -195,7 +216,7 @@ impl Process {
         world.random.pick(&held).cloned()
     }
 
-    fn bad_holder(&self, world: &mut World, kind: usize) -> Option<(Vec<Body>, Option<&'static str>)> {
+    fn bad_holder(&self, world: &mut World, kind: usize) -> Option<Mistake> {
         let nobodys = world.new_id();
         let (body, why): (Body, &'static str) = match kind {
             28 => {
@@ -246,7 +267,7 @@ impl Process {
     }
 
     /// Ends, or begins anew, a merge that is under way, without moving its fence.
-    fn bad_merge(&self, world: &mut World) -> Option<(Vec<Body>, Option<&'static str>)> {
+    fn bad_merge(&self, world: &mut World) -> Option<Mistake> {
         let (_, claim, ..) = self.some_claim(world, |task, _| task.intent.is_some())?;
         let body: Body = match world.random.below(3) {
             0 => ClaimReleased { claim, reason: "unfenced".into(), fenced: None }.into(),
@@ -260,7 +281,7 @@ impl Process {
         Some((vec![body], Some("the merge under way was not fenced off")))
     }
 
-    fn bad_setting(&self, world: &mut World, kind: usize) -> Option<(Vec<Body>, Option<&'static str>)> {
+    fn bad_setting(&self, world: &mut World, kind: usize) -> Option<Mistake> {
         let stale = Some(world.new_id());
         let (body, why): (Body, &'static str) = match kind {
             37 => {
@@ -295,8 +316,10 @@ impl Process {
             }
             _ => {
                 // Kind 43: of a format that is not the log's.
-                let body =
-                    TaskAdded { task: Box::new(spec(world, "foreign".parse().ok()?, &[])), batch: None };
+                let body = TaskAdded {
+                    task: Box::new(TaskSpec::new("foreign".parse().ok()?, "a task")),
+                    batch: None,
+                };
                 return Some((vec![body.into()], Some("it is of another format")));
             }
         };
