@@ -1,6 +1,6 @@
 //! `status`: the team at a glance.
 
-use agent_team::view::{AgentView, StatusView};
+use agent_team::view::{AgentView, LimitView, StatusView};
 use agent_team::{Observer, TakenBack};
 use clap::Args;
 use serde::Serialize;
@@ -8,16 +8,18 @@ use serde::Serialize;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::{Cell, Output, Paint};
-use crate::task_text;
+use crate::{task_text, time};
 
 /// The arguments of `status`.
 #[derive(Debug, Args)]
 #[command(
     about = "Show the team at a glance",
     long_about = "Show the team at a glance: how many tasks there are of each status, who does what, what is stuck \
-                  and why, and what was spent. Leases and processes are tested first, and what dead holders held goes \
+                  and why, which models may not be called for how long since their provider limits them, and what \
+                  was spent. Leases and processes are tested first, and what dead holders held goes \
                   back into the queue.\n\nWith --json: `total`, `completed`, `failed`, `running` (up to merging), \
-                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck`, `late`, `spent`, and more.",
+                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck`, `late`, `limited` (models with \
+                  `until_ms` and `reason`; what has passed is over), `spent`, and more.",
     after_help = "Examples:\n  agent-team status\n  agent-team status --json | jq .completed"
 )]
 pub struct Status {}
@@ -72,6 +74,7 @@ fn print(status: &StatusView, taken_back: &[TakenBack], out: &mut Output) -> std
         ]
     });
     out.table(&stuck.collect::<Vec<_>>())?;
+    out.table(&status.limited.iter().filter_map(limited).collect::<Vec<_>>())?;
     if status.late > 0 {
         out.line(&format!("late results  {}", status.late))?;
     }
@@ -98,6 +101,17 @@ fn agent(agent: &AgentView) -> Vec<Cell> {
         unread.into(),
         task_text::cost(agent.spent).unwrap_or_default().into(),
     ]
+}
+
+/// A limit that is not over.
+fn limited(limit: &LimitView) -> Option<Vec<Cell>> {
+    let left = time::left(limit.until_ms)?;
+    Some(vec![
+        Cell::painted("limited", Some(Paint::Warning)),
+        limit.model.as_str().into(),
+        format!("no calls for {left}, until {}", time::local(limit.until_ms)).into(),
+        limit.reason.as_str().into(),
+    ])
 }
 
 fn cause(taken: &TakenBack) -> &'static str {

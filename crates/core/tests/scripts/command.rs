@@ -5,8 +5,8 @@ use agent_team_core::machine::{Command, decide};
 use agent_team_core::record::{
     Account, AgentJoined, AgentLeft, Amount, Body, CheckReported, ClaimReleased, ClaimRenewed, ExpiryCause,
     FilesReleased, FilesReserved, FormatRaised, Holder, LateResult, MergeIntended, MergeRefused, Merged,
-    MessageSent, MessagesDelivered, MessagesRead, NoteAdded, PlanSubmitted, Policy, RefusalCause,
-    ReviewGiven, SpendingReserved, SpendingSettled, Stage, TaskChange, TaskSpec, TaskSubmitted,
+    MessageSent, MessagesDelivered, MessagesRead, ModelLimited, NoteAdded, PlanSubmitted, Policy,
+    RefusalCause, ReviewGiven, SpendingReserved, SpendingSettled, Stage, TaskChange, TaskSpec, TaskSubmitted,
     TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::Text;
@@ -54,6 +54,7 @@ pub fn run(world: &mut World, text: &str) -> Result<String, Problem> {
         "messages" => Ok(show::messages(&world.state)),
         "ledger" => show::ledger(&world.state, line.rest(1)),
         "files" => Ok(show::files(&world.state)),
+        "limits" => Ok(show::limits(&world.state)),
         _ => {
             let command = wish(world, &line)?;
             let said = world.submit(&command);
@@ -247,6 +248,12 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
             task: line.option("task")?,
             model: line.text("model").unwrap_or_default().to_owned(),
             actual: amount(line)?,
+        }
+        .into(),
+        "limit" => ModelLimited {
+            model: line.word(1)?.to_owned(),
+            until_ms: parse(line.word(2)?)?,
+            reason: line.rest(3).first().cloned().unwrap_or_default(),
         }
         .into(),
         "reserve-files" => FilesReserved { claim: id(1)?, paths: line.rest(2).to_vec() }.into(),

@@ -521,6 +521,8 @@ fn must_survive_power_cuts(body: &Body) -> bool {
         | Body::TurnJournalled(_)
         | Body::MessagesDelivered(_)
         | Body::MessagesRead(_)
+        // Whoever calls again is told again.
+        | Body::ModelLimited(_)
         | Body::FilesReserved(_)
         | Body::FilesReleased(_)
         | Body::Unknown { .. }
