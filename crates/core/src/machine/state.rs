@@ -292,9 +292,9 @@ impl State {
         self.limits.iter().map(|(model, limit)| (model.as_str(), limit))
     }
 
-    /// Until when a model may not be called, in milliseconds since 1970; `None` if it never was limited.
-    pub fn limited_until(&self, model: &str) -> Option<u64> {
-        self.limits.get(model).map(|limit| limit.until_ms)
+    /// The latest limit of a model; `None` if it never was limited.
+    pub fn limit(&self, model: &str) -> Option<&ModelLimit> {
+        self.limits.get(model)
     }
 
     /// All tasks, in the order in which they took effect.

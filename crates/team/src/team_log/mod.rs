@@ -20,6 +20,7 @@ use agent_team_log::{
 use tokio::sync::watch;
 
 use crate::Error;
+use crate::agent::Governor;
 use crate::folder::TeamFolder;
 use crate::follow::Follower;
 use crate::outside::{new_id, now_ms};
@@ -69,6 +70,8 @@ pub(crate) struct Shared {
     /// Locked after the replica where both are.
     waiters: Mutex<Waiters>,
     follower: Follower,
+    /// What this process knows of the limits of its models.
+    governor: Governor,
     /// Held by the one who looks for holders that are gone, for all who wait in this process.
     lookout: tokio::sync::Mutex<()>,
 }
@@ -152,6 +155,7 @@ impl TeamLog {
             presence: Mutex::new(None),
             waiters: Mutex::default(),
             follower: Follower::default(),
+            governor: Governor::default(),
             lookout: tokio::sync::Mutex::default(),
         })))
     }
@@ -360,6 +364,10 @@ impl TeamLog {
 
     pub(crate) fn follower(&self) -> &Follower {
         &self.0.follower
+    }
+
+    pub(crate) fn governor(&self) -> &Governor {
+        &self.0.governor
     }
 
     /// The log, and how far it was applied.

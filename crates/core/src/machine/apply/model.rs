@@ -12,7 +12,7 @@ impl Rule for ModelLimited {
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
         let Self { model, until_ms, reason } = self;
-        if state.limited_until(&model).is_none_or(|known_ms| known_ms < until_ms) {
+        if state.limit(&model).is_none_or(|known| known.until_ms < until_ms) {
             state.limits.insert(model, ModelLimit { until_ms, reason, at_ms: meta.at_ms });
         }
     }
