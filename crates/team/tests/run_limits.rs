@@ -191,12 +191,12 @@ async fn what_one_process_learned_another_one_waits_for() {
     let told = |delta: &Delta| matches!(delta, Delta::Waits { reason } if reason.contains("too much"));
     let mut watch = |delta| {
         if told(&delta) {
-            waits.cancel()
+            waits.cancel();
         }
     };
     let mut watch_there = |delta| {
         if told(&delta) {
-            is_waiting.cancel()
+            is_waiting.cancel();
         }
     };
     let (first, second) = (meter(&here, "worker-1"), meter(&there, "worker-2"));

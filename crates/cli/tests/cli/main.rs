@@ -11,6 +11,7 @@ mod files;
 mod health;
 mod help;
 mod hostile;
+mod limits;
 mod loops;
 mod messages;
 mod support;

@@ -250,12 +250,7 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
             actual: amount(line)?,
         }
         .into(),
-        "limit" => ModelLimited {
-            model: line.word(1)?.to_owned(),
-            until_ms: parse(line.word(2)?)?,
-            reason: line.rest(3).first().cloned().unwrap_or_default(),
-        }
-        .into(),
+        "limit" => limit(line)?,
         "reserve-files" => FilesReserved { claim: id(1)?, paths: line.rest(2).to_vec() }.into(),
         "free-files" => FilesReleased { claim: id(1)?, paths: line.rest(2).to_vec() }.into(),
         "raise-format" => FormatRaised { version: parse(line.word(1)?)? }.into(),
@@ -293,6 +288,11 @@ fn review(world: &World, line: &Line) -> Result<Body, Problem> {
         line.text("of").map(|id| world.id(id)).transpose()?.or(current).ok_or("no submission")?;
     let feedback = line.rest(3).first().map_or_else(Text::default, |text| text.as_str().into());
     Ok(ReviewGiven { claim, submission, approved: line.word(2)? == "approved", feedback }.into())
+}
+
+fn limit(line: &Line) -> Result<Body, Problem> {
+    let (model, until_ms) = (line.word(1)?.to_owned(), parse(line.word(2)?)?);
+    Ok(ModelLimited { model, until_ms, reason: line.rest(3).first().cloned().unwrap_or_default() }.into())
 }
 
 /// A line that some program wrote: of any kind, any format. In its body `#7` is the id of a record.

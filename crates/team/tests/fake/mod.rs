@@ -3,7 +3,7 @@
 //! A test says what the model answers ([`Answer`]), call by call or by a closure over what was received, and looks
 //! afterwards at the requests that came over the wire. A test binary that needs only a part of this says
 //! `#[expect(dead_code, reason = "...")] mod fake;`.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's server may fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test's server may fail by panicking")]
 
 mod wire;
 
