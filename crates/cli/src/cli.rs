@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::{Exit, Failure};
+use crate::hooks;
 use crate::output::Output;
 use crate::verb;
 
@@ -85,6 +86,7 @@ pub enum Verb {
     Run(verb::run::Run),
     Demo(verb::demo::Demo),
     Add(verb::add::Add),
+    Split(verb::split::Split),
     List(verb::list::List),
     Show(verb::show::Show),
     Status(verb::status::Status),
@@ -126,6 +128,7 @@ impl Verb {
             Self::Run(verb) => verb.run(global, out),
             Self::Demo(verb) => verb.run(global, out),
             Self::Add(verb) => verb.run(global, out),
+            Self::Split(verb) => verb.run(global, out),
             Self::List(verb) => verb.run(global, out),
             Self::Show(verb) => verb.run(global, out),
             Self::Status(verb) => verb.run(global, out),
@@ -176,6 +179,13 @@ impl Global {
     /// The team that is meant.
     pub fn open(&self) -> Result<TaskQueue, Failure> {
         Ok(TaskQueue::over(TeamLog::open(&self.folder()?)?))
+    }
+
+    /// The team that is meant, for a verb that brings something about which its hooks are asked.
+    pub fn open_with_hooks(&self, out: &Output) -> Result<TaskQueue, Failure> {
+        let queue = self.open()?;
+        hooks::set(queue.team_log(), out)?;
+        Ok(queue)
     }
 
     /// The team of exactly this folder, made if it is not there.

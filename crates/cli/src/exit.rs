@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use agent_team::{Error, Refusal};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::safe_text;
 
@@ -50,7 +51,7 @@ pub struct Told {
     exit: Exit,
     message: String,
     hint: Option<String>,
-    refusal: Option<Refusal>,
+    refusal: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -60,7 +61,7 @@ struct Json<'a> {
     code: u8,
     /// The refusal as a value, so that a program need not read the sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    refused: Option<&'a Refusal>,
+    refused: Option<&'a Value>,
 }
 
 impl Failure {
@@ -125,12 +126,21 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
             Error::Refused(Refusal::NothingEver { .. }) => Exit::NoWork,
-            Error::Refused(_) | Error::AlreadyRunning { .. } => Exit::Refused,
+            Error::Refused(_) | Error::Blocked(_) | Error::AlreadyRunning { .. } => Exit::Refused,
             Error::Name(_) | Error::Input(_) | Error::Process { .. } | Error::NoTeam { .. } => Exit::Usage,
             _ => Exit::Broken,
         };
         let (message, hint) = (error.to_string(), error.hint());
-        let refusal = error.refusal().cloned();
+        let refusal = match &error {
+            Error::Refused(refusal) => serde_json::to_value(refusal).ok(),
+            Error::Blocked(blocked) => Some(json!({
+                "refusal": "blocked",
+                "hook": blocked.hook,
+                "task": blocked.task,
+                "feedback": blocked.feedback,
+            })),
+            _ => None,
+        };
         Self::Told(Box::new(Told { exit, message, hint, refusal }))
     }
 }

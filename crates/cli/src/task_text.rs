@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use agent_team::view::TaskView;
-use agent_team::{Amount, Error, Status, TaskQueue, Text};
+use agent_team::{Amount, Error, Status, TaskQueue, Text, with_texts};
 
 use crate::output::{Cell, Paint};
 
@@ -39,16 +39,6 @@ pub fn in_full(queue: &TaskQueue, task: TaskView) -> TaskView {
 /// The task with the beginning of every long text, so that each is a string whatever its length.
 pub fn in_short(task: TaskView) -> TaskView {
     with_texts(task, |text| text.preview().into_owned())
-}
-
-fn with_texts(mut task: TaskView, shown: impl Fn(&Text) -> String) -> TaskView {
-    let feedback = task.feedback.iter_mut().map(|feedback| &mut feedback.text);
-    let late = task.late.iter_mut().map(|late| &mut late.result);
-    let texts = [&mut task.description].into_iter().chain(&mut task.result).chain(feedback).chain(late);
-    for text in texts {
-        *text = Text::Inline(shown(text));
-    }
-    task
 }
 
 /// The whole of a text. One that is lost or damaged hides nothing else: its beginning is shown, and why it ends.

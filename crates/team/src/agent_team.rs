@@ -57,6 +57,8 @@ pub(crate) struct Member {
 pub struct RunOptions {
     /// What the team shall reach. A lead splits it into tasks; without a lead it is one task.
     pub goal: Option<String>,
+    /// Whether the human must approve the tasks into which a lead splits the goal, before they are added.
+    pub approve_plan: bool,
     /// The command that proves the goal as a whole, at the end.
     pub check: Option<String>,
     /// The command that must hold on the target branch at all times.
@@ -80,8 +82,28 @@ pub struct RunOptions {
     pub environment: Option<Environment>,
     /// Whether the models are scripted.
     pub rehearsal: bool,
+    /// After how long without progress an agent is nudged; after twice that it is interrupted, after three times its task
+    /// goes to somebody else. 15 minutes if nothing is said, and then only for agents that write a transcript.
+    pub stuck_after: Option<Duration>,
+    /// Makes the agents that are added while the team runs.
+    pub recruiter: Option<Recruiter>,
     /// Told what happens, as it happens.
     pub reporter: Reporter,
+}
+
+/// Makes an agent of the name of what stands behind it, for those that are added while a team runs.
+#[derive(Clone)]
+pub struct Recruiter(Arc<dyn Fn(Option<&str>) -> Result<Arc<dyn Agent>, Error> + Send + Sync>);
+
+impl Recruiter {
+    /// A recruiter that calls a function with what was said to stand behind the agent, or with nothing.
+    pub fn new(make: impl Fn(Option<&str>) -> Result<Arc<dyn Agent>, Error> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    pub(crate) fn recruit(&self, with: Option<&str>) -> Result<Arc<dyn Agent>, Error> {
+        (self.0)(with)
+    }
 }
 
 /// Stops a run from outside: first gently, then at once.
@@ -164,6 +186,15 @@ impl AgentTeam {
         let skills = skills.iter().map(|skill| skill.parse()).collect::<Result<_, _>>()?;
         self.members.push(Member { id, role, skills, plan: false, agent });
         Ok(())
+    }
+
+    /// Wants each plan of an agent approved by somebody else before it may change anything.
+    ///
+    /// # Errors
+    /// When there is no such agent.
+    pub fn require_plan(&mut self, id: &str) -> Result<(), Error> {
+        let member = self.members.iter_mut().find(|member| member.id.as_str() == id);
+        member.map(|member| member.plan = true).ok_or_else(|| Error::Input(format!("there is no agent {id}")))
     }
 
     /// Adds a task.

@@ -8,8 +8,9 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::agent::ModelAgent;
-use crate::agent_team::{AgentTeam, RunOptions};
+use crate::agent_team::{AgentTeam, Recruiter, RunOptions};
 use crate::config::{AgentConfig, Config};
+use crate::hooks::Hooks;
 use crate::model::{Connection, Model, ModelSpec, Prices, RetryPolicy, Script, TimeLimits, connect};
 use crate::progress::Reporter;
 use crate::team_log::TeamLog;
@@ -61,11 +62,19 @@ pub fn assemble(
             let made = ModelAgent::new(model.clone()).prices(prices.clone()).instructions(instructions);
             let skills: Vec<&str> = agent.skills.iter().map(crate::Skill::as_str).collect();
             team.add_specialist(name.as_str(), agent.role, &skills, Arc::new(made))?;
+            if agent.plan {
+                team.require_plan(name.as_str())?;
+            }
         }
     }
     budget_can_be_kept(config, &prices, &paid_models)?;
+    if let Some(folder) = team_log.folder().filter(|_| !rehearses && !config.hooks.is_empty()) {
+        let environment = config.environment.environment(parent.iter().cloned());
+        team_log.set_hooks(Hooks::new(config.hooks.clone(), folder, environment, reporter.clone()));
+    }
     add_missing_tasks(&team, config, rehearses)?;
-    team.options(options(config, parent, rehearses, reporter));
+    let recruiter = Some(recruiter(config, &models, parent, prices));
+    team.options(options(config, parent, rehearses, recruiter, reporter));
     Ok(Assembled { team, rehearses, paid_models: paid_models.into_iter().collect() })
 }
 
@@ -75,7 +84,7 @@ fn members(config: &Config) -> Vec<AgentConfig> {
         return config.agents.clone();
     }
     let names = "worker-1".parse().into_iter().collect();
-    vec![AgentConfig { names, role: Role::Worker, with: None, skills: Vec::new(), prompt: None }]
+    vec![AgentConfig { names, role: Role::Worker, with: None, skills: Vec::new(), prompt: None, plan: false }]
 }
 
 /// The model of each agent. Agents that name the same one share it.
@@ -84,16 +93,8 @@ fn connect_all(
     agents: &[AgentConfig],
     parent: &[(OsString, OsString)],
 ) -> Result<BTreeMap<AgentId, Arc<dyn Model>>, Error> {
-    let environment = |name: &str| {
-        let value = parent.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-        value.map(|value| value.to_string_lossy().into_owned()).filter(|value| !value.is_empty())
-    };
-    let connection = Connection {
-        base_url: config.base_url.as_deref(),
-        environment: &environment,
-        limits: TimeLimits::default(),
-        retry: RetryPolicy::default(),
-    };
+    let environment = |name: &str| variable(parent, name);
+    let connection = connection(config, &environment);
     let mut connected: BTreeMap<String, Arc<dyn Model>> = BTreeMap::new();
     let mut models = BTreeMap::new();
     for agent in agents {
@@ -215,24 +216,78 @@ fn free_slug(title: &str, taken: &mut BTreeSet<String>) -> String {
     free
 }
 
+/// Makes agents that are added while the team runs: with the model that is named, or the team's, or the first agent's.
+fn recruiter(
+    config: &Config,
+    models: &BTreeMap<AgentId, Arc<dyn Model>>,
+    parent: &[(OsString, OsString)],
+    prices: Arc<Prices>,
+) -> Recruiter {
+    let (config, parent) = (config.clone(), parent.to_vec());
+    let usual = models.values().next().cloned();
+    Recruiter::new(move |with| {
+        let model = match with.filter(|with| *with != "script") {
+            None => match (&config.with, &usual) {
+                (Some(spec), _) => connected(&config, spec, &parent)?,
+                (None, Some(model)) => model.clone(),
+                (None, None) => {
+                    return Err(Error::Input("no model is named for it: give it a `--with`".into()));
+                }
+            },
+            Some(with) => {
+                let spec: ModelSpec = with.parse().map_err(|error| Error::Input(format!("{error}")))?;
+                connected(&config, &spec, &parent)?
+            }
+        };
+        Ok(Arc::new(ModelAgent::new(model).prices(prices.clone())) as Arc<dyn crate::agent::Agent>)
+    })
+}
+
+fn connected(
+    config: &Config,
+    spec: &ModelSpec,
+    parent: &[(OsString, OsString)],
+) -> Result<Arc<dyn Model>, Error> {
+    let environment = |name: &str| variable(parent, name);
+    connect_one(spec, &connection(config, &environment))
+}
+
+fn variable(parent: &[(OsString, OsString)], name: &str) -> Option<String> {
+    let value = parent.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+    value.map(|value| value.to_string_lossy().into_owned()).filter(|value| !value.is_empty())
+}
+
+fn connection<'a>(config: &'a Config, environment: &'a dyn Fn(&str) -> Option<String>) -> Connection<'a> {
+    Connection {
+        base_url: config.base_url.as_deref(),
+        environment,
+        limits: TimeLimits::default(),
+        retry: RetryPolicy::default(),
+    }
+}
+
 fn options(
     config: &Config,
     parent: &[(OsString, OsString)],
     rehearses: bool,
+    recruiter: Option<Recruiter>,
     reporter: Reporter,
 ) -> RunOptions {
     RunOptions {
         goal: config.goal.clone(),
+        approve_plan: config.approve_plan,
         check: config.check.clone().filter(|_| !rehearses),
         gate: config.gate.clone().filter(|_| !rehearses),
         gate_limit: config.gate_time_limit,
-        protect: config.protect.clone(),
+        protect: [config.protect.clone(), config.hooks.files()].concat(),
         max_file_bytes: config.max_file_bytes,
         no_gate: config.no_gate,
         into: config.into.clone(),
         budget_micro_usd: config.budget.micro_usd,
         budget_tokens: config.budget.tokens,
         environment: Some(config.environment.environment(parent.iter().cloned())),
+        stuck_after: config.stuck_after,
+        recruiter,
         rehearsal: rehearses || matches!(config.with, Some(ModelSpec::Script(_))),
         reporter,
     }

@@ -13,6 +13,9 @@ pub enum Error {
     /// A lawful no: the team's newest state does not allow it. Nothing is broken.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A hook of the user's said no.
+    #[error(transparent)]
+    Blocked(#[from] crate::hooks::Blocked),
     /// A name that cannot be one.
     #[error(transparent)]
     Name(#[from] BadName),
@@ -135,6 +138,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Refused(refusal) => refusal.hint(),
+            Self::Blocked(_) => Some("the hooks stand in team.toml".into()),
             Self::NoTeam { .. } => Some("`agent-team init` makes one here".into()),
             Self::AlreadyRunning { .. } => Some("wait for it, or end that process".into()),
             Self::GateRed { .. } => Some(

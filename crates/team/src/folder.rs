@@ -8,6 +8,8 @@
 //!   presence/               who is alive, by locks that die with their process    (crate agent-team-log)
 //!   cache/                  the snapshot and what was seen of leases: may go      (crate agent-team-log)
 //!   attempts/<token>/       transcript.jsonl and command outputs of one attempt   (module `journal`)
+//!   split/                  lists of inputs and smallest inputs of tasks            (module `split`)
+//!   hooks/                  what hooks print, while they run: may go               (module `hooks`)
 //!   workspaces/, capture/, merge/   clones of the project                         (module `git`)
 //! ```
 
@@ -84,5 +86,10 @@ impl TeamFolder {
     /// What belongs to one attempt, by the claim that began it.
     pub fn attempt(&self, token: agent_team_core::id::RecordId) -> PathBuf {
         self.root().join("attempts").join(token.to_string())
+    }
+
+    /// Lists of inputs and smallest inputs, which the checks of tasks read.
+    pub fn split(&self) -> PathBuf {
+        self.root().join("split")
     }
 }

@@ -14,6 +14,7 @@ use agent_team_log::{AppendError, Liveness, Observed, ProcessIdentity, probe};
 
 use crate::Error;
 use crate::folder::TeamFolder;
+use crate::hooks;
 use crate::task_queue::process_id;
 use crate::team_log::{TeamLog, blocking, refusal};
 
@@ -73,7 +74,10 @@ impl<'a> Observer<'a> {
             let command = Command::Expire { claim: claim.id, seen: claim.renewal, cause, fenced };
             // Whoever else saw it first has taken it back already, and a renewal keeps the claim: both are fine.
             match refusal(self.team_log.submit(&by, &command)) {
-                Ok(Ok(_)) => taken.push(TakenBack { task, agent: claim.agent, claim: claim.id, cause }),
+                Ok(Ok(_)) => {
+                    hooks::quarantined(self.team_log, &claim.agent, &task)?;
+                    taken.push(TakenBack { task, agent: claim.agent, claim: claim.id, cause });
+                }
                 Ok(Err(_)) => {}
                 // Whoever may only look leaves it to those who may write.
                 Err(Error::Append(AppendError::ReadOnly)) => return Ok(taken),

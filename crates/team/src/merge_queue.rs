@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::command::Environment;
 use crate::desk::Desk;
 use crate::git::{self, FenceSet, GitProgram, Landed, Landing, MergeWorktree, Project, Rebased};
+use crate::hooks::{self, BeforeMerge, Blocked, Hook};
 use crate::judge::{Judge, Judgement};
 use crate::outside::new_id;
 use crate::team_log::{TeamLog, blocking, refusal};
@@ -103,7 +104,8 @@ impl Merger {
             Rebased::Conflict(conflict) => {
                 let files = conflict.files.join(", ");
                 let output = format!("Conflict in {files}\n{}", conflict.markers);
-                return self.refuse(&work, RefusalCause::Conflict, format!("conflict in {files}"), output);
+                let reason = format!("conflict in {files}");
+                return self.refuse(&work, RefusalCause::Conflict, reason, output).await;
             }
             // Someone else merged the same change: the target holds the work.
             Rebased::AlreadyThere => return self.intend_and_land(&work, &landing, branch, &tip, &tip).await,
@@ -118,10 +120,39 @@ impl Merger {
             if !judged.passed {
                 let what = if cause == RefusalCause::Check { "check" } else { "gate" };
                 let reason = format!("the {what} does not hold: {}", judged.line());
-                return self.refuse(&work, cause, reason, judged.report());
+                return self.refuse(&work, cause, reason, judged.report()).await;
             }
         }
+        if let Err(blocked) = self.ask_hook(&work, &branch, &tip, &candidate.commit).await? {
+            return self.refuse(&work, RefusalCause::Gate, blocked.to_string(), blocked.to_string()).await;
+        }
+        if self.stop.is_cancelled() {
+            return self.release(work.task, work.token, None, "stopped");
+        }
         self.intend_and_land(&work, &landing, branch, &tip, &candidate.commit).await
+    }
+
+    /// Asks the user's hook about what would be merged.
+    async fn ask_hook(
+        &self,
+        work: &Work,
+        branch: &str,
+        tip: &str,
+        commit: &str,
+    ) -> Result<Result<(), Blocked>, Error> {
+        let team_log = self.queue.team_log().clone();
+        if team_log.hooks(Hook::BeforeMerge).is_none() {
+            return Ok(Ok(()));
+        }
+        let merge = BeforeMerge {
+            by: self.by.clone(),
+            task: work.task.clone(),
+            commit: commit.to_owned(),
+            base: tip.to_owned(),
+            branch: branch.to_owned(),
+        };
+        let stop = self.stop.clone();
+        blocking(move || hooks::may_merge(&team_log, merge, &stop)).await
     }
 
     /// Runs a command on exactly what would be merged.
@@ -244,17 +275,24 @@ impl Merger {
         Ok(Turn::Again { task, reason: reason.to_owned() })
     }
 
-    fn refuse(
+    async fn refuse(
         &self,
         work: &Work,
         cause: RefusalCause,
         reason: String,
         output: String,
     ) -> Result<Turn, Error> {
-        let team_log = self.queue.team_log();
-        let output = team_log.text(output)?;
-        let body = MergeRefused { claim: work.token, cause, output, fenced: None };
-        match refusal(team_log.submit(&self.by, &body.into()))? {
+        let (team_log, by, task) = (self.queue.team_log().clone(), self.by.clone(), work.task.clone());
+        let body =
+            MergeRefused { claim: work.token, cause, output: team_log.text(output.clone())?, fenced: None };
+        let refused = blocking(move || {
+            let refused = refusal(team_log.submit(&by, &body.into()))?;
+            if refused.is_ok() {
+                hooks::attempt_failed(&team_log, &by, &task, cause.into(), &output)?;
+            }
+            Ok(refused)
+        });
+        match refused.await? {
             Ok(_) => Ok(Turn::Refused { task: work.task.clone(), cause, reason }),
             Err(refused) => Ok(Turn::Again { task: work.task.clone(), reason: refused.to_string() }),
         }

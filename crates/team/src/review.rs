@@ -4,8 +4,9 @@ use agent_team_core::id::{AgentId, TaskId};
 use agent_team_core::machine::Refusal;
 use agent_team_core::record::{ReviewGiven, Stage};
 
-use crate::Error;
+use crate::hooks;
 use crate::task_queue::{ClaimOptions, TaskQueue};
+use crate::{Error, FeedbackCause};
 
 /// What a reviewer says of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +32,12 @@ pub fn review(queue: &TaskQueue, by: &AgentId, task: &TaskId, verdict: Verdict) 
         Verdict::Approved(words) => (true, words),
         Verdict::ChangesRequested(words) => (false, words),
     };
-    let feedback = queue.team_log().text(words)?;
+    let feedback = queue.team_log().text(words.clone())?;
     queue.team_log().submit(by, &ReviewGiven { claim, submission, approved, feedback }.into())?;
-    Ok(())
+    match approved {
+        true => Ok(()),
+        false => hooks::attempt_failed(queue.team_log(), by, task, FeedbackCause::Review, &words),
+    }
 }
 
 #[cfg(test)]

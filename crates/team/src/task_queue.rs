@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
-use agent_team_core::machine::{Command, Refusal, State, decide};
+use agent_team_core::machine::{Command, FeedbackCause, Refusal, State, decide};
 use agent_team_core::record::{
     AgentJoined, AgentLeft, ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Role, Stage,
     TaskSpec, TaskSubmitted, WorkCommit,
@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::Error;
 use crate::folder::TeamFolder;
+use crate::hooks::{self, Hook};
 use crate::liveness::{self, Observer};
 use crate::new_task::NewTask;
 use crate::outside::{new_id, now_ms};
@@ -133,6 +134,9 @@ impl TaskQueue {
             let specs: Result<Vec<TaskSpec>, Error> =
                 with_ids.map(|(task, id)| task.spec(&self.team_log, id.clone())).collect();
             let command = Command::AddTasks { tasks: specs?, batch: new_id() };
+            // Nobody is asked about what cannot be added anyway.
+            self.team_log.look(|state| decide(state, &command, now_ms()).map(|_| ()))??;
+            hooks::may_add(&self.team_log, by, ids.iter().zip(tasks))?;
             match refusal(self.team_log.submit(by, &command))? {
                 Ok(_) => return Ok(ids),
                 // Somebody took a generated id in the meantime: there are more of them.
@@ -140,6 +144,20 @@ impl TaskQueue {
                 Err(refused) => return Err(refused.into()),
             }
         }
+    }
+
+    /// Whether tasks could be added as they are now.
+    ///
+    /// # Errors
+    /// As [`add_tasks`](Self::add_tasks).
+    pub(crate) fn check_tasks(&self, tasks: &[NewTask]) -> Result<(), Error> {
+        let (ids, _) = self.ids_for(tasks)?;
+        let with_ids = tasks.iter().zip(ids);
+        let specs: Result<Vec<TaskSpec>, Error> =
+            with_ids.map(|(task, id)| task.spec(&self.team_log, id)).collect();
+        let command = Command::AddTasks { tasks: specs?, batch: new_id() };
+        self.team_log.look(|state| decide(state, &command, now_ms()).map(|_| ()))??;
+        Ok(())
     }
 
     /// The ids that tasks have or get, and which of them were made up: `t1`, `t2`, … as far as they are free.
@@ -187,16 +205,28 @@ impl TaskQueue {
     ///
     /// # Errors
     /// A refusal: [`Refusal::NothingNow`], [`Refusal::NothingEver`], or why a certain task cannot be had.
+    /// [`Error::Blocked`] when a hook keeps the agent from what there is.
     pub fn claim(&self, agent: &AgentId, options: &ClaimOptions) -> Result<Claimed, Error> {
         let has_looked = self.look_who_is_gone()?;
-        match self.claim_stage(agent, Stage::Work, options) {
+        let claimed = match self.claim_once(agent, options) {
             // What is there may be held by somebody who died since the last look.
             Err(Error::Refused(_)) if !has_looked => {
                 Observer::new(&self.team_log).expire_dead()?;
-                self.claim_stage(agent, Stage::Work, options)
+                self.claim_once(agent, options)
             }
             claimed => claimed,
+        };
+        let refused = claimed.as_ref().err().and_then(Error::refusal);
+        if matches!(refused, Some(Refusal::NothingNow { .. } | Refusal::NothingEver { .. })) {
+            hooks::agent_idle(&self.team_log, agent)?;
         }
+        claimed
+    }
+
+    fn claim_once(&self, agent: &AgentId, options: &ClaimOptions) -> Result<Claimed, Error> {
+        let offer = self.claim_work(agent, options)?;
+        let blocked = offer.blocked.into_iter().next_back();
+        offer.outcome.map_err(|refused| blocked.map_or(refused.into(), |(blocked, _)| blocked.into()))
     }
 
     /// Takes back what holders hold that are gone, unless this was done a moment ago; says whether it was done now.
@@ -260,17 +290,20 @@ impl TaskQueue {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         Observer::new(&self.team_log).expire_dead()?;
         let mut called: Option<Ticket> = None;
+        let mut is_idle = false;
         loop {
-            // A certain task is looked at whenever anything changes: why it cannot be had may be of any kind.
-            let certain = match options.task {
-                Some(_) => {
+            // Whenever anything changes, a certain task is looked at: why it cannot be had may be of any kind. So is what
+            // there is if a hook has a say in it.
+            let certain = match options.task.is_some() || self.team_log.hooks(Hook::TaskClaimed).is_some() {
+                true => {
                     let seen = self.team_log.look(State::records)?;
                     Some(self.team_log.until(move |state| state.records() != seen))
                 }
-                None => None,
+                false => None,
             };
             let mut at_ms = None;
-            match refusal(self.claim_stage(agent, Stage::Work, options))? {
+            let offer = self.claim_aside(agent, options).await?;
+            match offer.outcome {
                 Ok(claimed) => return Ok(Waited::Claimed(Box::new(claimed))),
                 Err(Refusal::NothingEver { reason, .. }) => return Ok(Waited::NothingEver(reason)),
                 Err(Refusal::WrongStatus { task, status }) if !status.is_ended() => {
@@ -279,7 +312,11 @@ impl TaskQueue {
                     }
                 }
                 Err(Refusal::BackingOff { wait_ms, .. }) => at_ms = Some(now_ms().saturating_add(wait_ms)),
-                Err(Refusal::NothingNow { .. } | Refusal::Held { .. }) => {}
+                // Whoever waits for work is called when a backoff is over; whoever waits for any news is not.
+                Err(Refusal::NothingNow { at_ms: due_ms, .. }) => {
+                    at_ms = due_ms.filter(|_| certain.is_some());
+                }
+                Err(Refusal::Held { .. }) => {}
                 Err(refused) => return Err(refused.into()),
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -287,7 +324,7 @@ impl TaskQueue {
             }
             let wake =
                 at_ms.map(|at_ms| Instant::now() + Duration::from_millis(at_ms.saturating_sub(now_ms())));
-            let wake = [wake, deadline].into_iter().flatten().min();
+            let wake = [wake, deadline, offer.until.map(Instant::from_std)].into_iter().flatten().min();
             let news = match certain {
                 Some(changed) => Either::Left(async { changed.await.map(|()| None) }),
                 None => {
@@ -297,6 +334,9 @@ impl TaskQueue {
             };
             // Only now, so that nobody else is called for what this one could not take.
             drop(called.take());
+            if !std::mem::replace(&mut is_idle, true) {
+                self.tell_idle(agent).await?;
+            }
             tokio::select! {
                 waited = news => called = waited?,
                 looked = liveness::look_out(&self.team_log, |_| ()) => match looked? {},
@@ -358,6 +398,8 @@ impl TaskQueue {
         commit: Option<WorkCommit>,
         protected: Vec<String>,
     ) -> Result<(), Error> {
+        let result = result.into();
+        hooks::may_complete(&self.team_log, token, agent, &result, commit.as_ref())?;
         let result = self.team_log.text(result)?;
         let body = TaskSubmitted { claim: token, result: result.clone(), commit: commit.clone(), protected };
         match refusal(self.team_log.submit(agent, &body.into()))? {
@@ -411,9 +453,16 @@ impl TaskQueue {
         error: impl Into<String>,
         for_good: bool,
     ) -> Result<(), Error> {
-        let error = self.team_log.text(error)?;
-        self.team_log.submit(agent, &Command::Fail { claim: token, error, for_good })?;
-        Ok(())
+        let reason = error.into();
+        let error = self.team_log.text(reason.clone())?;
+        let fail = Command::Fail { claim: token, error, for_good };
+        let task = self.team_log.submit_and_look(agent, &fail, |state, _| {
+            state.task_of_claim(token).map(|task| task.id().clone())
+        })?;
+        match task {
+            Some(task) => hooks::attempt_failed(&self.team_log, agent, &task, FeedbackCause::Error, &reason),
+            None => Ok(()),
+        }
     }
 
     /// Says that the holder of a claim is still at work.

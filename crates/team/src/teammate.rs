@@ -1,23 +1,25 @@
 //! One agent at work: claims what fits it, does it, delivers it, and begins anew.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_team_core::machine::{Command, State};
 use agent_team_core::record::{AgentLeft, ReviewGiven, Stage};
-use futures::future::Either;
+use futures::future::{Either, TryFutureExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Activity, Agent, AgentError, Answer, Assignment, Context};
 use crate::command::Environment;
 use crate::desk::{Delivery, Desk};
+use crate::hooks::{self, Again, Hook};
 use crate::progress::{Progress, Reporter};
 use crate::task_queue::prospect;
 use crate::team_log::{blocking, refusal};
 use crate::waiting::{Prospect, Ticket};
 use crate::{
-    Account, AgentId, ClaimOptions, Claimed, Error, Holder, MessageBus, Refusal, Role, TaskId, TaskQueue,
-    liveness,
+    Account, AgentId, ClaimOptions, Claimed, Error, FeedbackCause, Holder, MessageBus, NewMessage, Recipient,
+    RecordId, Refusal, Role, TaskId, TaskQueue, liveness,
 };
 
 /// Reviews in a row that may break down before a reviewer is taken for useless: it would come back to them for ever.
@@ -59,6 +61,8 @@ pub struct Teammate {
     pub(crate) stages: Vec<Stage>,
     /// Whether it stays when no work is in sight, since somebody else watches for the end.
     pub(crate) stays: bool,
+    /// How often it tried in vain to do something for others.
+    pub(crate) tries: Arc<Mutex<BTreeMap<RecordId, u32>>>,
 }
 
 impl Teammate {
@@ -82,6 +86,7 @@ impl Teammate {
             holder: None,
             stages,
             stays: false,
+            tries: Arc::default(),
         }
     }
 
@@ -129,16 +134,22 @@ impl Teammate {
     /// The next assignment; `None` when none will come or it was told to stop.
     async fn next(&self) -> Result<Option<Claimed>, Error> {
         let mut called: Option<Ticket> = None;
+        let mut is_idle = false;
         loop {
             if self.stop.is_cancelled() {
                 return Ok(None);
             }
+            let mut again = Again::after(self.queue.team_log())?;
             if !self.stays {
                 liveness::Observer::new(self.queue.team_log()).expire_dead()?;
             }
+            if let Some(duty) = self.duty()? {
+                self.serve(duty).await?;
+                continue;
+            }
             let mut in_sight = false;
             for stage in &self.stages {
-                match self.claim(*stage)? {
+                match self.claim(*stage, &mut again).await? {
                     Ok(claimed) => return Ok(Some(claimed)),
                     Err(Refusal::NothingEver { .. }) => {}
                     // Whatever is in the way may pass.
@@ -148,9 +159,23 @@ impl Teammate {
             if !(in_sight || self.stays) {
                 return Ok(None);
             }
-            let work = self.work();
+            if self.queue.is_kept_from_all(&self.id)? {
+                let note =
+                    format!("ERROR the hook {} keeps {} from all that is left", Hook::TaskClaimed, self.id);
+                self.reporter.report(Progress::Note(note));
+                self.leave().await?;
+                return Ok(None);
+            }
+            let work = match self.queue.team_log().hooks(Hook::TaskClaimed) {
+                None => Either::Left(self.work().map_ok(Some)),
+                // What the hook will say is not foreseen: whatever happens, it is asked again.
+                Some(_) => Either::Right(again.news(self.queue.team_log().clone()).map_ok(|()| None)),
+            };
             // Only now, so that nobody else is called for what this one could not take.
             drop(called.take());
+            if !std::mem::replace(&mut is_idle, true) {
+                self.queue.tell_idle(&self.id).await?;
+            }
             let look_out = async {
                 match self.stays {
                     true => std::future::pending().await,
@@ -159,7 +184,8 @@ impl Teammate {
             };
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(None),
-                waited = work => called = Some(waited?),
+                waited = work => called = waited?,
+                waited = self.duty_comes() => waited?,
                 looked = look_out => match looked? {},
             }
         }
@@ -184,8 +210,21 @@ impl Teammate {
         }))
     }
 
-    fn claim(&self, stage: Stage) -> Result<Result<Claimed, Refusal>, Error> {
+    async fn claim(&self, stage: Stage, again: &mut Again) -> Result<Result<Claimed, Refusal>, Error> {
         let mut options = ClaimOptions { task: None, holder: self.holder.clone() };
+        if stage == Stage::Work {
+            let offer = self.queue.claim_aside(&self.id, &options).await?;
+            for (blocked, _) in offer.blocked.iter().filter(|(_, times)| *times == 1) {
+                let to = Recipient::Agent(self.id.clone());
+                let message = NewMessage::new(&AgentId::human(), to, blocked.to_string());
+                self.bus.post(NewMessage { task: blocked.task.clone(), ..message })?;
+            }
+            again.until = offer.until;
+            if let Err(Refusal::NothingNow { at_ms, .. }) = &offer.outcome {
+                again.at_ms = *at_ms;
+            }
+            return Ok(offer.outcome);
+        }
         if self.role == Role::Lead && stage == Stage::Review {
             options.task = self.queue.team_log().look(|state| without_reviewer(state, &self.id))?;
             if options.task.is_none() {
@@ -340,7 +379,13 @@ impl Teammate {
         let (queue, token, agent) = (self.queue.clone(), claimed.token, self.id.clone());
         let text = answer.text;
         let complete = move || queue.complete(token, &agent, text, commit, protected);
-        let completed = self.queue.team_log().write_soon(complete).await;
+        let completed = match self.queue.team_log().hooks(Hook::TaskCompleted) {
+            None => self.queue.team_log().write_soon(complete).await,
+            Some(_) => blocking(complete).await,
+        };
+        if let Err(Error::Blocked(blocked)) = completed {
+            return self.fail(claimed, blocked.to_string(), false).await;
+        }
         self.outcome(
             claimed,
             refusal(completed)?,
@@ -357,11 +402,15 @@ impl Teammate {
         let Some(delivered) = &assignment.delivered else { return Ok(Outcome::Lost) };
         let team_log = self.queue.team_log().clone();
         let (by, claim, submission) = (self.id.clone(), claimed.token, delivered.submission);
-        let approved = answer.approved.unwrap_or(false);
+        let (approved, task) = (answer.approved.unwrap_or(false), assignment.id.clone());
         let given = blocking(move || {
-            let feedback = team_log.text(answer.text)?;
-            let body = ReviewGiven { claim, submission, approved, feedback };
-            team_log.submit(&by, &body.into())
+            let body =
+                ReviewGiven { claim, submission, approved, feedback: team_log.text(answer.text.clone())? };
+            let given = team_log.submit(&by, &body.into())?;
+            if !approved {
+                hooks::attempt_failed(&team_log, &by, &task, FeedbackCause::Review, &answer.text)?;
+            }
+            Ok(given)
         })
         .await;
         self.outcome(

@@ -6,9 +6,10 @@ use tokio_util::sync::CancellationToken;
 use crate::command::Environment;
 use crate::desk::{Desk, as_it_is};
 use crate::git::{MergeWorktree, Rebased};
+use crate::hooks;
 use crate::judge::{Judge, Judgement};
 use crate::team_log::{blocking, refusal};
-use crate::{AgentId, ClaimOptions, Claimed, Error, RecordId, Refusal, TaskId, TaskQueue};
+use crate::{AgentId, ClaimOptions, Claimed, Error, FeedbackCause, RecordId, Refusal, TaskId, TaskQueue};
 
 /// Runs the checks of tasks that wait for it.
 pub struct Verifier {
@@ -58,11 +59,15 @@ impl Verifier {
             }
         };
         let (team_log, by, claim) = (self.queue.team_log().clone(), self.by.clone(), claimed.token);
-        let said = judgement.clone();
+        let (said, task) = (judgement.clone(), claimed.task.id.clone());
         let reported = blocking(move || {
             let output = team_log.text(if said.passed { said.output.clone() } else { said.report() })?;
             let body = CheckReported { claim, passed: said.passed, output };
-            refusal(team_log.submit(&by, &body.into()))
+            let reported = refusal(team_log.submit(&by, &body.into()))?;
+            if reported.is_ok() && !said.passed {
+                hooks::attempt_failed(&team_log, &by, &task, FeedbackCause::Check, &said.report())?;
+            }
+            Ok(reported)
         });
         Ok(match reported.await? {
             Ok(_) => Verified::Reported(claimed.task.id, judgement),

@@ -50,6 +50,8 @@ pub(crate) struct Waiters {
     /// Whether somebody may have been left waiting although there is work, since others were called for it.
     is_anyone_behind: bool,
     for_condition: BTreeMap<u64, (Condition, Arc<Notify>)>,
+    /// The same for those whose wait only a word of somebody ends: they are looked at when there is one.
+    for_word: BTreeMap<u64, (Condition, Arc<Notify>)>,
     for_end_of_claim: BTreeMap<RecordId, BTreeMap<u64, Arc<Notify>>>,
 }
 
@@ -69,16 +71,18 @@ enum Turn {
     Called,
 }
 
-/// The claims that records may have ended.
+/// The claims that records may have ended, and whether somebody said something.
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
     claims: Vec<RecordId>,
     any: bool,
+    word: bool,
 }
 
 impl Ended {
     /// Notes what a record may have ended, whether or not it took effect.
     pub fn note(&mut self, body: &Body) {
+        self.word |= is_word(body);
         match body {
             Body::TaskSubmitted(body) => self.claims.push(body.claim),
             Body::TaskFailed(body) => self.claims.push(body.claim),
@@ -107,29 +111,50 @@ impl Ended {
     }
 }
 
+/// Whether a record is a word to others: a message that one waits for, a plan or what was said to it, a pause, a farewell.
+fn is_word(body: &Body) -> bool {
+    match body {
+        Body::MessageSent(sent) => sent.urgent || sent.asks || sent.reply_to.is_some(),
+        Body::PlanSubmitted(_)
+        | Body::PlanJudged(_)
+        | Body::PauseSet(_)
+        | Body::AgentLeft(_)
+        | Body::AgentJoined(_) => true,
+        _ => false,
+    }
+}
+
+/// Calls those whose wait is over, and forgets them.
+fn call_for(waiting: &mut BTreeMap<u64, (Condition, Arc<Notify>)>, state: &State) {
+    waiting.retain(|_, (is_so, bell)| {
+        let is_over = is_so(state);
+        if is_over {
+            bell.notify_one();
+        }
+        !is_over
+    });
+}
+
 impl Waiters {
     /// Calls those whose wait is over in this state.
     pub fn call(&mut self, state: &State, ended: &mut Ended) {
+        if std::mem::take(&mut ended.word) {
+            call_for(&mut self.for_word, state);
+        }
         self.call_for_ended(state, ended);
-        self.for_condition.retain(|_, (is_so, bell)| {
-            let is_over = is_so(state);
-            if is_over {
-                bell.notify_one();
-            }
-            !is_over
-        });
+        call_for(&mut self.for_condition, state);
         self.call_for_work(state);
     }
 
     /// Calls everybody, since something broke: they find out what when they look.
     pub fn call_all(&mut self) {
-        self.for_condition.values().for_each(|(_, bell)| bell.notify_one());
+        self.for_condition.values().chain(self.for_word.values()).for_each(|(_, bell)| bell.notify_one());
         self.for_end_of_claim.values().flat_map(BTreeMap::values).for_each(|bell| bell.notify_one());
         self.for_work.values().for_each(|waiter| waiter.bell.notify_one());
     }
 
     fn call_for_ended(&mut self, state: &State, ended: &mut Ended) {
-        let Ended { claims, any } = std::mem::take(ended);
+        let Ended { claims, any, .. } = std::mem::take(ended);
         if self.for_end_of_claim.is_empty() {
             return;
         }
@@ -215,6 +240,10 @@ impl Waiters {
                 self.for_condition.remove(&ticket.number);
                 false
             }
+            Wish::Word => {
+                self.for_word.remove(&ticket.number);
+                false
+            }
             Wish::EndOfClaim(claim) => {
                 if let Some(bells) = self.for_end_of_claim.get_mut(&claim) {
                     bells.remove(&ticket.number);
@@ -238,6 +267,7 @@ impl Waiters {
 enum Wish {
     Work,
     Condition,
+    Word,
     EndOfClaim(RecordId),
 }
 
@@ -300,12 +330,32 @@ impl TeamLog {
     where
         C: Fn(&State) -> bool + Send + Sync + 'static,
     {
-        let ticket = Ticket::new(self, Wish::Condition);
+        self.until_either(Wish::Condition, is_so)
+    }
+
+    /// The same where only a word of somebody can make it so: a message that asks, answers or is urgent, a plan or what
+    /// was said to it, a pause, somebody who joins or leaves. However many wait, other records cost them nothing.
+    pub(crate) fn until_word<C>(&self, is_so: C) -> impl Future<Output = Result<(), Error>> + Send + use<C>
+    where
+        C: Fn(&State) -> bool + Send + Sync + 'static,
+    {
+        self.until_either(Wish::Word, is_so)
+    }
+
+    fn until_either<C>(&self, wish: Wish, is_so: C) -> impl Future<Output = Result<(), Error>> + Send + use<C>
+    where
+        C: Fn(&State) -> bool + Send + Sync + 'static,
+    {
+        let ticket = Ticket::new(self, wish);
         let is_over = self.look_and_wait(|state, waiters| {
             let is_over = is_so(state);
             if !is_over {
                 let waiter: (Condition, _) = (Box::new(is_so), ticket.bell.clone());
-                waiters.for_condition.insert(ticket.number, waiter);
+                let waiting = match wish {
+                    Wish::Word => &mut waiters.for_word,
+                    _ => &mut waiters.for_condition,
+                };
+                waiting.insert(ticket.number, waiter);
             }
             is_over
         });

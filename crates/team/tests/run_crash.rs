@@ -343,6 +343,10 @@ impl Interrupted {
             setbacks: Vec::new(),
             delivered: None,
             note: None,
+            notes: Vec::new(),
+            plan: None,
+            lacks_plan: false,
+            refute: false,
         };
         Self { folder, context, assignment }
     }

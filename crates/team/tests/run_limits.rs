@@ -288,7 +288,18 @@ async fn a_limit_that_outlasts_the_run_costs_no_attempt_and_a_tasks_own_time_doe
     let mut team = AgentTeam::in_memory().unwrap();
     team.add_agent("worker-1", Role::Worker, model()).unwrap();
     team.add_task(task("patient")).unwrap();
-    let report = team.run(Some(Duration::from_millis(300))).await.unwrap();
+    let notes: Arc<Mutex<Vec<String>>> = Arc::default();
+    let ears = notes.clone();
+    let reporter = Reporter::to(move |progress| {
+        if let Progress::Note(note) = progress {
+            ears.lock().unwrap().push(note);
+        }
+    });
+    // Who waits for a limit gets nowhere, and is not stuck.
+    let stuck_after = Some(Duration::from_millis(50));
+    team.options(RunOptions { reporter, stuck_after, ..RunOptions::default() });
+    let report = team.run(Some(Duration::from_millis(1_500))).await.unwrap();
+    assert!(!notes.lock().unwrap().iter().any(|note| note.contains("no progress")), "{notes:?}");
     let patient = view(&team, "patient");
     assert_eq!((report.outcome, patient.status), (RunOutcome::TimedOut, Status::Ready));
     assert_eq!((patient.attempt, patient.feedback.len()), (1, 0));

@@ -105,7 +105,7 @@ struct Wishes {
 
 impl Add {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let queue = global.open()?;
+        let queue = global.open_with_hooks(out)?;
         let tasks = match &self.file {
             Some(file) => read_tasks(file)?,
             None => vec![self.wishes.task(self.title.unwrap_or_default())?],

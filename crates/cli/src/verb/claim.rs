@@ -86,7 +86,7 @@ struct Dependency {
 impl Claim {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let holder = self.holder()?;
-        let queue = global.open()?;
+        let queue = global.open_with_hooks(out)?;
         queue.join_as_worker(&self.agent, "shell")?;
         let options = ClaimOptions { task: self.id.clone(), holder: Some(holder.into()) };
         let claimed = if self.wait || self.timeout.is_some() {

@@ -46,7 +46,7 @@ pub struct Complete {
 
 impl Complete {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let queue = global.open()?;
+        let queue = global.open_with_hooks(out)?;
         let token = token(&queue, self.token, &self.id, &self.agent)?;
         let delivered = queue.complete(token, &self.agent, read_text(self.result)?, None, Vec::new());
         delivered.map_err(|error| too_late(error, &self.id))?;

@@ -37,7 +37,7 @@ pub struct Fail {
 
 impl Fail {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let queue = global.open()?;
+        let queue = global.open_with_hooks(out)?;
         let token = token(&queue, self.token, &self.id, &self.agent)?;
         queue.fail(token, &self.agent, read_text(self.error)?, self.for_good)?;
         tell_task(&queue, &self.id, out)

@@ -31,6 +31,7 @@ pub mod say;
 pub mod send;
 pub mod set;
 pub mod show;
+pub mod split;
 pub mod status;
 pub mod verify;
 

@@ -35,7 +35,7 @@ pub struct Review {
 
 impl Review {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let queue = global.open()?;
+        let queue = global.open_with_hooks(out)?;
         let verdict = match self.reject {
             Some(text) => Verdict::ChangesRequested(read_text(text)?),
             None => Verdict::Approved(self.approve.unwrap_or_default()),

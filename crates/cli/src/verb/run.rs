@@ -4,10 +4,10 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use agent_team::config::{AgentConfig, CONFIG_FILE, Config};
+use agent_team::config::{AgentConfig, CONFIG_FILE, Config, HookCommands};
 use agent_team::git::{GitProgram, Project};
 use agent_team::model::ModelSpec;
-use agent_team::{AgentId, Role, RunOutcome, Stop, TeamFolder, TeamLog, assemble};
+use agent_team::{AgentId, HOOK_VARIABLE, Role, RunOutcome, Stop, TeamFolder, TeamLog, assemble};
 use clap::Args;
 
 use crate::cli::Global;
@@ -121,6 +121,10 @@ impl Run {
         } else {
             Config::default()
         };
+        if std::env::var_os(HOOK_VARIABLE).is_some() {
+            // A hook started this run.
+            config.hooks = HookCommands::default();
+        }
         config.goal = self.goal.clone().or(config.goal);
         config.with = self.with.clone().or(config.with);
         if self.with.is_some() {
@@ -150,7 +154,14 @@ fn agents(count: u32) -> Result<Vec<AgentConfig>, Failure> {
     let group = |role: Role, names: Vec<String>| {
         let names: Result<Vec<AgentId>, _> = names.into_iter().map(AgentId::try_from).collect();
         let names = names.map_err(|error| Failure::usage(error.to_string()))?;
-        Ok::<_, Failure>(AgentConfig { names, role, with: None, skills: Vec::new(), prompt: None })
+        Ok::<_, Failure>(AgentConfig {
+            names,
+            role,
+            with: None,
+            skills: Vec::new(),
+            prompt: None,
+            plan: false,
+        })
     };
     let workers = |most: u32| (1..=most).map(|number| format!("worker-{number}")).collect();
     if count == 1 {

@@ -27,7 +27,7 @@ pub struct Verify {
 
 impl Verify {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let queue = global.open()?;
+        let queue = global.open_with_hooks(out)?;
         agent_team::Observer::new(queue.team_log()).expire_dead()?;
         let ids = match self.id {
             Some(id) => {

@@ -2,9 +2,10 @@
 
 use crate::support::Team;
 
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 36] = [
     "init",
     "add",
+    "split",
     "list",
     "show",
     "status",
@@ -24,6 +25,19 @@ const VERBS: [&str; 22] = [
     "log",
     "doctor",
     "completions",
+    "set",
+    "reassign",
+    "plan",
+    "say",
+    "interrupt",
+    "pause",
+    "resume",
+    "stop",
+    "answer",
+    "agent",
+    "note",
+    "reserve",
+    "budget",
     "--help",
 ];
 

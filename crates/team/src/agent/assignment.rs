@@ -31,6 +31,14 @@ pub struct Assignment {
     pub delivered: Option<Delivered>,
     /// What the agent should know about the folder that it works in.
     pub note: Option<String>,
+    /// What the team noted for tasks with its labels, each with who noted it.
+    pub notes: Vec<(crate::AgentId, String)>,
+    /// The plan that was approved for it.
+    pub plan: Option<String>,
+    /// Whether a plan must be approved before anything is changed.
+    pub lacks_plan: bool,
+    /// For a review: whether to try to refute what was delivered.
+    pub refute: bool,
 }
 
 /// What a task that this one depends on gave.
@@ -70,6 +78,8 @@ pub struct Delivered {
     pub commit: Option<(String, String)>,
     /// The difference that the commit makes, as far as it is shown.
     pub diff: Option<String>,
+    /// What the task's check printed, where it has one.
+    pub check_output: Option<String>,
 }
 
 impl Assignment {
@@ -87,6 +97,10 @@ impl Assignment {
             setbacks: Vec::new(),
             delivered: None,
             note: None,
+            notes: Vec::new(),
+            plan: None,
+            lacks_plan: false,
+            refute: false,
         }
     }
 
@@ -104,7 +118,14 @@ impl Assignment {
             Ok::<_, Error>(Setback { attempt, cause, text: whole(&text)?, commit })
         });
         let delivered = draft.delivered.map(|(submission, author, result, commit)| {
-            Ok::<_, Error>(Delivered { submission, author, result: whole(&result)?, commit, diff: None })
+            Ok::<_, Error>(Delivered {
+                submission,
+                author,
+                result: whole(&result)?,
+                commit,
+                diff: None,
+                check_output: None,
+            })
         });
         Ok(Self {
             id: draft.id,
@@ -118,6 +139,14 @@ impl Assignment {
             setbacks: setbacks.collect::<Result<_, _>>()?,
             delivered: delivered.transpose()?,
             note: None,
+            notes: draft
+                .notes
+                .into_iter()
+                .map(|(by, text)| Ok::<_, Error>((by, whole(&text)?)))
+                .collect::<Result<_, _>>()?,
+            plan: draft.plan.as_ref().map(whole).transpose()?,
+            lacks_plan: draft.lacks_plan,
+            refute: draft.refute,
         })
     }
 }
@@ -147,6 +176,10 @@ struct Draft {
     dependencies: Vec<(TaskId, String, Text)>,
     setbacks: Vec<(u32, FeedbackCause, Text, Option<String>)>,
     delivered: Option<DraftDelivered>,
+    notes: Vec<(crate::AgentId, Text)>,
+    plan: Option<Text>,
+    lacks_plan: bool,
+    refute: bool,
 }
 
 impl Draft {
@@ -177,6 +210,13 @@ impl Draft {
             dependencies: results.collect(),
             setbacks: setbacks.collect(),
             delivered,
+            notes: state
+                .notes_for(&spec.labels)
+                .map(|note| (note.agent.clone(), note.text.clone()))
+                .collect(),
+            plan: task.plan.as_ref().filter(|plan| plan.is_approved()).map(|plan| plan.text.clone()),
+            lacks_plan: claim.stage == Stage::Work && state.lacks_plan(task, &claim.agent),
+            refute: claim.stage == Stage::Review && spec.refute,
         })
     }
 }

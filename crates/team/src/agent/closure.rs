@@ -59,7 +59,7 @@ where
 }
 
 /// Reads a verdict from an answer: only one that begins with `APPROVE` approves.
-pub(super) fn verdict(text: &str) -> Answer {
+pub(crate) fn verdict(text: &str) -> Answer {
     let first = text.trim_start().trim_start_matches(['*', '#', '`', ' ']);
     Answer::verdict(first.to_ascii_uppercase().starts_with("APPROVE"), text.trim())
 }

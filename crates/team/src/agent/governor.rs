@@ -30,6 +30,8 @@ use crate::{AgentId, Error, format_duration};
 #[derive(Default)]
 pub(crate) struct Governor {
     gates: Mutex<BTreeMap<String, Arc<Gate>>>,
+    /// Who waits here at the moment, each as often as it does.
+    waiting: Mutex<Vec<AgentId>>,
 }
 
 /// Where the calls to one model pass.
@@ -51,6 +53,34 @@ impl Governor {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         gates.entry(model.to_owned()).or_default().clone()
     }
+
+    /// Whether an agent of this process waits for a model that is limited. It gets nowhere, but not by its own fault.
+    pub fn holds_up(&self, agent: &AgentId) -> bool {
+        self.waiting().contains(agent)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<AgentId>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says that an agent waits, as long as this lives.
+struct Waiting<'a>(&'a Governor, &'a AgentId);
+
+impl<'a> Waiting<'a> {
+    fn begin(governor: &'a Governor, agent: &'a AgentId) -> Self {
+        governor.waiting().push(agent.clone());
+        Self(governor, agent)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.0.waiting();
+        if let Some(place) = waiting.iter().position(|agent| agent == self.1) {
+            waiting.swap_remove(place);
+        }
+    }
 }
 
 /// Waits until an agent may call a model. The stream is told when that takes a while, and when it is over.
@@ -66,6 +96,7 @@ pub(super) async fn admitted<'a>(
 ) -> Result<Permit<'a>, AgentError> {
     let gate = team_log.governor().gate(model.name());
     let mut said = None;
+    let mut waiting = None;
     loop {
         // It hears the bell from here on, so that nothing between the look and the waiting is missed.
         let bell = gate.bell.notified();
@@ -87,6 +118,7 @@ pub(super) async fn admitted<'a>(
             stream(Delta::Waits { reason: why(model.name(), &place, left_ms) });
             said = Some(place);
         }
+        waiting.get_or_insert_with(|| Waiting::begin(team_log.governor(), agent));
         let its_time = async {
             match left_ms {
                 Some(left_ms) => tokio::time::sleep(Duration::from_millis(left_ms)).await,

@@ -121,7 +121,9 @@ impl Meter {
             }
             stream(delta);
         };
+        let mut cut_off = CutOff { meter: self, reservation, model: model.name() };
         let answer = model.respond_unless_limited(request, &mut watch).await;
+        let reservation = cut_off.reservation.take();
         request.caller.retry = request.caller.retry.saturating_add(retries);
         let amount = match &answer {
             // What was refused used nothing, not even a call.
@@ -133,7 +135,7 @@ impl Meter {
             }
         };
         if reservation.is_some() || answer.is_ok() {
-            self.settle(reservation, model.name(), amount)?;
+            self.settle(reservation.map(|(id, _)| id), model.name(), amount)?;
         }
         Ok(answer.map(|response| (response, Spent { amount })))
     }
@@ -155,14 +157,19 @@ impl Meter {
     }
 
     /// Sets aside the most that a call can use. A token is rarely less than two bytes, so half the bytes bound it.
-    fn reserve(&self, model: &str, request: &Request, output_tokens: u32) -> Result<RecordId, AgentError> {
+    fn reserve(
+        &self,
+        model: &str,
+        request: &Request,
+        output_tokens: u32,
+    ) -> Result<(RecordId, Amount), AgentError> {
         let bytes = serde_json::to_vec(request).map_or(0, |bytes| bytes.len());
         let input_tokens = u64::try_from(bytes / 2).unwrap_or(u64::MAX);
         let usage = Usage { input_tokens, output_tokens: output_tokens.into(), ..Usage::default() };
         let upper = self.amount(model, usage);
         let body = SpendingReserved { agent: self.agent.clone(), task: self.task.clone(), upper };
         match refusal(self.team_log.submit(&self.agent, &body.into()))? {
-            Ok(written) => Ok(written.id()),
+            Ok(written) => Ok((written.id(), upper)),
             Err(refused) => Err(AgentError::OverBudget(refused)),
         }
     }
@@ -179,6 +186,23 @@ impl Meter {
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
             calls: 1,
+        }
+    }
+}
+
+/// A call under way. One that is cut off, since somebody interrupts the turn, counts as if it had used all that was set
+/// aside for it: nobody learns what it used.
+struct CutOff<'a> {
+    meter: &'a Meter,
+    reservation: Option<(RecordId, Amount)>,
+    model: &'a str,
+}
+
+impl Drop for CutOff<'_> {
+    fn drop(&mut self) {
+        if let Some((reservation, upper)) = self.reservation.take() {
+            // What is not settled stays set aside, and counts as well.
+            let _ = self.meter.settle(Some(reservation), self.model, upper);
         }
     }
 }

@@ -4,11 +4,15 @@
 
 mod assignment;
 mod closure;
+mod edits;
 mod governor;
 mod journal;
 mod metered;
 mod model_agent;
+mod plan_tools;
 pub(crate) mod prompt;
+mod steered;
+mod talk_tools;
 mod team_tools;
 
 use std::path::PathBuf;
@@ -18,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use assignment::{Assignment, Delivered, Dependency, Setback};
 pub use closure::llm_fn;
+pub(crate) use closure::verdict;
 pub(crate) use governor::Governor;
 pub use journal::{Journal, JournalError, Line};
 pub use metered::{Meter, Spent};

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::closure::verdict;
+use super::edits::Told;
 use super::journal::{Journal, Line};
 use super::metered::Meter;
 use super::team_tools::{APPROVE, ENDINGS, REJECT, with_team_tools};
@@ -71,13 +72,15 @@ impl ModelAgent {
     }
 
     fn toolbox(context: &Context, stage: Stage) -> Toolbox {
-        let looks_only = stage == Stage::Review || matches!(context.role, Role::Lead | Role::Reviewer);
+        let lacks_plan = stage == Stage::Work && context.lacks_plan();
+        let looks_only =
+            stage == Stage::Review || lacks_plan || matches!(context.role, Role::Lead | Role::Reviewer);
         let files = match &context.workspace {
             Some(_) if looks_only => Toolbox::reading(),
             Some(_) => Toolbox::coding(),
             None => Toolbox::new(),
         };
-        with_team_tools(files, context, stage)
+        with_team_tools(files, context, stage, lacks_plan)
     }
 }
 
@@ -135,6 +138,8 @@ struct Attempt<'a> {
     journal: Journal,
     /// Answers in a row that held nothing.
     empty_answers: u32,
+    /// Who was told that it edits the same files.
+    told: Told,
 }
 
 impl<'a> Attempt<'a> {
@@ -165,7 +170,7 @@ impl<'a> Attempt<'a> {
             Meter::new(context.queue.team_log(), agent.prices.clone(), &context.agent, Some(task.id.clone()))
                 .stopped_by(context.stop.clone());
         let toolbox = ModelAgent::toolbox(context, task.stage);
-        Ok(Self { agent, task, context, toolbox, tools, meter, journal, empty_answers: 0 })
+        Ok(Self { agent, task, context, toolbox, tools, meter, journal, empty_answers: 0, told: Told::new() })
     }
 
     async fn run(&mut self) -> Result<Answer, AgentError> {
@@ -181,8 +186,13 @@ impl<'a> Attempt<'a> {
                 let most = self.agent.turns_max;
                 return Err(AgentError::Failed(format!("it did not finish within {most} turns")));
             }
+            if !self.context.let_go().await? {
+                return Err(AgentError::Stopped);
+            }
+            // What an agent may do is in its tools: they change when its plan is approved.
+            self.toolbox = ModelAgent::toolbox(self.context, self.task.stage);
             let messages = self.tell_news()?;
-            let response = self.turn(turn, messages).await?;
+            let Some(response) = self.turn(turn, messages).await? else { continue };
             let calls = calls(&response);
             let answer = match calls.is_empty() {
                 true => self.without_calls(&response)?,
@@ -233,8 +243,8 @@ impl<'a> Attempt<'a> {
         Ok(ids)
     }
 
-    /// Calls the model once, and journals what it answered.
-    async fn turn(&mut self, turn: u32, read: Vec<RecordId>) -> Result<Response, AgentError> {
+    /// Calls the model once, and journals what it answered; nothing if somebody interrupted it.
+    async fn turn(&mut self, turn: u32, read: Vec<RecordId>) -> Result<Option<Response>, AgentError> {
         let context = self.context;
         let request = Request {
             system: prompt::system(&context.agent, context.role, &self.agent.instructions, true),
@@ -263,6 +273,10 @@ impl<'a> Attempt<'a> {
         };
         let (response, _) = tokio::select! {
             answer = self.meter.call(self.agent.model.as_ref(), request, &mut watch) => answer?,
+            interrupted = context.interrupted() => {
+                context.activity.is("interrupted");
+                return interrupted.map(|()| None).map_err(AgentError::from);
+            }
             () = async { tokio::join!(failing.cancelled(), context.stop.cancelled()); } => {
                 return Err(AgentError::Stopped);
             }
@@ -276,7 +290,7 @@ impl<'a> Attempt<'a> {
         })?;
         let body = TurnJournalled { claim: context.token, turn, read };
         context.queue.team_log().submit(&context.agent, &body.into())?;
-        Ok(response)
+        Ok(Some(response))
     }
 
     /// Runs the tools that a turn asked for.
@@ -285,8 +299,21 @@ impl<'a> Attempt<'a> {
         // A turn is its answer and its calls: whoever is asked to stop ends after both.
         for Call { id: call_id, name, input } in calls {
             self.context.activity.is(doing(&name, &input));
-            let result = self.toolbox.call(&name, input, &self.tools).await;
-            let ToolOutput { text, is_error, ends_turns } = result;
+            let edited = touched(&name, &input);
+            let ToolOutput { mut text, is_error, ends_turns } = tokio::select! {
+                result = self.toolbox.call(&name, input, &self.tools) => result,
+                // What was not done is shown to the model as interrupted, this call and those that follow.
+                interrupted = self.context.interrupted() => {
+                    self.context.activity.is("interrupted");
+                    interrupted?;
+                    break;
+                }
+            };
+            if let Some(path) = edited.filter(|_| !is_error)
+                && let Some(warning) = self.context.announce_edit(&path, &mut self.told)?
+            {
+                text = format!("{text}\n{warning}");
+            }
             self.journal.write(Line::ToolResult {
                 at_ms: now_ms(),
                 call_id,
@@ -356,6 +383,12 @@ fn calls(response: &Response) -> Vec<Call> {
         _ => None,
     });
     calls.collect()
+}
+
+/// The file that a tool call changes, if it does.
+fn touched(name: &str, input: &serde_json::Value) -> Option<String> {
+    let changes = matches!(name, "write" | "edit");
+    changes.then(|| input.get("path")?.as_str().map(str::to_owned)).flatten()
 }
 
 /// What a tool call does, in a few words.

@@ -58,11 +58,24 @@ pub(super) fn task(assignment: &Assignment) -> String {
     for setback in &assignment.setbacks {
         text += &setback_text(setback);
     }
+    if !assignment.notes.is_empty() {
+        text += "\n## What the team noted\n\n";
+        for (by, note) in &assignment.notes {
+            let _ = writeln!(text, "{}", quoted(by, note));
+        }
+    }
+    if let Some(plan) = &assignment.plan {
+        let _ = writeln!(text, "\n## The plan that was approved for this task\n\n{}", shown(plan));
+    }
+    if assignment.lacks_plan {
+        text += "\nBefore anything is changed, your plan must be approved by somebody else: look, think, then submit it. \
+                 Until it is approved you can only read.\n";
+    }
     if let Some(note) = &assignment.note {
         let _ = writeln!(text, "\n{note}");
     }
     if let Some(delivered) = &assignment.delivered {
-        text += &review(assignment.stage, delivered);
+        text += &review(assignment, delivered);
     }
     text
 }
@@ -78,17 +91,45 @@ fn setback_text(setback: &Setback) -> String {
     format!("\n## Attempt {} {what}\n\n{}\n", setback.attempt, shown(&setback.text))
 }
 
-fn review(stage: Stage, delivered: &Delivered) -> String {
-    if stage != Stage::Review {
+fn review(assignment: &Assignment, delivered: &Delivered) -> String {
+    if assignment.stage != Stage::Review {
         return String::new();
     }
     let mut text = format!("\n## What {} delivered\n\n{}\n", delivered.author, shown(&delivered.result));
     if let Some(diff) = &delivered.diff {
         let _ = writeln!(text, "\n```diff\n{}\n```", diff.trim_end());
     }
+    if let Some(check) = &delivered.check_output {
+        let _ = writeln!(text, "\n## What its check printed\n\n{}", shown(check));
+    }
+    if assignment.refute {
+        text += "\nTry to refute it: look for an input, a state or an order of events for which it is wrong, and show it. \
+                 Approve only if you tried hard and found none.\n";
+    }
     text += "\nJudge it: does it do what the task asks, rightly and simply? Answer with `APPROVE` or `REJECT` as the \
              first word, then say why; or call `review`.\n";
     text
+}
+
+/// What somebody who may judge a plan is asked.
+pub(crate) fn plan_to_judge(title: &str, description: &str, author: &AgentId, plan: &str) -> String {
+    format!(
+        "# A plan waits for you\n\nThe task is: {title}\n\n{}\n\nBefore anything is changed for it, you judge how {author} \
+         means to do it:\n\n{}\n\nDoes the plan do what the task asks, rightly, simply, and nothing else? Answer with \
+         `APPROVE` or `REJECT` as the first word, then say why, and after `REJECT` what a better plan would have.",
+        shown(description),
+        quoted(author, plan)
+    )
+}
+
+/// What somebody is asked to whom a question was sent.
+pub(crate) fn question(from: &AgentId, text: &str, about: Option<&str>, board: &str) -> String {
+    let about = about.map(|about| format!(", who works on {about},")).unwrap_or_default();
+    format!(
+        "# A question\n\n{from}{about} waits for your answer to this:\n\n{}\n\nThe team's tasks and results so \
+         far:\n\n{board}\n\nAnswer the question in a few sentences.",
+        quoted(from, text)
+    )
 }
 
 /// What the lead is asked at the end.
@@ -111,18 +152,31 @@ pub(crate) fn planning(goal: &str, members: &str) -> String {
     )
 }
 
+/// What somebody said, as data.
+pub(super) fn quoted(from: &AgentId, text: &str) -> String {
+    format!("<message from=\"{from}\">\n{}\n</message>", harmless(text))
+}
+
+/// A text that cannot end the tag around it.
+fn harmless(text: &str) -> String {
+    shown(text).replace("</message", "<\u{200b}/message")
+}
+
 /// Messages from others, as data.
 pub(super) fn messages(messages: &[AgentMessage]) -> String {
     let mut text = String::new();
     for message in messages {
         let returned = if message.returned { " returned=\"unread\"" } else { "" };
         let about = message.task.as_ref().map(|task| format!(" task=\"{task}\"")).unwrap_or_default();
+        let urgent = if message.urgent { " urgent=\"yes\"" } else { "" };
+        let asks = if message.asks { format!(" question=\"{}\"", message.id) } else { String::new() };
+        let answers = message.reply_to.map(|id| format!(" answers=\"{id}\"")).unwrap_or_default();
         let _ = writeln!(
             text,
-            "<message from=\"{}\" to=\"{}\"{about}{returned}>\n{}\n</message>",
+            "<message from=\"{}\" to=\"{}\"{about}{urgent}{asks}{answers}{returned}>\n{}\n</message>",
             message.from,
             message.to,
-            shown(&message.text).replace("</message", "<\u{200b}/message")
+            harmless(&message.text)
         );
     }
     text

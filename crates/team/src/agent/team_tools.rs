@@ -6,24 +6,38 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
+use super::plan_tools::{ProposeTasks, SubmitPlan};
+use super::talk_tools::{Ask, Note, Receive, Send};
 use crate::model::ToolSpec;
+use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
-use crate::{NewMessage, NewTask, Recipient, Role, Stage, TaskId};
+use crate::{Error, NewTask, Role, Stage, TaskId};
 
 /// The tools that end an attempt, and do nothing else.
 pub(super) const ENDINGS: [&str; 3] = ["finish", "give_up", "review"];
 
-/// Adds the team's tools that an agent of this role has, for this kind of assignment.
-pub(super) fn with_team_tools(toolbox: Toolbox, context: &Context, stage: Stage) -> Toolbox {
+/// Adds the team's tools that an agent of this role has, for this kind of assignment. Whose plan is not approved yet can
+/// do nothing but have it approved.
+pub(super) fn with_team_tools(
+    toolbox: Toolbox,
+    context: &Context,
+    stage: Stage,
+    lacks_plan: bool,
+) -> Toolbox {
     let toolbox = toolbox
         .with(ListTasks(context.clone()))
+        .with(TaskResult(context.clone()))
         .with(Send(context.clone()))
         .with(Receive(context.clone()))
+        .with(Ask(context.clone()))
+        .with(Note(context.clone()))
         .with(GiveUp);
-    if stage == Stage::Review {
-        return toolbox.with(Review);
+    match (stage, lacks_plan, context.role) {
+        (Stage::Review, ..) => toolbox.with(Review),
+        (_, true, Role::Lead) => toolbox.with(ProposeTasks(context.clone())),
+        (_, true, _) => toolbox.with(SubmitPlan(context.clone())),
+        (_, false, _) => toolbox.with(AddTasks(context.clone())).with(Finish),
     }
-    toolbox.with(AddTasks(context.clone())).with(Finish)
 }
 
 /// Calls `tool` with parsed input, or corrects the model.
@@ -59,7 +73,7 @@ impl Tool for Finish {
     async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
         with_input!(self, input, |input: FinishInput| {
             let ending = Ending::Finished { result: input.result };
-            Ok::<_, crate::Error>(ToolOutput { ends_turns: Some(ending), ..ToolOutput::text("Delivered.") })
+            Ok::<_, Error>(ToolOutput { ends_turns: Some(ending), ..ToolOutput::text("Delivered.") })
         })
     }
 }
@@ -81,7 +95,7 @@ impl Tool for GiveUp {
     async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
         with_input!(self, input, |input: GiveUpInput| {
             let ending = Ending::GaveUp { reason: input.reason };
-            Ok::<_, crate::Error>(ToolOutput { ends_turns: Some(ending), ..ToolOutput::text("Noted.") })
+            Ok::<_, Error>(ToolOutput { ends_turns: Some(ending), ..ToolOutput::text("Noted.") })
         })
     }
 }
@@ -111,7 +125,7 @@ impl Tool for Review {
         with_input!(self, input, |input: ReviewInput| {
             let word = if input.approve { APPROVE } else { REJECT };
             let ending = Ending::Finished { result: format!("{word}: {}", input.feedback) };
-            Ok::<_, crate::Error>(ToolOutput { ends_turns: Some(ending), ..ToolOutput::text("Noted.") })
+            Ok::<_, Error>(ToolOutput { ends_turns: Some(ending), ..ToolOutput::text("Noted.") })
         })
     }
 }
@@ -135,7 +149,7 @@ impl Tool for ListTasks {
                 format!("{} [{}{agent}] {}", task.id, task.status, task.title)
             });
             let lines: Vec<String> = lines.collect();
-            Ok::<_, crate::Error>(ToolOutput::text(match lines.is_empty() {
+            Ok::<_, Error>(ToolOutput::text(match lines.is_empty() {
                 true => "There are no tasks yet.".to_owned(),
                 false => lines.join("\n"),
             }))
@@ -143,10 +157,40 @@ impl Tool for ListTasks {
     }
 }
 
+struct TaskResult(Context);
+
+#[derive(Deserialize, JsonSchema)]
+struct TaskResultInput {
+    /// The task.
+    id: String,
+}
+
+#[async_trait]
+impl Tool for TaskResult {
+    fn spec(&self) -> ToolSpec {
+        let description = "Shows the whole text and the whole result of a task, where you were shown a part.";
+        spec_of::<TaskResultInput>("task_result", description)
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        with_input!(self, input, |input: TaskResultInput| {
+            let task = self.0.queue.get_task(&input.id.parse()?)?;
+            let whole = |text| self.0.queue.team_log().read_text(text);
+            let result = task.result.as_ref().map(whole).transpose()?;
+            let result = result.unwrap_or_else(|| format!("(none yet: it is {})", task.status));
+            let text = whole(&task.description)?;
+            Ok::<_, Error>(ToolOutput::text(format!(
+                "# {}: {}\n\n{text}\n\n## Result\n\n{result}",
+                task.id, task.title
+            )))
+        })
+    }
+}
+
 struct AddTasks(Context);
 
 #[derive(Deserialize, JsonSchema)]
-struct AddTasksInput {
+pub(super) struct AddTasksInput {
     /// The tasks. They may refer to each other in `after`, in any order.
     tasks: Vec<TaskInput>,
 }
@@ -169,13 +213,24 @@ struct TaskInput {
     skill: Option<String>,
     /// Whether a reviewer must approve the result.
     review: Option<bool>,
+    /// Whether whoever does it must have a plan approved first.
+    plan: Option<bool>,
+    /// Words to find it by; notes for these labels are shown to whoever does it.
+    labels: Option<Vec<String>>,
     /// Higher goes first.
     priority: Option<i32>,
 }
 
+impl AddTasksInput {
+    /// The tasks, as parts of the one that the agent works on.
+    pub(super) fn into_tasks(self, context: &Context) -> Result<Vec<NewTask>, Error> {
+        self.tasks.into_iter().map(|task| task.into_task(context)).collect()
+    }
+}
+
 impl TaskInput {
-    fn into_task(self, context: &Context) -> Result<NewTask, crate::Error> {
-        let input = |error: &dyn std::fmt::Display| crate::Error::Input(error.to_string());
+    fn into_task(self, context: &Context) -> Result<NewTask, Error> {
+        let input = |error: &dyn std::fmt::Display| Error::Input(error.to_string());
         let role = self.role.map(|role| role.parse::<Role>()).transpose().map_err(|error| input(&error))?;
         let parent = context
             .queue
@@ -190,6 +245,8 @@ impl TaskInput {
             role,
             skill: self.skill,
             review: self.review.unwrap_or(false),
+            plan: self.plan.unwrap_or(false),
+            labels: self.labels.unwrap_or_default(),
             priority: self.priority.unwrap_or(0),
             parent,
             ..NewTask::default()
@@ -206,69 +263,22 @@ impl Tool for AddTasks {
     }
 
     async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        with_input!(self, input, |input: AddTasksInput| {
-            let tasks = input.tasks.into_iter().map(|task| task.into_task(&self.0));
-            let tasks: Vec<NewTask> = tasks.collect::<Result<_, _>>()?;
-            let ids = self.0.queue.add_tasks(&self.0.agent, &tasks)?;
-            let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
-            Ok::<_, crate::Error>(ToolOutput::text(format!("Added: {}", ids.join(", "))))
-        })
-    }
-}
-
-struct Send(Context);
-
-#[derive(Deserialize, JsonSchema)]
-struct SendInput {
-    /// An agent's name, `role:worker` (or another role), or `everyone`.
-    to: String,
-    /// What to say.
-    text: String,
-    /// The id of the task that it is about.
-    task: Option<String>,
-}
-
-#[async_trait]
-impl Tool for Send {
-    fn spec(&self) -> ToolSpec {
-        let description =
-            "Sends a message to other agents. They see it between their turns; you need not wait.";
-        spec_of::<SendInput>("send", description)
-    }
-
-    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        with_input!(self, input, |input: SendInput| {
-            let to: Recipient = input.to.parse().map_err(crate::Error::Input)?;
-            let task = input.task.map(TaskId::try_from).transpose()?;
-            let message = NewMessage::new(&self.0.agent, to, input.text);
-            self.0.bus.post(NewMessage { task, ..message })?;
-            Ok::<_, crate::Error>(ToolOutput::text("Sent."))
-        })
-    }
-}
-
-struct Receive(Context);
-
-#[derive(Deserialize, JsonSchema)]
-struct ReceiveInput {}
-
-#[async_trait]
-impl Tool for Receive {
-    fn spec(&self) -> ToolSpec {
-        let description =
-            "Shows the messages that you have not read. New ones are also shown to you between turns.";
-        spec_of::<ReceiveInput>("receive", description)
-    }
-
-    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        with_input!(self, input, |_: ReceiveInput| {
-            let messages = self.0.bus.inbox(&self.0.agent)?;
-            let text = super::prompt::messages(&messages);
-            Ok::<_, crate::Error>(ToolOutput::text(if text.is_empty() {
-                "Nothing new.".to_owned()
-            } else {
-                text
-            }))
-        })
+        let input: AddTasksInput = match parse_input(&self.spec(), input) {
+            Ok(input) => input,
+            Err(correction) => return ToolOutput::failure(correction.to_string()),
+        };
+        let context = self.0.clone();
+        // A hook may be asked, and take its time.
+        let added = blocking(move || {
+            let tasks = input.into_tasks(&context)?;
+            context.queue.add_tasks(&context.agent, &tasks)
+        });
+        match added.await {
+            Ok(ids) => {
+                let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
+                ToolOutput::text(format!("Added: {}", ids.join(", ")))
+            }
+            Err(error) => ToolOutput::failure(error.to_string()),
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 /// The line as text: invalid UTF-8 replaced, escape sequences and control characters other than tabs removed.
-pub(super) fn clean_line(line: &[u8]) -> String {
+pub(crate) fn clean_line(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     let mut clean = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();

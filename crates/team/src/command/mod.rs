@@ -1,6 +1,6 @@
 //! One shell command, run to its end: a task's check, the team's gate, or what an agent's `run` tool asks for.
 //!
-//! The command gets a process group of its own, a cleared environment and no input. What it prints goes to a file,
+//! The command gets a process group of its own, a cleared environment, and no input unless there is some for it. What it prints goes to a file,
 //! and a [`CutOutput`] keeps what a model or a human wants to read of it. Whatever happens (it ends, it hangs, it is
 //! stopped, its caller loses interest), the whole group is ended, and whoever left it by `setsid`. Only a process that
 //! was also started with another environment is not found: that is the sandbox's concern. Knows nothing of tasks,
@@ -14,14 +14,18 @@ mod straggler;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use tokio::net::unix::pipe;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use clean::clean_line;
 pub use cut::{CutLimits, CutOutput, Cutter};
 pub(crate) use cut::{grouped, shorten};
 pub use environment::Environment;
@@ -52,6 +56,8 @@ pub struct CommandSpec {
     pub folder: PathBuf,
     /// Everything that its environment holds; it inherits nothing else.
     pub environment: Environment,
+    /// What it can read on its standard input.
+    pub input: Vec<u8>,
     /// How long it may take before its group is ended.
     pub time_limit: Duration,
     /// Where what it prints goes, standard output and standard error as they come. Made anew, with its folder.
@@ -84,6 +90,7 @@ impl CommandSpec {
             command: command.into(),
             folder: folder.into(),
             environment: Environment::of_this_process(),
+            input: Vec::new(),
             time_limit: Self::TIME_LIMIT,
             output_file: output_file.into(),
             output_kept_bytes: Self::OUTPUT_KEPT_BYTES,
@@ -130,10 +137,24 @@ impl CommandSpec {
         let mut command = Command::new("sh");
         command.arg("-c").arg(&self.command).current_dir(&self.folder);
         command.env_clear().envs(self.environment.iter());
-        command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(broken)?).stderr(writer);
+        command
+            .stdin(self.standard_input().map_err(broken)?)
+            .stdout(writer.try_clone().map_err(broken)?)
+            .stderr(writer);
         let group = ProcessGroup::spawn(&mut command).map_err(broken)?;
         let receiver = pipe::Receiver::from_owned_fd(reader.into()).map_err(broken)?;
         Ok((group, receiver))
+    }
+
+    /// A file in memory: unlike a pipe it never keeps its writer waiting, whatever the command reads of it.
+    fn standard_input(&self) -> std::io::Result<Stdio> {
+        if self.input.is_empty() {
+            return Ok(Stdio::null());
+        }
+        let mut file = File::from(memfd_create("input", MemfdFlags::CLOEXEC)?);
+        file.write_all(&self.input)?;
+        file.rewind()?;
+        Ok(file.into())
     }
 
     /// Ends what still runs of the group, and keeps what it says while it goes.
@@ -188,7 +209,7 @@ pub enum CommandEnding {
 }
 
 impl CommandEnding {
-    fn of(status: ExitStatus) -> Self {
+    pub(crate) fn of(status: ExitStatus) -> Self {
         use std::os::unix::process::ExitStatusExt;
         match (status.code(), status.signal()) {
             (Some(code), _) => Self::Exited(code),

@@ -57,6 +57,18 @@ async fn both_outputs_come_in_their_order_and_the_exit_code_is_told() {
 }
 
 #[tokio::test]
+async fn what_there_is_to_read_can_be_read_to_its_end_in_part_or_not_at_all() {
+    let folder = TempDir::new().unwrap();
+    // More than a pipe holds: whoever does not read it is not waited for.
+    let input = vec![b'x'; 1 << 20];
+    for (command, text) in [("wc -c", "1048576\n"), ("head -c 3", "xxx\n"), ("echo none", "none\n")] {
+        let outcome = run(&CommandSpec { input: input.clone(), ..spec(&folder, command) }).await;
+        assert_eq!((outcome.ending, outcome.output.text.as_str()), (CommandEnding::Exited(0), text));
+    }
+    assert_eq!(run(&spec(&folder, "wc -c")).await.output.text, "0\n", "without input there is nothing");
+}
+
+#[tokio::test]
 async fn a_signal_is_told_from_an_exit() {
     let folder = TempDir::new().unwrap();
     assert_eq!(run(&spec(&folder, "kill -9 $$")).await.ending, CommandEnding::Killed(9));

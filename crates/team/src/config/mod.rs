@@ -6,6 +6,7 @@
 mod check;
 mod environment;
 mod error;
+mod hooks;
 mod value;
 
 use std::path::Path;
@@ -21,6 +22,7 @@ use crate::{Durability, NewTask, duration};
 
 pub use environment::Variables;
 pub use error::{ConfigError, Mistake};
+pub use hooks::HookCommands;
 
 /// The file's name.
 pub const CONFIG_FILE: &str = "team.toml";
@@ -47,6 +49,8 @@ pub struct Config {
     /// What the team is to reach. With tasks alone there may be none.
     #[serde(deserialize_with = "value::filled")]
     pub goal: Option<String>,
+    /// Whether the human must approve the tasks into which a lead splits the goal, before they are added.
+    pub approve_plan: bool,
     /// The model of every agent that names none: `anthropic:MODEL`, `openai:MODEL`, `gemini:MODEL`, `ollama:MODEL`,
     /// `openai-compatible:MODEL` or `script:FILE`. A script's file is found from the folder of team.toml.
     #[serde(deserialize_with = "value::parsed")]
@@ -85,6 +89,11 @@ pub struct Config {
     #[serde(deserialize_with = "duration::optional::deserialize")]
     #[schemars(with = "Option<String>")]
     pub timeout: Option<Duration>,
+    /// After how long without progress an agent is nudged, as in `15m`; after twice that it is interrupted, after three
+    /// times its task goes to somebody else.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
+    #[schemars(with = "Option<String>")]
+    pub stuck_after: Option<Duration>,
     /// What the team may spend.
     pub budget: Budget,
     /// The agents.
@@ -96,8 +105,10 @@ pub struct Config {
     pub tasks: Vec<NewTask>,
     /// Prices of models that are not known, or that cost something else here, in US dollars for a million tokens.
     pub prices: Prices,
-    /// What commands of agents, checks and gates find in their environment besides what every program needs.
+    /// What commands of agents, checks, gates and hooks find in their environment besides what every program needs.
     pub environment: Variables,
+    /// Commands that are asked, or told, when something happens.
+    pub hooks: HookCommands,
 }
 
 /// What a team may spend in all. What is left out has no bound.
@@ -127,6 +138,8 @@ pub struct AgentConfig {
     pub skills: Vec<Skill>,
     /// What it is told besides its role's instructions.
     pub prompt: Option<String>,
+    /// Whether each of its plans must be approved before it may change anything.
+    pub plan: bool,
 }
 
 impl Config {

@@ -77,7 +77,10 @@ fn a_mistake_is_marked_in_its_line() {
 #[test]
 fn what_is_wrong_in_itself_is_refused_at_its_place() {
     let cases = [
-        ("gaet = 'make'", "1:1: unknown key `gaet`, did you mean `gate`? (known here: goal, with, "),
+        (
+            "gaet = 'make'",
+            "1:1: unknown key `gaet`, did you mean `gate`? (known here: goal, approve_plan, with, ",
+        ),
         ("[budget]\ndollars = 3", "2:1: unknown key `dollars` (known here: usd, tokens)"),
         ("[[task]]\ntitel = 'x'", "2:1: unknown key `titel`, did you mean `title`? (known here: "),
         ("[[agent]]\nrole = 'lead'", "1:1: the key `name` is missing"),

@@ -40,6 +40,9 @@ pub(super) struct WrittenAgent {
     /// What it is told besides its role's instructions.
     #[serde(default, deserialize_with = "filled")]
     prompt: Option<String>,
+    /// Whether each of its plans must be approved before it may change anything.
+    #[serde(default)]
+    plan: bool,
     /// How many there are of it: `name = "worker"` and `count = 3` are worker-1, worker-2 and worker-3.
     #[serde(default, deserialize_with = "count")]
     #[schemars(range(min = 1, max = AGENTS_MAX))]
@@ -71,13 +74,13 @@ impl TryFrom<WrittenAgent> for AgentConfig {
     type Error = String;
 
     fn try_from(written: WrittenAgent) -> Result<Self, String> {
-        let WrittenAgent { name, role, with, skills, prompt, count } = written;
+        let WrittenAgent { name, role, with, skills, prompt, plan, count } = written;
         let names = match count {
             None => Ok(vec![name]),
             Some(count) => (1..=count).map(|number| format!("{name}-{number}").try_into()).collect(),
         };
         let names = names.map_err(|error: BadName| error.to_string())?;
-        Ok(Self { names, role, with, skills, prompt })
+        Ok(Self { names, role, with, skills, prompt, plan })
     }
 }
 

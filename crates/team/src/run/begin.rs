@@ -20,7 +20,7 @@ use crate::outside::new_id;
 use crate::progress::Progress;
 use crate::task_queue::process_id;
 use crate::team_log::blocking;
-use crate::{AgentId, Error, Holder, NewTask, Role};
+use crate::{AgentId, Error, HUMAN, Holder, NewTask, Role};
 
 /// The name under which checks and merges are recorded.
 const ORCHESTRATOR: &str = "orchestrator";
@@ -262,7 +262,9 @@ impl Run<'_> {
         let (id, task) = match self.lead() {
             Some(_) => {
                 let title = NewTask::new(format!("Plan: {}", goal.lines().next().unwrap_or_default()));
-                ("plan", title.description(prompt::planning(goal, &self.roster())).role(Role::Lead))
+                let approver = self.team.options.approve_plan.then(|| HUMAN.to_owned());
+                let task = title.description(prompt::planning(goal, &self.roster())).role(Role::Lead);
+                ("plan", NewTask { approver, ..task })
             }
             None => {
                 let check = self.team.options.check.clone();

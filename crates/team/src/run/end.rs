@@ -200,7 +200,7 @@ fn where_it_is(desk: &crate::desk::Desk) -> Result<Landed, Error> {
 }
 
 /// All tasks with their results, for the lead.
-fn board(state: &State) -> String {
+pub(crate) fn board(state: &State) -> String {
     let mut tasks: Vec<_> = state.tasks().collect();
     tasks.sort_by_key(|task| task.added);
     let lines = tasks.into_iter().map(|task| {

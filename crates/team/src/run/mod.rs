@@ -1,7 +1,9 @@
 //! Running a team: its agents at work at once, checks and merges beside them, until nothing is left to do.
 
 mod begin;
+mod crew;
 mod end;
+mod stuck;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -13,7 +15,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crew::Crew;
+pub(crate) use end::board;
 pub use end::{Landed, RunOutcome, RunReport};
+use stuck::Watched;
 
 use crate::agent_team::AgentTeam;
 use crate::command::Environment;
@@ -22,14 +27,15 @@ use crate::liveness::{self, TakenBack};
 use crate::merge_queue::{Merger, Turn};
 use crate::progress::{Progress, Reporter};
 use crate::team_log::{TeamLog, refusal};
-use crate::teammate::Teammate;
 use crate::verify::{Verified, Verifier};
-use crate::{AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
+use crate::{Account, AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
 
 /// Checks that are run at the same time.
 const VERIFIERS: u32 = 2;
 /// How often a run looks, while something happens, at what nobody is called for.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often it looks at least whether its agents get anywhere.
+const LOOK_AT_AGENTS: Duration = Duration::from_secs(30);
 /// How long agents may take to finish their turns when time is over.
 const GRACE: Duration = Duration::from_secs(20);
 /// How long agents that were told to drop everything may take to give back what they hold.
@@ -79,7 +85,7 @@ impl Run<'_> {
         if self.stop.is_cancelled() {
             return Ok(RunOutcome::Interrupted);
         }
-        let mut agents = self.start_agents();
+        let mut agents = self.start_crew();
         let mut stages = self.start_stages();
         let outcome = self.until_the_end(timeout, &mut agents, &mut stages).await;
         self.stop.cancel();
@@ -90,23 +96,6 @@ impl Run<'_> {
         }
         finished?;
         outcome
-    }
-
-    fn start_agents(&self) -> JoinSet<Result<(), Error>> {
-        let mut agents = JoinSet::new();
-        for member in &self.team.members {
-            let (queue, bus) = (self.team.queue.clone(), self.team.bus.clone());
-            let mut mate = Teammate::new(member.id.clone(), member.role, queue, bus, member.agent.clone());
-            mate.stop = self.stop.clone();
-            mate.abort = self.abort.clone();
-            mate.desk = self.desk.clone();
-            mate.environment = self.environment.clone();
-            mate.reporter = self.reporter.clone();
-            mate.holder = Some(self.holder.clone());
-            mate.stays = true;
-            agents.spawn(async move { mate.run_loop(None).await.map(|_| ()) });
-        }
-        agents
     }
 
     /// Starts what serves all agents: checks, merges, and the look for holders that are gone.
@@ -153,7 +142,7 @@ impl Run<'_> {
     async fn until_the_end(
         &self,
         timeout: Option<Duration>,
-        agents: &mut JoinSet<Result<(), Error>>,
+        agents: &mut Crew,
         stages: &mut JoinSet<Result<(), Error>>,
     ) -> Result<RunOutcome, Error> {
         let team_log = self.team.queue.team_log();
@@ -165,8 +154,11 @@ impl Run<'_> {
         };
         tokio::pin!(time_over);
         let mut merges_blocked = self.merges_blocked.subscribe();
-        let mut named = BTreeSet::new();
+        let (mut named, mut watched, mut warned) = (BTreeSet::new(), Watched::default(), BTreeSet::new());
         loop {
+            self.follow_members(agents)?;
+            self.look_who_is_stuck(&mut watched)?;
+            self.warn_of_budgets(&mut warned)?;
             let is_blocked = *merges_blocked.borrow_and_update();
             let (may_go_on, merging, counts, seen) = team_log.look(|state| {
                 let merging = state.waiting_for(Stage::Merge).next().is_some();
@@ -198,13 +190,34 @@ impl Run<'_> {
             tokio::select! {
                 () = self.team.stop.gently.cancelled() => return Ok(RunOutcome::Interrupted),
                 () = &mut time_over => return Ok(RunOutcome::TimedOut),
-                Some(ended) = agents.join_next() => broken_down(ended)?,
+                Some(ended) = agents.ended() => ended?,
+                () = tokio::time::sleep(self.interval()) => {}
                 // None ends by itself: what needs it would wait for ever.
                 Some(ended) = stages.join_next() => broken_down(ended)?,
                 waited = over => waited?,
                 waited = news => waited?,
             }
         }
+    }
+
+    /// How long to wait at most before the agents are looked at again: that nothing happens wakes nobody.
+    fn interval(&self) -> Duration {
+        self.team
+            .options
+            .stuck_after
+            .map_or(LOOK_AT_AGENTS, |limit| (limit / 4).max(Duration::from_millis(10)))
+    }
+
+    /// Says once of each account that most of what it may spend is gone.
+    fn warn_of_budgets(&self, warned: &mut BTreeSet<(Account, bool)>) -> Result<(), Error> {
+        for budget in self.team.queue.budgets()?.into_iter().filter(|budget| budget.is_near_end) {
+            let percent = budget.used_percent.unwrap_or(100);
+            if warned.insert((budget.account.clone(), percent >= 100)) {
+                let note = format!("WARNING {percent} % of the budget of {} is used", budget.account);
+                self.reporter.report(Progress::Note(note));
+            }
+        }
+        Ok(())
     }
 
     /// Says once what outsiders hold while the agents of this run hold nothing: the run can only wait for them.
@@ -228,11 +241,7 @@ impl Run<'_> {
 
     /// Lets agents finish their turns: as long as it takes if the user asked for it, for a while if time is over. Then
     /// they drop what they do.
-    async fn finish(
-        &self,
-        agents: &mut JoinSet<Result<(), Error>>,
-        outcome: Option<RunOutcome>,
-    ) -> Result<(), Error> {
+    async fn finish(&self, agents: &mut Crew, outcome: Option<RunOutcome>) -> Result<(), Error> {
         let patience = async {
             match outcome {
                 Some(RunOutcome::Interrupted) => self.team.stop.at_once.cancelled().await,
@@ -247,8 +256,8 @@ impl Run<'_> {
         tokio::pin!(out_of_patience);
         loop {
             tokio::select! {
-                ended = agents.join_next() => match ended {
-                    Some(ended) => broken_down(ended)?,
+                ended = agents.ended() => match ended {
+                    Some(ended) => ended?,
                     None => return Ok(()),
                 },
                 () = &mut out_of_patience => break,

@@ -7,7 +7,7 @@ mod replica;
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_team_core::id::{AgentId, RecordId};
@@ -23,6 +23,7 @@ use crate::Error;
 use crate::agent::Governor;
 use crate::folder::TeamFolder;
 use crate::follow::Follower;
+use crate::hooks::{Hook, Hooks};
 use crate::outside::{new_id, now_ms};
 use crate::waiting::Waiters;
 use replica::{Own, Replica};
@@ -74,6 +75,7 @@ pub(crate) struct Shared {
     governor: Governor,
     /// Held by the one who looks for holders that are gone, for all who wait in this process.
     lookout: tokio::sync::Mutex<()>,
+    hooks: OnceLock<Hooks>,
 }
 
 /// What [`TeamLog::submit`] wrote.
@@ -157,12 +159,23 @@ impl TeamLog {
             follower: Follower::default(),
             governor: Governor::default(),
             lookout: tokio::sync::Mutex::default(),
+            hooks: OnceLock::new(),
         })))
     }
 
     /// The team's folder; `None` for a team in memory.
     pub fn folder(&self) -> Option<&TeamFolder> {
         self.0.folder.as_ref()
+    }
+
+    /// Has hooks asked from now on, by all clones. They are set once: the first ones stay.
+    pub fn set_hooks(&self, hooks: Hooks) {
+        let _ = self.0.hooks.set(hooks);
+    }
+
+    /// The hooks, if one of them is asked at this moment.
+    pub(crate) fn hooks(&self, hook: Hook) -> Option<&Hooks> {
+        self.0.hooks.get().filter(|hooks| hooks.has(hook))
     }
 
     /// Looks at the newest state.

@@ -1,0 +1,45 @@
+//! The hooks of `team.toml`, for the verbs that bring something about.
+//!
+//! `run` has them from the configuration that it runs.
+
+use agent_team::config::{CONFIG_FILE, Config};
+use agent_team::{HOOK_VARIABLE, Hooks, Progress, Reporter, TeamLog};
+use serde_json::json;
+
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::safe_text;
+
+/// Has the team's hooks asked by what this process does. A verb that a hook started asks none: it would come back to
+/// itself for ever.
+pub fn set(team_log: &TeamLog, out: &Output) -> Result<(), Failure> {
+    let Some(folder) = team_log.folder() else { return Ok(()) };
+    let file = folder.workspace().join(CONFIG_FILE);
+    if std::env::var_os(HOOK_VARIABLE).is_some() || !file.is_file() {
+        return Ok(());
+    }
+    let config = Config::load(&file).map_err(|error| Failure::usage(error.to_string()))?;
+    if config.hooks.is_empty() {
+        return Ok(());
+    }
+    let environment = config.environment.environment(std::env::vars_os());
+    let json = out.is_json();
+    let reporter = Reporter::to(move |progress| {
+        if let Progress::Note(text) = progress {
+            tell(&text, json);
+        }
+    });
+    team_log.set_hooks(Hooks::new(config.hooks, folder, environment, reporter));
+    Ok(())
+}
+
+/// Says on standard error what went wrong with a hook, or what it said to somebody who cannot be refused.
+fn tell(text: &str, json: bool) {
+    if json {
+        let text = json!({ "note": text }).to_string();
+        return eprintln!("{}", safe_text::json(&text));
+    }
+    for line in safe_text::block(text).lines() {
+        eprintln!("{line}");
+    }
+}

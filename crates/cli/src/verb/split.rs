@@ -1,0 +1,297 @@
+//! `split`: turns a failing suite into tasks, or only runs it.
+
+mod commands;
+mod progress;
+mod report;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use agent_team::command::Environment;
+use agent_team::split::{
+    Group, Place, PlanOptions, Planned, Share, ShrinkLimit, Suite, Survey, collect, group, parse_list, task,
+};
+use agent_team::{AgentId, TaskQueue, TeamFolder};
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use self::commands::Commands;
+use self::progress::Progress;
+use self::report::{Found, Report, tell_run};
+use super::read_text;
+use crate::cli::Global;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::{self, block_on};
+use crate::output::Output;
+use crate::time::parse_duration;
+
+const LONG_ABOUT: &str = "\
+Run a candidate over many inputs, beside an oracle that is known to be right, and turn what fails into tasks: failures \
+with the same first difference become one task, with the smallest input that fails so and a check that runs the inputs of \
+this task. Splitting again adds only what is not there yet.
+
+An input is a file, a folder (all files in it) or a name. Commands are run by `sh -c` in the current folder. {} in them \
+stands for the input; without it the input is appended, unless the command names $INPUT. With an oracle, exit code and \
+standard output must be the same; without one, the candidate must exit with 0. What fails is run twice: an input that then \
+passes is unsteady, and becomes no task.
+
+With --together each command is given all inputs at once ({}, and standard input, one per line), and the smallest sets \
+that fail become tasks.
+
+With --run nothing is split: the inputs, or a sample of them, are run, each failure is a line that begins with ERROR, and \
+the exit code is 3 if there is one. That is what checks and gates call.
+
+Commands see your environment without keys. Checks and gates see less: see [environment] in team.toml.";
+
+const AFTER_HELP: &str = "\
+Examples:
+  agent-team split --candidate './mycc -o /dev/stdout -S {}' --oracle 'gcc -o /dev/stdout -S {}' tests/c
+  agent-team split --candidate 'cargo test --quiet -- --exact' --inputs-from test-names.txt
+  agent-team split --together --candidate './build-with-mycc {}' --inputs-from - < sources.txt
+  agent-team split --candidate ./check-one tests/*.txt --dry-run
+  agent-team split --run --sample 10% --as worker-1 --candidate ./check-one tests";
+
+/// The arguments of `split`.
+#[derive(Debug, Args)]
+#[command(about = "Turn a failing suite into tasks, one for each bug", long_about = LONG_ABOUT, after_help = AFTER_HELP)]
+pub struct Split {
+    /// Files, folders or names
+    #[arg(value_name = "INPUT")]
+    inputs: Vec<String>,
+    /// The command that is to become right
+    #[arg(long, value_name = "COMMAND")]
+    candidate: String,
+    /// The command that is right
+    #[arg(long, value_name = "COMMAND")]
+    oracle: Option<String>,
+    /// More inputs, one per line; - for standard input
+    #[arg(long, value_name = "FILE")]
+    inputs_from: Option<PathBuf>,
+    /// Where relative inputs are found that are not in the current folder
+    #[arg(long, value_name = "DIR")]
+    inputs_base: Option<PathBuf>,
+    /// Leave out the inputs that this file lists
+    #[arg(long, value_name = "FILE")]
+    except: Option<PathBuf>,
+    /// Give all inputs to one command
+    #[arg(long)]
+    together: bool,
+    /// How long one command may take
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    timeout: Duration,
+    /// How many inputs are run at the same time; as many as there are cores if not said
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Only run the inputs, and say which fail
+    #[arg(long, conflicts_with = "dry_run")]
+    run: bool,
+    /// With --run, the share that is run, as in 10%; else the share that tasks name for a quick look (10% if not said)
+    #[arg(long, value_name = "SHARE")]
+    sample: Option<Share>,
+    /// Whose sample: each name has another one, and always the same
+    #[arg(long = "as", value_name = "NAME", requires = "sample", default_value = "human")]
+    agent: AgentId,
+    /// The most tasks that are added, the largest groups first
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    tasks: usize,
+    /// How long the smallest failure of a group is looked for: a number of tries, or a time; 0 for not at all
+    #[arg(long, value_name = "LIMIT", default_value = "1m")]
+    minimize_limit: ShrinkLimit,
+    /// Show what would be added, and write nothing; smallest inputs are not looked for
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Split {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let folder = std::env::current_dir().map_err(|error| Failure::io("the current folder", &error))?;
+        let suite = Suite {
+            candidate: self.candidate.clone(),
+            oracle: self.oracle.clone(),
+            together: self.together,
+            time_limit: self.timeout,
+            environment: environment(),
+            folder,
+        };
+        let inputs = self.inputs(&suite.folder)?;
+        if self.run {
+            return self.only_run(&suite, inputs, out);
+        }
+        let team = if self.dry_run { global.folder().ok() } else { Some(global.folder()?) };
+        let queue = if team.is_some() { Some(global.open()?) } else { None };
+        let found = self.find(&suite, &inputs, queue.as_ref(), team.as_ref(), out)?;
+        let team = team.unwrap_or_else(|| TeamFolder::of(&suite.folder));
+        let commands = Commands::new(&self, &suite, &team, &inputs);
+        let except = not_passed(&found.survey, &found.groups);
+        let tasks = self.tasks(&suite, &team, &commands, &found, inputs.len(), &except)?;
+        if let Some(queue) = queue.filter(|_| !self.dry_run) {
+            commands.write_lists(&except)?;
+            queue.add_tasks(&AgentId::human(), &tasks)?;
+        }
+        let gate = commands.gate(&except);
+        let report = Report { found: &found, inputs: inputs.len(), gate: &gate, dry_run: self.dry_run };
+        report.tell(self.tasks, out)?;
+        Ok(Exit::Done)
+    }
+
+    /// All inputs that are meant.
+    fn inputs(&self, folder: &Path) -> Result<Vec<String>, Failure> {
+        let base = self.inputs_base.as_ref().map(|base| folder.join(base));
+        let mut named = self.inputs.clone();
+        if let Some(file) = &self.inputs_from {
+            named.extend(parse_list(&read_list(file)?));
+        }
+        let mut inputs = collect(&named, folder, base.as_deref())?;
+        if inputs.is_empty() {
+            return Err(Failure::usage("no input is named")
+                .hint("name files, folders or tests, or a list by --inputs-from"));
+        }
+        if let Some(file) = &self.except {
+            let except = collect(&parse_list(&read_list(file)?), folder, base.as_deref())?;
+            let except: BTreeSet<String> = except.into_iter().collect();
+            inputs.retain(|input| !except.contains(input));
+        }
+        Ok(inputs)
+    }
+
+    fn jobs(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.jobs.map_or_else(cores, usize::from)
+    }
+
+    /// Runs the inputs and says which fail.
+    fn only_run(&self, suite: &Suite, mut inputs: Vec<String>, out: &mut Output) -> Result<Exit, Failure> {
+        if let Some(share) = self.sample {
+            inputs = share.sample(self.agent.as_str(), &inputs);
+        }
+        let mut progress = Progress::new(out);
+        let survey = until_interrupted(async |stop| {
+            let told = |at| progress.show(&told(at));
+            let survey = suite.survey(&inputs, self.jobs(), false, stop, told).await?;
+            survey.ok_or_else(interrupt::failure)
+        })?;
+        drop(progress);
+        tell_run(&survey, inputs.len(), out)?;
+        let failed = inputs.len() - survey.passed;
+        if failed == 0 {
+            return Ok(Exit::Done);
+        }
+        out.flush()?;
+        Err(Failure::refused(format!("{failed} of {} inputs did not pass", inputs.len())))
+    }
+
+    /// Runs everything, groups the failures, and makes them small.
+    fn find(
+        &self,
+        suite: &Suite,
+        inputs: &[String],
+        queue: Option<&TaskQueue>,
+        team: Option<&TeamFolder>,
+        out: &Output,
+    ) -> Result<Found, Failure> {
+        let mut progress = Progress::new(out);
+        let files = team.filter(|_| !self.dry_run).map(TeamFolder::split);
+        until_interrupted(async |stop| {
+            let survey = suite.survey(inputs, self.jobs(), true, stop, |at| progress.show(&told(at))).await?;
+            let mut survey = survey.ok_or_else(interrupt::failure)?;
+            if let Some(why) = survey.not_started() {
+                return Err(Failure::usage(format!("nothing can be judged: {why}"))
+                    .hint(format!("commands are run in {}", suite.folder.display())));
+            }
+            if suite.together
+                && let Some(whole) = survey.failures.pop()
+            {
+                let told = |count| progress.show(&format!("found {count} smallest sets that fail"));
+                survey.failures =
+                    suite.shrink_sets(whole, self.tasks, self.minimize_limit, stop, told).await?;
+                let failing: usize = survey.failures.iter().map(|failure| failure.inputs.len()).sum();
+                survey.passed = inputs.len() - failing;
+            }
+            let groups = group(std::mem::take(&mut survey.failures));
+            let options = PlanOptions {
+                most: self.tasks,
+                folder: files.as_deref(),
+                limit: self.minimize_limit,
+                jobs: self.jobs(),
+            };
+            let told =
+                |done, of| progress.show(&format!("looked for the smallest input of {done} of {of} groups"));
+            let plan = suite.plan(groups.clone(), queue, options, stop, told).await?;
+            if stop.is_cancelled() {
+                return Err(interrupt::failure());
+            }
+            Ok(Found { survey, groups, plan })
+        })
+    }
+
+    /// The tasks to add; their lists are written.
+    fn tasks(
+        &self,
+        suite: &Suite,
+        team: &TeamFolder,
+        commands: &Commands<'_>,
+        found: &Found,
+        total: usize,
+        except: &[String],
+    ) -> Result<Vec<agent_team::NewTask>, Failure> {
+        let mut tasks = Vec::new();
+        for Planned { group, place, shrunk } in &found.plan.planned {
+            let Place::New(id) = place else { continue };
+            let folder = team.split().join(id.as_str());
+            let sets: Vec<Vec<String>> = if suite.together {
+                group.failures.iter().map(|failure| failure.inputs.clone()).collect()
+            } else {
+                vec![group.inputs()]
+            };
+            let share = self.sample.unwrap_or(Share::TENTH);
+            let named = commands.of_task(&folder, sets.len(), share, except);
+            if !self.dry_run {
+                commands.write_task(&folder, &sets, &named.check)?;
+            }
+            tasks.push(task(suite, group, total, shrunk.as_ref(), &named).id(id.as_str()));
+        }
+        Ok(tasks)
+    }
+}
+
+/// The inputs that did not pass, for whatever reason.
+fn not_passed(survey: &Survey, groups: &[Group]) -> Vec<String> {
+    let failed = groups.iter().flat_map(Group::inputs);
+    let unjudged = survey.unjudged.iter().map(|(input, _)| input.clone());
+    failed.chain(survey.unsteady.iter().cloned()).chain(unjudged).collect()
+}
+
+/// What commands see: all that we see, but no key.
+fn environment() -> Environment {
+    std::env::vars_os()
+        .fold(Environment::default(), |environment, (name, value)| environment.with(name, value))
+}
+
+fn read_list(file: &Path) -> Result<String, Failure> {
+    if file == Path::new("-") {
+        return read_text("-".to_owned());
+    }
+    std::fs::read_to_string(file).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+}
+
+/// Does async work until Ctrl-C, which stops it.
+fn until_interrupted<T>(
+    work: impl AsyncFnOnce(&CancellationToken) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let stop = CancellationToken::new();
+    block_on(async {
+        let work = work(&stop);
+        tokio::pin!(work);
+        tokio::select! {
+            done = &mut work => return done,
+            () = interrupt::interrupted() => stop.cancel(),
+        }
+        // The commands' processes end.
+        work.await
+    })
+}
+
+fn told(at: agent_team::split::SurveyProgress) -> String {
+    format!("judged {} of {}, {} failed", at.judged, at.total, at.failed)
+}

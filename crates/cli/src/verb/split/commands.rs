@@ -1,0 +1,153 @@
+//! The command lines that tasks and gates get: this verb with `--run`, for another folder and another process.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use agent_team::TeamFolder;
+use agent_team::split::{Share, Suite, TaskCommands, quote, write_list};
+use agent_team::{Error, format_duration};
+
+use super::Split;
+
+/// As many inputs as can stand on a command line that people read.
+const INPUTS_TYPED_MAX: usize = 8;
+
+/// The longest check; a task takes 4096 bytes.
+const CHECK_BYTES_MAX: usize = 4_000;
+
+/// What the command lines of one suite have in common.
+pub struct Commands<'a> {
+    split: &'a Split,
+    /// The beginning of each, up to the choice of inputs.
+    begin: String,
+    /// Where relative inputs are found that a checkout does not have.
+    base: Option<String>,
+    folder: PathBuf,
+    inputs: &'a [String],
+}
+
+impl<'a> Commands<'a> {
+    pub fn new(split: &'a Split, suite: &Suite, team: &TeamFolder, inputs: &'a [String]) -> Self {
+        let within = suite.folder.strip_prefix(team.workspace()).unwrap_or(&suite.folder);
+        let mut begin = String::new();
+        if !within.as_os_str().is_empty() {
+            begin = format!("cd {} && ", quote(&within.to_string_lossy()));
+        }
+        begin += &format!("{} split --run --candidate {}", program(), quote(&suite.candidate));
+        if let Some(oracle) = &suite.oracle {
+            begin += &format!(" --oracle {}", quote(oracle));
+        }
+        if suite.together {
+            begin += " --together";
+        }
+        begin += &format!(" --timeout {}", format_duration(suite.time_limit));
+        let is_relative =
+            |input: &String| Path::new(input).is_relative() && suite.folder.join(input).exists();
+        let folder =
+            split.inputs_base.as_ref().map_or_else(|| suite.folder.clone(), |base| suite.folder.join(base));
+        let base = inputs.iter().any(is_relative).then(|| quote(&folder.to_string_lossy()));
+        Self { split, begin, base, folder: team.split().join(suite.name()), inputs }
+    }
+
+    /// The file with the inputs that did not pass, which gate and samples leave out.
+    pub fn except(&self) -> PathBuf {
+        self.folder.join("except")
+    }
+
+    /// The file with all inputs, where a command line is too short for them.
+    fn all(&self) -> PathBuf {
+        self.folder.join("inputs")
+    }
+
+    /// Writes the lists that the gate and the samples read.
+    pub fn write_lists(&self, except: &[String]) -> Result<(), Error> {
+        if !self.are_typed() {
+            write_list(&self.all(), self.inputs)?;
+        }
+        // One of an earlier time must not go on excusing what passes now.
+        if !except.is_empty() || self.except().exists() {
+            write_list(&self.except(), except)?;
+        }
+        Ok(())
+    }
+
+    /// The command for the gate: all that pass now.
+    pub fn gate(&self, except: &[String]) -> String {
+        let mut text = format!("{}{}", self.begin, self.base());
+        if !except.is_empty() {
+            text += &format!(" --except {}", path(&self.except()));
+        }
+        text + &self.choice()
+    }
+
+    /// The commands for a task whose lists are in `folder`.
+    pub fn of_task(&self, folder: &Path, sets: usize, share: Share, except: &[String]) -> TaskCommands {
+        let lists = self.lists(folder, sets);
+        let one = |list: &PathBuf| format!("{}{} --inputs-from {}", self.begin, self.base(), path(list));
+        let check = lists.iter().map(one).collect::<Vec<_>>().join(" && ");
+        let check =
+            if check.len() > CHECK_BYTES_MAX { format!("sh {}", path(&folder.join("check"))) } else { check };
+        let sample = format!("{} --sample {share} --as YOUR-NAME", self.gate(except));
+        let list = lists.iter().map(|list| list.display().to_string()).collect::<Vec<_>>().join(", ");
+        TaskCommands { check, sample, list }
+    }
+
+    /// Writes the lists that a task's check reads, and the check itself if it is too long for a task.
+    pub fn write_task(&self, folder: &Path, sets: &[Vec<String>], check: &str) -> Result<(), Error> {
+        let lists = self.lists(folder, sets.len());
+        for (list, inputs) in lists.iter().zip(sets) {
+            write_list(list, inputs)?;
+        }
+        if check.starts_with("sh ") {
+            let lines = lists
+                .iter()
+                .map(|list| format!("({}{} --inputs-from {}) || exit", self.begin, self.base(), path(list)));
+            write_list(&folder.join("check"), &lines.collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    /// The files with the inputs of a task: one of all, or for inputs that fail together one of each set.
+    fn lists(&self, folder: &Path, sets: usize) -> Vec<PathBuf> {
+        if sets == 1 {
+            return vec![folder.join("inputs")];
+        }
+        (1..=sets).map(|number| folder.join(format!("inputs-{number}"))).collect()
+    }
+
+    fn base(&self) -> String {
+        self.base.as_ref().map_or_else(String::new, |base| format!(" --inputs-base {base}"))
+    }
+
+    /// Whether the inputs can be named as the user named them.
+    fn are_typed(&self) -> bool {
+        self.split.inputs_from.is_none() && self.split.inputs.len() <= INPUTS_TYPED_MAX
+    }
+
+    /// The inputs, as the user named them or by a list.
+    fn choice(&self) -> String {
+        if !self.are_typed() {
+            return format!(" --inputs-from {}", path(&self.all()));
+        }
+        let names: Vec<String> = self.split.inputs.iter().map(|name| quote(name)).collect();
+        let end_of_flags = if names.iter().any(|name| name.starts_with('-')) { " --" } else { "" };
+        format!("{end_of_flags} {}", names.join(" "))
+    }
+}
+
+fn path(path: &Path) -> String {
+    quote(&path.to_string_lossy())
+}
+
+/// How this program is called where only `PATH` and `HOME` are known: by its name, if that is what is found there.
+fn program() -> String {
+    const NAME: &str = "agent-team";
+    let Ok(here) = env::current_exe() else { return NAME.to_owned() };
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&paths).map(|folder| folder.join(NAME)).find(|file| file.is_file());
+    match found.map(fs::canonicalize) {
+        Some(Ok(found)) if fs::canonicalize(&here).is_ok_and(|here| here == found) => NAME.to_owned(),
+        _ => path(&here),
+    }
+}

@@ -1,0 +1,152 @@
+//! The tools with which a model has its plan approved. They return when somebody has judged it, however long that takes.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Context;
+use super::prompt::quoted;
+use super::team_tools::AddTasksInput;
+use crate::model::ToolSpec;
+use crate::tools::{Tool, ToolContext, ToolOutput, parse_input, spec_of};
+use crate::{AgentId, Error, NewTask, RecordId, TaskId};
+
+/// Submits a plan, and waits until it is judged.
+pub(super) struct SubmitPlan(pub Context);
+
+#[derive(Deserialize, JsonSchema)]
+struct SubmitPlanInput {
+    /// What you mean to change and why, file by file, and how you will see that it is right.
+    plan: String,
+}
+
+#[async_trait]
+impl Tool for SubmitPlan {
+    fn spec(&self) -> ToolSpec {
+        spec_of::<SubmitPlanInput>(
+            "submit_plan",
+            "Submits your plan and waits until somebody else approves or rejects it. Before it is approved you can only \
+             read. After a rejection submit a better one.",
+        )
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        let input: SubmitPlanInput = match parse_input(&self.spec(), input) {
+            Ok(input) => input,
+            Err(correction) => return ToolOutput::failure(correction.to_string()),
+        };
+        match judged(&self.0, input.plan).await {
+            Ok(verdict) if verdict.approved => {
+                ToolOutput::text(format!("{} You may begin now.", verdict.words()))
+            }
+            Ok(verdict) => ToolOutput::failure(format!("{} Submit a better plan.", verdict.words())),
+            Err(error) => ToolOutput::failure(error.to_string()),
+        }
+    }
+}
+
+/// The lead's tasks, as a plan that must be approved before they are added.
+pub(super) struct ProposeTasks(pub Context);
+
+#[async_trait]
+impl Tool for ProposeTasks {
+    fn spec(&self) -> ToolSpec {
+        spec_of::<AddTasksInput>(
+            "add_tasks",
+            "Proposes tasks for the team's queue, and waits until somebody approves or rejects them; approved, they are \
+             added, all or none. Give each an id if others depend on it.",
+        )
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        let input: AddTasksInput = match parse_input(&self.spec(), input) {
+            Ok(input) => input,
+            Err(correction) => return ToolOutput::failure(correction.to_string()),
+        };
+        match self.propose(input).await {
+            Ok(output) => output,
+            Err(error) => ToolOutput::failure(error.to_string()),
+        }
+    }
+}
+
+impl ProposeTasks {
+    async fn propose(&self, input: AddTasksInput) -> Result<ToolOutput, Error> {
+        let context = &self.0;
+        let tasks = input.into_tasks(context)?;
+        // What could not be added is not worth anybody's look.
+        context.queue.check_tasks(&tasks)?;
+        let verdict = judged(context, shown(&tasks)).await?;
+        if !verdict.approved {
+            return Ok(ToolOutput::failure(format!("{} Propose better tasks.", verdict.words())));
+        }
+        let ids = context.queue.add_tasks(&context.agent, &tasks)?;
+        let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
+        Ok(ToolOutput::text(format!("{} Added: {}", verdict.words(), ids.join(", "))))
+    }
+}
+
+/// Tasks as somebody who judges them reads them.
+fn shown(tasks: &[NewTask]) -> String {
+    let mut text = String::new();
+    for task in tasks {
+        let id = task.id.as_deref().unwrap_or("-");
+        text += &format!("- {id}: {}\n", task.title);
+        let after = (!task.after.is_empty()).then(|| format!("after {}", task.after.join(", ")));
+        let role = task.role.map(|role| format!("for a {role}"));
+        let skill = task.skill.as_ref().map(|skill| format!("wants {skill}"));
+        let review = task.review.then(|| "reviewed".to_owned());
+        let check = task.check.as_ref().map(|check| format!("check: {check}"));
+        for line in [after, role, skill, review, check].into_iter().flatten() {
+            text += &format!("    {line}\n");
+        }
+        for line in task.description.lines() {
+            text += &format!("    {line}\n");
+        }
+    }
+    text
+}
+
+/// What somebody said to a plan.
+struct Judged {
+    approved: bool,
+    by: AgentId,
+    feedback: String,
+}
+
+impl Judged {
+    fn words(&self) -> String {
+        let what = if self.approved { "approved" } else { "rejected" };
+        match self.feedback.trim() {
+            "" => format!("Your plan was {what} by {}.", self.by),
+            feedback => {
+                format!("Your plan was {what} by {}, who says:\n{}\n", self.by, quoted(&self.by, feedback))
+            }
+        }
+    }
+}
+
+/// Submits a plan, and waits until somebody has judged it.
+async fn judged(context: &Context, plan: String) -> Result<Judged, Error> {
+    let plan = context.queue.submit_plan(context.token, &context.agent, plan)?;
+    context.activity.is("waits for its plan to be approved");
+    let team_log = context.queue.team_log();
+    let task =
+        team_log.look_at_known(|state| state.task_of_claim(context.token).map(|task| task.id().clone()));
+    let task = task.ok_or_else(|| Error::Input("the task is gone".into()))?;
+    let judged = task.clone();
+    let is_judged = move |plan_id: RecordId, state: &agent_team_core::machine::State| {
+        let known = state.task(&judged).and_then(|task| task.plan.as_ref());
+        known.is_none_or(|known| known.id != plan_id || known.verdict.is_some())
+    };
+    team_log.until_word(move |state| is_judged(plan, state)).await?;
+    let view = context.queue.plan(&task)?.filter(|known| known.id == plan);
+    let Some(view) = view else { return Err(Error::Input("another plan took the place of this one".into())) };
+    let feedback = view.feedback.as_ref().map(|text| team_log.read_text(text)).transpose()?;
+    Ok(Judged {
+        approved: view.approved.unwrap_or(false),
+        by: view.judged_by.unwrap_or_else(AgentId::human),
+        feedback: feedback.unwrap_or_default(),
+    })
+}

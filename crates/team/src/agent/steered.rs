@@ -1,0 +1,44 @@
+//! What comes to an agent at work from outside: it is held up, interrupted, or must have its plan approved first.
+
+use agent_team_core::machine::State;
+
+use super::Context;
+use crate::{AgentId, Error};
+
+impl Context {
+    /// Waits as long as the agent, or its team, is paused. Says no if it was told to stop meanwhile.
+    pub(crate) async fn let_go(&self) -> Result<bool, Error> {
+        let team_log = self.queue.team_log();
+        let agent = self.agent.clone();
+        if team_log.look_at_known(|state| state.held_up(&agent).is_none()) {
+            return Ok(true);
+        }
+        self.activity.is("paused");
+        tokio::select! {
+            waited = team_log.until_word(move |state| state.held_up(&agent).is_none()) => waited.map(|()| true),
+            () = self.stop.cancelled() => Ok(false),
+        }
+    }
+
+    /// Waits until somebody says something urgent that the agent has not been shown.
+    pub(crate) async fn interrupted(&self) -> Result<(), Error> {
+        let agent = self.agent.clone();
+        self.queue.team_log().until_word(move |state| is_interrupted(state, &agent)).await
+    }
+
+    /// Whether the agent's plan for the task that it works on must be approved, and is not.
+    pub(crate) fn lacks_plan(&self) -> bool {
+        self.queue.team_log().look_at_known(|state| {
+            let held = state.live_claim(self.token).ok();
+            held.is_some_and(|(task, claim)| {
+                claim.stage == crate::Stage::Work && state.lacks_plan(task, &claim.agent)
+            })
+        })
+    }
+}
+
+fn is_interrupted(state: &State, agent: &AgentId) -> bool {
+    let role = state.agent(agent).map(|known| known.role);
+    let mut unread = state.messages().unread(agent, role);
+    unread.any(|message| message.urgent && !message.receipts.contains_key(agent))
+}

@@ -1,0 +1,172 @@
+//! The tools with which a model talks with its team: messages, questions, notes.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Context;
+use super::prompt::quoted;
+use crate::model::ToolSpec;
+use crate::tools::{Tool, ToolContext, ToolOutput, parse_input, spec_of};
+use crate::{AgentId, Error, NewMessage, Recipient, TaskId};
+
+pub(super) struct Send(pub Context);
+
+#[derive(Deserialize, JsonSchema)]
+struct SendInput {
+    /// An agent's name, `role:worker` (or another role), `task:ID` for whoever works on a task, or `everyone`.
+    to: String,
+    /// What to say.
+    text: String,
+    /// The id of the task that it is about.
+    task: Option<String>,
+    /// The id of the question that it answers, as it was shown to you.
+    reply_to: Option<String>,
+}
+
+#[async_trait]
+impl Tool for Send {
+    fn spec(&self) -> ToolSpec {
+        let description =
+            "Sends a message to other agents. They see it between their turns; you need not wait.";
+        spec_of::<SendInput>("send", description)
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        with(&self.spec(), input, |input: SendInput| {
+            let to: Recipient = input.to.parse().map_err(Error::Input)?;
+            let task = input.task.map(TaskId::try_from).transpose()?;
+            let reply_to = input.reply_to.map(|id| id.parse()).transpose();
+            let reply_to = reply_to.map_err(|error| Error::Input(format!("reply_to: {error}")))?;
+            let message = NewMessage::new(&self.0.agent, to, input.text);
+            self.0.bus.post(NewMessage { task, reply_to, ..message })?;
+            Ok("Sent.".to_owned())
+        })
+    }
+}
+
+pub(super) struct Receive(pub Context);
+
+#[derive(Deserialize, JsonSchema)]
+struct ReceiveInput {}
+
+#[async_trait]
+impl Tool for Receive {
+    fn spec(&self) -> ToolSpec {
+        let description =
+            "Shows the messages that you have not read. New ones are also shown to you between turns.";
+        spec_of::<ReceiveInput>("receive", description)
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        with(&self.spec(), input, |_: ReceiveInput| {
+            let messages = self.0.bus.inbox(&self.0.agent)?;
+            let text = super::prompt::messages(&messages);
+            Ok(if text.is_empty() { "Nothing new.".to_owned() } else { text })
+        })
+    }
+}
+
+pub(super) struct Ask(pub Context);
+
+#[derive(Deserialize, JsonSchema)]
+struct AskInput {
+    /// The question, with all that is needed to answer it.
+    question: String,
+    /// Whom to ask: `human` if you leave it out, or an agent's name.
+    to: Option<String>,
+}
+
+#[async_trait]
+impl Tool for Ask {
+    fn spec(&self) -> ToolSpec {
+        let description = "Asks a question and waits for the answer. Ask only what you cannot find out yourself and \
+                           cannot go on without.";
+        spec_of::<AskInput>("ask", description)
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        let input: AskInput = match parse_input(&self.spec(), input) {
+            Ok(input) => input,
+            Err(correction) => return ToolOutput::failure(correction.to_string()),
+        };
+        match self.ask(input).await {
+            Ok(answer) => ToolOutput::text(answer),
+            Err(error) => ToolOutput::failure(error.to_string()),
+        }
+    }
+}
+
+impl Ask {
+    async fn ask(&self, input: AskInput) -> Result<String, Error> {
+        let context = &self.0;
+        let to: AgentId = input.to.map_or_else(|| Ok(AgentId::human()), |to| to.parse())?;
+        if to == context.agent {
+            return Err(Error::Input("you cannot ask yourself".into()));
+        }
+        let team_log = context.queue.team_log();
+        let is_there = team_log.look(|state| to == AgentId::human() || state.is_member(&to))?;
+        if !is_there {
+            return Err(Error::Input(format!("nobody called {to} is in the team")));
+        }
+        let task =
+            team_log.look_at_known(|state| state.task_of_claim(context.token).map(|task| task.id().clone()));
+        let question = NewMessage::new(&context.agent, Recipient::Agent(to.clone()), input.question);
+        let question = context.bus.post(NewMessage { task, asks: true, ..question })?;
+        context.activity.is(format!("waits for an answer of {to}"));
+        team_log
+            .until_word(move |state| {
+                let asked = state.messages().get(question);
+                asked.is_none_or(|asked| asked.returned) || state.messages().answer_to(question).is_some()
+            })
+            .await?;
+        let Some(answer) = context.bus.answer_to(question)? else {
+            return Err(Error::Input(format!("{to} left the team without an answer")));
+        };
+        context.bus.mark_read(&context.agent, std::slice::from_ref(&answer))?;
+        Ok(quoted(&answer.from, &answer.text))
+    }
+}
+
+pub(super) struct Note(pub Context);
+
+#[derive(Deserialize, JsonSchema)]
+struct NoteInput {
+    /// What others should know: a pitfall, a convention, a decision and its reason. One thing, in a few sentences.
+    text: String,
+    /// It is shown to whoever takes a task with one of these labels; to everyone if you leave them out.
+    labels: Option<Vec<String>>,
+}
+
+#[async_trait]
+impl Tool for Note {
+    fn spec(&self) -> ToolSpec {
+        let description = "Notes something for the team's memory, so that nobody has to find it out again.";
+        spec_of::<NoteInput>("note", description)
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        with(&self.spec(), input, |input: NoteInput| {
+            let context = &self.0;
+            let task = context
+                .queue
+                .team_log()
+                .look_at_known(|state| state.task_of_claim(context.token).map(|task| task.id().clone()));
+            context.queue.add_note(&context.agent, input.text, input.labels.unwrap_or_default(), task)?;
+            Ok("Noted.".to_owned())
+        })
+    }
+}
+
+/// Does something with parsed input, or corrects the model.
+fn with<Input: serde::de::DeserializeOwned>(
+    spec: &ToolSpec,
+    input: Value,
+    run: impl FnOnce(Input) -> Result<String, Error>,
+) -> ToolOutput {
+    match parse_input(spec, input) {
+        Ok(input) => run(input).map_or_else(|error| ToolOutput::failure(error.to_string()), ToolOutput::text),
+        Err(correction) => ToolOutput::failure(correction.to_string()),
+    }
+}

@@ -1,0 +1,161 @@
+//! What an agent does for others between its assignments: it judges plans that it may judge, and answers questions.
+
+use agent_team_core::machine::State;
+
+use crate::agent::{Answer, Assignment, Context, prompt, verdict};
+use crate::progress::Progress;
+use crate::team_log::{blocking, refusal};
+use crate::teammate::Teammate;
+use crate::{AgentId, AgentMessage, Error, RecordId, TaskId, Verdict};
+
+/// How often it tries one before it leaves it to others: its model may fail at it every time.
+const TRIES_MAX: u32 = 3;
+
+/// Something that others wait for.
+pub(crate) enum Duty {
+    /// A plan to be judged.
+    Plan { task: TaskId, plan: RecordId },
+    /// A question to be answered.
+    Question(RecordId),
+}
+
+impl Duty {
+    /// What an agent can do for others now, but what it left to them.
+    fn of(state: &State, agent: &AgentId, is_left: impl Fn(RecordId) -> bool) -> Option<Self> {
+        if state.held_up(agent).is_some() {
+            return None;
+        }
+        let mut plans =
+            state.open_plans().filter(|(task, plan)| state.may_approve(task, agent) && !is_left(plan.id));
+        if let Some((task, plan)) = plans.next() {
+            return Some(Self::Plan { task: task.id().clone(), plan: plan.id });
+        }
+        let role = state.agent(agent).map(|known| known.role);
+        let mut asked = state.messages().open_questions();
+        let question = asked.find(|question| question.is_for(agent, role) && !is_left(question.id))?;
+        Some(Self::Question(question.id))
+    }
+
+    fn id(&self) -> RecordId {
+        match self {
+            Self::Plan { plan, .. } => *plan,
+            Self::Question(question) => *question,
+        }
+    }
+}
+
+impl Teammate {
+    /// What others wait for that this agent can do.
+    pub(crate) fn duty(&self) -> Result<Option<Duty>, Error> {
+        self.queue.team_log().look(|state| Duty::of(state, &self.id, |id| self.left_to_others(id)))
+    }
+
+    /// Waits until others wait for something that this agent can do.
+    pub(crate) fn duty_comes(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let mate = self.clone();
+        let team_log = self.queue.team_log().clone();
+        async move {
+            team_log
+                .until_word(move |state| Duty::of(state, &mate.id, |id| mate.left_to_others(id)).is_some())
+                .await
+        }
+    }
+
+    fn left_to_others(&self, id: RecordId) -> bool {
+        let tries = self.tries.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        tries.get(&id).is_some_and(|tries| *tries >= TRIES_MAX)
+    }
+
+    /// Does it. That it cannot is told, and left to others in the end.
+    pub(crate) async fn serve(&self, duty: Duty) -> Result<(), Error> {
+        let id = duty.id();
+        let served = match duty {
+            Duty::Plan { task, plan } => self.judge_plan(&task, plan).await?,
+            Duty::Question(question) => self.answer_question(question).await?,
+        };
+        self.reporter.report(Progress::Idle { agent: self.id.clone() });
+        if let Err(reason) = served {
+            *self.tries.lock().unwrap_or_else(std::sync::PoisonError::into_inner).entry(id).or_default() += 1;
+            let left = if self.left_to_others(id) { ", and leaves it to others" } else { "" };
+            let note = format!("ERROR {} could not answer what it was asked{left}: {reason}", self.id);
+            self.reporter.report(Progress::Note(note));
+        }
+        Ok(())
+    }
+
+    async fn judge_plan(&self, task: &TaskId, plan: RecordId) -> Result<Result<(), String>, Error> {
+        let known = self.queue.plan(task)?.filter(|known| known.id == plan);
+        let Some(known) = known else { return Ok(Ok(())) };
+        let assignment = self.queue.get_task(task)?;
+        let text = self.queue.team_log().read_text(&known.text)?;
+        let whole = self.queue.team_log().read_text(&assignment.description)?;
+        let asked = prompt::plan_to_judge(&assignment.title, &whole, &known.author, &text);
+        let answer = match self.ask_own(task.clone(), asked, &format!("judges the plan for {task}")).await {
+            Ok(answer) => answer,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let Answer { text, approved } = verdict(&answer);
+        let approved = approved.unwrap_or(false);
+        let said = if approved { Verdict::Approved(text) } else { Verdict::ChangesRequested(text) };
+        let (queue, by, judged) = (self.queue.clone(), self.id.clone(), task.clone());
+        let outcome = blocking(move || queue.judge_plan(&by, &judged, Some(plan), said)).await;
+        // Somebody else may have judged it meanwhile, or there is another plan.
+        if refusal(outcome)?.is_ok() {
+            let what = if approved { "approved" } else { "rejected" };
+            let note = format!("{} {what} the plan of {} for {task}", self.id, known.author);
+            self.reporter.report(Progress::Note(note));
+        }
+        Ok(Ok(()))
+    }
+
+    async fn answer_question(&self, question: RecordId) -> Result<Result<(), String>, Error> {
+        let open = self.bus.questions(Some(&self.id))?;
+        let Some(asked) = open.into_iter().find(|asked| asked.id == question) else { return Ok(Ok(())) };
+        let AgentMessage { from, text, task, .. } = &asked;
+        let about = task.as_ref().map(|task| self.queue.get_task(task)).transpose()?;
+        let board = self.queue.team_log().look(crate::run::board)?;
+        let title = about.as_ref().map(|task| format!("{}: {}", task.id, task.title));
+        let prompt = prompt::question(from, text, title.as_deref(), &board);
+        let id: TaskId = "question".parse()?;
+        let answer = match self.ask_own(id, prompt, &format!("answers a question of {from}")).await {
+            Ok(answer) => answer,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        // Somebody else may have answered it meanwhile.
+        if self.bus.answer_to(question)?.is_none() {
+            self.bus.answer(&self.id, question, answer)?;
+        }
+        self.bus.mark_read(&self.id, std::slice::from_ref(&asked))?;
+        Ok(Ok(()))
+    }
+
+    /// Asks the agent itself something outside of any task.
+    async fn ask_own(&self, about: TaskId, text: String, activity: &str) -> Result<String, String> {
+        let question = Assignment::question(about, text);
+        let context = self.outside_context();
+        context.activity.is(activity);
+        tokio::select! {
+            answer = self.agent.answer(&question, &context) => answer.map_err(|error| error.to_string()),
+            () = self.stop.cancelled() => Err("it was told to stop".to_owned()),
+        }
+    }
+
+    /// What the agent works with outside of any task.
+    pub(crate) fn outside_context(&self) -> Context {
+        let (reporter, agent) = (self.reporter.clone(), self.id.clone());
+        Context {
+            agent: self.id.clone(),
+            role: self.role,
+            token: RecordId(0),
+            queue: self.queue.clone(),
+            bus: self.bus.clone(),
+            workspace: None,
+            attempt_folder: None,
+            environment: self.environment.clone(),
+            stop: self.stop.clone(),
+            activity: crate::agent::Activity::told_to(move |what| {
+                reporter.report(Progress::Activity { agent: agent.clone(), what });
+            }),
+        }
+    }
+}

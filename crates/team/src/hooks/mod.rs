@@ -1,0 +1,155 @@
+//! Hooks: commands of the user's that are asked when something is about to happen in a team, or told that it did.
+//!
+//! Whoever brings an event about asks, be it a verb of the command line or a run, so that each event is seen once and
+//! where it happens. A hook runs in the team's folder, with the user's rights: never in a workspace, and never for a
+//! rehearsal. What a hook cannot do is to break anything: one that fails, hangs or is not there is noted and passed
+//! over. Knows neither models nor git.
+
+mod ask;
+mod blocks;
+mod claim;
+mod event;
+mod moments;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::TaskId;
+use crate::command::Environment;
+use crate::config::HookCommands;
+use crate::folder::TeamFolder;
+use crate::progress::{Progress, Reporter};
+
+use blocks::Blocks;
+pub(crate) use claim::Again;
+pub(crate) use event::{BeforeMerge, Event};
+pub(crate) use moments::{agent_idle, attempt_failed, may_add, may_complete, may_merge, quarantined};
+
+/// The variable that names the hook to its command. A verb that finds it was started by a hook, and asks none.
+pub const HOOK_VARIABLE: &str = "AGENT_TEAM_HOOK";
+/// How long a hook may take if nobody says otherwise.
+pub const HOOK_LIMIT: Duration = Duration::from_secs(60);
+
+/// The moments at which a hook is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hook {
+    /// A task is about to be added.
+    TaskAdded,
+    /// A task was claimed for work.
+    TaskClaimed,
+    /// A result is about to be delivered.
+    TaskCompleted,
+    /// An attempt failed.
+    TaskFailed,
+    /// An agent has nothing to do.
+    AgentIdle,
+    /// What passed its check and the gate is about to be merged.
+    BeforeMerge,
+}
+
+impl Hook {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::TaskAdded,
+        Self::TaskClaimed,
+        Self::TaskCompleted,
+        Self::TaskFailed,
+        Self::AgentIdle,
+        Self::BeforeMerge,
+    ];
+
+    /// Its name: the key in `team.toml`, and the `event` that its command reads.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TaskAdded => "task_added",
+            Self::TaskClaimed => "task_claimed",
+            Self::TaskCompleted => "task_completed",
+            Self::TaskFailed => "task_failed",
+            Self::AgentIdle => "agent_idle",
+            Self::BeforeMerge => "before_merge",
+        }
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// A hook's no.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error)]
+#[error("the hook {hook} says no to {}: {feedback}", what(.task.as_ref()))]
+pub struct Blocked {
+    /// The hook.
+    pub hook: Hook,
+    /// The task that it is about.
+    pub task: Option<TaskId>,
+    /// What its command printed.
+    pub feedback: String,
+}
+
+fn what(task: Option<&TaskId>) -> String {
+    task.map_or_else(|| "it".to_owned(), |task| format!("task `{task}`"))
+}
+
+/// The hooks of a team. Cheap to clone; all clones are the same.
+///
+/// ```no_run
+/// use agent_team::command::Environment;
+/// use agent_team::config::{Config, CONFIG_FILE};
+/// use agent_team::{Hooks, Reporter, TeamFolder, TeamLog};
+///
+/// let folder = TeamFolder::find(".".as_ref())?;
+/// let config = Config::load(&folder.workspace().join(CONFIG_FILE))?;
+/// let team_log = TeamLog::open(&folder)?;
+/// team_log.set_hooks(Hooks::new(config.hooks, &folder, Environment::of_this_process(), Reporter::default()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Hooks(Arc<Shared>);
+
+struct Shared {
+    commands: HookCommands,
+    folder: TeamFolder,
+    environment: Environment,
+    reporter: Reporter,
+    /// Which tasks agents of this process were kept from.
+    blocks: Blocks,
+}
+
+/// What a hook says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ruling {
+    /// Go on.
+    Pass,
+    /// Not so, and why.
+    Block(String),
+}
+
+impl Hooks {
+    /// The hooks of the team in a folder. `environment` is what their commands find besides what names the event;
+    /// `reporter` is told what went wrong with one.
+    pub fn new(
+        commands: HookCommands,
+        folder: &TeamFolder,
+        environment: Environment,
+        reporter: Reporter,
+    ) -> Self {
+        let blocks = Blocks::default();
+        Self(Arc::new(Shared { commands, folder: folder.clone(), environment, reporter, blocks }))
+    }
+
+    /// Whether somebody is asked at this moment.
+    pub(crate) fn has(&self, hook: Hook) -> bool {
+        self.0.commands.command(hook).is_some()
+    }
+
+    pub(crate) fn note(&self, text: String) {
+        self.0.reporter.report(Progress::Note(text));
+    }
+}
