@@ -26,8 +26,16 @@ pub fn local(at_ms: u64) -> String {
 
 /// How long ago a time in milliseconds since 1970 was: `3m ago`.
 pub fn ago(at_ms: u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{} ago", short(milliseconds(now).saturating_sub(at_ms)))
+    format!("{} ago", short(now_ms().saturating_sub(at_ms)))
+}
+
+/// How long it is until a time in milliseconds since 1970; `None` if that has passed.
+pub fn left(until_ms: u64) -> Option<String> {
+    until_ms.checked_sub(now_ms()).filter(|left_ms| *left_ms > 0).map(short)
+}
+
+fn now_ms() -> u64 {
+    milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// A length of time in its largest unit.

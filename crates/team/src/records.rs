@@ -12,6 +12,7 @@ use agent_team_log::{FileLog, Log, Position};
 
 use crate::Error;
 use crate::folder::TeamFolder;
+use crate::format_duration;
 
 /// How much of the log is read in one go, in bytes.
 const READ_BYTES: usize = 1 << 20;
@@ -160,7 +161,7 @@ pub(crate) fn fold(
     if let (Body::MergeIntended(_), Some(task)) = (&record.body, &task) {
         intents.insert(record.id, task.clone());
     }
-    let summary = summary(&record.body);
+    let summary = summary(&record.body, record.at_ms);
     let Record { id, at_ms, by, body, .. } = record;
     let kind = body.kind().to_owned();
     LoggedRecord {
@@ -227,13 +228,14 @@ fn task_of(state: &State, intents: &BTreeMap<RecordId, TaskId>, body: &Body) -> 
         | Body::MessagesDelivered(_)
         | Body::MessagesRead(_)
         | Body::BudgetSet(_)
+        | Body::ModelLimited(_)
         | Body::Unknown { .. }
         | Body::Malformed { .. } => None,
     }
 }
 
 /// What a record says besides its kind, its writer and its task, in a few words.
-fn summary(body: &Body) -> String {
+fn summary(body: &Body, at_ms: u64) -> String {
     match body {
         Body::FormatRaised(body) => format!("to {}", body.version),
         Body::PolicySet(body) => match &body.policy.gate {
@@ -285,6 +287,11 @@ fn summary(body: &Body) -> String {
         Body::BudgetSet(body) => body.account.to_string(),
         Body::SpendingReserved(body) => format!("at most {} tokens", body.upper.tokens()),
         Body::SpendingSettled(body) => format!("{} tokens of {}", body.actual.tokens(), body.model),
+        Body::ModelLimited(body) => {
+            let wait = Duration::from_millis(body.until_ms.saturating_sub(at_ms));
+            let why = if body.reason.is_empty() { String::new() } else { format!(": {}", body.reason) };
+            format!("{} for {}{why}", body.model, format_duration(wait))
+        }
         Body::FilesReserved(body) => body.paths.join(", "),
         Body::FilesReleased(body) => body.paths.join(", "),
         Body::Malformed { reason, .. } => reason.clone(),

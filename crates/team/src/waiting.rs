@@ -100,7 +100,8 @@ impl Ended {
             | Body::MessagesDelivered(_)
             | Body::MessagesRead(_)
             | Body::SpendingReserved(_)
-            | Body::SpendingSettled(_) => {}
+            | Body::SpendingSettled(_)
+            | Body::ModelLimited(_) => {}
             _ => self.any = true,
         }
         if self.claims.len() > ENDED_MAX {

@@ -327,6 +327,7 @@ fn must_survive_power_cuts(body: &Body) -> bool {
             | Body::TurnJournalled(_)
             | Body::MessagesDelivered(_)
             | Body::MessagesRead(_)
+            | Body::ModelLimited(_)
             | Body::FilesReserved(_)
             | Body::FilesReleased(_)
             | Body::Unknown { .. }

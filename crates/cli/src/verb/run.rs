@@ -35,6 +35,9 @@ nothing is called or changed.
 Work is merged into the branch that is checked out (or --into). If its work tree is clean, it moves along; if not, merged \
 work gathers on agent-team/BRANCH, and the command that brings it in is printed. Uncommitted files are never touched.
 
+A limit of a model's provider (too many requests, or an overloaded server) fails no task: whoever meets it tells the \
+whole team, every process of it waits, and `agent-team status` shows for how long.
+
 Without a terminal it prints one line for each thing that happens, ERROR first where something went wrong.
 
 Exit codes: 0 all done; 5 tasks failed or wait for something; 124 at --timeout; 130 interrupted.";

@@ -1,6 +1,6 @@
 //! `status`: the team at a glance.
 
-use agent_team::view::{AgentView, StatusView};
+use agent_team::view::{AgentView, LimitView, StatusView};
 use agent_team::{AgentId, AgentState, Doing, Observer, TakenBack, TaskId};
 use clap::Args;
 use serde::Serialize;
@@ -8,16 +8,18 @@ use serde::Serialize;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::{Cell, Output, Paint};
-use crate::task_text;
+use crate::{task_text, time};
 
 /// The arguments of `status`.
 #[derive(Debug, Args)]
 #[command(
     about = "Show the team at a glance",
     long_about = "Show the team at a glance: how many tasks there are of each status, who does what, what is stuck \
-                  and why, and what was spent. Leases and processes are tested first, and what dead holders held goes \
+                  and why, which models may not be called for how long since their provider limits them, and what \
+                  was spent. Leases and processes are tested first, and what dead holders held goes \
                   back into the queue.\n\nWith --json: `total`, `completed`, `failed`, `running` (up to merging), \
-                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck`, `late`, `spent`, and more.",
+                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck`, `late`, `limited` (models with \
+                  `until_ms` and `reason`; what has passed is over), `spent`, and more.",
     after_help = "Examples:\n  agent-team status\n  agent-team status --json | jq .completed"
 )]
 pub struct Status {}
@@ -95,6 +97,7 @@ fn print(
         let text = format!("open questions  {} (`agent-team answer`)", status.questions.len());
         out.painted(&text, Some(Paint::Warning))?;
     }
+    out.table(&status.limited.iter().filter_map(limited).collect::<Vec<_>>())?;
     if status.late > 0 {
         out.line(&format!("late results  {}", status.late))?;
     }
@@ -132,6 +135,17 @@ fn paint(doing: Doing) -> Option<Paint> {
         Doing::Dead => Some(Paint::Bad),
         Doing::WaitingForGate | Doing::WaitingForAgent | Doing::Idle | Doing::Left => None,
     }
+}
+
+/// A limit that is not over.
+fn limited(limit: &LimitView) -> Option<Vec<Cell>> {
+    let left = time::left(limit.until_ms)?;
+    Some(vec![
+        Cell::painted("limited", Some(Paint::Warning)),
+        limit.model.as_str().into(),
+        format!("no calls for {left}, until {}", time::local(limit.until_ms)).into(),
+        limit.reason.as_str().into(),
+    ])
 }
 
 fn cause(taken: &TakenBack) -> &'static str {

@@ -13,7 +13,7 @@ use std::fmt::{self, Display, Write as _};
 use super::files::Reservation;
 use super::ledger::Limit;
 use super::messages::{Message, Receipt};
-use super::state::{Agent, Late, Note, Pause, Run, State};
+use super::state::{Agent, Late, ModelLimit, Note, Pause, Run, State};
 use super::task::{
     Claim, Ending, Failure, Feedback, FeedbackCause, Intent, PastClaim, Plan, PlanVerdict, Submission, Task,
 };
@@ -95,6 +95,16 @@ impl State {
             });
         }
         lines.each("note", self.notes(), note);
+        for (model, ModelLimit { until_ms, reason, at_ms }) in &self.limits {
+            // The name of a model may hold anything.
+            let mut name = String::new();
+            model.write(&mut name);
+            lines.under("limit", name, |lines| {
+                lines.always("until_ms", until_ms);
+                lines.put("reason", reason);
+                lines.put("at_ms", at_ms);
+            });
+        }
     }
 }
 

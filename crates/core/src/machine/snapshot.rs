@@ -23,7 +23,7 @@ use super::queue::Queue;
 use super::refusal::Refusal;
 use super::safeguard::Safeguards;
 use super::seen::Seen;
-use super::state::{Agent, Batches, Late, Note, Pause, Run, State};
+use super::state::{Agent, Batches, Late, ModelLimit, Note, Pause, Run, State};
 use super::tasks::Tasks;
 use crate::id::{AgentId, RecordId};
 use crate::record::{Policy, Revision};
@@ -46,6 +46,7 @@ struct Rest<'a> {
     files: Cow<'a, Files>,
     pauses: Cow<'a, [(Option<AgentId>, Pause)]>,
     notes: Cow<'a, [Note]>,
+    limits: Cow<'a, BTreeMap<String, ModelLimit>>,
 }
 
 impl State {
@@ -73,6 +74,7 @@ impl State {
             files,
             pauses,
             notes,
+            limits,
             queue,
             safeguards: _,
         } = self;
@@ -92,6 +94,7 @@ impl State {
             files: Cow::Borrowed(files),
             pauses: pauses.iter().map(|(agent, pause)| (agent.clone(), pause.clone())).collect(),
             notes: Cow::Borrowed(notes),
+            limits: Cow::Borrowed(limits),
         };
         let mut out = vec![0; HEAD_BYTES];
         let mut begin = out.len();
@@ -177,6 +180,7 @@ impl State {
             files: rest.files.into_owned(),
             pauses: rest.pauses.into_owned().into_iter().collect(),
             notes: rest.notes.into_owned(),
+            limits: rest.limits.into_owned(),
             queue,
             safeguards: Safeguards::default(),
         })
@@ -222,6 +226,7 @@ sources!(
     "../record/merge.rs",
     "../record/message.rs",
     "../record/mod.rs",
+    "../record/model.rs",
     "../record/note.rs",
     "../record/plan.rs",
     "../record/spending.rs",
@@ -235,6 +240,7 @@ sources!(
     "apply/merge.rs",
     "apply/message.rs",
     "apply/mod.rs",
+    "apply/model.rs",
     "apply/note.rs",
     "apply/plan.rs",
     "apply/spending.rs",

@@ -41,6 +41,8 @@ pub struct State {
     pub(crate) files: Files,
     pub(crate) pauses: Pauses,
     pub(crate) notes: Vec<Note>,
+    /// By the model's name.
+    pub(crate) limits: BTreeMap<String, ModelLimit>,
     /// Derived from the tasks.
     pub(crate) queue: Queue,
     /// Part of the program, not of the state.
@@ -80,6 +82,17 @@ pub struct Note {
     /// The task at which it came up.
     pub task: Option<TaskId>,
     /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// Until when a model may not be called, as far as anybody was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelLimit {
+    /// When it may be called again, in milliseconds since 1970. No rule reads it.
+    pub until_ms: u64,
+    /// Why, in the provider's words.
+    pub reason: String,
+    /// When somebody said so, in milliseconds since 1970.
     pub at_ms: u64,
 }
 
@@ -167,6 +180,7 @@ impl State {
             files: Files::default(),
             pauses: Pauses::default(),
             notes: Vec::new(),
+            limits: BTreeMap::new(),
             queue: Queue::default(),
             safeguards: Safeguards::default(),
         }
@@ -271,6 +285,16 @@ impl State {
         let is_meant =
             |note: &&Note| note.labels.is_empty() || note.labels.iter().any(|label| labels.contains(label));
         self.notes.iter().filter(is_meant)
+    }
+
+    /// The models that were limited at some time, by name, each with its latest limit: it may be over.
+    pub fn limits(&self) -> impl Iterator<Item = (&str, &ModelLimit)> {
+        self.limits.iter().map(|(model, limit)| (model.as_str(), limit))
+    }
+
+    /// The latest limit of a model; `None` if it never was limited.
+    pub fn limit(&self, model: &str) -> Option<&ModelLimit> {
+        self.limits.get(model)
     }
 
     /// All tasks, in the order in which they took effect.

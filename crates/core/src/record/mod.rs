@@ -9,6 +9,7 @@ pub mod codec;
 mod files;
 mod merge;
 mod message;
+mod model;
 mod note;
 mod plan;
 mod spending;
@@ -24,6 +25,7 @@ pub use claim::{
 pub use files::{FilesReleased, FilesReserved};
 pub use merge::{MergeIntended, MergeRefused, Merged, RefusalCause};
 pub use message::{MessageSent, MessagesDelivered, MessagesRead, Recipient};
+pub use model::ModelLimited;
 pub use note::NoteAdded;
 pub use plan::{PlanJudged, PlanSubmitted};
 pub use spending::{Account, Amount, BudgetSet, SpendingReserved, SpendingSettled};
@@ -134,7 +136,8 @@ impl Body {
             | Self::TaskReassigned(_)
             | Self::PlanSubmitted(_)
             | Self::PlanJudged(_)
-            | Self::NoteAdded(_) => true,
+            | Self::NoteAdded(_)
+            | Self::ModelLimited(_) => true,
             Self::TaskAdded(body) => body.task.needs_newest_format(),
             Self::AgentJoined(body) => body.plan,
             Self::ClaimExpired(body) => body.cause == ExpiryCause::Stuck,
@@ -225,6 +228,8 @@ bodies! {
     "spending_reserved" SpendingReserved,
     /// What a call really used.
     "spending_settled" SpendingSettled,
+    /// A model may not be called until then.
+    "model_limited" ModelLimited,
     /// The holder of a claim wants files for itself.
     "files_reserved" FilesReserved,
     /// Files are free again.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::agent::{AgentView, agents};
 use super::waiting::{Waiting, stuck};
 use crate::id::{AgentId, RecordId, TaskId};
-use crate::machine::{Counts, State};
+use crate::machine::{Counts, ModelLimit, State};
 use crate::record::{Account, Amount};
 
 /// The team at a glance. The counts add up to `total`.
@@ -28,12 +28,26 @@ pub struct StatusView {
     pub questions: Vec<RecordId>,
     /// Tasks whose plans wait to be judged.
     pub plans: Vec<TaskId>,
+    /// Models that were limited at some time, by name, each with its latest limit. A view knows no time: a limit whose
+    /// `until_ms` has passed is over.
+    pub limited: Vec<LimitView>,
     /// What was spent.
     pub spent: Amount,
     /// What is set aside for calls under way.
     pub reserved: Amount,
     /// How many records the log holds.
     pub records: u64,
+}
+
+/// Until when a model may not be called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitView {
+    /// The model.
+    pub model: String,
+    /// When it may be called again, in milliseconds since 1970.
+    pub until_ms: u64,
+    /// Why, in the provider's words.
+    pub reason: String,
 }
 
 /// The view of the team.
@@ -47,8 +61,13 @@ pub fn status(state: &State) -> StatusView {
         paused: state.pauses().map(|(agent, pause)| (agent.cloned(), pause.reason.clone())).collect(),
         questions: state.messages().open_questions().map(|message| message.id).collect(),
         plans: state.open_plans().map(|(task, _)| task.id().clone()).collect(),
+        limited: state.limits().map(limit).collect(),
         spent: state.ledger().spent(&Account::Team),
         reserved: state.ledger().reserved(&Account::Team),
         records: state.records(),
     }
+}
+
+fn limit((model, limit): (&str, &ModelLimit)) -> LimitView {
+    LimitView { model: model.to_owned(), until_ms: limit.until_ms, reason: limit.reason.clone() }
 }

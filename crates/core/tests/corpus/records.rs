@@ -9,10 +9,10 @@ use agent_team_core::record::{
     Account, AgentJoined, AgentLeft, Amount, BatchClosed, Body, BudgetSet, CheckReported, ClaimExpired,
     ClaimReleased, ClaimRenewed, ExpiryCause, FORMAT, FilesReleased, FilesReserved, FormatRaised, Holder,
     LateResult, MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead,
-    NEWEST_FORMAT, NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy, PolicySet, ProcessId, Recipient,
-    Record, RefusalCause, ReviewGiven, Revision, Role, RunEnded, RunStarted, SpendingReserved,
-    SpendingSettled, Stage, TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskEdited, TaskFailed,
-    TaskReassigned, TaskRetried, TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
+    ModelLimited, NEWEST_FORMAT, NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy, PolicySet,
+    ProcessId, Recipient, Record, RefusalCause, ReviewGiven, Revision, Role, RunEnded, RunStarted,
+    SpendingReserved, SpendingSettled, Stage, TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskEdited,
+    TaskFailed, TaskReassigned, TaskRetried, TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::Text;
 
@@ -368,7 +368,8 @@ impl Story<'_> {
     }
 
     fn resource(&mut self) -> Body {
-        match self.byte() % 9 {
+        match self.byte() % 10 {
+            9 => ModelLimited { model: self.line(), until_ms: self.number(), reason: self.line() }.into(),
             8 => {
                 let (agent, text) = (self.agent(), self.text());
                 NoteAdded { agent, text, labels: self.many(Self::line), task: self.some(Self::task) }.into()

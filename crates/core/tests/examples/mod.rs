@@ -4,11 +4,11 @@ use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::record::{
     Account, AgentJoined, AgentLeft, Amount, BatchClosed, Body, BudgetSet, CheckReported, ClaimExpired,
     ClaimReleased, ClaimRenewed, ExpiryCause, FilesReleased, FilesReserved, FormatRaised, Holder, LateResult,
-    MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead, NoteAdded, PauseSet,
-    PlanJudged, PlanSubmitted, Policy, PolicySet, ProcessId, Recipient, Record, RefusalCause, ReviewGiven,
-    Role, RunEnded, RunStarted, SpendingReserved, SpendingSettled, Stage, TaskAdded, TaskCancelled,
-    TaskChange, TaskClaimed, TaskEdited, TaskFailed, TaskReassigned, TaskRetried, TaskSpec, TaskSubmitted,
-    TurnJournalled, WorkCommit,
+    MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead, ModelLimited,
+    NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy, PolicySet, ProcessId, Recipient, Record,
+    RefusalCause, ReviewGiven, Role, RunEnded, RunStarted, SpendingReserved, SpendingSettled, Stage,
+    TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskEdited, TaskFailed, TaskReassigned, TaskRetried,
+    TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::Text;
 
@@ -184,6 +184,12 @@ fn resources() -> Vec<Body> {
             task: Some(task()),
             model: "small".into(),
             actual,
+        }
+        .into(),
+        ModelLimited {
+            model: "anthropic:claude-opus-4-5".into(),
+            until_ms: 1_763_892_030_000,
+            reason: "HTTP 429: too many tokens in this minute".into(),
         }
         .into(),
         FilesReserved { claim, paths: paths.clone() }.into(),

@@ -5,8 +5,8 @@ use agent_team_core::machine::{Command, decide};
 use agent_team_core::record::{
     Account, AgentJoined, AgentLeft, Amount, Body, CheckReported, ClaimReleased, ClaimRenewed, ExpiryCause,
     FilesReleased, FilesReserved, FormatRaised, Holder, LateResult, MergeIntended, MergeRefused, Merged,
-    MessageSent, MessagesDelivered, MessagesRead, NoteAdded, PlanSubmitted, Policy, RefusalCause,
-    ReviewGiven, SpendingReserved, SpendingSettled, Stage, TaskChange, TaskSpec, TaskSubmitted,
+    MessageSent, MessagesDelivered, MessagesRead, ModelLimited, NoteAdded, PlanSubmitted, Policy,
+    RefusalCause, ReviewGiven, SpendingReserved, SpendingSettled, Stage, TaskChange, TaskSpec, TaskSubmitted,
     TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::Text;
@@ -55,6 +55,7 @@ pub fn run(world: &mut World, text: &str) -> Result<String, Problem> {
         "messages" => Ok(show::messages(&world.state)),
         "ledger" => show::ledger(&world.state, line.rest(1)),
         "files" => Ok(show::files(&world.state)),
+        "limits" => Ok(show::limits(&world.state)),
         _ => {
             let command = wish(world, &line)?;
             let said = world.submit(&command);
@@ -250,6 +251,7 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
             actual: amount(line)?,
         }
         .into(),
+        "limit" => limit(line)?,
         "reserve-files" => FilesReserved { claim: id(1)?, paths: line.rest(2).to_vec() }.into(),
         "free-files" => FilesReleased { claim: id(1)?, paths: line.rest(2).to_vec() }.into(),
         "raise-format" => FormatRaised { version: parse(line.word(1)?)? }.into(),
@@ -287,6 +289,11 @@ fn review(world: &World, line: &Line) -> Result<Body, Problem> {
         line.text("of").map(|id| world.id(id)).transpose()?.or(current).ok_or("no submission")?;
     let feedback = line.rest(3).first().map_or_else(Text::default, |text| text.as_str().into());
     Ok(ReviewGiven { claim, submission, approved: line.word(2)? == "approved", feedback }.into())
+}
+
+fn limit(line: &Line) -> Result<Body, Problem> {
+    let (model, until_ms) = (line.word(1)?.to_owned(), parse(line.word(2)?)?);
+    Ok(ModelLimited { model, until_ms, reason: line.rest(3).first().cloned().unwrap_or_default() }.into())
 }
 
 /// A line that some program wrote: of any kind, any format. In its body `#7` is the id of a record.

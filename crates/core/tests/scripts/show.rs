@@ -128,6 +128,13 @@ pub fn files(state: &State) -> String {
     state.files().iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Which models were limited, and until when.
+pub fn limits(state: &State) -> String {
+    let limited = view::status(state).limited.into_iter();
+    let line = |limit: view::LimitView| format!("{} until {}: {}", limit.model, limit.until_ms, limit.reason);
+    limited.map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Writes the state down, reads it, and says whether it is the same.
 pub fn snapshot(state: &State) -> String {
     let written = state.to_snapshot().unwrap();

@@ -1,13 +1,16 @@
 //! Model calls that are paid for: set aside before the call, settled after it.
 //!
 //! Where an account has a limit, nothing is called that might exceed it. Where none has, only what was used is noted.
+//! Whoever meets a limit of the model's provider holds nothing while it waits (see `governor`).
 
 use std::sync::Arc;
 
 use agent_team_core::machine::Command;
 use agent_team_core::record::{Account, Amount, SpendingReserved, SpendingSettled};
+use tokio_util::sync::CancellationToken;
 
 use super::AgentError;
+use super::governor::{self, Permit};
 use crate::model::{Delta, Model, ModelError, ModelErrorKind, Prices, Request, Response, Usage};
 use crate::team_log::{TeamLog, refusal};
 use crate::{AgentId, Error, RecordId, TaskId};
@@ -25,6 +28,7 @@ pub struct Meter {
     prices: Arc<Prices>,
     agent: AgentId,
     task: Option<TaskId>,
+    stop: CancellationToken,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,13 +48,22 @@ pub struct Spent {
 impl Meter {
     /// A meter for the calls of an agent, for a task or for none.
     pub fn new(team_log: &TeamLog, prices: Arc<Prices>, agent: &AgentId, task: Option<TaskId>) -> Self {
-        Self { team_log: team_log.clone(), prices, agent: agent.clone(), task }
+        let stop = CancellationToken::new();
+        Self { team_log: team_log.clone(), prices, agent: agent.clone(), task, stop }
     }
 
-    /// Calls the model, within the budget.
+    /// Sets what ends its waiting for a model that is limited. A call under way goes on.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: CancellationToken) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Calls the model, within the budget. Where a limit of its provider is met, by this call or by anybody of the team,
+    /// it waits until the model may be called, and calls again: a limit is no failure.
     ///
     /// # Errors
-    /// Before the call [`AgentError::OverBudget`], or [`AgentError::GaveUp`] if a budget in money cannot bound it since
+    /// [`AgentError::Stopped`] if it was told to stop while it waited for the model. Before a call [`AgentError::OverBudget`], or [`AgentError::GaveUp`] if a budget in money cannot bound it since
     /// the model's price is not known. After it what the model says went wrong.
     pub async fn call(
         &self,
@@ -58,6 +71,25 @@ impl Meter {
         mut request: Request,
         stream: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<(Response, Spent), AgentError> {
+        loop {
+            let permit = governor::admitted(&self.team_log, &self.agent, model, &self.stop, stream).await?;
+            match self.call_once(model, &mut request, &permit, stream).await? {
+                Ok(answer) => return Ok(answer),
+                Err(error) if error.kind().is_limit() => permit.is_refused(&error)?,
+                Err(error) => return Err(failed(&error)),
+            }
+            request.caller.retry = request.caller.retry.saturating_add(1);
+        }
+    }
+
+    /// One call: reserved before, settled after it.
+    async fn call_once(
+        &self,
+        model: &dyn Model,
+        request: &mut Request,
+        permit: &Permit<'_>,
+        stream: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<Result<(Response, Spent), ModelError>, AgentError> {
         let limits = self.limits()?;
         if limits.money && self.prices.price(model.name()).is_none() && model.name() != UNPAID {
             return Err(AgentError::GaveUp(format!(
@@ -69,22 +101,43 @@ impl Meter {
         let reservation = if limits.money || limits.others {
             let most = request.max_output_tokens.unwrap_or(OUTPUT_TOKENS_MAX).min(OUTPUT_TOKENS_MAX);
             request.max_output_tokens = Some(most);
-            Some(self.reserve(model.name(), &request, most)?)
+            Some(self.reserve(model.name(), request, most)?)
         } else {
             None
         };
+        let mut retries = 0;
+        let mut watch = |delta| {
+            match &delta {
+                Delta::Limited { wait_ms, reason } => {
+                    // That the log cannot be written is told when the call is settled.
+                    let _ = permit.has_used_up(*wait_ms, reason.clone());
+                }
+                Delta::Waits { .. } | Delta::Begins => {}
+                Delta::Retry { .. } => {
+                    retries += 1;
+                    permit.is_answered();
+                }
+                Delta::Text(_) | Delta::Thinking(_) | Delta::ToolCall { .. } => permit.is_answered(),
+            }
+            stream(delta);
+        };
         let mut cut_off = CutOff { meter: self, reservation, model: model.name() };
-        let answer = model.respond(&request, stream).await;
+        let answer = model.respond_unless_limited(request, &mut watch).await;
         let reservation = cut_off.reservation.take();
-        let usage = answer.as_ref().map(|response| response.usage).unwrap_or_default();
-        let amount = self.amount(model.name(), usage);
+        request.caller.retry = request.caller.retry.saturating_add(retries);
+        let amount = match &answer {
+            // What was refused used nothing, not even a call.
+            Err(error) if error.kind().is_limit() => Amount::default(),
+            Err(_) => self.amount(model.name(), Usage::default()),
+            Ok(response) => {
+                permit.is_answered();
+                self.amount(model.name(), response.usage)
+            }
+        };
         if reservation.is_some() || answer.is_ok() {
             self.settle(reservation.map(|(id, _)| id), model.name(), amount)?;
         }
-        match answer {
-            Ok(response) => Ok((response, Spent { amount })),
-            Err(error) => Err(failed(&error)),
-        }
+        Ok(answer.map(|response| (response, Spent { amount })))
     }
 
     /// What is limited in any account that a call touches.

@@ -5,6 +5,7 @@
 mod assignment;
 mod closure;
 mod edits;
+mod governor;
 mod journal;
 mod metered;
 mod model_agent;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub use assignment::{Assignment, Delivered, Dependency, Setback};
 pub use closure::llm_fn;
 pub(crate) use closure::verdict;
+pub(crate) use governor::Governor;
 pub use journal::{Journal, JournalError, Line};
 pub use metered::{Meter, Spent};
 pub use model_agent::ModelAgent;

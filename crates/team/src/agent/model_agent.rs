@@ -112,7 +112,8 @@ impl Agent for ModelAgent {
                 retry: 0,
             },
         };
-        let meter = Meter::new(context.queue.team_log(), self.prices.clone(), &context.agent, None);
+        let meter = Meter::new(context.queue.team_log(), self.prices.clone(), &context.agent, None)
+            .stopped_by(context.stop.clone());
         let (response, _) = meter.call(self.model.as_ref(), request, &mut |_| {}).await?;
         Ok(response.text())
     }
@@ -166,7 +167,8 @@ impl<'a> Attempt<'a> {
             command_time_limit: agent.command_limit,
         };
         let meter =
-            Meter::new(context.queue.team_log(), agent.prices.clone(), &context.agent, Some(task.id.clone()));
+            Meter::new(context.queue.team_log(), agent.prices.clone(), &context.agent, Some(task.id.clone()))
+                .stopped_by(context.stop.clone());
         let toolbox = ModelAgent::toolbox(context, task.stage);
         Ok(Self { agent, task, context, toolbox, tools, meter, journal, empty_answers: 0, told: Told::new() })
     }
@@ -260,11 +262,14 @@ impl<'a> Attempt<'a> {
         context.activity.is(format!("turn {turn}: thinking"));
         // Whoever is asked to stop finishes a call that is under way, but does not wait for the next try of a failed one.
         let failing = CancellationToken::new();
-        let mut watch = |delta| {
-            if let Delta::Retry { wait_ms, reason } = delta {
+        let mut watch = |delta| match delta {
+            Delta::Retry { wait_ms, reason } => {
                 context.activity.is(format!("waits {wait_ms} ms for the model: {reason}"));
                 failing.cancel();
             }
+            Delta::Waits { reason } => context.activity.is(format!("waits for the model: {reason}")),
+            Delta::Begins => context.activity.is(format!("turn {turn}: thinking")),
+            _ => {}
         };
         let (response, _) = tokio::select! {
             answer = self.meter.call(self.agent.model.as_ref(), request, &mut watch) => answer?,

@@ -118,6 +118,12 @@ impl ModelErrorKind {
         }
     }
 
+    /// Whether the provider would answer, but not so much or not now: nothing is wrong with the request, and others who
+    /// call the same model meet the same.
+    pub fn is_limit(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Overloaded)
+    }
+
     /// What the user can do, where there is something.
     fn hint(self) -> &'static str {
         match self {

@@ -47,6 +47,26 @@ pub trait Model: Send + Sync {
         request: &Request,
         stream: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Response, ModelError>;
+
+    /// Answers as [`respond`](Model::respond) does, but gives a [limit](ModelErrorKind::is_limit) back at once instead of
+    /// calling again: for callers that wait for limits themselves, as a team does for all its agents.
+    ///
+    /// # Errors
+    ///
+    /// As [`respond`](Model::respond).
+    async fn respond_unless_limited(
+        &self,
+        request: &Request,
+        stream: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<Response, ModelError> {
+        self.respond(request, stream).await
+    }
+
+    /// How long to wait for a limit where the provider does not say it: from
+    /// [`first_wait`](RetryPolicy::first_wait) on, doubling up to [`longest_wait`](RetryPolicy::longest_wait).
+    fn patience(&self) -> RetryPolicy {
+        RetryPolicy::default()
+    }
 }
 
 /// A piece of an answer that is still being written. For live views only: the [`Response`] holds everything.
@@ -68,6 +88,21 @@ pub enum Delta {
         /// Why it failed.
         reason: String,
     },
+    /// The provider says that nothing is left for further calls for a time. This one goes on.
+    Limited {
+        /// The time until then, in milliseconds.
+        wait_ms: u64,
+        /// What is used up.
+        reason: String,
+    },
+    /// The call was not made yet, or was refused, and waits until the model may be called: what was streamed of it before
+    /// is void. Comes from a team, not from a model.
+    Waits {
+        /// Why.
+        reason: String,
+    },
+    /// A call that waited is made now.
+    Begins,
 }
 
 #[async_trait]
@@ -82,5 +117,17 @@ impl<M: Model + ?Sized> Model for Arc<M> {
         stream: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Response, ModelError> {
         (**self).respond(request, stream).await
+    }
+
+    async fn respond_unless_limited(
+        &self,
+        request: &Request,
+        stream: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<Response, ModelError> {
+        (**self).respond_unless_limited(request, stream).await
+    }
+
+    fn patience(&self) -> RetryPolicy {
+        (**self).patience()
     }
 }

@@ -7,6 +7,7 @@
 
 mod completions;
 mod failure;
+mod limits;
 mod request;
 mod response;
 mod target;

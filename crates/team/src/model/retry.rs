@@ -41,14 +41,18 @@ impl RetryPolicy {
         if !error.is_retryable() || failures >= self.attempts {
             return None;
         }
-        let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
-        let bound = self.first_wait.saturating_mul(doubled).min(self.longest_wait);
         // Those who were told the same moment shall not all come back at that moment.
         let wait = match error.retry_after() {
             Some(asked) => asked.saturating_add(self.first_wait.mul_f64(fraction)),
-            None => bound.mul_f64(fraction),
+            None => self.bound(failures).mul_f64(fraction),
         };
         (waited.saturating_add(wait) <= self.total_wait).then_some(wait)
+    }
+
+    /// The bound of the wait after the `failures`-th failure in a row.
+    pub(crate) fn bound(&self, failures: u32) -> Duration {
+        let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+        self.first_wait.saturating_mul(doubled).min(self.longest_wait)
     }
 }
 
@@ -74,6 +78,35 @@ impl<M: Model> Retrying<M> {
         self.random = random;
         self
     }
+
+    /// Calls until there is an answer, a failure that `gives_back` wants, or no patience any more.
+    async fn call(
+        &self,
+        request: &Request,
+        stream: &mut (dyn FnMut(Delta) + Send),
+        gives_back: fn(&ModelError) -> bool,
+    ) -> Result<Response, ModelError> {
+        let (mut waited, mut failures) = (Duration::ZERO, 0);
+        let mut error = match self.model.respond(request, stream).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let mut again = request.clone();
+        loop {
+            failures += 1;
+            again.caller.retry += 1;
+            let wait = self.policy.wait(&error, failures, waited, (self.random)());
+            let Some(wait) = wait.filter(|_| !gives_back(&error)) else { return Err(error) };
+            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            stream(Delta::Retry { wait_ms, reason: error.to_string() });
+            tokio::time::sleep(wait).await;
+            waited += wait;
+            error = match self.model.respond(&again, stream).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+        }
+    }
 }
 
 #[async_trait]
@@ -87,26 +120,19 @@ impl<M: Model> Model for Retrying<M> {
         request: &Request,
         stream: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Response, ModelError> {
-        let mut waited = Duration::ZERO;
-        let mut error = match self.model.respond(request, stream).await {
-            Ok(response) => return Ok(response),
-            Err(error) => error,
-        };
-        let mut again = request.clone();
-        loop {
-            again.caller.retry += 1;
-            let Some(wait) = self.policy.wait(&error, again.caller.retry, waited, (self.random)()) else {
-                return Err(error);
-            };
-            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            stream(Delta::Retry { wait_ms, reason: error.to_string() });
-            tokio::time::sleep(wait).await;
-            waited += wait;
-            error = match self.model.respond(&again, stream).await {
-                Ok(response) => return Ok(response),
-                Err(error) => error,
-            };
-        }
+        self.call(request, stream, |_| false).await
+    }
+
+    async fn respond_unless_limited(
+        &self,
+        request: &Request,
+        stream: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<Response, ModelError> {
+        self.call(request, stream, |error| error.kind().is_limit()).await
+    }
+
+    fn patience(&self) -> RetryPolicy {
+        self.policy
     }
 }
 

@@ -1,7 +1,7 @@
 //! Agents that hold something and get nowhere: nudged, then interrupted, then taken over.
 //!
 //! Progress is what an agent writes into its transcript, or a turn in the log. Whoever waits for somebody (an approval,
-//! an answer, to be resumed) is not stuck.
+//! an answer, to be resumed, a model that is limited) is not stuck.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -103,7 +103,8 @@ impl Run<'_> {
             }
             let fresh = || Progressing { renewal: held.renewal, written, since: Instant::now(), warnings: 0 };
             let known = watched.0.entry(held.claim).or_insert_with(fresh);
-            if held.waits || known.renewal != held.renewal || (known.written != written && !is_told) {
+            let waits = held.waits || team_log.governor().holds_up(&held.agent);
+            if waits || known.renewal != held.renewal || (known.written != written && !is_told) {
                 *known = fresh();
                 continue;
             }

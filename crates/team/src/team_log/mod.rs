@@ -20,6 +20,7 @@ use agent_team_log::{
 use tokio::sync::watch;
 
 use crate::Error;
+use crate::agent::Governor;
 use crate::folder::TeamFolder;
 use crate::follow::Follower;
 use crate::hooks::{Hook, Hooks};
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     /// Locked after the replica where both are.
     waiters: Mutex<Waiters>,
     follower: Follower,
+    /// What this process knows of the limits of its models.
+    governor: Governor,
     /// Held by the one who looks for holders that are gone, for all who wait in this process.
     lookout: tokio::sync::Mutex<()>,
     hooks: OnceLock<Hooks>,
@@ -154,6 +157,7 @@ impl TeamLog {
             presence: Mutex::new(None),
             waiters: Mutex::default(),
             follower: Follower::default(),
+            governor: Governor::default(),
             lookout: tokio::sync::Mutex::default(),
             hooks: OnceLock::new(),
         })))
@@ -375,6 +379,10 @@ impl TeamLog {
         &self.0.follower
     }
 
+    pub(crate) fn governor(&self) -> &Governor {
+        &self.0.governor
+    }
+
     /// The log, and how far it was applied.
     pub(crate) fn place(&self) -> (Arc<dyn Log>, Position) {
         (self.0.log.clone(), self.lock().position)
@@ -534,6 +542,8 @@ fn must_survive_power_cuts(body: &Body) -> bool {
         | Body::TurnJournalled(_)
         | Body::MessagesDelivered(_)
         | Body::MessagesRead(_)
+        // Whoever calls again is told again.
+        | Body::ModelLimited(_)
         | Body::FilesReserved(_)
         | Body::FilesReleased(_)
         | Body::Unknown { .. }

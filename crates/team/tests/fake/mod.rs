@@ -3,7 +3,7 @@
 //! A test says what the model answers ([`Answer`]), call by call or by a closure over what was received, and looks
 //! afterwards at the requests that came over the wire. A test binary that needs only a part of this says
 //! `#[expect(dead_code, reason = "...")] mod fake;`.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's server may fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test's server may fail by panicking")]
 
 mod wire;
 
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use futures::stream::{self, StreamExt};
 use serde_json::Value;
@@ -57,7 +57,9 @@ pub struct Answer {
     pub ending: Ending,
     /// Into how many bytes at a time the stream is split; 0 sends each message whole.
     pub chunk_bytes: usize,
-    /// What stands in place of all this.
+    /// Headers beside those of the protocol.
+    pub headers: Vec<(String, String)>,
+    /// What stands in place of the stream.
     pub refusal: Option<Refusal>,
 }
 
@@ -65,7 +67,6 @@ pub struct Answer {
 #[derive(Debug, Clone, Default)]
 pub struct Refusal {
     status: u16,
-    headers: Vec<(String, String)>,
     body: String,
 }
 
@@ -114,14 +115,13 @@ impl Answer {
 
     /// An HTTP status with a body, in place of an answer.
     pub fn status(status: u16, body: impl Into<String>) -> Self {
-        let refusal = Refusal { status, body: body.into(), ..Refusal::default() };
+        let refusal = Refusal { status, body: body.into() };
         Self { refusal: Some(refusal), ..Self::default() }
     }
 
     /// The same with a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        let refusal = self.refusal.as_mut().expect("only a status has headers");
-        refusal.headers.push((name.to_owned(), value.to_owned()));
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 }
@@ -188,7 +188,7 @@ async fn respond(
     let path = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     if method != Method::POST || !model.protocol.serves(&path) {
         let body = format!("no {method} {path} here");
-        return plain(&Refusal { status: 404, body, ..Refusal::default() });
+        return plain(&Refusal { status: 404, body });
     }
     let headers = headers
         .iter()
@@ -201,17 +201,19 @@ async fn respond(
         requests.push(received);
         requests.len()
     };
-    match &answer.refusal {
+    let mut response = match &answer.refusal {
         Some(refusal) => plain(refusal),
         None => streamed(model.protocol, &answer, turn),
-    }
+    };
+    let headers = answer.headers.iter().map(|(name, value)| {
+        (HeaderName::try_from(name.as_str()).unwrap(), HeaderValue::try_from(value.as_str()).unwrap())
+    });
+    response.headers_mut().extend(headers);
+    response
 }
 
 fn plain(refusal: &Refusal) -> Response {
-    let mut response = Response::builder().status(StatusCode::from_u16(refusal.status).unwrap());
-    for (name, value) in &refusal.headers {
-        response = response.header(name, value);
-    }
+    let response = Response::builder().status(StatusCode::from_u16(refusal.status).unwrap());
     response.body(Body::from(refusal.body.clone())).unwrap()
 }
 

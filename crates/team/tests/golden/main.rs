@@ -29,7 +29,7 @@ use agent_team_log::{DamageKind, FileLog, Log, Position};
 
 /// The logs of each format, by the version that they end with.
 fn folders() -> [PathBuf; 2] {
-    [FORMAT, NEWEST_FORMAT].map(|version| folder(version))
+    [FORMAT, NEWEST_FORMAT].map(folder)
 }
 
 fn folder(version: u32) -> PathBuf {

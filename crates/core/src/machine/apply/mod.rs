@@ -9,6 +9,7 @@ mod files;
 mod judgement;
 mod merge;
 mod message;
+mod model;
 mod note;
 mod plan;
 mod spending;
@@ -97,6 +98,7 @@ macro_rules! with_rule {
             Body::BudgetSet($rule) => $known,
             Body::SpendingReserved($rule) => $known,
             Body::SpendingSettled($rule) => $known,
+            Body::ModelLimited($rule) => $known,
             Body::FilesReserved($rule) => $known,
             Body::FilesReleased($rule) => $known,
             Body::Unknown { .. } | Body::Malformed { .. } => $unknown,

@@ -17,7 +17,7 @@ use self::body::Body;
 use self::chunk::{Gathered, Unread};
 use self::events::Events;
 use super::target::{Key, Target};
-use super::{NO_KEY, Provided, failure};
+use super::{NO_KEY, Provided, failure, limits};
 use crate::model::{ConnectError, Delta, ModelError, Request};
 
 /// Where chat completions are asked for, and by which client.
@@ -55,6 +55,10 @@ impl Provided {
             let body = timeout_at(deadline, answer.text()).await.map_err(out_of_time)?;
             let body = body.unwrap_or_default();
             return Err(failure::of_status(&self.name, &self.target, status, &headers, &body));
+        }
+        if let Some((wait, reason)) = limits::used_up(answer.headers()) {
+            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            stream(Delta::Limited { wait_ms, reason });
         }
         let mut events = Events::default();
         let mut gathered = Gathered::default();

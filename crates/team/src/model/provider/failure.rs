@@ -5,14 +5,12 @@ use std::string::FromUtf8Error;
 use std::time::Duration;
 
 use genai::Error;
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::response;
 use super::target::{Key, Target, without_user};
+use super::{limits, response};
 use crate::model::error::without_key;
 use crate::model::{ModelError, ModelErrorKind as Kind};
 
@@ -134,7 +132,6 @@ fn answered(target: &Target, status: StatusCode, headers: &HeaderMap, body: &str
     let parsed = serde_json::from_str::<Value>(body).ok();
     let is_text = parsed.is_none();
     let json = parsed.unwrap_or_default();
-    let retry_after = retry_after(headers, &json);
     let kind = match status.as_u16() {
         // Without an error of the protocol's own, there is another server at this place.
         300..=399 | 404 | 405 if message(&json).is_none() => Kind::Unreadable,
@@ -150,7 +147,7 @@ fn answered(target: &Target, status: StatusCode, headers: &HeaderMap, body: &str
         // It may be anything, the request included.
         (None, _) => format!("HTTP {status}, without a reason"),
     };
-    Failure { kind, reason, retry_after }
+    Failure { kind, reason, retry_after: limits::retry_after(status, headers, &json) }
 }
 
 fn by_status(status: u16) -> Kind {
@@ -197,7 +194,7 @@ fn in_stream(body: &Value) -> Failure {
         _ => Kind::ServerError,
     };
     let reason = message(body).or_else(|| message(error)).or(name).unwrap_or("an error without a reason");
-    Failure { kind, reason: reason.to_owned(), retry_after: delay_in(body) }
+    Failure { kind, reason: reason.to_owned(), retry_after: limits::delay_in(body) }
 }
 
 /// A call that got no answer, or lost it on the way.
@@ -231,33 +228,4 @@ fn is_tls(cause: &(dyn std::error::Error + 'static)) -> bool {
 fn message(json: &Value) -> Option<&str> {
     let json = json.get(0).unwrap_or(json);
     ["/error/message", "/error", "/message"].into_iter().find_map(|path| json.pointer(path)?.as_str())
-}
-
-/// How long the provider asks to wait.
-fn retry_after(headers: &HeaderMap, json: &Value) -> Option<Duration> {
-    let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-    let seconds = number("retry-after-ms").map(|wait_ms| wait_ms / 1_000.0).or_else(|| number("retry-after"));
-    let wait = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    wait.or_else(|| until_date(headers)).or_else(|| delay_in(json))
-}
-
-/// The time until the date that Retry-After may hold (RFC 9110, 10.2.3). Proxies in front of providers send one. By the
-/// server's clock, if it says what that shows, since ours may show something else.
-fn until_date(headers: &HeaderMap) -> Option<Duration> {
-    let date = |name| {
-        let text = headers.get(name)?.to_str().ok()?;
-        rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
-    };
-    let until = date("retry-after")?;
-    let wait = until.duration_since(date("date").unwrap_or_else(Timestamp::now));
-    // What is over need not be waited for.
-    Some(Duration::try_from(wait).unwrap_or_default())
-}
-
-/// Gemini's way of saying it: a detail of the error with `"retryDelay": "13s"`.
-fn delay_in(json: &Value) -> Option<Duration> {
-    let json = json.get(0).unwrap_or(json);
-    let details = json.pointer("/error/details")?.as_array()?;
-    let delay = details.iter().find_map(|detail| detail.get("retryDelay")?.as_str())?;
-    Duration::try_from_secs_f64(delay.strip_suffix('s')?.parse().ok()?).ok()
 }
