@@ -93,7 +93,10 @@ pub struct RunOptions {
 
 /// Makes an agent of the name of what stands behind it, for those that are added while a team runs.
 #[derive(Clone)]
-pub struct Recruiter(Arc<dyn Fn(Option<&str>) -> Result<Arc<dyn Agent>, Error> + Send + Sync>);
+pub struct Recruiter(Arc<Recruit>);
+
+/// From what stands behind an agent, if that was said, to the agent.
+type Recruit = dyn Fn(Option<&str>) -> Result<Arc<dyn Agent>, Error> + Send + Sync;
 
 impl Recruiter {
     /// A recruiter that calls a function with what was said to stand behind the agent, or with nothing.

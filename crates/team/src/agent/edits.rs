@@ -24,8 +24,6 @@ impl Context {
             return Ok(None);
         }
         match refusal(self.queue.reserve_files(self.token, &self.agent, vec![path.clone()]))? {
-            // A path that cannot be reserved, or a claim that is lost, is for others to tell.
-            Ok(()) => Ok(None),
             Err(Refusal::FileReserved { holder, .. }) => {
                 let known = self.task_of(&holder);
                 let about = known.map(|task| format!(" for task {task}")).unwrap_or_default();
@@ -41,7 +39,8 @@ impl Context {
                      with {holder} who does what."
                 )))
             }
-            Err(_) => Ok(None),
+            // A path that cannot be reserved, or a claim that is lost, is for others to tell.
+            Ok(()) | Err(_) => Ok(None),
         }
     }
 
