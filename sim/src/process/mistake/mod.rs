@@ -22,7 +22,7 @@ use crate::world::World;
 type Mistake = (Vec<Body>, Option<&'static str>);
 
 /// How often somebody looks for a mistake that can be made.
-const TRIES_MAX: u32 = 3;
+const TRIES_MAX: u32 = 4;
 /// How many kinds of mistakes there are, besides those about what the first format has no words for.
 const KINDS: usize = 45;
 
@@ -32,7 +32,9 @@ impl Process {
         let kinds = if world.is_steered { KINDS + steering::KINDS } else { KINDS };
         // Not each can be made at any time.
         let mistake = (0..TRIES_MAX).find_map(|_| {
-            let kind = world.random.below(kinds);
+            // A task that the human alone may review any more is rare, and soon reviewed.
+            let rare = world.is_steered && world.random.chance(250);
+            let kind = if rare { KINDS + steering::ROUNDS_OVER } else { world.random.below(kinds) };
             Some((kind, self.mistake(world, kind)?))
         });
         let Some((kind, (bodies, must_not))) = mistake else { return };

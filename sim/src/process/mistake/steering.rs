@@ -12,15 +12,17 @@ use crate::world::World;
 
 /// How many kinds of these mistakes there are.
 pub(super) const KINDS: usize = 14;
+/// The one that reviews after the last round.
+pub(super) const ROUNDS_OVER: usize = 9;
 
 impl Process {
     pub(super) fn bad_steering(&self, world: &mut World, kind: usize) -> Option<Mistake> {
         match kind {
             // There is seldom something to do wrong here, so what fits next is done instead.
             0 | 1 => self.claims_while_held_up(world).or_else(|| self.reviews_once_more(world, 8 + kind)),
-            2 => self.delivers_without_a_plan(world).or_else(|| self.reviews_once_more(world, 9)),
+            2 => self.delivers_without_a_plan(world).or_else(|| self.reviews_once_more(world, ROUNDS_OVER)),
             3..=7 => self.misjudges_a_plan(world, kind),
-            8 | 9 => self.reviews_once_more(world, kind),
+            8 | ROUNDS_OVER => self.reviews_once_more(world, kind),
             10 | 11 => self.bad_pause(world, kind),
             12 => self.bad_hand_over(world),
             _ => {
