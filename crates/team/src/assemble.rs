@@ -59,7 +59,8 @@ pub fn assemble(
                 paid_models.insert(model.name().to_owned());
             }
             let instructions = agent.prompt.clone().unwrap_or_default();
-            let made = ModelAgent::new(model.clone()).prices(prices.clone()).instructions(instructions);
+            let tokens = agent.context_tokens.or(config.context_tokens);
+            let made = model_agent(model.clone(), &prices, tokens).instructions(instructions);
             let skills: Vec<&str> = agent.skills.iter().map(crate::Skill::as_str).collect();
             team.add_specialist(name.as_str(), agent.role, &skills, Arc::new(made))?;
             if agent.plan {
@@ -84,7 +85,24 @@ fn members(config: &Config) -> Vec<AgentConfig> {
         return config.agents.clone();
     }
     let names = "worker-1".parse().into_iter().collect();
-    vec![AgentConfig { names, role: Role::Worker, with: None, skills: Vec::new(), prompt: None, plan: false }]
+    vec![AgentConfig {
+        names,
+        role: Role::Worker,
+        with: None,
+        skills: Vec::new(),
+        prompt: None,
+        plan: false,
+        context_tokens: None,
+    }]
+}
+
+/// An agent behind a model, whose conversation may hold so many tokens if the user says it.
+fn model_agent(model: Arc<dyn Model>, prices: &Arc<Prices>, context_tokens: Option<u64>) -> ModelAgent {
+    let made = ModelAgent::new(model).prices(prices.clone());
+    match context_tokens {
+        Some(tokens) => made.context_tokens(tokens),
+        None => made,
+    }
 }
 
 /// The model of each agent. Agents that name the same one share it.
@@ -239,7 +257,8 @@ fn recruiter(
                 connected(&config, &spec, &parent)?
             }
         };
-        Ok(Arc::new(ModelAgent::new(model).prices(prices.clone())) as Arc<dyn crate::agent::Agent>)
+        let made = model_agent(model, &prices, config.context_tokens);
+        Ok(Arc::new(made) as Arc<dyn crate::agent::Agent>)
     })
 }
 

@@ -294,7 +294,9 @@ impl Teammate {
             }
             Ok(answer) => self.deliver(&claimed, &assignment, answer).await,
             Err(AgentError::Failed(reason)) => self.fail(&claimed, reason, false).await,
-            Err(AgentError::GaveUp(reason)) => self.fail(&claimed, reason, true).await,
+            Err(AgentError::GaveUp(reason) | AgentError::TooLong(reason)) => {
+                self.fail(&claimed, reason, true).await
+            }
             Err(AgentError::Stopped) => self.give_back(&claimed, "stopped").await,
             // What else is to be done has a budget of its own.
             Err(AgentError::OverBudget(refused @ Refusal::OverBudget { account: Account::Task(_) })) => {
@@ -337,6 +339,8 @@ impl Teammate {
         let root = assignment.resumes.unwrap_or(claimed.token);
         let (reporter, agent) = (self.reporter.clone(), self.id.clone());
         let activity = move |what| reporter.report(Progress::Activity { agent: agent.clone(), what });
+        let reporter = self.reporter.clone();
+        let notes = move |text| reporter.report(Progress::Note(text));
         Ok(Context {
             agent: self.id.clone(),
             role: self.role,
@@ -347,7 +351,7 @@ impl Teammate {
             attempt_folder: folder.map(|folder| folder.attempt(root)),
             environment,
             stop,
-            activity: Activity::told_to(activity),
+            activity: Activity::told_to(activity).notes_to(notes),
         })
     }
 

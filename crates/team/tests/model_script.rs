@@ -57,7 +57,7 @@ async fn the_example_of_the_documentation_plays() {
             role: "worker".into(),
             task: Some("wc".into()),
             attempt: 1,
-            retry: 0,
+            ..Caller::default()
         },
     };
     let first = model.respond(&request, &mut |_| {}).await.unwrap();

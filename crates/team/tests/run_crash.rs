@@ -340,6 +340,7 @@ impl Interrupted {
             resumes: None,
             check: None,
             dependencies: Vec::new(),
+            handoff: None,
             setbacks: Vec::new(),
             delivered: None,
             note: None,
@@ -354,6 +355,17 @@ impl Interrupted {
     async fn go_on(&self, agent: &ModelAgent) -> Result<String, String> {
         let answer = agent.execute_task(&self.assignment, &self.context).await;
         answer.map(|answer| answer.text).map_err(|error| error.to_string())
+    }
+
+    /// The journal as it was before the last so many answers of the model.
+    fn lose_answers(&self, count: usize) {
+        let path = self.folder.path().join("attempt/transcript.jsonl");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let answers = lines.iter().enumerate().filter(|(_, line)| line.contains(r#""type":"answered""#));
+        let places: Vec<usize> = answers.map(|(place, _)| place).collect();
+        let end = if count == 0 { lines.len() } else { places[places.len() - count] };
+        std::fs::write(&path, lines[..end].join("\n") + "\n").unwrap();
     }
 
     /// The journal as it was a few lines earlier, but never before the model's last answer.
@@ -386,4 +398,36 @@ async fn a_scripted_turn_whose_call_was_interrupted_is_said_again() {
 
     assert_eq!(attempt.go_on(&agent).await.as_deref(), Ok("Done."));
     assert_eq!(std::fs::read_to_string(written).unwrap(), "x\n");
+}
+
+/// Wherever an attempt is cut off that was compacted, it goes on from the compacted conversation.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_was_compacted_goes_on_from_there_and_pays_for_no_second_account() {
+    let mut long = runs("true");
+    long["usage"] = json!({"input_tokens": 9_000});
+    let rules = [
+        json!({"when": {"contains": "Write your account"}, "give": {"text": "I wrote a, for a reason."}}),
+        attempt("work", 1, &[writes("a", "x\n"), writes("b", "x\n"), long, runs("true"), finishes("Done.")]),
+    ];
+    let whole = {
+        let attempt = Interrupted::new();
+        let model = Remembering::new(script(&rules));
+        attempt.go_on(&ModelAgent::new(model.clone()).context_tokens(8_000)).await.unwrap();
+        assert_eq!(model.asked().len(), 6);
+        model.asked()
+    };
+    for answers_lost in 0..=2 {
+        let model = Remembering::new(script(&rules));
+        let agent = ModelAgent::new(model.clone()).context_tokens(8_000);
+        let attempt = Interrupted::new();
+        attempt.go_on(&agent).await.unwrap();
+        attempt.lose_answers(answers_lost);
+        assert_eq!(attempt.go_on(&agent).await.as_deref(), Ok("Done."));
+        let again = &model.asked()[6..];
+        assert_eq!(again.len(), answers_lost, "{answers_lost} answers were lost");
+        for (again, before) in again.iter().zip(&whole[6 - answers_lost..]) {
+            assert_eq!(again.messages, before.messages, "the conversation is the same");
+            assert_eq!(again.caller, before.caller);
+        }
+    }
 }

@@ -115,6 +115,23 @@ async fn a_prompt_holds_the_results_of_dependencies_and_new_messages() {
 }
 
 #[tokio::test]
+async fn a_function_is_given_the_whole_result_of_a_dependency_since_it_cannot_look_it_up() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    let long = "word ".repeat(2_000) + "and the end";
+    let result = long.clone();
+    let worker = quick(move |prompt| match prompt.contains("# Task second") {
+        true => format!("the end: {}", prompt.contains(&long)),
+        false => result.clone(),
+    });
+    team.add_agent("worker-1", Role::Worker, worker).unwrap();
+    team.add_task(NewTask::new("First").id("first")).unwrap();
+    team.add_task(NewTask::new("Second").id("second").after("first")).unwrap();
+    assert_eq!(team.run(None).await.unwrap().outcome, RunOutcome::Completed);
+    let second = team.queue().get_task(&"second".parse().unwrap()).unwrap();
+    assert_eq!(team.queue().team_log().read_text(&second.result.unwrap()).unwrap(), "the end: true");
+}
+
+#[tokio::test]
 async fn a_failed_attempt_is_made_again_with_its_error_in_the_prompt() {
     let mut team = AgentTeam::in_memory().unwrap();
     let worker = fallible(|prompt| match prompt.contains("the disk was full") {

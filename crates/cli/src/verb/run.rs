@@ -170,6 +170,7 @@ fn agents(count: u32) -> Result<Vec<AgentConfig>, Failure> {
             skills: Vec::new(),
             prompt: None,
             plan: false,
+            context_tokens: None,
         })
     };
     let workers = |most: u32| (1..=most).map(|number| format!("worker-{number}")).collect();

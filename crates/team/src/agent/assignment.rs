@@ -3,6 +3,7 @@
 use agent_team_core::machine::{Claim, State, Task};
 use agent_team_core::record::Stage;
 
+use super::handoff::LastAttempt;
 use crate::team_log::TeamLog;
 use crate::{Error, FeedbackCause, RecordId, Refusal, TaskId, Text};
 
@@ -25,6 +26,9 @@ pub struct Assignment {
     pub check: Option<String>,
     /// What the tasks that it depends on gave.
     pub dependencies: Vec<Dependency>,
+    /// Where the last attempt stood when it ended, if its transcript is on this machine: made from that, and quoted as
+    /// data with the name of who made the attempt.
+    pub handoff: Option<String>,
     /// What went wrong before, oldest first.
     pub setbacks: Vec<Setback>,
     /// For a review: who delivered what.
@@ -94,6 +98,7 @@ impl Assignment {
             resumes: None,
             check: None,
             dependencies: Vec::new(),
+            handoff: None,
             setbacks: Vec::new(),
             delivered: None,
             note: None,
@@ -127,6 +132,7 @@ impl Assignment {
                 check_output: None,
             })
         });
+        let handoff = draft.last.and_then(|last| last.note(team_log.folder()?));
         Ok(Self {
             id: draft.id,
             description: if description.is_empty() { title.clone() } else { description },
@@ -136,6 +142,7 @@ impl Assignment {
             resumes: draft.resumes,
             check: draft.check,
             dependencies: dependencies.collect::<Result<_, _>>()?,
+            handoff,
             setbacks: setbacks.collect::<Result<_, _>>()?,
             delivered: delivered.transpose()?,
             note: None,
@@ -174,6 +181,7 @@ struct Draft {
     resumes: Option<RecordId>,
     check: Option<String>,
     dependencies: Vec<(TaskId, String, Text)>,
+    last: Option<LastAttempt>,
     setbacks: Vec<(u32, FeedbackCause, Text, Option<String>)>,
     delivered: Option<DraftDelivered>,
     notes: Vec<(crate::AgentId, Text)>,
@@ -208,6 +216,7 @@ impl Draft {
             resumes: first_of_attempt(task, claim),
             check: spec.check.clone(),
             dependencies: results.collect(),
+            last: (claim.stage == Stage::Work).then(|| LastAttempt::of(task)).flatten(),
             setbacks: setbacks.collect(),
             delivered,
             notes: state

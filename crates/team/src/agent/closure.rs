@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::prompt::Results;
 use super::{Agent, AgentError, Answer, Assignment, Context, prompt};
 use crate::Stage;
 
@@ -40,7 +41,7 @@ where
         let unread = context.bus.unread_so_far(&context.agent)?;
         let parts = [
             prompt::system(&context.agent, context.role, "", false),
-            prompt::task(task),
+            prompt::task(task, Results::Whole),
             prompt::messages(&unread),
         ];
         context.bus.mark_delivered(&context.agent, unread.iter().map(|message| message.id).collect())?;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::account::turns;
 use crate::model::{INTERRUPTED, Message, Part, Response, StopReason, Usage};
 use crate::{AgentId, RecordId, TaskId};
 
@@ -68,6 +69,20 @@ pub enum Line {
         output: String,
         /// Whether it failed.
         is_error: bool,
+    },
+    /// The conversation was compacted: what goes on from here holds what the agent was told first, these parts, and the
+    /// turns that are kept.
+    Compacted {
+        /// When, in milliseconds since 1970.
+        at_ms: u64,
+        /// What stands in the place of the turns that are left out: the approved plan, open questions, the agent's own
+        /// notes.
+        parts: Vec<Part>,
+        /// The first turn that is kept as it was; one that was not made yet if none is.
+        kept_from: u32,
+        /// What the call used that made the notes; none if they were made from the journal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        usage: Option<Usage>,
     },
     /// The attempt ended, or was interrupted.
     Ended {
@@ -171,12 +186,61 @@ impl Journal {
         let mut results = BTreeSet::new();
         for line in self.lines.iter().skip(place + 1) {
             match line {
-                Line::Told { .. } => return None,
+                Line::Told { .. } | Line::Compacted { .. } => return None,
                 Line::ToolResult { call_id, .. } => results.extend([call_id.clone()]),
                 Line::Began { .. } | Line::Answered { .. } | Line::Ended { .. } => {}
             }
         }
         Some((Response { parts: parts.clone(), usage: *usage, stop: *stop }, results))
+    }
+
+    /// All lines, oldest first.
+    pub(super) fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// What the agent was told first.
+    pub(super) fn task(&self) -> Option<&Line> {
+        self.lines.iter().find(|line| matches!(line, Line::Told { .. }))
+    }
+
+    /// The lines that the conversation is made of. After a compaction these are: what the agent was told first, the
+    /// compaction, the turns that it kept with all that came between them, and what came after it. A turn is kept with
+    /// the results of its calls, or not at all.
+    pub(super) fn in_force(&self) -> Vec<&Line> {
+        let compacted = self.lines.iter().rposition(|line| matches!(line, Line::Compacted { .. }));
+        let (before, rest) = self.lines.split_at(compacted.unwrap_or_default());
+        let Some((compaction @ Line::Compacted { kept_from, .. }, after)) = rest.split_first() else {
+            return self.lines.iter().collect();
+        };
+        let is_kept = |line: &Line| matches!(line, Line::Answered { turn, .. } if turn >= kept_from);
+        let kept = before.iter().position(is_kept).map_or_else(
+            || {
+                // What the model was told since its last turn, it has not answered.
+                let last_turn = before.iter().rposition(|line| matches!(line, Line::Answered { .. }));
+                let since = before.get(last_turn.map_or(0, |place| place + 1)..).unwrap_or_default();
+                since.iter().filter(|line| matches!(line, Line::Told { .. })).collect::<Vec<_>>()
+            },
+            |place| before.get(place..).unwrap_or_default().iter().collect(),
+        );
+        let kept = kept.into_iter().filter(|line| !matches!(line, Line::Compacted { .. }));
+        self.task().into_iter().chain([compaction]).chain(kept).chain(after).collect()
+    }
+
+    /// Turns that the conversation does not hold any more, those with an interrupted call left out.
+    pub(super) fn turns_left_out(&self) -> u32 {
+        let held = self.in_force();
+        let first = held.iter().find_map(|line| match line {
+            Line::Answered { turn, .. } => Some(*turn),
+            _ => None,
+        });
+        // Most conversations are never compacted.
+        if held.len() == self.lines.len() {
+            return 0;
+        }
+        let left_out =
+            turns(&self.lines).into_iter().filter(|turn| first.is_none_or(|first| turn.number < first));
+        u32::try_from(left_out.filter(|turn| !turn.is_interrupted()).count()).unwrap_or(u32::MAX)
     }
 
     /// The conversation so far, ready to be sent: each call of the last turn has a result.
@@ -185,9 +249,11 @@ impl Journal {
     /// and the call is not silently run again.
     pub fn conversation(&self) -> Vec<Message> {
         let mut messages: Vec<Message> = Vec::new();
-        for line in &self.lines {
+        for line in self.in_force() {
             match line {
-                Line::Told { parts, .. } => tell(&mut messages, parts.clone()),
+                Line::Told { parts, .. } | Line::Compacted { parts, .. } => {
+                    tell(&mut messages, parts.clone());
+                }
                 Line::Answered { parts, .. } => {
                     close_calls(&mut messages);
                     messages.push(Message::Assistant(parts.clone()));
@@ -237,25 +303,39 @@ fn close_calls(messages: &mut Vec<Message>) {
     }
 }
 
+/// Lines for tests.
 #[cfg(test)]
-mod tests {
+pub(super) mod testing {
     use super::*;
 
-    fn call(id: &str) -> Part {
-        Part::ToolCall { id: id.into(), name: "run".into(), input: serde_json::json!({}) }
+    pub fn call(id: &str, name: &str, input: serde_json::Value) -> Part {
+        Part::ToolCall { id: id.into(), name: name.into(), input }
     }
 
-    fn answered(turn: u32, parts: Vec<Part>) -> Line {
+    pub fn answered(turn: u32, parts: Vec<Part>) -> Line {
         Line::Answered { at_ms: 0, turn, parts, usage: Usage::default(), stop: StopReason::ToolCalls }
     }
 
-    fn told(text: &str) -> Line {
+    pub fn told(text: &str) -> Line {
         Line::Told { at_ms: 0, parts: vec![Part::text(text)], messages: Vec::new() }
     }
 
+    pub fn result(id: &str, output: &str, is_error: bool) -> Line {
+        Line::ToolResult { at_ms: 0, call_id: id.into(), name: "run".into(), output: output.into(), is_error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{answered, told};
+    use super::*;
+
+    fn call(id: &str) -> Part {
+        testing::call(id, "run", serde_json::json!({}))
+    }
+
     fn result(id: &str) -> Line {
-        let (call_id, name, output) = (id.into(), "run".into(), "done".into());
-        Line::ToolResult { at_ms: 0, call_id, name, output, is_error: false }
+        testing::result(id, "done", false)
     }
 
     #[test]

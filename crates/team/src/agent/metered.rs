@@ -213,6 +213,7 @@ fn failed(error: &ModelError) -> AgentError {
         ModelErrorKind::Authentication | ModelErrorKind::OutOfCredit | ModelErrorKind::UnknownModel => {
             AgentError::Unable(error.to_string())
         }
+        ModelErrorKind::TooLong => AgentError::TooLong(error.to_string()),
         _ if error.is_retryable() => AgentError::Failed(error.to_string()),
         _ => AgentError::GaveUp(error.to_string()),
     }

@@ -2,10 +2,13 @@
 //!
 //! An agent is given an [`Assignment`] and answers with an [`Answer`]; it knows nothing of claims, merges or retries.
 
+mod account;
 mod assignment;
 mod closure;
+mod compaction;
 mod edits;
 mod governor;
+mod handoff;
 mod journal;
 mod metered;
 mod model_agent;
@@ -98,18 +101,37 @@ pub struct Context {
 
 /// Tells those who watch what an agent does at the moment.
 #[derive(Clone, Default)]
-pub struct Activity(Option<std::sync::Arc<dyn Fn(String) + Send + Sync>>);
+pub struct Activity {
+    what: Option<Listener>,
+    notes: Option<Listener>,
+}
+
+type Listener = std::sync::Arc<dyn Fn(String) + Send + Sync>;
 
 impl Activity {
     /// Activity that is told to a listener.
     pub fn told_to(listener: impl Fn(String) + Send + Sync + 'static) -> Self {
-        Self(Some(std::sync::Arc::new(listener)))
+        Self { what: Some(std::sync::Arc::new(listener)), notes: None }
+    }
+
+    /// The same with a listener for what is worth a line of its own.
+    #[must_use]
+    pub fn notes_to(mut self, listener: impl Fn(String) + Send + Sync + 'static) -> Self {
+        self.notes = Some(std::sync::Arc::new(listener));
+        self
     }
 
     /// Says what the agent does, in a few words.
     pub fn is(&self, what: impl Into<String>) {
-        if let Some(listener) = &self.0 {
+        if let Some(listener) = &self.what {
             listener(what.into());
+        }
+    }
+
+    /// Says something that is worth a line of its own.
+    pub fn note(&self, text: impl Into<String>) {
+        if let Some(listener) = &self.notes {
+            listener(text.into());
         }
     }
 }
@@ -144,6 +166,9 @@ pub enum AgentError {
     /// It failed, and so would every other attempt.
     #[error("{0}")]
     GaveUp(String),
+    /// Its conversation is longer than its model can read, and cannot be made shorter. So would every other attempt fail.
+    #[error("{0}")]
+    TooLong(String),
     /// It was told to stop before it was done. No failed attempt: the next one goes on where it stopped.
     #[error("stopped before the task was done")]
     Stopped,

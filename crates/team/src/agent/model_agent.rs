@@ -12,15 +12,17 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::closure::verdict;
+use super::compaction::{self, Compaction};
 use super::edits::Told;
 use super::journal::{Journal, Line};
 use super::metered::Meter;
+use super::prompt::Results;
 use super::team_tools::{APPROVE, ENDINGS, REJECT, with_team_tools};
 use super::{Agent, AgentError, Answer, Assignment, Context, prompt};
 use crate::model::{Caller, Delta, Message, Model, Part, Prices, Request, Response, StopReason};
 use crate::outside::now_ms;
 use crate::tools::{Ending, ToolContext, ToolOutput, Toolbox};
-use crate::{RecordId, Role, Stage};
+use crate::{AgentMessage, RecordId, Role, Stage};
 
 /// Turns that one attempt may take if nobody says otherwise.
 const TURNS_MAX: u32 = 200;
@@ -35,6 +37,7 @@ pub struct ModelAgent {
     prices: Arc<Prices>,
     instructions: String,
     turns_max: u32,
+    context_tokens: u64,
     command_limit: Duration,
 }
 
@@ -42,6 +45,7 @@ impl ModelAgent {
     /// An agent that thinks with a model.
     pub fn new(model: Arc<dyn Model>) -> Self {
         Self {
+            context_tokens: compaction::usual_limit(model.name()),
             model,
             prices: Arc::default(),
             instructions: String::new(),
@@ -68,6 +72,13 @@ impl ModelAgent {
     #[must_use]
     pub fn turns_max(mut self, turns: u32) -> Self {
         self.turns_max = turns;
+        self
+    }
+
+    /// Sets how large a conversation may become, in tokens, before it is compacted. Without it that depends on the model.
+    #[must_use]
+    pub fn context_tokens(mut self, tokens: u64) -> Self {
+        self.context_tokens = tokens;
         self
     }
 
@@ -109,7 +120,7 @@ impl Agent for ModelAgent {
                 role: context.role.to_string(),
                 task: Some(question.id.to_string()),
                 attempt: question.attempt,
-                retry: 0,
+                ..Caller::default()
             },
         };
         let meter = Meter::new(context.queue.team_log(), self.prices.clone(), &context.agent, None)
@@ -136,6 +147,8 @@ struct Attempt<'a> {
     tools: ToolContext,
     meter: Meter,
     journal: Journal,
+    /// How large the conversation may become; less than the agent's limit, once the model could not read so much.
+    context_tokens: u64,
     /// Answers in a row that held nothing.
     empty_answers: u32,
     /// Who was told that it edits the same files.
@@ -155,7 +168,7 @@ impl<'a> Attempt<'a> {
             with: agent.with(),
         })?;
         if journal.conversation().is_empty() {
-            let parts = vec![Part::text(prompt::task(task))];
+            let parts = vec![Part::text(prompt::task(task, Results::Beginning))];
             journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
         }
         let tools = ToolContext {
@@ -170,7 +183,18 @@ impl<'a> Attempt<'a> {
             Meter::new(context.queue.team_log(), agent.prices.clone(), &context.agent, Some(task.id.clone()))
                 .stopped_by(context.stop.clone());
         let toolbox = ModelAgent::toolbox(context, task.stage);
-        Ok(Self { agent, task, context, toolbox, tools, meter, journal, empty_answers: 0, told: Told::new() })
+        Ok(Self {
+            agent,
+            task,
+            context,
+            toolbox,
+            tools,
+            meter,
+            journal,
+            context_tokens: agent.context_tokens,
+            empty_answers: 0,
+            told: Told::new(),
+        })
     }
 
     async fn run(&mut self) -> Result<Answer, AgentError> {
@@ -191,8 +215,21 @@ impl<'a> Attempt<'a> {
             }
             // What an agent may do is in its tools: they change when its plan is approved.
             self.toolbox = ModelAgent::toolbox(self.context, self.task.stage);
+            if compaction::is_due(&self.journal, self.context_tokens) {
+                self.compact().await?;
+            }
             let messages = self.tell_news()?;
-            let Some(response) = self.turn(turn, messages).await? else { continue };
+            let answer = match self.turn(turn, messages.clone()).await {
+                Err(AgentError::TooLong(reason)) => {
+                    self.context_tokens = self.context_tokens.min(compaction::tokens(&self.journal) / 4 * 3);
+                    if !self.compact().await? {
+                        return Err(AgentError::TooLong(reason));
+                    }
+                    self.turn(turn, messages).await?
+                }
+                answer => answer?,
+            };
+            let Some(response) = answer else { continue };
             let calls = calls(&response);
             let answer = match calls.is_empty() {
                 true => self.without_calls(&response)?,
@@ -243,6 +280,75 @@ impl<'a> Attempt<'a> {
         Ok(ids)
     }
 
+    /// Puts an account into the place of the oldest turns. Says no if there are none.
+    async fn compact(&mut self) -> Result<bool, AgentError> {
+        let context = self.context;
+        let Some(compaction) = Compaction::of(&self.journal, self.context_tokens) else { return Ok(false) };
+        let before = compaction::tokens(&self.journal);
+        context.activity.is("compacts its conversation");
+        let request = Request {
+            system: compaction::SYSTEM.to_owned(),
+            messages: vec![Message::user(compaction.question(&self.journal))],
+            tools: Vec::new(),
+            max_output_tokens: None,
+            caller: self.caller(),
+        };
+        // As with a turn: whoever is asked to stop does not wait for the next try of a call that failed.
+        let failing = CancellationToken::new();
+        let mut watch = |delta| {
+            if let Delta::Retry { .. } = delta {
+                failing.cancel();
+            }
+        };
+        let answer = tokio::select! {
+            answer = self.meter.call(self.agent.model.as_ref(), request, &mut watch) => answer,
+            () = async { tokio::join!(failing.cancelled(), context.stop.cancelled()); } => {
+                return Err(AgentError::Stopped);
+            }
+        };
+        let answer = match answer {
+            Ok((response, _)) => Some(response),
+            Err(error @ (AgentError::OverBudget(_) | AgentError::Stopped | AgentError::Broken(_))) => {
+                return Err(error);
+            }
+            // The journal gives an account, too.
+            Err(_) => None,
+        };
+        let plan = context.queue.plan(&self.task.id)?.filter(|plan| plan.approved == Some(true));
+        let plan = plan.map(|plan| context.queue.team_log().read_text(&plan.text)).transpose()?;
+        let open = self.open_questions()?;
+        let line = compaction.line(&self.journal, answer.as_ref(), plan.as_deref(), &open, &context.agent);
+        self.journal.write(line)?;
+        let after = compaction::tokens(&self.journal);
+        context.activity.note(format!(
+            "{} compacted its conversation about task {}: from about {before} tokens to {after}",
+            context.agent, self.task.id
+        ));
+        Ok(true)
+    }
+
+    /// Questions of others that the agent has read and not answered, and its own that nobody has answered.
+    fn open_questions(&self) -> Result<Vec<AgentMessage>, AgentError> {
+        let me = &self.context.agent;
+        let unread: Vec<RecordId> = self.context.bus.unread(me)?.iter().map(|message| message.id).collect();
+        let mut open = self.context.bus.questions(Some(me))?;
+        // What it has not read comes by itself.
+        open.retain(|message| !unread.contains(&message.id));
+        open.extend(self.context.bus.questions(None)?.into_iter().filter(|message| message.from == *me));
+        Ok(open)
+    }
+
+    fn caller(&self) -> Caller {
+        Caller {
+            agent: self.context.agent.to_string(),
+            role: self.context.role.to_string(),
+            task: Some(self.task.id.to_string()),
+            attempt: self.task.attempt,
+            turns_left_out: self.journal.turns_left_out(),
+            ..Caller::default()
+        }
+    }
+
     /// Calls the model once, and journals what it answered; nothing if somebody interrupted it.
     async fn turn(&mut self, turn: u32, read: Vec<RecordId>) -> Result<Option<Response>, AgentError> {
         let context = self.context;
@@ -251,13 +357,7 @@ impl<'a> Attempt<'a> {
             messages: self.journal.conversation(),
             tools: self.toolbox.specs(),
             max_output_tokens: None,
-            caller: Caller {
-                agent: context.agent.to_string(),
-                role: context.role.to_string(),
-                task: Some(self.task.id.to_string()),
-                attempt: self.task.attempt,
-                retry: 0,
-            },
+            caller: self.caller(),
         };
         context.activity.is(format!("turn {turn}: thinking"));
         // Whoever is asked to stop finishes a call that is under way, but does not wait for the next try of a failed one.

@@ -6,11 +6,23 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::assignment::{Assignment, Delivered, Setback};
-use crate::{AgentId, AgentMessage, FeedbackCause, Role, Stage};
+use crate::{AgentId, AgentMessage, FeedbackCause, Role, Stage, TaskId};
 
 /// The longest text of another agent that stands in a prompt, in bytes: one that talks without end must not use up what
 /// others can hold in mind.
 const OTHERS_BYTES_MAX: usize = 64 << 10;
+
+/// The longest result of another task of which an agent that can look up the rest is shown all, in bytes.
+const SUMMARY_BYTES_MAX: usize = 2_000;
+
+/// How much an agent is shown of the results of tasks that its own depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Results {
+    /// All, as far as a prompt has room for it: the agent has no tool to look up the rest.
+    Whole,
+    /// The beginning of one that is long, and how it gets the whole: a call of `task_result`.
+    Beginning,
+}
 
 /// Who the agent is, and how it shall work.
 pub(super) fn system(agent: &AgentId, role: Role, extra: &str, with_tools: bool) -> String {
@@ -42,7 +54,7 @@ fn duty(role: Role) -> &'static str {
 }
 
 /// What the agent shall do now.
-pub(super) fn task(assignment: &Assignment) -> String {
+pub(super) fn task(assignment: &Assignment, results: Results) -> String {
     let mut text = format!("# Task {}: {}\n", assignment.id, assignment.title);
     if assignment.description != assignment.title {
         let _ = writeln!(text, "\n{}", assignment.description.trim());
@@ -52,8 +64,14 @@ pub(super) fn task(assignment: &Assignment) -> String {
             writeln!(text, "\nThe result is proved by this command, which must exit with 0:\n\n    {check}");
     }
     for needed in &assignment.dependencies {
-        let _ =
-            writeln!(text, "\n## Result of {} ({})\n\n{}", needed.id, needed.title, shown(&needed.result));
+        let result = match results {
+            Results::Whole => shown(&needed.result),
+            Results::Beginning => beginning(&needed.result, &needed.id),
+        };
+        let _ = writeln!(text, "\n## Result of {} ({})\n\n{result}", needed.id, needed.title);
+    }
+    if let Some(handoff) = &assignment.handoff {
+        let _ = writeln!(text, "\n## Where the last attempt stood\n\n{handoff}");
     }
     for setback in &assignment.setbacks {
         text += &setback_text(setback);
@@ -180,6 +198,22 @@ pub(super) fn messages(messages: &[AgentMessage]) -> String {
         );
     }
     text
+}
+
+/// A result, or the beginning of one that is long, cut at a line if that leaves most of it.
+fn beginning<'a>(result: &'a str, id: &TaskId) -> Cow<'a, str> {
+    let whole = result.trim();
+    if whole.len() <= SUMMARY_BYTES_MAX {
+        return Cow::Borrowed(whole);
+    }
+    let head = whole.get(..whole.floor_char_boundary(SUMMARY_BYTES_MAX)).unwrap_or_default();
+    let line_end = head.rfind('\n').filter(|end| *end >= SUMMARY_BYTES_MAX / 2);
+    let head = head.get(..line_end.unwrap_or(head.len())).unwrap_or(head).trim_end();
+    Cow::Owned(format!(
+        "{head}\n[the first {} of {} bytes; the whole: call `task_result` with id `{id}`]",
+        head.len(),
+        whole.len()
+    ))
 }
 
 /// A text of another agent, cut to what a prompt has room for.

@@ -85,6 +85,11 @@ pub struct Config {
     /// together may be twenty times as large.
     #[serde(deserialize_with = "value::max_file_bytes")]
     pub max_file_bytes: Option<u64>,
+    /// How large an agent's conversation may become, in tokens, before its beginning gives way to an account of it. If
+    /// nothing is said it depends on the model: three quarters of what it can read, at most 200000; 150000 where that is
+    /// not known.
+    #[serde(deserialize_with = "value::context_tokens")]
+    pub context_tokens: Option<u64>,
     /// How long a run may take, as in `2h`.
     #[serde(deserialize_with = "duration::optional::deserialize")]
     #[schemars(with = "Option<String>")]
@@ -140,6 +145,8 @@ pub struct AgentConfig {
     pub prompt: Option<String>,
     /// Whether each of its plans must be approved before it may change anything.
     pub plan: bool,
+    /// How large its conversation may become, in tokens, if not as large as the team's.
+    pub context_tokens: Option<u64>,
 }
 
 impl Config {

@@ -98,6 +98,7 @@ fn what_is_wrong_in_itself_is_refused_at_its_place() {
         ("[budget]\nusd = -1.5", "2:7: a budget is more than 0 US dollars"),
         ("[budget]\nusd = nan", "2:7: a budget is more than 0 US dollars"),
         ("max_file_bytes = 0", "1:18: a file has more than 0 bytes"),
+        ("context_tokens = 100", "1:18: a conversation holds at least 4000 tokens, not 100"),
         ("[budget]\ntokens = 0", "2:10: a budget is more than 0 tokens"),
         ("[[agent]]\nname = 'a b'", "2:8: `a b` is no agent"),
         ("[[agent]]\nname = 'a'\ncount = 0", "3:9: there can be 1 to 10000 of it, not 0"),

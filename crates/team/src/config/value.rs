@@ -16,6 +16,8 @@ use crate::model::ModelSpec;
 
 /// More agents than this are taken for a slip of the finger.
 const AGENTS_MAX: u32 = 10_000;
+/// The words of a task and of the tools alone come to about as many tokens.
+const CONTEXT_TOKENS_MIN: u64 = 4_000;
 
 /// One agent, or with `count` several that differ in nothing but their number.
 #[derive(Deserialize, JsonSchema)]
@@ -43,6 +45,10 @@ pub(super) struct WrittenAgent {
     /// Whether each of its plans must be approved before it may change anything.
     #[serde(default)]
     plan: bool,
+    /// How large its conversation may become, in tokens, if not as large as the team's.
+    #[serde(default, deserialize_with = "context_tokens")]
+    #[schemars(range(min = CONTEXT_TOKENS_MIN))]
+    context_tokens: Option<u64>,
     /// How many there are of it: `name = "worker"` and `count = 3` are worker-1, worker-2 and worker-3.
     #[serde(default, deserialize_with = "count")]
     #[schemars(range(min = 1, max = AGENTS_MAX))]
@@ -74,13 +80,13 @@ impl TryFrom<WrittenAgent> for AgentConfig {
     type Error = String;
 
     fn try_from(written: WrittenAgent) -> Result<Self, String> {
-        let WrittenAgent { name, role, with, skills, prompt, plan, count } = written;
+        let WrittenAgent { name, role, with, skills, prompt, plan, context_tokens, count } = written;
         let names = match count {
             None => Ok(vec![name]),
             Some(count) => (1..=count).map(|number| format!("{name}-{number}").try_into()).collect(),
         };
         let names = names.map_err(|error: BadName| error.to_string())?;
-        Ok(Self { names, role, with, skills, prompt, plan })
+        Ok(Self { names, role, with, skills, prompt, plan, context_tokens })
     }
 }
 
@@ -148,6 +154,18 @@ pub(super) fn max_file_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
         Ok(bytes @ 1..) => Ok(Some(bytes)),
         _ => Err(de::Error::custom("a file has more than 0 bytes: leave it out for 52428800 (50 MiB)")),
     }
+}
+
+pub(super) fn context_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let written = i64::deserialize(deserializer)?;
+    let tokens = u64::try_from(written).ok().filter(|tokens| *tokens >= CONTEXT_TOKENS_MIN);
+    let refusal = || {
+        de::Error::custom(format_args!(
+            "a conversation holds at least {CONTEXT_TOKENS_MIN} tokens, not {written}: leave it out for what the model can \
+             read"
+        ))
+    };
+    tokens.map(Some).ok_or_else(refusal)
 }
 
 pub(super) fn tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {

@@ -88,7 +88,7 @@ impl Demo {
             role: role.into(),
             task: Some(task.into()),
             attempt,
-            retry: 0,
+            ..Caller::default()
         };
         let mut request = Request {
             system: String::new(),

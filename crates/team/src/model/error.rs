@@ -52,6 +52,8 @@ pub enum ModelErrorKind {
     OutOfCredit,
     /// The provider holds the request for wrong (HTTP 400, 413, 422 and the like). Final.
     BadRequest,
+    /// The conversation is longer than the model can read. The same one never succeeds; a shorter one may.
+    TooLong,
     /// The provider has no such model (HTTP 404). Final.
     UnknownModel,
     /// The provider refused to answer this. Final.
@@ -111,6 +113,7 @@ impl ModelErrorKind {
             Self::Authentication
             | Self::OutOfCredit
             | Self::BadRequest
+            | Self::TooLong
             | Self::UnknownModel
             | Self::Refused
             | Self::Unreadable
@@ -129,6 +132,7 @@ impl ModelErrorKind {
         match self {
             Self::Authentication => " (check the key in the environment)",
             Self::OutOfCredit => " (top up the account, or use another key or model)",
+            Self::TooLong => " (set `context_tokens` to what the model can read, or a little less)",
             Self::UnknownModel => " (check the model's name, and that this key may use it)",
             Self::Connection | Self::Unreadable => " (check the base URL and the network)",
             Self::NoRule => " (add a rule to the script)",
@@ -149,6 +153,7 @@ impl std::fmt::Display for ModelErrorKind {
             Self::Authentication => "did not accept the key",
             Self::OutOfCredit => "has no credit left",
             Self::BadRequest => "did not accept the request",
+            Self::TooLong => "cannot read so much",
             Self::UnknownModel => "is not known to its provider",
             Self::Refused => "refused to answer",
             Self::Unreadable => "answered with something that could not be read",

@@ -36,6 +36,10 @@ pub struct Caller {
     /// How often this very call was made before and failed, from 0. [`Retrying`](super::Retrying) counts it.
     #[serde(default)]
     pub retry: u32,
+    /// Turns of the attempt that the conversation does not hold any more, since it was compacted; those with an
+    /// interrupted call left out.
+    #[serde(default)]
+    pub turns_left_out: u32,
 }
 
 /// One message of a conversation.

@@ -13,6 +13,7 @@ mod provider;
 mod retry;
 mod script;
 mod spec;
+mod window;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use retry::{RetryPolicy, Retrying};
 pub use script::{Script, ScriptError};
 pub(crate) use spec::edit_distance;
 pub use spec::{ModelSpec, Provider, SpecError};
+pub(crate) use window::context_window;
 
 /// Something that answers a request: a provider over the network, a script, or what a test puts in its place.
 ///

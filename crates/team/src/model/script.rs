@@ -106,7 +106,7 @@ impl Script {
     }
 
     fn no_rule(&self, request: &Request) -> ModelError {
-        let Caller { agent, role, task, attempt, retry } = &request.caller;
+        let Caller { agent, role, task, attempt, retry, .. } = &request.caller;
         let task =
             task.as_deref().map(|task| format!(", task {task}, attempt {attempt}")).unwrap_or_default();
         let retry = if *retry > 0 { format!(", retry {retry}") } else { String::new() };
@@ -157,8 +157,8 @@ impl When {
     }
 }
 
-/// How often the model has spoken in this conversation, turns with an interrupted call left out: what did not happen is
-/// said again, as a model would.
+/// How often the model has spoken in this conversation, turns that were compacted counted, and those with an interrupted
+/// call left out: what did not happen is said again, as a model would.
 fn turn(request: &Request) -> u64 {
     let was_interrupted = |message: &Message| {
         message
@@ -171,7 +171,8 @@ fn turn(request: &Request) -> u64 {
 }
 
 fn spoken(request: &Request) -> u64 {
-    request.messages.iter().filter(|message| matches!(message, Message::Assistant(_))).map(|_| 1).sum()
+    let held = request.messages.iter().filter(|message| matches!(message, Message::Assistant(_)));
+    held.map(|_| 1).sum::<u64>() + u64::from(request.caller.turns_left_out)
 }
 
 /// The last message's texts and tool results, one to a line.

@@ -51,6 +51,36 @@ async fn the_providers_words_say_more_than_the_status() {
             r#"[{"error":{"message":"m","details":[{"reason":"API_KEY_INVALID"}]}}]"#,
             ModelErrorKind::Authentication,
         ),
+        (
+            400,
+            r#"{"error":{"message":"This model's maximum context length is 4096 tokens.","code":"context_length_exceeded"}}"#,
+            ModelErrorKind::TooLong,
+        ),
+        (
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 208310 tokens > 200000 maximum"}}"#,
+            ModelErrorKind::TooLong,
+        ),
+        (
+            400,
+            r#"[{"error":{"code":400,"message":"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}]"#,
+            ModelErrorKind::TooLong,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#,
+            ModelErrorKind::TooLong,
+        ),
+        (
+            413,
+            r#"{"error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}"#,
+            ModelErrorKind::TooLong,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"The input token count per minute is used up"}}"#,
+            ModelErrorKind::RateLimited,
+        ),
         (404, "<html>not here</html>", ModelErrorKind::Unreadable),
         (302, "", ModelErrorKind::Unreadable),
     ] {

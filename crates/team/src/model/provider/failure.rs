@@ -167,11 +167,39 @@ fn by_status(status: u16) -> Kind {
 fn refined(kind: Kind, json: &Value) -> Kind {
     let text = json.to_string();
     match kind {
+        Kind::BadRequest | Kind::ServerError if says_too_long(json) => Kind::TooLong,
         Kind::RateLimited if text.contains("insufficient_quota") => Kind::OutOfCredit,
         Kind::BadRequest if text.contains("credit balance is too low") => Kind::OutOfCredit,
         Kind::BadRequest if text.contains("API_KEY_INVALID") => Kind::Authentication,
         kind => kind,
     }
+}
+
+/// How providers and servers say that a conversation is longer than the model can read, in lower case.
+const TOO_LONG: [&str; 8] = [
+    // Anthropic.
+    "prompt is too long",
+    "exceed context limit",
+    "request_too_large",
+    // OpenAI, servers that speak its protocol, Ollama.
+    "context_length_exceeded",
+    "context length",
+    // llama.cpp.
+    "exceed_context_size",
+    "available context size",
+    // Gemini.
+    "input token count",
+];
+
+/// Whether an error says that the conversation is too long. Only its own words count: a body may quote the request.
+fn says_too_long(json: &Value) -> bool {
+    let first = json.get(0).unwrap_or(json);
+    let names = ["/error/code", "/error/type", "/code", "/type"].into_iter();
+    let names = names.filter_map(|path| first.pointer(path)?.as_str());
+    names.chain(message(json)).any(|words| {
+        let words = words.to_lowercase();
+        TOO_LONG.iter().any(|known| words.contains(known))
+    })
 }
 
 /// An error within a stream that had begun well: there is no status, only the provider's name for it.
@@ -193,6 +221,7 @@ fn in_stream(body: &Value) -> Failure {
         (_, "timeout_error") => Kind::TimedOut,
         _ => Kind::ServerError,
     };
+    let kind = refined(kind, body);
     let reason = message(body).or_else(|| message(error)).or(name).unwrap_or("an error without a reason");
     Failure { kind, reason: reason.to_owned(), retry_after: limits::delay_in(body) }
 }

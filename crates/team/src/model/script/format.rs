@@ -69,7 +69,7 @@ pub struct When {
     pub task: Option<String>,
     /// Which attempt at the task it is, from 1.
     pub attempt: Option<u32>,
-    /// How many messages of the model's own the conversation holds, from 0.
+    /// How many turns of the model came before, from 0.
     pub turn: Option<u32>,
     /// How often this very call was made before and failed, from 0. An error to be got over says 0.
     pub retry: Option<u32>,

@@ -20,7 +20,7 @@ fn request() -> Request {
             role: "worker".into(),
             task: Some("wc".into()),
             attempt: 1,
-            retry: 0,
+            ..Caller::default()
         },
     }
 }
