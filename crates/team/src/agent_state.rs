@@ -4,9 +4,6 @@
 //! every process of this machine sees the same, whoever runs the agents.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
 use std::time::Duration;
 
 use agent_team_core::machine::{Agent, Claim, Command, State, Status, Task, decide};
@@ -22,9 +19,6 @@ use crate::{AgentId, Error, HUMAN, TaskQueue};
 
 /// After this time without progress an agent is shown as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
-/// How much of a transcript's end is read, in bytes: a last line that is longer tells no more than that there is one.
-const TAIL_BYTES: u64 = 256 << 10;
-
 /// What an agent does at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -169,7 +163,7 @@ fn state_of(team_log: &TeamLog, known: Known) -> AgentState {
         return is(doing, format!("{task}: waits for {whom} {what}"), None);
     }
     let root = claim.resumes.unwrap_or(claim.id);
-    let last = folder.and_then(|folder| last_line(&folder.attempt(root).join("transcript.jsonl")));
+    let last = folder.and_then(|folder| Line::last_of(&folder.attempt(root)));
     let (doing, what, since_ms) = match last {
         Some(Line::Answered { at_ms, parts, .. }) => (Doing::Working, called(&parts), at_ms),
         Some(Line::Told { at_ms, .. } | Line::ToolResult { at_ms, .. }) => {
@@ -194,17 +188,6 @@ fn called(parts: &[Part]) -> String {
         _ => None,
     });
     calls.collect::<Vec<_>>().join(", ")
-}
-
-/// The last whole line of a transcript.
-fn last_line(transcript: &Path) -> Option<Line> {
-    let mut file = File::open(transcript).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
-    let mut tail = Vec::new();
-    file.read_to_end(&mut tail).ok()?;
-    let mut lines = tail.rsplit(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.find_map(|line| serde_json::from_slice(line).ok())
 }
 
 #[cfg(test)]

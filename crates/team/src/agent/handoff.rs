@@ -8,7 +8,7 @@ use agent_team_core::machine::{Ending, PastClaim, Task};
 use agent_team_core::record::Stage;
 
 use super::account::{self, Files, head};
-use super::journal::{Journal, Line};
+use super::journal::{Journal, Line, TRANSCRIPT};
 use super::prompt;
 use crate::model::Part;
 use crate::{AgentId, FeedbackCause, RecordId, TeamFolder};
@@ -62,7 +62,7 @@ impl LastAttempt {
         let mut transcripts = self
             .claims
             .iter()
-            .map(|claim| Journal::read(&folder.attempt(*claim).join("transcript.jsonl")).unwrap_or_default());
+            .map(|claim| Journal::read(&folder.attempt(*claim).join(TRANSCRIPT)).unwrap_or_default());
         let lines =
             transcripts.find(|lines| lines.iter().any(|line| matches!(line, Line::Answered { .. })))?;
         let note = note(&lines);

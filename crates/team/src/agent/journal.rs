@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,25 @@ use serde::{Deserialize, Serialize};
 use super::account::turns;
 use crate::model::{INTERRUPTED, Message, Part, Response, StopReason, Usage};
 use crate::{AgentId, RecordId, TaskId};
+
+/// The journal's name in the folder of an attempt.
+pub(crate) const TRANSCRIPT: &str = "transcript.jsonl";
+
+/// How much of a journal's end is read for its last line, in bytes. Of a longer line nothing is told.
+const TAIL_BYTES: u64 = 256 << 10;
+
+impl Line {
+    /// The last line of the journal in an attempt's folder, for those who want to know what the attempt does.
+    pub(crate) fn last_of(attempt: &Path) -> Option<Self> {
+        let mut file = File::open(attempt.join(TRANSCRIPT)).ok()?;
+        let length = file.metadata().ok()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
+        let mut tail = Vec::new();
+        file.read_to_end(&mut tail).ok()?;
+        let last = tail.rsplit(|byte| *byte == b'\n').find(|line| !line.is_empty())?;
+        serde_json::from_slice(last).ok()
+    }
+}
 
 /// One line of a journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,7 +140,7 @@ impl Journal {
     /// # Errors
     /// When the folder or the file cannot be used.
     pub fn open(folder: &Path) -> Result<Self, JournalError> {
-        let path = folder.join("transcript.jsonl");
+        let path = folder.join(TRANSCRIPT);
         let opened = std::fs::create_dir_all(folder).and_then(|()| {
             let lines = Self::read(&path)?;
             let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
@@ -346,7 +365,7 @@ mod tests {
             journal.write(line).unwrap();
         }
         drop(journal);
-        let path = folder.path().join("transcript.jsonl");
+        let path = folder.path().join(TRANSCRIPT);
         let mut torn = OpenOptions::new().append(true).open(&path).unwrap();
         torn.write_all(br#"{"type":"tool_result","at_ms":0,"call_id":"b","na"#).unwrap();
 

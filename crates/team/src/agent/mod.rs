@@ -27,6 +27,7 @@ pub use assignment::{Assignment, Delivered, Dependency, Setback};
 pub use closure::llm_fn;
 pub(crate) use closure::verdict;
 pub(crate) use governor::Governor;
+pub(crate) use journal::TRANSCRIPT;
 pub use journal::{Journal, JournalError, Line};
 pub use metered::{Meter, Spent};
 pub use model_agent::ModelAgent;

@@ -4,8 +4,6 @@
 //! an answer, to be resumed, a model that is limited) is not stuck.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,6 +11,7 @@ use agent_team_core::machine::{Claim, Command, State, Task};
 use agent_team_core::record::{ExpiryCause, Stage};
 
 use super::Run;
+use crate::agent::{Line, TRANSCRIPT};
 use crate::progress::Progress;
 use crate::team_log::refusal;
 use crate::{AgentId, Error, NewMessage, Recipient, RecordId, TaskId, format_duration};
@@ -20,9 +19,6 @@ use crate::{AgentId, Error, NewMessage, Recipient, RecordId, TaskId, format_dura
 /// After this time without progress an agent is nudged, if nobody says otherwise; after twice as long it is interrupted,
 /// after three times its task goes to somebody else. Longer than any of its commands may take.
 const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
-
-/// How much of a transcript's end is read, in bytes.
-const TAIL_BYTES: u64 = 64 << 10;
 
 /// What is known of the progress under each claim.
 #[derive(Default)]
@@ -61,23 +57,9 @@ impl Held {
     }
 }
 
-fn written_at(transcript: &Path) -> Option<SystemTime> {
-    std::fs::metadata(transcript).ok()?.modified().ok()
-}
-
-/// Whether the last line of a transcript is what others told the agent.
-fn ends_with_words_of_others(transcript: &Path) -> bool {
-    let last = || {
-        let mut file = File::open(transcript).ok()?;
-        let length = file.metadata().ok()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
-        let mut tail = Vec::new();
-        file.read_to_end(&mut tail).ok()?;
-        let line = tail.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty())?;
-        // A line that is longer than the tail is no short word.
-        serde_json::from_slice::<serde_json::Value>(line).ok()
-    };
-    last().is_some_and(|line| line.get("type").and_then(|kind| kind.as_str()) == Some("told"))
+/// When the transcript in an attempt's folder was last written.
+fn written_at(attempt: &Path) -> Option<SystemTime> {
+    std::fs::metadata(attempt.join(TRANSCRIPT)).ok()?.modified().ok()
 }
 
 impl Run<'_> {
@@ -92,11 +74,10 @@ impl Run<'_> {
         watched.0.retain(|claim, _| held.iter().any(|held| held.claim == *claim));
         let limit = self.team.options.stuck_after.unwrap_or(STUCK_AFTER);
         for held in held {
-            let transcript =
-                team_log.folder().map(|folder| folder.attempt(held.root).join("transcript.jsonl"));
-            let written = transcript.as_deref().and_then(written_at);
+            let attempt = team_log.folder().map(|folder| folder.attempt(held.root));
+            let written = attempt.as_deref().and_then(written_at);
             // What it was told is no progress of its own.
-            let is_told = transcript.as_deref().is_some_and(ends_with_words_of_others);
+            let is_told = || matches!(attempt.as_deref().and_then(Line::last_of), Some(Line::Told { .. }));
             // Of an agent without a transcript nobody sees what it does, so that it is left alone unless asked for.
             if written.is_none() && self.team.options.stuck_after.is_none() {
                 continue;
@@ -104,7 +85,7 @@ impl Run<'_> {
             let fresh = || Progressing { renewal: held.renewal, written, since: Instant::now(), warnings: 0 };
             let known = watched.0.entry(held.claim).or_insert_with(fresh);
             let waits = held.waits || team_log.governor().holds_up(&held.agent);
-            if waits || known.renewal != held.renewal || (known.written != written && !is_told) {
+            if waits || known.renewal != held.renewal || (known.written != written && !is_told()) {
                 *known = fresh();
                 continue;
             }

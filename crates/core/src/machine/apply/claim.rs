@@ -114,17 +114,8 @@ impl Rule for ClaimReleased {
     fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, _)) = holder(state, self.claim) else { return };
         state.update(slot, |task| {
-            task.revision = meta.id;
             task.intent = None;
-            let claim = task.end_claim(Ending::Released, meta.at_ms);
-            if task.status == Status::Running {
-                task.step(Step::GivenBack);
-                task.since_ms = meta.at_ms;
-                // Giving a task back is no failed attempt: the next one goes on where this one stopped.
-                if let Some(claim) = claim.filter(|claim| claim.holder.orchestrated) {
-                    to_be_resumed(task, claim);
-                }
-            }
+            release(task, meta);
         });
     }
 }
@@ -178,8 +169,21 @@ fn safeguard_of(reason: &Unfit) -> Safeguard {
     }
 }
 
+/// Ends a claim before its time. Giving a task back is no failed attempt: the next one goes on where this one stopped.
+pub(super) fn release(task: &mut Task, meta: &Meta) {
+    task.revision = meta.id;
+    let claim = task.end_claim(Ending::Released, meta.at_ms);
+    if task.status == Status::Running {
+        task.step(Step::GivenBack);
+        task.since_ms = meta.at_ms;
+        if let Some(claim) = claim.filter(|claim| claim.holder.orchestrated) {
+            to_be_resumed(task, claim);
+        }
+    }
+}
+
 /// The same agent goes on where this claim ended, from the newest transcript that holds a turn.
-pub(super) fn to_be_resumed(task: &mut Task, claim: Claim) {
+fn to_be_resumed(task: &mut Task, claim: Claim) {
     task.resume = Some(claim.resumes.filter(|_| claim.turns == 0).unwrap_or(claim.id));
     task.back_to = Some(claim.agent);
 }

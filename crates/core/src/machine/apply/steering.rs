@@ -1,6 +1,6 @@
 //! Held up, let go on, given to another.
 
-use super::claim::to_be_resumed;
+use super::claim;
 use super::task::{fence_moved, unchanged};
 use super::{Meta, Rule};
 use crate::machine::refusal::Refusal;
@@ -36,17 +36,7 @@ impl Rule for PauseSet {
         let released: Vec<Slot> =
             if paused && release { state.held.iter().filter_map(held).collect() } else { Vec::new() };
         for slot in released {
-            state.update(slot, |task| {
-                task.revision = meta.id;
-                let claim = task.end_claim(Ending::Released, meta.at_ms);
-                if task.status == Status::Running {
-                    task.step(Step::GivenBack);
-                    task.since_ms = meta.at_ms;
-                    if let Some(claim) = claim.filter(|claim| claim.holder.orchestrated) {
-                        to_be_resumed(task, claim);
-                    }
-                }
-            });
+            state.update(slot, |task| claim::release(task, meta));
         }
         state.pauses.insert(agent, Pause { paused, revision: meta.id, reason, at_ms: meta.at_ms });
     }
