@@ -106,7 +106,6 @@ fn team(place: &Place<'_>, random: &mut Seeded) -> Result<Child> {
         queue.complete(claimed.token, &worker, random.text(length), None, Vec::new())?;
         done += 1;
     }
-    ensure!(folder.cache().join("snapshot").is_file(), "there is no snapshot");
     let bus = MessageBus::over(log.clone());
     for _ in 0..10 {
         let length = random.length(100, 9_000);
@@ -115,7 +114,9 @@ fn team(place: &Place<'_>, random: &mut Seeded) -> Result<Child> {
     for _ in 0..3 {
         queue.claim(&worker, &ClaimOptions { task: None, holder: Some(lease.clone()) })?;
     }
+    // The last who has the log waits for the thread that writes the snapshot.
     drop((queue, bus, log));
+    ensure!(folder.cache().join("snapshot").is_file(), "there is no snapshot");
     // Present for as long as the test lasts.
     let team = place.team().display().to_string();
     let arguments = [
