@@ -1,5 +1,8 @@
 //! What an agent does for others between its assignments: it judges plans that it may judge, and answers questions.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use agent_team_core::machine::State;
 
 use crate::agent::{Answer, Assignment, Context, prompt, verdict};
@@ -44,26 +47,30 @@ impl Duty {
     }
 }
 
+/// Whether an agent tried something in vain so often that it leaves it to others.
+fn is_left_to_others(tries: &Mutex<BTreeMap<RecordId, u32>>, id: RecordId) -> bool {
+    let tries = tries.lock().unwrap_or_else(PoisonError::into_inner);
+    tries.get(&id).is_some_and(|tries| *tries >= TRIES_MAX)
+}
+
 impl Teammate {
-    /// What others wait for that this agent can do.
-    pub(crate) fn duty(&self) -> Result<Option<Duty>, Error> {
-        self.queue.team_log().look(|state| Duty::of(state, &self.id, |id| self.left_to_others(id)))
+    /// What others wait for that this agent can do, as far as this process has read the log.
+    pub(crate) fn duty(&self) -> Option<Duty> {
+        let is_left = |id| is_left_to_others(&self.tries, id);
+        self.queue.team_log().look_at_known(|state| Duty::of(state, &self.id, is_left))
     }
 
     /// Waits until others wait for something that this agent can do.
     pub(crate) fn duty_comes(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
-        let mate = self.clone();
-        let team_log = self.queue.team_log().clone();
-        async move {
-            team_log
-                .until_word(move |state| Duty::of(state, &mate.id, |id| mate.left_to_others(id)).is_some())
-                .await
-        }
+        // As little as can be: each of thousands of agents may wait.
+        let (id, tries) = (self.id.clone(), self.tries.clone());
+        self.queue
+            .team_log()
+            .until_word(move |state| Duty::of(state, &id, |id| is_left_to_others(&tries, id)).is_some())
     }
 
     fn left_to_others(&self, id: RecordId) -> bool {
-        let tries = self.tries.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        tries.get(&id).is_some_and(|tries| *tries >= TRIES_MAX)
+        is_left_to_others(&self.tries, id)
     }
 
     /// Does it. That it cannot is told, and left to others in the end.
@@ -75,7 +82,7 @@ impl Teammate {
         };
         self.reporter.report(Progress::Idle { agent: self.id.clone() });
         if let Err(reason) = served {
-            *self.tries.lock().unwrap_or_else(std::sync::PoisonError::into_inner).entry(id).or_default() += 1;
+            *self.tries.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default() += 1;
             let left = if self.left_to_others(id) { ", and leaves it to others" } else { "" };
             let note = format!("ERROR {} could not answer what it was asked{left}: {reason}", self.id);
             self.reporter.report(Progress::Note(note));

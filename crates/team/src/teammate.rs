@@ -143,7 +143,7 @@ impl Teammate {
             if !self.stays {
                 liveness::Observer::new(self.queue.team_log()).expire_dead()?;
             }
-            if let Some(duty) = self.duty()? {
+            if let Some(duty) = self.duty() {
                 self.serve(duty).await?;
                 continue;
             }
