@@ -9,14 +9,12 @@ use std::time::Duration;
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::{Command, FeedbackCause, Refusal, State, decide};
 use agent_team_core::record::{
-    AgentJoined, AgentLeft, ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Role, Stage,
-    TaskSpec, TaskSubmitted, WorkCommit,
+    ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Stage, TaskSpec, TaskSubmitted, WorkCommit,
 };
 use agent_team_core::text::Text;
-use agent_team_core::view::{StatusView, TaskView, status, stuck, task as task_view};
+use agent_team_core::view::{TaskView, stuck, task as task_view};
 
 use futures::future::Either;
-use futures::stream::{self, Stream};
 use tokio::time::Instant;
 
 use crate::Error;
@@ -500,125 +498,6 @@ impl TaskQueue {
     pub fn cancel(&self, by: &AgentId, task: &TaskId, dependents: bool) -> Result<(), Error> {
         let cancel = |fenced| Command::CancelTask { task: task.clone(), dependents, fenced };
         fenced_off(&self.team_log, by, task, cancel)
-    }
-
-    /// Lets an agent join the team, or come back with another role or other skills.
-    ///
-    /// # Errors
-    /// When the log cannot be written.
-    pub fn join(&self, joined: AgentJoined) -> Result<(), Error> {
-        let same = self.team_log.look(|state| {
-            state.agent(&joined.agent).is_some_and(|known| {
-                !known.left
-                    && known.role == joined.role
-                    && known.skills == joined.skills
-                    && known.with == joined.with
-                    && known.orchestrated == joined.orchestrated
-                    && known.plan == joined.plan
-            })
-        })?;
-        if !same {
-            self.team_log.submit(&joined.agent.clone(), &joined.into())?;
-        }
-        Ok(())
-    }
-
-    /// Lets an agent join as a worker, unless it is a member already.
-    ///
-    /// # Errors
-    /// When the log cannot be written.
-    pub fn join_as_worker(&self, agent: &AgentId, with: &str) -> Result<(), Error> {
-        let member = self.team_log.look(|state| state.agent(agent).is_some_and(|known| !known.left))?;
-        if member {
-            return Ok(());
-        }
-        self.join(AgentJoined {
-            agent: agent.clone(),
-            role: Role::Worker,
-            skills: Vec::new(),
-            with: Some(with.to_owned()),
-            orchestrated: false,
-            plan: false,
-        })
-    }
-
-    /// Lets an agent leave the team. Mail to it that is unread goes back to its senders.
-    ///
-    /// # Errors
-    /// A refusal when it is no member.
-    pub fn leave(&self, agent: &AgentId) -> Result<(), Error> {
-        self.team_log.submit(agent, &AgentLeft { agent: agent.clone() }.into())?;
-        Ok(())
-    }
-
-    /// The team at a glance. Who is gone is found out by [`Observer`](crate::Observer), and not here.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub fn get_status(&self) -> Result<StatusView, Error> {
-        self.team_log.look(status)
-    }
-
-    /// The team at a glance, now and whenever something has changed. Ends after an error.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use agent_team::TaskQueue;
-    /// use futures::StreamExt;
-    ///
-    /// let queue = TaskQueue::in_memory()?;
-    /// let mut changes = std::pin::pin!(queue.status_stream());
-    /// assert_eq!(changes.next().await.ok_or("it ended")??.counts.total, 0);
-    /// queue.add_task("Say hello")?;
-    /// assert_eq!(changes.next().await.ok_or("it ended")??.counts.total, 1);
-    /// # Ok(()) }
-    /// ```
-    pub fn status_stream(&self) -> impl Stream<Item = Result<StatusView, Error>> + Send + use<> {
-        stream::unfold(Some((self.clone(), None)), |state| async move {
-            let (queue, seen) = state?;
-            if let Some(seen) = seen
-                && let Err(error) = queue.team_log.until(move |state| state.records() != seen).await
-            {
-                return Some((Err(error), None));
-            }
-            match queue.team_log.look(|state| (status(state), state.records())) {
-                Ok((status, seen)) => Some((Ok(status), Some((queue, Some(seen))))),
-                Err(error) => Some((Err(error), None)),
-            }
-        })
-    }
-
-    /// One task.
-    ///
-    /// # Errors
-    /// A refusal when there is none of this id.
-    pub fn get_task(&self, task: &TaskId) -> Result<TaskView, Error> {
-        let view = self.team_log.look(|state| state.task(task).map(|known| task_view(state, known)))?;
-        view.ok_or_else(|| Refusal::NoSuchTask { task: task.clone() }.into())
-    }
-
-    /// All tasks, in the order in which they were added.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub fn list_tasks(&self) -> Result<Vec<TaskView>, Error> {
-        self.find_tasks(usize::MAX, |_| true)
-    }
-
-    /// The first tasks that are wanted, at most so many, in the order in which they were added. Those that come after
-    /// the last one are not looked at.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub fn find_tasks(
-        &self,
-        most: usize,
-        is_wanted: impl Fn(&TaskView) -> bool,
-    ) -> Result<Vec<TaskView>, Error> {
-        self.team_log.look(|state| {
-            let views = state.tasks().map(|task| task_view(state, task));
-            views.filter(is_wanted).take(most).collect()
-        })
     }
 
     /// The claim that the agent has on a task: the one made through this queue, or else the one in the log, unless

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use agent_team::view::StatusView;
 use agent_team::{
-    AgentId, AgentJoined, AgentTeam, NewMessage, NewTask, Recipient, Recruiter, Refusal, Role, RunOptions,
-    RunOutcome, Status, Verdict,
+    AgentId, AgentJoined, AgentTeam, NewMessage, NewTask, Progress, Recipient, Recruiter, Refusal, Reporter,
+    Role, RunOptions, RunOutcome, Status, Verdict,
 };
 use project::{
     Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, view, writes,
@@ -162,16 +162,22 @@ async fn an_urgent_word_interrupts_the_turn_and_a_normal_one_waits_for_its_end()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_paused_agent_keeps_its_task_and_goes_on_a_paused_team_merges_nothing() {
+async fn a_paused_agent_finishes_its_turn_keeps_its_task_and_goes_on_when_it_is_let_go() {
     let project = TestProject::new();
-    let model = script(&[attempt(
+    let model = Remembering::new(script(&[attempt(
         "tool",
         1,
         &[waits_for(&project, "go"), writes("tool.sh", "echo ok\n"), finishes("Done.")],
-    )]);
+    )]));
     let mut team = project.team();
-    team.add_agent("worker-1", Role::Worker, agent(model)).unwrap();
-    team.options(gated("true"));
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let (holds_still, held_up) = tokio::sync::mpsc::unbounded_channel();
+    let reporter = Reporter::to(move |progress| {
+        if matches!(&progress, Progress::Activity { what, .. } if what == "paused") {
+            let _ = holds_still.send(());
+        }
+    });
+    team.options(RunOptions { reporter, ..gated("true") });
     team.add_task(task("tool")).unwrap();
 
     let human = AgentId::human();
@@ -179,9 +185,9 @@ async fn a_paused_agent_keeps_its_task_and_goes_on_a_paused_team_merges_nothing(
         until(&team, |status| works(status, "worker-1")).await;
         team.queue().pause(&human, None, "lunch").unwrap();
         std::fs::write(project.beside("go"), "").unwrap();
-        // It finishes its turn, and no more: its second one would write.
-        until(&team, |status| status.agents.iter().any(|agent| agent.paused)).await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let mut held_up = held_up;
+        held_up.recv().await.unwrap();
+        assert_eq!(model.asked().len(), 1, "its turn is over, and it began no other");
         assert_eq!(view(&team, "tool").status, Status::Running);
         assert_eq!(view(&team, "tool").agent, Some(id("worker-1")));
         team.queue().resume(&human, None).unwrap();
@@ -286,17 +292,8 @@ async fn whoever_makes_no_progress_is_nudged_interrupted_and_taken_over() {
 async fn two_who_edit_the_same_file_are_both_warned_before_they_conflict() {
     let project = TestProject::new();
     let both = |me: &str| {
-        let file = project.beside(me);
-        [
-            writes("shared.txt", &format!("{me}\n")),
-            runs(&format!(
-                "touch {}; while ! test -e {}; do sleep 0.01; done",
-                file.display(),
-                project.beside("go").display()
-            )),
-            calls("receive", &json!({})),
-            finishes("Done."),
-        ]
+        let wrote = writes("shared.txt", &format!("{me}\n"));
+        [wrote, waits_for(&project, "go"), calls("receive", &json!({})), finishes("Done.")]
     };
     let model = Remembering::new(script(&[
         attempt("a", 1, &both("a")),
@@ -310,12 +307,8 @@ async fn two_who_edit_the_same_file_are_both_warned_before_they_conflict() {
     team.add_task(task("b")).unwrap();
 
     steered(&team, async {
-        loop {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            if project.beside("a").exists() && project.beside("b").exists() {
-                break;
-            }
-        }
+        let has_warned = |worker: &&str| !team.bus().sent(&id(worker)).unwrap().is_empty();
+        until(&team, |_| ["worker-1", "worker-2"].iter().any(has_warned)).await;
         std::fs::write(project.beside("go"), "").unwrap();
     })
     .await;
