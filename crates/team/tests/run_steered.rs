@@ -37,6 +37,11 @@ fn works(status: &StatusView, agent: &str) -> bool {
     status.agents.iter().any(|known| known.id.as_str() == agent && !known.holds.is_empty())
 }
 
+/// Whether the first answer of an agent's model is in the log: its tools run, or are about to.
+fn has_answered(status: &StatusView, agent: &str) -> bool {
+    status.agents.iter().any(|known| known.id.as_str() == agent && known.spent.output_tokens > 0)
+}
+
 /// Does a run, and beside it what somebody does to it.
 async fn steered(team: &AgentTeam, steer: impl Future<Output = ()>) -> agent_team::RunReport {
     let (report, ()) = tokio::join!(run(team), steer);
@@ -142,8 +147,7 @@ async fn an_urgent_word_interrupts_the_turn_and_a_normal_one_waits_for_its_end()
 
     let human = AgentId::human();
     let report = steered(&team, async {
-        // Its first turn is in the log: the command runs, or is about to.
-        until(&team, |status| status.agents.iter().any(|agent| agent.spent.output_tokens > 0)).await;
+        until(&team, |status| has_answered(status, "worker-1")).await;
         let to = Recipient::Agent(id("worker-1"));
         team.bus().send(&human, to.clone(), "No hurry with this.").unwrap();
         let message = NewMessage::new(&human, to, "Use the other way.");
@@ -182,7 +186,7 @@ async fn a_paused_agent_finishes_its_turn_keeps_its_task_and_goes_on_when_it_is_
 
     let human = AgentId::human();
     let report = steered(&team, async {
-        until(&team, |status| works(status, "worker-1")).await;
+        until(&team, |status| has_answered(status, "worker-1")).await;
         team.queue().pause(&human, None, "lunch").unwrap();
         std::fs::write(project.beside("go"), "").unwrap();
         let mut held_up = held_up;
@@ -213,7 +217,7 @@ async fn a_stopped_agent_loses_its_task_at_once_and_goes_on_with_it_when_it_is_r
 
     let human = AgentId::human();
     let report = steered(&team, async {
-        until(&team, |status| status.agents.iter().any(|agent| agent.spent.output_tokens > 1)).await;
+        until(&team, |status| has_answered(status, "worker-1")).await;
         assert!(team.queue().stop_agent(&human, &id("worker-1"), "wrong way").unwrap());
         assert_eq!(view(&team, "tool").status, Status::Ready);
         std::fs::write(project.beside("go"), "").unwrap();
