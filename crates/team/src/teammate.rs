@@ -9,7 +9,7 @@ use agent_team_core::record::{AgentLeft, ReviewGiven, Stage};
 use futures::future::{Either, TryFutureExt};
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::{Activity, Agent, AgentError, Answer, Assignment, Context};
+use crate::agent::{Activity, Agent, AgentError, Answer, Assignment, Context, prompt};
 use crate::command::Environment;
 use crate::desk::{Delivery, Desk};
 use crate::hooks::{self, Again, Hook};
@@ -24,6 +24,8 @@ use crate::{
 
 /// Reviews in a row that may break down before a reviewer is taken for useless: it would come back to them for ever.
 const BREAKDOWNS_MAX: u32 = 3;
+/// Plans for one attempt that may be rejected before it fails.
+const PLANS_MAX: usize = 5;
 /// The pause after a review that broke down.
 const BREAKDOWN_PAUSE: Duration = Duration::from_secs(1);
 
@@ -271,7 +273,13 @@ impl Teammate {
                 return self.fail(&claimed, reason, false).await;
             }
         };
-        let work = self.agent.execute_task(&assignment, &context);
+        let stage = assignment.stage;
+        let work = async {
+            if assignment.lacks_plan && !self.agent.plans() {
+                self.have_plan_approved(&mut assignment, &context).await?;
+            }
+            self.agent.execute_task(&assignment, &context).await.map(|answer| (answer, assignment))
+        };
         tokio::pin!(work);
         let out_of_time = async {
             match limit {
@@ -289,10 +297,10 @@ impl Teammate {
             }
         };
         match answer {
-            Ok(answer) if assignment.stage == Stage::Review => {
+            Ok((answer, assignment)) if stage == Stage::Review => {
                 self.judge(&claimed, &assignment, answer).await
             }
-            Ok(answer) => self.deliver(&claimed, &assignment, answer).await,
+            Ok((answer, assignment)) => self.deliver(&claimed, &assignment, answer).await,
             Err(AgentError::Failed(reason)) => self.fail(&claimed, reason, false).await,
             Err(AgentError::GaveUp(reason) | AgentError::TooLong(reason)) => {
                 self.fail(&claimed, reason, true).await
@@ -307,6 +315,29 @@ impl Teammate {
             Err(AgentError::Broken(Error::Refused(_))) => Ok(Outcome::Lost),
             Err(AgentError::Broken(error)) => Err(error),
         }
+    }
+
+    /// Asks an agent that has no tools to submit a plan how it means to do the task, until somebody approves of it.
+    async fn have_plan_approved(
+        &self,
+        assignment: &mut Assignment,
+        context: &Context,
+    ) -> Result<(), AgentError> {
+        let mut rejected = Vec::new();
+        while rejected.len() < PLANS_MAX {
+            let asked = prompt::plan_wanted(assignment, &rejected);
+            context.activity.is("makes a plan");
+            let plan =
+                self.agent.answer(&Assignment::question(assignment.id.clone(), asked), context).await?;
+            let judged = context.have_judged(plan.clone()).await?;
+            if judged.approved {
+                assignment.plan = Some(plan);
+                assignment.lacks_plan = false;
+                return Ok(());
+            }
+            rejected.push((plan, judged));
+        }
+        Err(AgentError::Failed(format!("{PLANS_MAX} of its plans were rejected")))
     }
 
     async fn context(
@@ -390,9 +421,14 @@ impl Teammate {
         if let Err(Error::Blocked(blocked)) = completed {
             return self.fail(claimed, blocked.to_string(), false).await;
         }
+        let completed = refusal(completed)?;
+        // Another plan may have taken the place of the approved one meanwhile.
+        if let Err(refused @ Refusal::PlanNotApproved { .. }) = &completed {
+            return self.fail(claimed, refused.to_string(), false).await;
+        }
         self.outcome(
             claimed,
-            refusal(completed)?,
+            completed,
             Progress::Delivered { agent: self.id.clone(), task: assignment.id.clone() },
         )
     }
@@ -476,17 +512,14 @@ impl Teammate {
     }
 }
 
-/// A review that only a lead can make: no reviewer is there, or the only one is the author.
+/// A review that only a lead can make: no reviewer is there that may, since the only one is the author, say, or has
+/// approved already.
 fn without_reviewer(state: &State, lead: &AgentId) -> Option<TaskId> {
     let reviewers = || state.agents().filter(|agent| !agent.left && agent.role == Role::Reviewer);
-    let mut waiting =
-        state.waiting_for(Stage::Review).filter_map(|task| Some((task, task.submission.as_ref()?)));
-    let found = waiting.find(|(_, submission)| {
-        submission.protected.is_empty()
-            && submission.author != *lead
-            && reviewers().all(|reviewer| reviewer.id == submission.author)
+    let found = state.waiting_for(Stage::Review).find(|task| {
+        state.may_review(task, lead) && !reviewers().any(|reviewer| state.may_review(task, &reviewer.id))
     });
-    found.map(|(task, _)| task.id().clone())
+    found.map(|task| task.id().clone())
 }
 
 /// What became of an assignment.

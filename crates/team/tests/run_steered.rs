@@ -364,3 +364,44 @@ async fn the_leads_tasks_are_added_when_the_human_approves_them_and_not_before()
         assert!(!tools.iter().any(|known| known == tool), "a lead delegates only: {tools:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_answers_in_words_before_its_plan_is_approved_is_told_to_submit_one() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        json!({"when": {"contains": "You may begin now"}, "give": finishes("Done.")}),
+        json!({"when": {"contains": "call `submit_plan`"}, "give": calls("submit_plan", &json!({"plan": "Nothing."}))}),
+        json!({"when": {"task": "tool"}, "give": {"text": "All done!"}}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model)).unwrap();
+    team.options(gated("true"));
+    team.add_task(NewTask { plan: true, ..task("tool") }).unwrap();
+
+    let human = AgentId::human();
+    let report = steered(&team, async {
+        until(&team, |status| !status.plans.is_empty()).await;
+        team.queue().judge_plan(&human, &id("tool"), None, Verdict::Approved("".into())).unwrap();
+    })
+    .await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(view(&team, "tool").result.unwrap().preview(), "Done.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_never_submits_a_plan_fails_its_attempts_and_not_the_run() {
+    let project = TestProject::new();
+    let model = script(&[json!({"give": {"text": "All done!"}})]);
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model)).unwrap();
+    team.options(gated("true"));
+    let stubborn = NewTask { plan: true, attempts: Some(2), backoff_ms: Some(0), ..task("tool") };
+    team.add_task(stubborn).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Stuck, "{report:?}");
+    assert_eq!(view(&team, "tool").status, Status::Failed);
+    assert!(project::feedback(&team, "tool").iter().any(|said| said.contains("plan")), "{report:?}");
+}

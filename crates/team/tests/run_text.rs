@@ -524,3 +524,81 @@ async fn what_is_broken_about_a_team_is_told_before_it_runs() {
     assert_eq!((report.outcome, report.status.counts.total), (RunOutcome::Completed, 0));
     assert!(heard.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn an_agent_without_tools_is_asked_for_its_plan_and_works_when_it_is_approved() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let prompts = asked.clone();
+    let mut team = AgentTeam::in_memory().unwrap();
+    let lead = quick(|prompt| match prompt {
+        prompt if prompt.contains("Delete everything") => "REJECT: keep the tests".into(),
+        prompt if prompt.contains("A plan waits for you") => "APPROVE".into(),
+        _ => "Done.".into(),
+    });
+    let worker = quick(move |prompt| {
+        prompts.lock().unwrap().push(prompt.to_owned());
+        match prompt {
+            prompt if prompt.contains("keep the tests") => "Delete all but the tests.".into(),
+            prompt if prompt.contains("Say how you mean to do it") => "Delete everything.".into(),
+            _ => "It is clean.".into(),
+        }
+    });
+    team.add_agent("lead-1", Role::Lead, lead).unwrap();
+    team.add_agent("worker-1", Role::Worker, worker).unwrap();
+    team.add_task(NewTask { plan: true, ..NewTask::new("Clean up").id("clean") }).unwrap();
+
+    let report = team.run(None).await.unwrap();
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let task = team.queue().get_task(&"clean".parse().unwrap()).unwrap();
+    assert_eq!(task.result.unwrap().preview(), "It is clean.");
+    let plan = task.plan.unwrap();
+    assert_eq!((plan.round, plan.text.preview().as_ref()), (2, "Delete all but the tests."));
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert!(asked[2].contains("The plan that was approved"), "it works by the plan: {}", asked[2]);
+}
+
+#[tokio::test]
+async fn where_one_reviewer_is_not_enough_the_lead_gives_the_second_approval() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    for (name, role) in [("lead-1", Role::Lead), ("critic", Role::Reviewer)] {
+        team.add_agent(name, role, quick(|_| "APPROVE".into())).unwrap();
+    }
+    team.add_agent("worker-1", Role::Worker, quick(|_| "Done.".into())).unwrap();
+    team.add_task(NewTask { reviews: Some(2), ..NewTask::new("Change the lock").id("lock") }).unwrap();
+
+    let report = team.run(Some(Duration::from_secs(30))).await.unwrap();
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let task = team.queue().get_task(&"lock".parse().unwrap()).unwrap();
+    let approvals: Vec<&str> = task.approvals.iter().map(agent_team::AgentId::as_str).collect();
+    assert_eq!(approvals, ["critic", "lead-1"]);
+}
+
+#[tokio::test]
+async fn what_waits_for_the_human_is_said_while_the_run_waits() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    team.add_agent("worker-1", Role::Worker, quick(|_| "So.".into())).unwrap();
+    team.add_task(NewTask { plan: true, ..NewTask::new("Clean up").id("clean") }).unwrap();
+    let heard = listening(&mut team, RunOptions::default());
+    let approve = async {
+        let said = || {
+            let said = heard.lock().unwrap();
+            said.iter().any(|progress| {
+                matches!(progress, Progress::Note(note) if note.contains("agent-team plan show clean"))
+            })
+        };
+        let mut news = team.queue().team_log().follow();
+        until(&team, |status| !status.plans.is_empty()).await;
+        // The word comes with the run's next look, which no record brings.
+        while !said() {
+            let _ = tokio::time::timeout(Duration::from_millis(20), news.changed()).await;
+        }
+        let human = agent_team::AgentId::human();
+        let yes = agent_team::Verdict::Approved(String::new());
+        team.queue().judge_plan(&human, &"clean".parse().unwrap(), None, yes).unwrap();
+    };
+    let (report, ()) = tokio::join!(team.run(Some(Duration::from_secs(30))), approve);
+    assert_eq!(report.unwrap().outcome, RunOutcome::Completed);
+}

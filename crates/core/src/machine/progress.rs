@@ -26,11 +26,14 @@ impl State {
             return true;
         }
         let members = || self.agents.values().filter(|agent| !agent.left && agent.id.as_str() != HUMAN);
-        let reviewable = |task: &Task| {
-            members().any(|agent| Member::of(self, &agent.id).fits_stage(task, Stage::Review).is_ok())
-        };
+        let reviewable = |task: &Task| members().any(|agent| self.may_review(task, &agent.id));
         self.waiting_for(Stage::Review).any(reviewable)
             || self.waiting_for(Stage::Merge).any(|task| self.may_merge(task))
+    }
+
+    /// Whether an agent may review what was delivered for a task.
+    pub fn may_review(&self, task: &Task, agent: &AgentId) -> bool {
+        Member::of(self, agent).fits_stage(task, Stage::Review).is_ok()
     }
 
     /// The members who may take what waits in a lane.

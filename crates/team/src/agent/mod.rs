@@ -69,6 +69,11 @@ pub trait Agent: Send + Sync {
         "an agent of the program's own".to_owned()
     }
 
+    /// Whether it has its plan approved itself where one is asked for. One that does not is asked for it beforehand.
+    fn plans(&self) -> bool {
+        false
+    }
+
     /// Whether it changes files, and so needs a workspace of its own where there is a git repository.
     fn needs_workspace(&self) -> bool {
         false

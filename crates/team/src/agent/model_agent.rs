@@ -26,8 +26,8 @@ use crate::{AgentMessage, RecordId, Role, Stage};
 
 /// Turns that one attempt may take if nobody says otherwise.
 const TURNS_MAX: u32 = 200;
-/// Answers in a row that may hold nothing before the attempt fails.
-const EMPTY_ANSWERS_MAX: u32 = 3;
+/// Answers in a row that may do nothing before the attempt fails.
+const IDLE_ANSWERS_MAX: u32 = 3;
 /// How long one command may take if nobody says otherwise.
 const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 
@@ -133,6 +133,10 @@ impl Agent for ModelAgent {
         self.model.name().to_owned()
     }
 
+    fn plans(&self) -> bool {
+        true
+    }
+
     fn needs_workspace(&self) -> bool {
         true
     }
@@ -149,8 +153,8 @@ struct Attempt<'a> {
     journal: Journal,
     /// How large the conversation may become; less than the agent's limit, once the model could not read so much.
     context_tokens: u64,
-    /// Answers in a row that held nothing.
-    empty_answers: u32,
+    /// Answers in a row that did nothing.
+    idle_answers: u32,
     /// Who was told that it edits the same files.
     told: Told,
 }
@@ -192,7 +196,7 @@ impl<'a> Attempt<'a> {
             meter,
             journal,
             context_tokens: agent.context_tokens,
-            empty_answers: 0,
+            idle_answers: 0,
             told: Told::new(),
         })
     }
@@ -234,7 +238,7 @@ impl<'a> Attempt<'a> {
             let answer = match calls.is_empty() {
                 true => self.without_calls(&response)?,
                 false => {
-                    self.empty_answers = 0;
+                    self.idle_answers = 0;
                     self.act(calls).await?
                 }
             };
@@ -443,19 +447,30 @@ impl<'a> Attempt<'a> {
                 self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
                 Ok(None)
             }
-            _ if response.text().trim().is_empty() => {
-                self.empty_answers += 1;
-                if self.empty_answers == EMPTY_ANSWERS_MAX {
-                    let reason = format!("the model answered nothing, {EMPTY_ANSWERS_MAX} times in a row");
-                    return Err(AgentError::Failed(reason));
-                }
-                let words = "Your answer was empty. Go on with the task by calling a tool; when it is done, call `finish`.";
-                let parts = vec![Part::text(words)];
-                self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
-                Ok(None)
+            _ if response.text().trim().is_empty() => self.correct(
+                "answered nothing",
+                "Your answer was empty. Go on with the task by calling a tool; when it is done, call `finish`.",
+            ),
+            _ if self.task.stage == Stage::Work && self.context.lacks_plan() => {
+                let tool = if self.context.role == Role::Lead { "add_tasks" } else { "submit_plan" };
+                let words = format!(
+                    "Nothing counts before your plan is approved: call `{tool}`, or `give_up` with the reason."
+                );
+                self.correct("delivered without an approved plan", &words)
             }
             StopReason::End | StopReason::ToolCalls => Ok(Some(self.answer(&response.text()))),
         }
+    }
+
+    /// Tells the model what was wrong with an answer that calls no tool. So many of them in a row fail the attempt.
+    fn correct(&mut self, fault: &str, words: &str) -> Result<Option<Answer>, AgentError> {
+        self.idle_answers += 1;
+        if self.idle_answers == IDLE_ANSWERS_MAX {
+            return Err(AgentError::Failed(format!("the model {fault}, {IDLE_ANSWERS_MAX} times in a row")));
+        }
+        let parts = vec![Part::text(words)];
+        self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+        Ok(None)
     }
 
     fn answer(&self, text: &str) -> Answer {

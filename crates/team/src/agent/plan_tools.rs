@@ -36,7 +36,7 @@ impl Tool for SubmitPlan {
             Ok(input) => input,
             Err(correction) => return ToolOutput::failure(correction.to_string()),
         };
-        match judged(&self.0, input.plan).await {
+        match self.0.have_judged(input.plan).await {
             Ok(verdict) if verdict.approved => {
                 ToolOutput::text(format!("{} You may begin now.", verdict.words()))
             }
@@ -77,7 +77,7 @@ impl ProposeTasks {
         let tasks = input.into_tasks(context)?;
         // What could not be added is not worth anybody's look.
         context.queue.check_tasks(&tasks)?;
-        let verdict = judged(context, shown(&tasks)).await?;
+        let verdict = context.have_judged(shown(&tasks)).await?;
         if !verdict.approved {
             return Ok(ToolOutput::failure(format!("{} Propose better tasks.", verdict.words())));
         }
@@ -109,14 +109,15 @@ fn shown(tasks: &[NewTask]) -> String {
 }
 
 /// What somebody said to a plan.
-struct Judged {
-    approved: bool,
+pub(crate) struct Judged {
+    pub approved: bool,
     by: AgentId,
     feedback: String,
 }
 
 impl Judged {
-    fn words(&self) -> String {
+    /// The same in words, with what was said as data.
+    pub fn words(&self) -> String {
         let what = if self.approved { "approved" } else { "rejected" };
         match self.feedback.trim() {
             "" => format!("Your plan was {what} by {}.", self.by),
@@ -127,26 +128,30 @@ impl Judged {
     }
 }
 
-/// Submits a plan, and waits until somebody has judged it.
-async fn judged(context: &Context, plan: String) -> Result<Judged, Error> {
-    let plan = context.queue.submit_plan(context.token, &context.agent, plan)?;
-    context.activity.is("waits for its plan to be approved");
-    let team_log = context.queue.team_log();
-    let task =
-        team_log.look_at_known(|state| state.task_of_claim(context.token).map(|task| task.id().clone()));
-    let task = task.ok_or_else(|| Error::Input("the task is gone".into()))?;
-    let judged = task.clone();
-    let is_judged = move |plan_id: RecordId, state: &agent_team_core::machine::State| {
-        let known = state.task(&judged).and_then(|task| task.plan.as_ref());
-        known.is_none_or(|known| known.id != plan_id || known.verdict.is_some())
-    };
-    team_log.until_word(move |state| is_judged(plan, state)).await?;
-    let view = context.queue.plan(&task)?.filter(|known| known.id == plan);
-    let Some(view) = view else { return Err(Error::Input("another plan took the place of this one".into())) };
-    let feedback = view.feedback.as_ref().map(|text| team_log.read_text(text)).transpose()?;
-    Ok(Judged {
-        approved: view.approved.unwrap_or(false),
-        by: view.judged_by.unwrap_or_else(AgentId::human),
-        feedback: feedback.unwrap_or_default(),
-    })
+impl Context {
+    /// Submits a plan, and waits until somebody has judged it.
+    pub(crate) async fn have_judged(&self, plan: String) -> Result<Judged, Error> {
+        let plan = self.queue.submit_plan(self.token, &self.agent, plan)?;
+        self.activity.is("waits for its plan to be approved");
+        let team_log = self.queue.team_log();
+        let task =
+            team_log.look_at_known(|state| state.task_of_claim(self.token).map(|task| task.id().clone()));
+        let task = task.ok_or_else(|| Error::Input("the task is gone".into()))?;
+        let judged = task.clone();
+        let is_judged = move |plan_id: RecordId, state: &agent_team_core::machine::State| {
+            let known = state.task(&judged).and_then(|task| task.plan.as_ref());
+            known.is_none_or(|known| known.id != plan_id || known.verdict.is_some())
+        };
+        team_log.until_word(move |state| is_judged(plan, state)).await?;
+        let view = self.queue.plan(&task)?.filter(|known| known.id == plan);
+        let Some(view) = view else {
+            return Err(Error::Input("another plan took the place of this one".into()));
+        };
+        let feedback = view.feedback.as_ref().map(|text| team_log.read_text(text)).transpose()?;
+        Ok(Judged {
+            approved: view.approved.unwrap_or(false),
+            by: view.judged_by.unwrap_or_else(AgentId::human),
+            feedback: feedback.unwrap_or_default(),
+        })
+    }
 }

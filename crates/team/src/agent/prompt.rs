@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::assignment::{Assignment, Delivered, Setback};
+use super::plan_tools::Judged;
 use crate::{AgentId, AgentMessage, FeedbackCause, Role, Stage, TaskId};
 
 /// The longest text of another agent that stands in a prompt, in bytes: one that talks without end must not use up what
@@ -126,6 +127,16 @@ fn review(assignment: &Assignment, delivered: &Delivered) -> String {
     }
     text += "\nJudge it: does it do what the task asks, rightly and simply? Answer with `APPROVE` or `REJECT` as the \
              first word, then say why; or call `review`.\n";
+    text
+}
+
+/// What an agent without tools is asked before its plan is approved, with what was said to those before.
+pub(crate) fn plan_wanted(assignment: &Assignment, rejected: &[(String, Judged)]) -> String {
+    let mut text = task(assignment, Results::Whole);
+    for (plan, judged) in rejected {
+        let _ = writeln!(text, "\n## A plan of yours\n\n{}\n\n{}", shown(plan), judged.words());
+    }
+    text += "\nDo not do it yet. Say how you mean to do it, in a few sentences: somebody else judges that first.\n";
     text
 }
 

@@ -159,6 +159,7 @@ impl Run<'_> {
             self.follow_members(agents)?;
             self.look_who_is_stuck(&mut watched)?;
             self.warn_of_budgets(&mut warned)?;
+            self.name_what_waits_for_the_human(&mut named)?;
             let is_blocked = *merges_blocked.borrow_and_update();
             let (may_go_on, merging, counts, seen) = team_log.look(|state| {
                 let merging = state.waiting_for(Stage::Merge).next().is_some();
@@ -215,6 +216,37 @@ impl Run<'_> {
             if warned.insert((budget.account.clone(), percent >= 100)) {
                 let note = format!("WARNING {percent} % of the budget of {} is used", budget.account);
                 self.reporter.report(Progress::Note(note));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says once of each plan and each question that somebody waits with for the human.
+    fn name_what_waits_for_the_human(&self, named: &mut BTreeSet<RecordId>) -> Result<(), Error> {
+        let human = AgentId::human();
+        let waiting: Vec<(RecordId, String)> = self.team.queue.team_log().look(|state| {
+            let others_may = |task: &Task| {
+                let mut members = state.agents().filter(|agent| !agent.left);
+                members.any(|agent| agent.id != human && state.may_approve(task, &agent.id))
+            };
+            let plans = state.open_plans().filter(|(task, _)| !others_may(task)).map(|(task, plan)| {
+                let id = task.id();
+                (
+                    plan.id,
+                    format!("WAITS {} for you to judge its plan: agent-team plan show {id}", plan.author),
+                )
+            });
+            let asked = state.messages().open_questions().filter(|asked| asked.is_for(&human, None));
+            let questions = asked.map(|asked| {
+                let text = asked.text.preview();
+                let first = text.lines().next().unwrap_or_default().to_owned();
+                (asked.id, format!("WAITS {} for your answer (agent-team answer): {first}", asked.from))
+            });
+            plans.chain(questions).collect()
+        })?;
+        for (id, words) in waiting {
+            if named.insert(id) {
+                self.reporter.report(Progress::Note(words));
             }
         }
         Ok(())
