@@ -178,6 +178,8 @@ impl Child {
     /// # Errors
     /// When the system does not tell.
     pub fn finish(mut self) -> Result<Ran> {
+        // To wait closes its standard input, and a worker whose input ends takes that for the end of whoever started it.
+        let _input = self.child.stdin.take();
         if self.status.is_none() {
             self.status = Some(self.child.wait()?);
             cleanup::process_ended(self.id());

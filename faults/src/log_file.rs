@@ -55,6 +55,22 @@ impl LogFile {
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
         self.records.iter().filter(move |record| record["kind"] == kind)
     }
+
+    /// The records that name a task, or a claim on it, each on a line.
+    #[must_use]
+    pub fn naming(&self, task: &str) -> Vec<String> {
+        let names_task = |record: &&Value| {
+            [&record["body"]["task"], &record["body"]["task"]["id"]].iter().any(|id| *id == task)
+        };
+        let claims: BTreeSet<&str> =
+            self.of_kind("task_claimed").filter(names_task).map(|record| text(&record["id"])).collect();
+        let names = |record: &&Value| names_task(record) || claims.contains(text(&record["body"]["claim"]));
+        self.records
+            .iter()
+            .filter(names)
+            .map(|record| record.to_string().chars().take(400).collect())
+            .collect()
+    }
 }
 
 /// The text of a value, if it is one.

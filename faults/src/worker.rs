@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use tokio::runtime::Runtime;
 
+use crate::log_file::{LogFile, text};
 use crate::seeded::Seeded;
 
 /// The arguments of a worker.
@@ -114,11 +115,31 @@ impl Worker {
             let wait = Some(Duration::from_millis(200));
             let waited = self.runtime.block_on(self.queue.claim_when_ready(&agent, &options, wait));
             match self.tried(waited)? {
-                Some(Waited::Claimed(claimed)) => self.task(&claimed)?,
-                Some(Waited::NothingEver(_)) if self.work.mode != Mode::Forever => return Ok(()),
+                Some(Waited::Claimed(claimed)) => {
+                    self.task(&claimed)?;
+                    if self.random.below(100) == 0 {
+                        self.check_that_nothing_was_missed()?;
+                    }
+                }
+                Some(Waited::NothingEver(_)) if self.work.mode != Mode::Forever => {
+                    self.check_that_nothing_was_missed()?;
+                    return Ok(());
+                }
                 Some(Waited::NothingEver(_)) => thread::sleep(Duration::from_millis(20)),
                 Some(Waited::TimedOut) | None => {}
             }
+        }
+    }
+
+    /// Every record that lies in the log is one that this process knows.
+    fn check_that_nothing_was_missed(&self) -> Result<()> {
+        let log = LogFile::read(self.raw.path())?;
+        let ids = log.records.iter().map(|record| Ok(text(&record["id"]).parse::<RecordId>()?));
+        let ids = ids.collect::<Result<Vec<_>>>()?;
+        let missed = self.queue.team_log().look(|state| ids.iter().position(|id| !state.has_seen(*id)))?;
+        match missed {
+            Some(place) => bail!("a process did not see the record {}", log.records[place]),
+            None => Ok(()),
         }
     }
 

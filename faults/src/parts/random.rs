@@ -69,9 +69,10 @@ pub fn run(setup: &Setup, count: u64) -> Result<Report> {
         |part: usize| all.returned.get((all.returned.len() - 1) * part / 1000).copied().unwrap_or_default();
     let (median, p99, worst) = (at(500), at(990), at(1000));
     let slow = all.returned.iter().filter(|took| **took > Duration::from_secs(1)).count();
-    // On a machine that does not get to run for a second, nothing is back within one; that must stay an exception.
+    // On a machine that does not get to run for a second, nothing is back within one; that must stay an exception: one,
+    // or one in a hundred.
     ensure!(
-        slow * 100 <= all.returned.len(),
+        slow * 100 <= all.returned.len().max(100),
         "{slow} of {} tasks were not back within a second",
         all.returned.len()
     );
@@ -301,7 +302,12 @@ pub fn check_acknowledged(place: &Place<'_>, ledger: &Ledger, log: &LogFile) -> 
         );
     }
     for (task, told) in &tasks {
-        ensure!(told.results.len() == 1, "{task} has {} results at the end", told.results.len());
+        ensure!(
+            told.results.len() == 1,
+            "{task} has {} results at the end, and these records name it: {:#?}",
+            told.results.len(),
+            log.naming(task)
+        );
         ensure!(told.claim.is_none(), "{task} is held at the end");
     }
     check_records(place, log, "message_sent", &ledger.sent)?;
