@@ -53,29 +53,30 @@ const fn digit(value: u8) -> u8 {
 
 /// The value of 16 digits.
 fn half(digits: &[u8]) -> Result<u64, NotAnId> {
-    let mut value = 0;
-    // What is no digit shows in the upper half, so that one look at the end is enough.
-    let mut faults = 0;
-    for byte in digits {
-        let digit = VALUES.get(*byte as usize).copied().unwrap_or(NO_DIGIT);
-        faults |= digit;
-        value = value << 4 | u64::from(digit & 0xf);
+    let (words, rest) = digits.as_chunks::<8>();
+    let [high, low] = words else { return Err(NotAnId) };
+    if !rest.is_empty() {
+        return Err(NotAnId);
     }
-    if faults & NO_DIGIT == 0 { Ok(value) } else { Err(NotAnId) }
+    Ok(quarter(*high)? << 32 | quarter(*low)?)
 }
 
-const NO_DIGIT: u8 = 0xf0;
-
-/// The value of each byte as a digit.
-const VALUES: [u8; 256] = {
-    let mut values = [NO_DIGIT; 256];
-    let mut value = 0;
-    while value < 16 {
-        values[digit(value) as usize] = value;
-        value += 1;
+/// The value of eight digits, all at once: each byte of a word is one of them.
+fn quarter(digits: [u8; 8]) -> Result<u64, NotAnId> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let digits = u64::from_be_bytes(digits);
+    let letters = digits >> 6 & ONES;
+    let values = (digits & (ONES * 0x0f)) + letters * 9;
+    // They are digits if their values are below 16, and written again they look the same.
+    let above_nine = (values + ONES * 6) >> 4 & ONES;
+    let written = values + ONES * u64::from(b'0') + above_nine * u64::from(b'a' - b'0' - 10);
+    if values & (ONES * 0xf0) != 0 || written != digits {
+        return Err(NotAnId);
     }
-    values
-};
+    let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    Ok((fours | fours >> 16) & 0xffff_ffff)
+}
 
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -270,6 +271,26 @@ impl AgentId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_id_is_32_lower_case_hexadecimal_digits_and_nothing_else() {
+        let id = RecordId(0x0123_4567_89ab_cdef_fedc_ba98_7654_3210);
+        let digits = id.to_string();
+        assert_eq!(digits.parse(), Ok(id));
+        for place in 0..digits.len() {
+            for byte in 0..=u8::MAX {
+                let mut bytes: [u8; 32] = digits.as_bytes().try_into().unwrap();
+                bytes[place] = byte;
+                let is_id = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                let read = RecordId::from_digits(&bytes);
+                assert_eq!(read.is_ok(), is_id, "{byte} at {place}");
+                if let Ok(read) = read {
+                    assert_eq!(read.to_string().as_bytes(), bytes);
+                }
+            }
+        }
+        assert!("".parse::<RecordId>().is_err() && digits[1..].parse::<RecordId>().is_err());
+    }
 
     #[test]
     fn names_that_mislead_files_refs_or_readers_are_refused() {

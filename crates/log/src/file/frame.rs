@@ -130,8 +130,17 @@ fn expect<'a>(bytes: &'a [u8], key: &[u8]) -> Result<&'a [u8], HeaderFault> {
     }
 }
 
-fn number(digits: &[u8], radix: u32) -> Option<u32> {
-    u32::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok()
+/// The value of so many lower-case digits. By hand, as every record has two such numbers.
+fn number(digits: &[u8], radix: u64) -> Option<u32> {
+    if digits.is_empty() || digits.len() > CHECKSUM_DIGITS {
+        return None;
+    }
+    // So few digits of either radix stay far below 2^64.
+    let value = digits.iter().fold(0, |value: u64, byte| {
+        let digit = if byte.is_ascii_digit() { byte - b'0' } else { byte.wrapping_sub(b'a' - 10) };
+        value * radix + u64::from(digit)
+    });
+    u32::try_from(value).ok()
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ use crate::text::Text;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
     agents: BTreeMap<Box<str>, AgentId>,
+    /// The one that was named last: a record often names its agent twice.
+    last: Option<AgentId>,
     /// By their JSON.
     holders: BTreeMap<Box<str>, Arc<Holder>>,
 }
@@ -27,7 +29,11 @@ const KNOWN_MAX: usize = 10_000;
 
 impl Known {
     fn agent(&mut self, name: &str) -> Option<AgentId> {
+        if let Some(last) = self.last.as_ref().filter(|last| last.as_str() == name) {
+            return Some(last.clone());
+        }
         if let Some(known) = self.agents.get(name) {
+            self.last = Some(known.clone());
             return Some(known.clone());
         }
         let agent: AgentId = name.parse().ok()?;
@@ -120,6 +126,33 @@ fn body(kind: &str, mut rest: Rest<'_>, known: &mut Known) -> Option<Body> {
     }
 }
 
+/// Numbers of so many digits fit into 64 bits.
+const DIGITS_MAX: usize = 19;
+
+/// Where the first byte is that a text cannot hold as it is: a quote, a backslash, a control character.
+///
+/// Eight bytes at a time: in `word - ONES` the highest bit of a byte is set if that was 0, or above 0x80, or if a lower byte
+/// borrowed. Bytes above 0x80 are taken out; a borrow comes from a match further down, so the lowest match is right
+/// (Hacker's Delight, 6-1: Find first 0-byte).
+fn end_of_text(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quote = word ^ (ONES * b'"' as u64);
+        let backslash = word ^ (ONES * b'\\' as u64);
+        let equals = quote.wrapping_sub(ONES) & !quote | backslash.wrapping_sub(ONES) & !backslash;
+        let control = word.wrapping_sub(ONES * b' ' as u64) & !word;
+        let found = (equals | control) & HIGHS;
+        if found != 0 {
+            return Some(place * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let in_tail = tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
+    Some(words.len() * 8 + in_tail)
+}
+
 /// What has not been read yet.
 struct Rest<'a>(&'a str);
 
@@ -138,13 +171,13 @@ impl<'a> Rest<'a> {
         let mut number: u64 = 0;
         let mut digits = 0;
         for byte in self.0.bytes().take_while(u8::is_ascii_digit) {
-            number = number.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+            number = number.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
             digits += 1;
         }
         // JSON knows no leading zeros.
         let zero_leads = digits > 1 && self.0.starts_with('0');
         let rest = self.0.get(digits..)?;
-        if digits == 0 || zero_leads || rest.starts_with(['.', 'e', 'E']) {
+        if digits == 0 || digits > DIGITS_MAX || zero_leads || rest.starts_with(['.', 'e', 'E']) {
             return None;
         }
         self.0 = rest;
@@ -154,8 +187,7 @@ impl<'a> Rest<'a> {
     /// A text without escapes.
     fn text(&mut self) -> Option<&'a str> {
         let rest = self.0.strip_prefix('"')?;
-        let end = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
-        let (text, rest) = rest.split_at_checked(end)?;
+        let (text, rest) = rest.split_at_checked(end_of_text(rest.as_bytes())?)?;
         self.0 = rest.strip_prefix('"')?;
         Some(text)
     }
@@ -168,5 +200,29 @@ impl<'a> Rest<'a> {
 
     fn parsed<T: FromStr>(&mut self) -> Option<T> {
         self.text()?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_ends_at_the_first_byte_that_must_be_escaped_wherever_that_stands() {
+        let plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | ..b' ');
+        for length in 0..20 {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    // A second one behind it, and bytes around it at both ends of what is allowed.
+                    for filler in [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xa2, 0xff] {
+                        let mut bytes = vec![filler; length];
+                        bytes[at] = byte;
+                        assert_eq!(end_of_text(&bytes), bytes.iter().position(|b| !plain(b)), "{bytes:?}");
+                        bytes.push(b'"');
+                        assert_eq!(end_of_text(&bytes), bytes.iter().position(|b| !plain(b)), "{bytes:?}");
+                    }
+                }
+            }
+        }
     }
 }
