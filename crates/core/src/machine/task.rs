@@ -212,6 +212,8 @@ pub struct Submission {
     pub protected: Vec<String>,
     /// Whether the author worked for an orchestrator.
     pub orchestrated: bool,
+    /// What the task's check said of it when it held, for whoever reviews it. No rule reads it.
+    pub check_output: Option<Text>,
 }
 
 /// A merge that is about to happen.
