@@ -53,7 +53,9 @@ async fn work_that_the_hook_says_no_to_before_the_merge_goes_back_to_its_author_
     assert_eq!(project.read("a"), "done\n");
     assert_eq!(project.commits("main").len(), 1);
     assert_eq!(feedback(&team, "a"), ["the hook before_merge says no to task `a`: +FIXME later"]);
-    assert!(model.prompt("a", 2).contains("+FIXME later"), "the author is told");
+    assert_eq!(view(&team, "a").feedback[0].cause.as_str(), "hook");
+    let told = model.prompt("a", 2);
+    assert!(told.contains("+FIXME later") && told.contains("by a hook of the user's"), "{told}");
     assert_eq!(noted(&project, "asked"), ["a", "a"]);
 }
 

@@ -260,6 +260,8 @@ pub enum FeedbackCause {
     Conflict,
     /// A reviewer wants changes.
     Review,
+    /// The user's hook says no to the merge.
+    Hook,
 }
 
 impl FeedbackCause {
@@ -271,6 +273,7 @@ impl FeedbackCause {
             Self::Gate => "gate",
             Self::Conflict => "conflict",
             Self::Review => "review",
+            Self::Hook => "hook",
         }
     }
 }
@@ -281,6 +284,7 @@ impl From<RefusalCause> for FeedbackCause {
             RefusalCause::Conflict => Self::Conflict,
             RefusalCause::Check => Self::Check,
             RefusalCause::Gate => Self::Gate,
+            RefusalCause::Hook => Self::Hook,
         }
     }
 }

@@ -106,6 +106,7 @@ fn setback_text(setback: &Setback) -> String {
         FeedbackCause::Gate => "did not pass the team's gate",
         FeedbackCause::Conflict => "conflicts with what others merged in the meantime",
         FeedbackCause::Review => "was sent back by a reviewer",
+        FeedbackCause::Hook => "was kept from being merged by a hook of the user's",
     };
     format!("\n## Attempt {} {what}\n\n{}\n", setback.attempt, shown(&setback.text))
 }
