@@ -82,7 +82,10 @@ pub fn task(state: &State, id: &str) -> Result<String, Problem> {
 pub fn stuck(state: &State) -> String {
     let lines = view::stuck(state).into_iter();
     lines
-        .map(|waiting| format!("{} waits for {}", waiting.task, waiting.reason))
+        .map(|waiting| {
+            let remedy = waiting.remedy.map(|remedy| format!(" ({remedy})")).unwrap_or_default();
+            format!("{} waits for {}{remedy}", waiting.task, waiting.reason)
+        })
         .collect::<Vec<_>>()
         .join("\n")
 }
