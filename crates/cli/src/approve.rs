@@ -53,7 +53,13 @@ async fn ask(
         changes => Verdict::ChangesRequested(changes.to_owned()),
     };
     // Somebody else may have judged it meanwhile.
-    match queue.judge_plan(&AgentId::human(), task, Some(plan.id), verdict) {
+    let (queue, task) = (queue.clone(), task.clone());
+    // A hook may be told.
+    let judged = tokio::task::spawn_blocking(move || {
+        queue.judge_plan(&AgentId::human(), &task, Some(plan.id), verdict)
+    });
+    let Ok(judged) = judged.await else { return Ok(()) };
+    match judged {
         Err(Error::Refused(refused)) => live.say(&format!("  {refused}")),
         judged => judged?,
     }

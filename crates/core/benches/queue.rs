@@ -136,18 +136,7 @@ fn talk(criterion: &mut Criterion) {
                     1 => Recipient::Role(Role::Reviewer),
                     _ => Recipient::Everyone,
                 };
-                writer.submit(
-                    &MessageSent {
-                        from,
-                        to,
-                        text: "hello".into(),
-                        task: None,
-                        urgent: false,
-                        asks: false,
-                        reply_to: None,
-                    }
-                    .into(),
-                );
+                writer.submit(&MessageSent::new(from, to, "hello").into());
                 let unread = writer.state.messages().unread(&reader, None);
                 let messages = unread.map(|message| message.id).collect();
                 writer.submit(&MessagesRead { agent: reader, messages }.into());

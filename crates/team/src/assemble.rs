@@ -277,11 +277,13 @@ fn variable(parent: &[(OsString, OsString)], name: &str) -> Option<String> {
 }
 
 fn connection<'a>(config: &'a Config, environment: &'a dyn Fn(&str) -> Option<String>) -> Connection<'a> {
+    let default = RetryPolicy::default();
+    let overloaded_for = config.overloaded_for.unwrap_or(default.overloaded_for);
     Connection {
         base_url: config.base_url.as_deref(),
         environment,
         limits: TimeLimits::default(),
-        retry: RetryPolicy::default(),
+        retry: RetryPolicy { overloaded_for, ..default },
     }
 }
 

@@ -124,7 +124,7 @@ impl Merger {
             }
         }
         if let Err(blocked) = self.ask_hook(&work, &branch, &tip, &candidate.commit).await? {
-            return self.refuse(&work, RefusalCause::Gate, blocked.to_string(), blocked.to_string()).await;
+            return self.refuse(&work, RefusalCause::Hook, blocked.to_string(), blocked.to_string()).await;
         }
         if self.stop.is_cancelled() {
             return self.release(work.task, work.token, None, "stopped");

@@ -6,24 +6,28 @@ use agent_team_core::machine::{Command, Refusal};
 use agent_team_core::record::PlanSubmitted;
 use agent_team_core::view::{self, PlanView};
 
-use crate::{AgentId, Error, RecordId, TaskId, TaskQueue, Verdict};
+use crate::{AgentId, Error, RecordId, TaskId, TaskQueue, Verdict, hooks};
 
 impl TaskQueue {
-    /// Submits a plan for the task that is held under a claim. It takes the place of an earlier one.
+    /// Submits a plan for the task that is held under a claim. It takes the place of an earlier one. Blocks the thread
+    /// while a hook is asked.
     ///
     /// # Errors
-    /// A refusal when the claim is lost.
+    /// A refusal when the claim is lost; [`Error::Blocked`] when a hook says no.
     pub fn submit_plan(
         &self,
         token: RecordId,
         agent: &AgentId,
         plan: impl Into<String>,
     ) -> Result<RecordId, Error> {
+        let plan = plan.into();
+        hooks::may_submit_plan(self.team_log(), token, agent, &plan)?;
         let text = self.team_log().text(plan)?;
         Ok(self.team_log().submit(agent, &PlanSubmitted { claim: token, text }.into())?.id())
     }
 
     /// Judges the plan that waits at a task. `plan` names the one that was read, if it matters that it is still that one.
+    /// Blocks the thread while a hook is told.
     ///
     /// # Errors
     /// A refusal when another plan or none waits there, or `by` may not judge it: its author, or somebody who is neither
@@ -39,11 +43,10 @@ impl TaskQueue {
             Verdict::Approved(words) => (true, words),
             Verdict::ChangesRequested(words) => (false, words),
         };
-        let feedback = self.team_log().text(words)?;
-        let (task, by) = (task.clone(), by.clone());
-        let command = Command::JudgePlan { task, plan, by: by.clone(), approved, feedback };
-        self.team_log().submit(&by, &command)?;
-        Ok(())
+        let feedback = self.team_log().text(words.clone())?;
+        let command = Command::JudgePlan { task: task.clone(), plan, by: by.clone(), approved, feedback };
+        self.team_log().submit(by, &command)?;
+        hooks::plan_judged(self.team_log(), by, task, approved, &words)
     }
 
     /// The newest plan for a task; `None` if there is none.

@@ -10,9 +10,8 @@ use agent_team_core::machine::{Outcome, Refusal, State};
 use agent_team_core::record::{Body, Recipient, Record, codec};
 use agent_team_log::{FileLog, Log, Position};
 
-use crate::Error;
 use crate::folder::TeamFolder;
-use crate::format_duration;
+use crate::{Error, FeedbackCause, format_duration};
 
 /// How much of the log is read in one go, in bytes.
 const READ_BYTES: usize = 1 << 20;
@@ -280,7 +279,9 @@ fn summary(body: &Body, at_ms: u64) -> String {
         Body::ReviewGiven(body) if body.approved => "approved".to_owned(),
         Body::ReviewGiven(body) => format!("changes requested: {}", body.feedback.preview()),
         Body::MergeIntended(body) => format!("{} into {}", body.commit, body.branch),
-        Body::MergeRefused(body) => format!("{:?}: {}", body.cause, body.output.preview()).to_lowercase(),
+        Body::MergeRefused(body) => {
+            format!("{}: {}", FeedbackCause::from(body.cause).as_str(), body.output.preview())
+        }
         Body::MessageSent(body) => format!("to {}: {}", body.to, body.text.preview()),
         Body::MessagesDelivered(body) => format!("{} to {}", body.messages.len(), body.agent),
         Body::MessagesRead(body) => format!("{} by {}", body.messages.len(), body.agent),

@@ -103,11 +103,9 @@ impl TaskQueue {
     /// fenced off first.
     ///
     /// # Errors
-    /// A refusal when the task has ended, or there is no such agent.
+    /// A refusal when the task has ended, there is no such agent, or it could never take the task, since that wants
+    /// another role or skill.
     pub fn reassign(&self, by: &AgentId, task: &TaskId, agent: Option<&AgentId>) -> Result<(), Error> {
-        if let Some(agent) = agent.filter(|agent| !self.is_member(agent).unwrap_or(true)) {
-            return Err(Refusal::NoSuchAgent { agent: agent.clone() }.into());
-        }
         fenced_off(self.team_log(), by, task, |fenced| Command::Reassign {
             task: task.clone(),
             agent: agent.cloned(),

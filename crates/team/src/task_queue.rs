@@ -12,7 +12,7 @@ use agent_team_core::record::{
     ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Stage, TaskSpec, TaskSubmitted, WorkCommit,
 };
 use agent_team_core::text::Text;
-use agent_team_core::view::{TaskView, stuck, task as task_view};
+use agent_team_core::view::{TaskView, Waiting, stuck, task as task_view};
 
 use futures::future::Either;
 use tokio::time::Instant;
@@ -364,8 +364,10 @@ impl TaskQueue {
     /// Why a task waits for something that will not happen by itself, if it does.
     fn why_stuck(&self, task: &TaskId) -> Result<Option<String>, Error> {
         let stuck = self.team_log.look(stuck)?.into_iter().find(|waiting| waiting.task == *task);
-        Ok(stuck
-            .map(|waiting| format!("task `{task}` is {} and waits for {}", waiting.status, waiting.reason)))
+        Ok(stuck.map(|Waiting { status, reason, remedy, .. }| {
+            let remedy = remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default();
+            format!("task `{task}` is {status} and waits for {reason}{remedy}")
+        }))
     }
 
     /// Delivers the result of a task that the agent claimed through this queue.

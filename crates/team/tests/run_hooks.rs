@@ -10,7 +10,7 @@ mod project;
 
 use std::sync::Arc;
 
-use agent_team::agent::ModelAgent;
+use agent_team::agent::{ModelAgent, llm_fn};
 use agent_team::command::Environment;
 use agent_team::config::{Config, HookCommands};
 use agent_team::{AgentTeam, Hooks, NewTask, Reporter, Role, RunOutcome, Status, TeamFolder};
@@ -53,7 +53,9 @@ async fn work_that_the_hook_says_no_to_before_the_merge_goes_back_to_its_author_
     assert_eq!(project.read("a"), "done\n");
     assert_eq!(project.commits("main").len(), 1);
     assert_eq!(feedback(&team, "a"), ["the hook before_merge says no to task `a`: +FIXME later"]);
-    assert!(model.prompt("a", 2).contains("+FIXME later"), "the author is told");
+    assert_eq!(view(&team, "a").feedback[0].cause.as_str(), "hook");
+    let told = model.prompt("a", 2);
+    assert!(told.contains("+FIXME later") && told.contains("by a hook of the user's"), "{told}");
     assert_eq!(noted(&project, "asked"), ["a", "a"]);
 }
 
@@ -147,6 +149,82 @@ async fn what_a_hook_of_the_team_runs_is_protected_from_its_agents() {
     let report = run(&assembled.team).await;
     assert_eq!(report.outcome, RunOutcome::Stuck, "it waits for the human");
     assert_eq!(project.read("hooks/merge"), "exit 0\n");
+}
+
+/// Hooks that let only plans pass that say how it is tested, and write down what becomes of plans.
+fn careful() -> HookCommands {
+    HookCommands {
+        plan_submitted: Some("grep -q tested || { echo 'Say how you try it out.'; exit 2; }".into()),
+        plan_judged: Some("cat >> ../judged; echo >> ../judged".into()),
+        ..HookCommands::default()
+    }
+}
+
+/// What `plan_judged` was told: who judged whose plan, and how.
+fn judged(project: &TestProject) -> Vec<(String, String, bool)> {
+    let told = noted(project, "judged");
+    let told = told.iter().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let word = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    told.map(|event| {
+        assert_eq!(event["event"], "plan_judged");
+        (word(&event["agent"]), word(&event["task"]["plan"]["text"]), event["approved"].as_bool().unwrap())
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn a_plan_that_the_hook_sends_back_is_judged_by_nobody_and_one_that_it_lets_pass_by_somebody_else() {
+    let project = TestProject::new();
+    let mut team = team(&project, careful());
+    let plan = |text: &str| json!({"tool_calls": [{"name": "submit_plan", "input": {"plan": text}}]});
+    let model = Remembering::new(script(&[
+        json!({"when": {"role": "lead", "contains": "A plan waits for you"}, "give": {"text": "APPROVE: good."}}),
+        json!({"when": {"role": "lead"}, "give": {"text": "All done."}}),
+        attempt(
+            "a",
+            1,
+            &[plan("Write it."), plan("Write it, tested by hand."), writes("a", "1\n"), finishes("ok")],
+        ),
+    ]));
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    workers(&mut team, 1, &agent(model.clone()));
+    team.options(gated("true"));
+    team.add_task(NewTask { plan: true, ..task("a") }).unwrap();
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+    assert_eq!(judged(&project), [("lead-1".into(), "Write it, tested by hand.".into(), true)]);
+    let done = view(&team, "a").plan.unwrap();
+    assert_eq!(
+        (done.round, done.judged_by.unwrap().as_str()),
+        (1, "lead-1"),
+        "the first one never came so far"
+    );
+    let told = format!("{:?}", model.asked());
+    assert!(told.contains("rejected by the user's hook plan_submitted: Say how you try it out."), "{told}");
+}
+
+#[tokio::test]
+async fn an_agent_without_tools_is_asked_for_another_plan_where_the_hook_says_no() {
+    let project = TestProject::new();
+    let mut team = team(&project, careful());
+    let lead = llm_fn(|_: String| async { Ok::<_, String>("REJECT: never.".to_owned()) });
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let prompts = asked.clone();
+    let worker = llm_fn(move |prompt: String| {
+        let is_told = prompt.contains("by the user's hook plan_submitted: Say how you try it out.");
+        prompts.lock().unwrap().push(prompt);
+        async move { Ok::<_, String>(if is_told { "Write it, tested." } else { "Write it." }.to_owned()) }
+    });
+    team.add_agent("lead-1", Role::Lead, lead).unwrap();
+    team.add_agent("worker-1", Role::Worker, worker).unwrap();
+    team.options(gated("true"));
+    team.add_task(NewTask { plan: true, ..task("a") }.attempts(1)).unwrap();
+    let report = run(&team).await;
+    // No hook approves anything: what the lead rejects again and again is never done.
+    assert_eq!((report.outcome, view(&team, "a").status), (RunOutcome::Stuck, Status::Failed));
+    let verdicts = judged(&project);
+    assert!(!verdicts.is_empty() && verdicts.iter().all(|(_, _, approved)| !approved), "{verdicts:?}");
+    let asked = asked.lock().unwrap();
+    assert!(asked[1].contains("Say how you try it out."), "{}", asked[1]);
 }
 
 #[tokio::test]

@@ -40,7 +40,13 @@ fn team(
     let environment = |name: &str| name.ends_with("_API_KEY").then(|| "no-key".to_owned());
     let at_once = Duration::ZERO;
     let total_wait = Duration::from_secs(10);
-    let retry = RetryPolicy { attempts: 3, first_wait: at_once, longest_wait: at_once, total_wait };
+    let retry = RetryPolicy {
+        attempts: 3,
+        first_wait: at_once,
+        longest_wait: at_once,
+        total_wait,
+        ..RetryPolicy::default()
+    };
     let limits = TimeLimits { overall: LONG, idle };
     let connection = Connection { base_url: Some(url), environment: &environment, limits, retry };
     let mut team = project.team();

@@ -33,6 +33,7 @@ const PATIENCE: RetryPolicy = RetryPolicy {
     first_wait: Duration::from_millis(20),
     longest_wait: Duration::from_millis(100),
     total_wait: Duration::from_secs(10),
+    overloaded_for: Duration::from_millis(300),
 };
 
 const AGENTS: usize = 16;
@@ -251,6 +252,53 @@ async fn what_the_headers_of_an_answer_say_is_used_up_holds_back_the_next_call()
     assert_eq!(limit.reason, "no requests are left, says x-ratelimit-remaining-requests");
     meter.call(&model, request(), &mut |_| {}).await.unwrap();
     assert!(now_ms() >= limit.until_ms);
+}
+
+#[tokio::test]
+async fn a_refusal_is_waited_for_as_its_headers_say_whatever_the_provider_calls_them() {
+    let too_many = || Answer::status(429, r#"{"error": {"message": "Slow down"}}"#);
+    // The server's clock shows something else than ours.
+    let of_anthropic = too_many()
+        .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
+        .header("anthropic-ratelimit-input-tokens-remaining", "0")
+        .header("anthropic-ratelimit-input-tokens-reset", "1994-11-06T08:49:37.600Z");
+    let of_openai =
+        too_many().header("x-ratelimit-remaining-tokens", "0").header("x-ratelimit-reset-tokens", "600ms");
+    for (protocol, spec, refusal) in [
+        (Protocol::Anthropic, "anthropic:claude-test", of_anthropic),
+        (Protocol::OpenAi, "openai:gpt-test", of_openai.clone()),
+        (Protocol::OpenAiCompatible, "openai-compatible:gpt-test", of_openai),
+    ] {
+        let fake = FakeProvider::new(protocol, vec![refusal, Answer::text("Yes.")]).await;
+        let queue = TaskQueue::in_memory().unwrap();
+        let model = model(spec, fake.url());
+        let began_ms = now_ms();
+        meter(queue.team_log(), "worker-1").call(&model, request(), &mut |_| {}).await.unwrap();
+        let limit = queue.get_status().unwrap().limited[0].clone();
+        // Without a word it would be 20 ms.
+        assert!(limit.until_ms >= began_ms + 600, "{spec}: {limit:?}, begun {began_ms}");
+        assert!(now_ms() >= limit.until_ms, "{spec}");
+        assert_eq!(fake.requests().len(), 2, "{spec}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_overloaded_for_ever_fails_the_attempts_with_its_last_answer() {
+    let overloaded = || Answer::status(529, r#"{"error": {"message": "Come back tomorrow"}}"#);
+    let (fake, _) = provider(Protocol::Anthropic, move |_| Some(overloaded())).await;
+    let mut team = AgentTeam::in_memory().unwrap();
+    workers(&mut team, 4, &agent(model("anthropic:claude-test", fake.url())));
+    (0..4).for_each(|number| drop(team.add_task(task(&format!("task-{number}")).attempts(1)).unwrap()));
+    let report = project::run(&team).await;
+    assert_eq!(report.outcome, RunOutcome::Stuck);
+    for number in 0..4 {
+        let failed = view(&team, &format!("task-{number}"));
+        assert_eq!((failed.status, failed.attempt), (Status::Failed, 1), "{failed:?}");
+        let why = failed.feedback[0].text.preview();
+        let words =
+            "anthropic:claude-test is overloaded: HTTP 529: Come back tomorrow; it has answered nothing for";
+        assert!(why.starts_with(words) && why.contains("calls in a row"), "{why}");
+    }
 }
 
 /// What agents of a team say that they do.

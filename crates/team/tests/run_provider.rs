@@ -35,8 +35,13 @@ async fn edits_a_repository(protocol: Protocol, spec: &str) {
     let fake = FakeProvider::new(protocol, answers()).await;
     let environment = |name: &str| name.ends_with("_API_KEY").then(|| KEY.to_owned());
     let at_once = Duration::ZERO;
-    let retry =
-        RetryPolicy { attempts: 3, first_wait: at_once, longest_wait: at_once, total_wait: Duration::MAX };
+    let retry = RetryPolicy {
+        attempts: 3,
+        first_wait: at_once,
+        longest_wait: at_once,
+        total_wait: Duration::MAX,
+        ..RetryPolicy::default()
+    };
     let base_url = Some(fake.url());
     let connection = Connection { base_url, environment: &environment, limits: TimeLimits::default(), retry };
     let model = connect(&spec.parse().unwrap(), &connection).unwrap();

@@ -254,6 +254,44 @@ async fn a_reviewer_that_is_a_closure_sees_the_difference_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reviewer_sees_what_the_check_printed_and_what_the_gate_said_of_an_earlier_attempt() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        json!({"when": {"role": "reviewer"}, "give": {"text": "APPROVE: good."}}),
+        attempt("greet", 1, &[writes("README", "hello\nrude\n"), finishes("Greeted.")]),
+        attempt("greet", 2, &[writes("README", "hello\nkind\n"), finishes("Greeted kindly.")]),
+    ]));
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(model.clone()));
+    team.add_agent("reviewer-1", Role::Reviewer, agent(model.clone())).unwrap();
+    team.options(gated("! grep rude README"));
+    let check = "wc -l < README | sed 's/^/counted /'";
+    team.add_task(task("greet").check(check).review(true)).unwrap();
+
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+
+    let prompts: Vec<String> = model
+        .asked()
+        .into_iter()
+        .filter(|request| request.caller.role == "reviewer")
+        .map(|request| format!("{:?}", request.messages[0]))
+        .collect();
+    assert_eq!(prompts.len(), 2, "{prompts:?}");
+    for (prompt, change) in prompts.iter().zip(["+rude", "+kind"]) {
+        assert!(prompt.contains(change), "{prompt}");
+        assert!(prompt.contains("## What its check printed") && prompt.contains("counted 2"), "{prompt}");
+        assert!(prompt.contains("It has not run on this result") && prompt.contains("! grep rude README"));
+    }
+    assert!(!prompts[0].contains("It refused attempt"), "{}", prompts[0]);
+    assert!(
+        prompts[1].contains("It refused attempt 1") && prompts[1].contains("did not pass the team's gate")
+    );
+    let done = view(&team, "greet");
+    assert!(done.check_output.unwrap().preview().contains("exit code 0\ncounted 2"));
+    assert_eq!((done.gate, done.feedback[0].cause.as_str()), (None, "gate"), "it has held by now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stopped_during_the_first_gate_a_run_ends_before_it_began() {
     let project = TestProject::new();
     let mut team = project.team();

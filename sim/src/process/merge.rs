@@ -100,7 +100,11 @@ impl Process {
         let claim = merging.claim;
         let conflict = merging.conflicts || (!world.calm && world.random.chance(60));
         if conflict || (!world.calm && world.random.chance(80)) {
-            let cause = if conflict { RefusalCause::Conflict } else { RefusalCause::Gate };
+            let cause = match conflict {
+                true => RefusalCause::Conflict,
+                false if world.random.chance(100) => RefusalCause::Hook,
+                false => RefusalCause::Gate,
+            };
             merging.step = Step::Refusing;
             self.submit(Submit::new(MergeRefused { claim, cause, output: "red".into(), fenced: None }));
             return;

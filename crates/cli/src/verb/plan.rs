@@ -1,7 +1,7 @@
 //! `plan`: shows, submits and judges plans.
 
 use agent_team::view::PlanView;
-use agent_team::{AgentId, RecordId, TaskId, TaskQueue, Verdict};
+use agent_team::{AgentId, HOOK_VARIABLE, RecordId, TaskId, TaskQueue, Verdict};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -81,7 +81,16 @@ struct Judge {
 
 impl Plan {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let queue = global.open()?;
+        if matches!(self.what, What::Approve { .. }) && std::env::var_os(HOOK_VARIABLE).is_some() {
+            return Err(Failure::refused("a hook approves no plan")
+                .hint("let it say no, and approve by yourself: agent-team plan approve"));
+        }
+        let queue = match self.what {
+            What::List | What::Show { .. } => global.open()?,
+            What::Approve { .. } | What::Reject { .. } | What::Submit { .. } => {
+                global.open_with_hooks(out)?
+            }
+        };
         match self.what {
             What::List => list(&queue, out),
             What::Show { id } => show(&queue, &id, out),

@@ -1,21 +1,24 @@
 //! `review`: approves a result, or sends it back.
 
-use agent_team::{AgentId, Refusal, TaskId, Verdict, review};
+use agent_team::{AgentId, Refusal, Status, TaskId, Verdict, review};
 use clap::Args;
 
-use super::{read_text, tell_task};
+use super::{read_text, show, tell_task};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::task_text::in_full;
 
 /// The arguments of `review`.
 #[derive(Debug, Args)]
 #[command(
-    about = "Approve a result, or send it back",
-    long_about = "Approve the result of a task that waits for a review, or send it back to its author with what is to \
-                  be changed. Reviewers, the lead and the human may do so, but never the author; a change to protected \
+    about = "Look at a result, approve it, or send it back",
+    long_about = "Look at what was delivered for a task: the result, what its check said, whether the gate has still to \
+                  hold, and the command that shows the change. Approve it, or send it back to its author with what is \
+                  to be changed. Reviewers, the lead and the human may do so, but never the author; a change to protected \
                   files is for the human.",
-    after_help = "Examples:\n  agent-team review parse --approve\n  agent-team review parse --reject 'the empty file is \
+    after_help = "Examples:\n  agent-team review parse\n  agent-team review parse --json | jq -r .check_output\n  \
+                  agent-team review parse --approve\n  agent-team review parse --reject 'the empty file is \
                   not handled'\n  agent-team join --as critic --role reviewer && agent-team review parse --as critic \
                   --approve"
 )]
@@ -26,7 +29,7 @@ pub struct Review {
     #[arg(long = "as", value_name = "NAME", default_value = "human")]
     agent: AgentId,
     /// It is good, with a word to whoever reads it if you like
-    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "", required_unless_present = "reject")]
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "")]
     approve: Option<String>,
     /// It goes back, and this is what is to be changed; - for standard input
     #[arg(long, value_name = "TEXT", conflicts_with = "approve")]
@@ -35,11 +38,12 @@ pub struct Review {
 
 impl Review {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let queue = global.open_with_hooks(out)?;
-        let verdict = match self.reject {
-            Some(text) => Verdict::ChangesRequested(read_text(text)?),
-            None => Verdict::Approved(self.approve.unwrap_or_default()),
+        let verdict = match (self.reject, self.approve) {
+            (Some(text), _) => Verdict::ChangesRequested(read_text(text)?),
+            (None, Some(words)) => Verdict::Approved(words),
+            (None, None) => return look(&self.id, global, out),
         };
+        let queue = global.open_with_hooks(out)?;
         review(&queue, &self.agent, &self.id, verdict).map_err(|error| {
             let unfit = matches!(error.refusal(), Some(Refusal::NotFitting { .. }));
             let failure = Failure::from(error);
@@ -47,4 +51,27 @@ impl Review {
         })?;
         tell_task(&queue, &self.id, out)
     }
+}
+
+/// Shows what there is to judge, and how.
+fn look(id: &TaskId, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let queue = global.open()?;
+    let task = in_full(&queue, queue.get_task(id)?);
+    if task.status != Status::Reviewing {
+        let what = format!("task `{id}` is {}, and waits for no review", task.status);
+        return Err(
+            Failure::refused(what).hint(format!("`agent-team show {id}` has all that is known of it"))
+        );
+    }
+    if out.is_json() {
+        out.json(&task)?;
+        return Ok(Exit::Done);
+    }
+    show::print(&task, out)?;
+    out.line("")?;
+    if let Some(work) = &task.commit {
+        out.line(&format!("the change:  git diff {} {}", work.base, work.commit))?;
+    }
+    out.line(&format!("then:        agent-team review {id} --approve, or --reject WHY"))?;
+    Ok(Exit::Done)
 }

@@ -1,7 +1,7 @@
 //! `show`: all that is known of one task.
 
 use agent_team::TaskId;
-use agent_team::view::TaskView;
+use agent_team::view::{GateView, TaskView};
 use clap::Args;
 
 use crate::cli::Global;
@@ -36,7 +36,8 @@ impl Show {
     }
 }
 
-fn print(task: &TaskView, out: &mut Output) -> std::io::Result<()> {
+/// Prints all that is known of a task whose texts are in full.
+pub(super) fn print(task: &TaskView, out: &mut Output) -> std::io::Result<()> {
     out.line(&format!("{}  {}", task.id, task.title))?;
     out.table(&fields(task))?;
     section(out, "description", &full(&task.description))?;
@@ -54,7 +55,22 @@ fn print(task: &TaskView, out: &mut Output) -> std::io::Result<()> {
     if let Some(result) = &task.result {
         section(out, "result", &full(result))?;
     }
+    if let Some(said) = &task.check_output {
+        section(out, "its check", &full(said))?;
+    }
+    if let Some(gate) = &task.gate {
+        section(out, "the gate", &gate_words(gate))?;
+    }
     Ok(())
+}
+
+/// What is known of the gate that a result has still to pass. What it said of an earlier attempt stands at that one.
+fn gate_words(gate: &GateView) -> String {
+    let not_yet = format!("`{}` has not run on this result: it runs when that is merged", gate.command);
+    match gate.refused {
+        Some(attempt) => format!("{not_yet}; it refused attempt {attempt}, see there"),
+        None => not_yet,
+    }
 }
 
 fn section(out: &mut Output, head: &str, text: &str) -> std::io::Result<()> {

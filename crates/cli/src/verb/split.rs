@@ -65,10 +65,11 @@ pub struct Split {
     /// The command that is right
     #[arg(long, value_name = "COMMAND")]
     oracle: Option<String>,
-    /// More inputs, one per line; - for standard input
+    /// More inputs, one per line; - for standard input. A file that is not in the current folder is looked for in the
+    /// team's, and so is that of --except
     #[arg(long, value_name = "FILE")]
     inputs_from: Option<PathBuf>,
-    /// Where relative inputs are found that are not in the current folder
+    /// Where relative inputs are found that are not in the current folder; itself seen from the team's folder
     #[arg(long, value_name = "DIR")]
     inputs_base: Option<PathBuf>,
     /// Leave out the inputs that this file lists
@@ -114,11 +115,12 @@ impl Split {
             environment: environment(),
             folder,
         };
-        let inputs = self.inputs(&suite.folder)?;
+        let known = global.folder().ok();
+        let inputs = self.inputs(&suite.folder, known.as_ref())?;
         if self.run {
             return self.only_run(&suite, inputs, out);
         }
-        let team = if self.dry_run { global.folder().ok() } else { Some(global.folder()?) };
+        let team = if self.dry_run { known } else { Some(global.folder()?) };
         let queue = if team.is_some() { Some(global.open()?) } else { None };
         let found = self.find(&suite, &inputs, queue.as_ref(), team.as_ref(), out)?;
         let team = team.unwrap_or_else(|| TeamFolder::of(&suite.folder));
@@ -136,11 +138,12 @@ impl Split {
     }
 
     /// All inputs that are meant.
-    fn inputs(&self, folder: &Path) -> Result<Vec<String>, Failure> {
-        let base = self.inputs_base.as_ref().map(|base| folder.join(base));
+    fn inputs(&self, folder: &Path, team: Option<&TeamFolder>) -> Result<Vec<String>, Failure> {
+        let base = self.inputs_base(folder, team);
+        let list = |file: &Path| read_list(&found_from(file, folder, team));
         let mut named = self.inputs.clone();
         if let Some(file) = &self.inputs_from {
-            named.extend(parse_list(&read_list(file)?));
+            named.extend(parse_list(&list(file)?));
         }
         let mut inputs = collect(&named, folder, base.as_deref())?;
         if inputs.is_empty() {
@@ -148,11 +151,17 @@ impl Split {
                 .hint("name files, folders or tests, or a list by --inputs-from"));
         }
         if let Some(file) = &self.except {
-            let except = collect(&parse_list(&read_list(file)?), folder, base.as_deref())?;
+            let except = collect(&parse_list(&list(file)?), folder, base.as_deref())?;
             let except: BTreeSet<String> = except.into_iter().collect();
             inputs.retain(|input| !except.contains(input));
         }
         Ok(inputs)
+    }
+
+    /// Where inputs are found that the current folder does not have.
+    fn inputs_base(&self, folder: &Path, team: Option<&TeamFolder>) -> Option<PathBuf> {
+        let from = team.map_or(folder, TeamFolder::workspace);
+        self.inputs_base.as_ref().map(|base| from.join(base))
     }
 
     fn jobs(&self) -> usize {
@@ -266,6 +275,17 @@ fn not_passed(survey: &Survey, groups: &[Group]) -> Vec<String> {
 fn environment() -> Environment {
     std::env::vars_os()
         .fold(Environment::default(), |environment, (name, value)| environment.with(name, value))
+}
+
+/// A list that checks and gates name: they run in checkouts, and the list is in the team's folder.
+fn found_from(file: &Path, folder: &Path, team: Option<&TeamFolder>) -> PathBuf {
+    match team {
+        Some(team) if file != Path::new("-") && !folder.join(file).exists() => {
+            let there = team.workspace().join(file);
+            if there.exists() { there } else { file.to_owned() }
+        }
+        _ => file.to_owned(),
+    }
 }
 
 fn read_list(file: &Path) -> Result<String, Failure> {

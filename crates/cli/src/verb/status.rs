@@ -18,8 +18,8 @@ use crate::{task_text, time};
                   and why, which models may not be called for how long since their provider limits them, and what \
                   was spent. Leases and processes are tested first, and what dead holders held goes \
                   back into the queue.\n\nWith --json: `total`, `completed`, `failed`, `running` (up to merging), \
-                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck`, `late`, `limited` (models with \
-                  `until_ms` and `reason`; what has passed is over), `spent`, and more.",
+                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck` (with `reason` and `remedy`), `late`, `limited` (models \
+                  with `until_ms` and `reason`; what has passed is over), `spent`, and more.",
     after_help = "Examples:\n  agent-team status\n  agent-team status --json | jq .completed"
 )]
 pub struct Status {}
@@ -78,6 +78,7 @@ fn print(
             waiting.task.as_str().into(),
             waiting.status.into(),
             format!("waits for {}", waiting.reason).into(),
+            Cell::painted(waiting.remedy.as_deref().unwrap_or_default(), Some(Paint::Faint)),
         ]
     });
     out.table(&stuck.collect::<Vec<_>>())?;

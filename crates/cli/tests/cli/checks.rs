@@ -44,7 +44,6 @@ fn results_are_approved_or_sent_back() {
     team.ok(["complete", "a", "--as", "w", "--result", "first"]);
     team.run(["review", "a", "--as", "w", "--approve"]).failed(3, "an author does not review their own work");
     team.run(["review", "a", "--as", "x", "--approve"]).failed(3, "reviews are for reviewers");
-    team.run(["review", "a"]).failed(2, "--approve");
     assert!(team.ok(["review", "a", "--reject", "Too short."]).starts_with("a  ready"));
     let again = team.json(["claim", "--as", "w"]);
     assert_eq!(
@@ -55,4 +54,24 @@ fn results_are_approved_or_sent_back() {
     team.ok(["complete", "a", "--as", "w", "--token", token, "--result", "second"]);
     team.ok(["join", "--as", "critic", "--role", "reviewer"]);
     assert!(team.ok(["review", "a", "--as", "critic", "--approve"]).starts_with("a  completed  w"));
+}
+
+#[test]
+fn whoever_reviews_sees_the_result_and_what_its_check_printed() {
+    let team = Team::new();
+    team.ok(["add", "Judge it", "--id", "a", "--check", "echo three of three", "--review"]);
+    team.run(["review", "a"]).failed(3, "task `a` is ready, and waits for no review");
+    team.ok(["claim", "--as", "w"]);
+    team.ok(["complete", "a", "--as", "w", "--result", "I wrote it."]);
+    let shown = team.ok(["review", "a"]);
+    for words in
+        ["I wrote it.", "its check:", "`echo three of three` exit code 0", "three of three", "--approve"]
+    {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let json = team.json(["review", "a"]);
+    assert_eq!(json["check_output"], "`echo three of three` exit code 0\nthree of three");
+    assert_eq!(json["gate"], serde_json::Value::Null, "there is none");
+    assert!(team.ok(["show", "a"]).contains("three of three"));
+    assert_eq!(team.json(["show", "a"])["status"], "reviewing", "a look decides nothing");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::Team;
+use crate::support::{Ran, Team};
 
 /// A team with these lines under `[hooks]`.
 fn team(hooks: &str) -> Team {
@@ -59,7 +59,7 @@ fn a_task_that_the_hook_refuses_is_not_added_nor_are_those_that_came_with_it() {
     assert_eq!(team.count("total"), 0);
     assert_eq!(team.ok(["add", "Write it", "--check", "true"]), "t1\n");
     let mut command = team.command(["add", "Write more", "--json"]);
-    let told = crate::support::Ran::of(command.output().unwrap());
+    let told = Ran::of(command.output().unwrap());
     let told: Value = serde_json::from_str(&told.stderr).unwrap();
     assert_eq!((&told["code"], &told["refused"]["hook"]), (&3.into(), &"task_added".into()));
     assert_eq!(told["refused"]["feedback"], "give it a check");
@@ -114,7 +114,7 @@ fn a_hook_that_goes_wrong_is_noted_and_stops_nothing() {
     let ran = team.run(["add", "Write it"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "t1\n"), "{ran:?}");
     assert_eq!(ran.stderr, "ERROR the hook task_added is passed over: exit code 7: oh no\n");
-    let json = crate::support::Ran::of(team.command(["add", "More", "--json"]).output().unwrap());
+    let json = Ran::of(team.command(["add", "More", "--json"]).output().unwrap());
     let note: Value = serde_json::from_str(&json.stderr).unwrap();
     assert_eq!(note["note"], "ERROR the hook task_added is passed over: exit code 7: oh no");
 }
@@ -143,4 +143,31 @@ fn a_mistake_in_the_hooks_is_shown_at_its_place_and_nothing_is_done() {
     team.run(["add", "Write it"])
         .failed(2, "team.toml:2:1: unknown key `task_aded`, did you mean `task_added`?");
     assert_eq!(team.count("total"), 0, "verbs that ask no hook do not mind");
+}
+
+#[test]
+fn a_plan_is_sent_back_by_its_hook_and_approved_by_none() {
+    let team = team(
+        "plan_submitted = 'grep -q tested || { echo say how it is tested; exit 2; }'\n\
+         plan_judged = 'cat >> judged; echo >> judged'\n",
+    );
+    team.ok(["add", "Write it", "--id", "a", "--plan"]);
+    team.ok(["claim", "--as", "w"]);
+    let submit = |text| team.run(["plan", "submit", "a", text, "--as", "w"]);
+    submit("All of it.").failed(3, "the hook plan_submitted says no to task `a`: ");
+    team.run(["plan", "show", "a"]).failed(3, "there is no plan");
+    team.ok(["plan", "submit", "a", "All of it, tested.", "--as", "w"]);
+    assert_eq!(team.json(["plan", "show", "a"])["plan"]["approved"], Value::Null, "a yes approves nothing");
+    team.ok(["plan", "reject", "a", "Half of it."]);
+    let told = seen(&team, "judged");
+    assert_eq!(told.len(), 1);
+    assert_eq!((&told[0]["approved"], &told[0]["feedback"]), (&false.into(), &"Half of it.".into()));
+    assert_eq!(told[0]["task"]["plan"]["text"], "All of it, tested.");
+    team.ok(["plan", "submit", "a", "Half of it, tested.", "--as", "w"]);
+    let mut from_a_hook = team.command(["plan", "approve", "a"]);
+    from_a_hook.env("AGENT_TEAM_HOOK", "plan_judged");
+    Ran::of(from_a_hook.output().unwrap()).failed(3, "a hook approves no plan");
+    assert_eq!(team.json(["plan", "show", "a"])["plan"]["approved"], Value::Null);
+    team.ok(["plan", "approve", "a"]);
+    assert_eq!(seen(&team, "judged").len(), 2);
 }

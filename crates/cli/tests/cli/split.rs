@@ -163,6 +163,14 @@ fn the_gate_holds_from_the_beginning_and_falls_when_something_breaks() {
     let team = calculators();
     let gate = |report: &Value| report["gate"].as_str().unwrap().to_owned();
     let before = gate(&team.json(split(&["in"])));
+    assert!(!before.contains(team.path().to_str().unwrap()), "the team may move: {before}");
+    // In a checkout that has the programs, and neither the inputs nor the lists.
+    let checkout = team.path().join(".agent-team/merge/0");
+    fs::create_dir_all(&checkout).unwrap();
+    for name in ["oracle", "candidate"] {
+        fs::copy(team.path().join(name), checkout.join(name)).unwrap();
+    }
+    assert_eq!(shell(&team, &format!("cd .agent-team/merge/0 && {before}")).stdout, "2 of 2 inputs passed\n");
     assert_eq!(shell(&team, &before).stdout, "2 of 2 inputs passed\n");
     script(&team, "candidate", &CANDIDATE.replace("a + b", "a + b + 1"));
     shell(&team, &before).failed(3, "1 of 2 inputs did not pass");

@@ -50,6 +50,29 @@ fn a_task_is_handed_over_and_changed() {
 }
 
 #[test]
+fn a_task_for_somebody_who_can_never_take_it_is_named_with_what_to_do() {
+    let team = Team::new();
+    team.ok(["add", "A", "--id", "a", "--role", "reviewer"]);
+    team.ok(["add", "B", "--id", "b"]);
+    team.ok(["join", "--as", "w1"]);
+    team.ok(["join", "--as", "w2"]);
+    let refused = "w1 may not take the work stage of task `a`: it wants a reviewer";
+    team.run(["reassign", "a", "--to", "w1"]).failed(3, refused);
+    team.ok(["reassign", "b", "--to", "w2"]);
+    team.ok(["leave", "--as", "w2"]);
+    team.run(["reassign", "b", "--to", "w2"]).failed(3, "there is no agent `w2`");
+    let status = team.ok(["status"]);
+    assert!(status.contains("waits for w2, who has left the team"), "{status}");
+    assert!(status.contains("agent-team reassign b --to AGENT, or --to-anyone"), "{status}");
+    let stuck = team.json(["status"])["stuck"].clone();
+    assert_eq!((&stuck[0]["task"], &stuck[1]["task"]), (&"a".into(), &"b".into()), "{stuck}");
+    assert_eq!(stuck[0]["remedy"], "add one: agent-team agent add NAME --role reviewer");
+    team.ok(["reassign", "b", "--to-anyone"]);
+    team.ok(["agent", "add", "critic", "--role", "reviewer"]);
+    assert_eq!(team.json(["status"])["stuck"].as_array().unwrap().len(), 0);
+}
+
+#[test]
 fn a_plan_is_approved_by_somebody_else_before_anything_is_delivered() {
     let team = Team::new();
     team.ok(["add", "A", "--id", "a", "--plan"]);

@@ -2,6 +2,7 @@
 
 use super::fit::Member;
 use super::queue::Lane;
+use super::refusal::Refusal;
 use super::state::{Agent, State};
 use super::task::Task;
 use crate::id::{AgentId, HUMAN};
@@ -29,6 +30,29 @@ impl State {
         let reviewable = |task: &Task| members().any(|agent| self.may_review(task, &agent.id));
         self.waiting_for(Stage::Review).any(reviewable)
             || self.waiting_for(Stage::Merge).any(|task| self.may_merge(task))
+    }
+
+    /// Whether an agent can ever do the work of a task, or why not. The human needs to join nothing.
+    ///
+    /// # Errors
+    /// Why not: it is no member, or the task wants a role or a skill that it has not.
+    pub fn could_work_on(&self, task: &Task, agent: &AgentId) -> Result<(), Refusal> {
+        if agent.as_str() != HUMAN && !self.is_member(agent) {
+            return Err(Refusal::NoSuchAgent { agent: agent.clone() });
+        }
+        let lane = Lane { agent: Some(agent.clone()), ..Lane::wanted_by(task) };
+        let unfit = |reason| Refusal::NotFitting {
+            task: task.id().clone(),
+            agent: agent.clone(),
+            stage: Stage::Work,
+            reason,
+        };
+        Member::of(self, agent).fits(&lane).map_err(unfit)
+    }
+
+    /// Whether any member can ever do the work of a task.
+    pub fn has_somebody_for(&self, task: &Task) -> bool {
+        self.members_for(&Lane::wanted_by(task)).next().is_some()
     }
 
     /// Whether an agent may review what was delivered for a task.

@@ -212,6 +212,8 @@ pub struct Submission {
     pub protected: Vec<String>,
     /// Whether the author worked for an orchestrator.
     pub orchestrated: bool,
+    /// What the task's check said of it when it held, for whoever reviews it. No rule reads it.
+    pub check_output: Option<Text>,
 }
 
 /// A merge that is about to happen.
@@ -258,6 +260,8 @@ pub enum FeedbackCause {
     Conflict,
     /// A reviewer wants changes.
     Review,
+    /// The user's hook says no to the merge.
+    Hook,
 }
 
 impl FeedbackCause {
@@ -269,6 +273,7 @@ impl FeedbackCause {
             Self::Gate => "gate",
             Self::Conflict => "conflict",
             Self::Review => "review",
+            Self::Hook => "hook",
         }
     }
 }
@@ -279,6 +284,7 @@ impl From<RefusalCause> for FeedbackCause {
             RefusalCause::Conflict => Self::Conflict,
             RefusalCause::Check => Self::Check,
             RefusalCause::Gate => Self::Gate,
+            RefusalCause::Hook => Self::Hook,
         }
     }
 }

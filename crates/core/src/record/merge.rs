@@ -38,6 +38,8 @@ pub enum RefusalCause {
     Check,
     /// The gate does not hold on what would be merged.
     Gate,
+    /// The user's hook says no to what would be merged.
+    Hook,
 }
 
 /// The work cannot be merged as it is: it goes back to its author.

@@ -84,6 +84,13 @@ pub struct MessageSent {
     pub reply_to: Option<RecordId>,
 }
 
+impl MessageSent {
+    /// Words that nobody waits for, about no task in particular.
+    pub fn new(from: AgentId, to: Recipient, text: impl Into<Text>) -> Self {
+        Self { from, to, text: text.into(), task: None, urgent: false, asks: false, reply_to: None }
+    }
+}
+
 /// Messages were put into a request to the agent's model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessagesDelivered {

@@ -141,6 +141,7 @@ impl Body {
             Self::TaskAdded(body) => body.task.needs_newest_format(),
             Self::AgentJoined(body) => body.plan,
             Self::ClaimExpired(body) => body.cause == ExpiryCause::Stuck,
+            Self::MergeRefused(body) => body.cause == RefusalCause::Hook,
             Self::MessageSent(body) => matches!(body.to, Recipient::Task(_)),
             Self::BudgetSet(body) => body.calls.is_some() || body.account == Account::Run,
             _ => false,

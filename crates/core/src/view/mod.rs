@@ -13,5 +13,5 @@ pub use agent::{AgentView, agents};
 pub use budget::{BudgetView, budgets};
 pub use message::{MessageView, ReaderView, message};
 pub use status::{LimitView, StatusView, status};
-pub use task::{AttemptView, FeedbackView, LateView, PlanView, TaskView, plan, task};
+pub use task::{AttemptView, FeedbackView, GateView, LateView, PlanView, TaskView, gate, plan, task};
 pub use waiting::{Waiting, stuck, waits_for};

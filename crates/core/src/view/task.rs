@@ -67,6 +67,10 @@ pub struct TaskView {
     pub author: Option<AgentId>,
     /// The result, once it is accepted; before, what is being judged.
     pub result: Option<Text>,
+    /// What its check said of that result when it held; `None` if none has held on it.
+    pub check_output: Option<Text>,
+    /// The team's gate, where it is still to hold on that result.
+    pub gate: Option<GateView>,
     /// The commit that is to be merged.
     pub commit: Option<WorkCommit>,
     /// The commit that the target got.
@@ -108,6 +112,18 @@ pub struct PlanView {
     pub judged_by: Option<AgentId>,
     /// What they said.
     pub feedback: Option<Text>,
+}
+
+/// The team's gate, which a delivered change has not passed yet: it runs on exactly what would be merged, so after a
+/// review.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateView {
+    /// The command.
+    pub command: String,
+    /// The newest attempt at the task that it refused.
+    pub refused: Option<u32>,
+    /// What it said of that one.
+    pub output: Option<Text>,
 }
 
 /// Something that went wrong with an attempt.
@@ -189,6 +205,8 @@ pub fn task(state: &State, task: &Task) -> TaskView {
         token: claim.map(|claim| claim.id),
         author: submission.map(|submission| submission.author.clone()),
         result: submission.map(|submission| submission.result.clone()),
+        check_output: submission.and_then(|submission| submission.check_output.clone()),
+        gate: gate(state, task),
         commit: submission.and_then(|submission| submission.commit.clone()),
         merged: task.merged.clone(),
         failure: task.failure,
@@ -215,6 +233,16 @@ pub fn plan(plan: &Plan) -> PlanView {
         judged_by: verdict.map(|verdict| verdict.by.clone()),
         feedback: verdict.map(|verdict| verdict.feedback.clone()),
     }
+}
+
+/// The gate that what was delivered for a task has still to pass.
+pub fn gate(state: &State, task: &Task) -> Option<GateView> {
+    let is_ahead = matches!(task.status, Status::Verifying | Status::Reviewing | Status::Merging)
+        && task.submission.as_ref().is_some_and(|submission| submission.commit.is_some());
+    let command = state.policy().gate.clone().filter(|_| is_ahead)?;
+    let last = task.feedback.iter().rev().find(|feedback| feedback.cause == FeedbackCause::Gate);
+    let output = last.map(|feedback| feedback.text.clone());
+    Some(GateView { command, refused: last.map(|feedback| feedback.attempt), output })
 }
 
 fn feedback(task: &Task) -> Vec<FeedbackView> {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentId, TaskId};
-use crate::machine::{State, Status, Task};
+use crate::id::{AgentId, HUMAN, TaskId};
+use crate::machine::{Refusal, State, Status, Task};
 use crate::record::{Role, Stage};
 
 /// A task that waits for something that will not happen by itself.
@@ -17,6 +17,9 @@ pub struct Waiting {
     pub status: Status,
     /// What it waits for.
     pub reason: String,
+    /// What somebody can do about it; `None` where that is another task's remedy.
+    #[serde(default)]
+    pub remedy: Option<String>,
 }
 
 /// What a task waits for; `None` if it has ended or somebody works on it.
@@ -47,7 +50,8 @@ pub fn stuck(state: &State) -> Vec<Waiting> {
     let tasks = found.into_iter().filter_map(|id| state.task(id));
     let waiting = tasks.filter_map(|task| {
         let reason = waits_for(state, task)?;
-        Some(Waiting { task: task.id().clone(), status: task.status, reason })
+        let (task, status, remedy) = (task.id().clone(), task.status, remedy(state, task));
+        Some(Waiting { task, status, reason, remedy })
     });
     waiting.collect()
 }
@@ -102,24 +106,67 @@ fn blocked(state: &State, task: &Task) -> (String, bool) {
 }
 
 fn ready(state: &State, task: &Task) -> (String, bool) {
-    let members = || state.agents().filter(|agent| !agent.left);
-    let has = |agent: &AgentId| members().any(|member| member.id == *agent);
     let spec = &task.spec;
     if let Some(agent) = spec.agent.as_ref().or(task.back_to.as_ref()) {
-        if has(agent) && state.held_up(agent).is_some() {
+        if let Err(why) = state.could_work_on(task, agent) {
+            return (format!("{agent}, {}", never(state, agent, &why)), true);
+        }
+        if !state.is_member(agent) {
+            return (agent.to_string(), true);
+        }
+        if state.held_up(agent).is_some() {
             return (format!("{agent} to be resumed"), false);
         }
-        return (agent.to_string(), !has(agent));
+        return (agent.to_string(), false);
     }
-    if let Some(skill) = &spec.skill {
-        let known = members().any(|member| member.skills.contains(skill));
-        return (format!("an agent with the skill {skill}"), !known);
+    let whom = match (spec.role, &spec.skill) {
+        (None, None) if task.not_before_ms > 0 => return ("its next attempt".to_owned(), false),
+        (None, None) => return ("a worker".to_owned(), false),
+        (Some(role), None) => format!("a {role}"),
+        (None, Some(skill)) => format!("an agent with the skill {skill}"),
+        (Some(role), Some(skill)) => format!("a {role} with the skill {skill}"),
+    };
+    (whom, !state.has_somebody_for(task))
+}
+
+/// Why an agent will never take what waits for it.
+fn never(state: &State, agent: &AgentId, why: &Refusal) -> String {
+    match why {
+        Refusal::NotFitting { reason, .. } => format!("who cannot take it: {reason}"),
+        _ if state.agent(agent).is_some() => "who has left the team".to_owned(),
+        _ => "who is not in the team".to_owned(),
     }
-    if let Some(role) = spec.role {
-        return (format!("a {role}"), !members().any(|member| member.role == role));
+}
+
+/// What somebody can do for a task that waits for what will not happen by itself.
+fn remedy(state: &State, task: &Task) -> Option<String> {
+    let (id, spec) = (task.id(), &task.spec);
+    match task.status {
+        Status::Ready => {
+            let agent = spec.agent.as_ref().or(task.back_to.as_ref());
+            if agent.is_some_and(|agent| agent.as_str() == HUMAN) {
+                return Some(format!("do it: agent-team claim {id} --as {HUMAN}"));
+            }
+            if agent.is_some() {
+                return Some(format!(
+                    "give it to another: agent-team reassign {id} --to AGENT, or --to-anyone"
+                ));
+            }
+            let role = spec.role.map(|role| format!(" --role {role}")).unwrap_or_default();
+            let skill = spec.skill.as_ref().map(|skill| format!(" --skill {skill}")).unwrap_or_default();
+            Some(format!("add one: agent-team agent add NAME{role}{skill}"))
+        }
+        Status::Blocked => {
+            let needed = spec.after.iter().filter_map(|id| state.task(id));
+            let lost: Vec<&str> = needed
+                .filter(|needed| matches!(needed.status, Status::Failed | Status::Cancelled))
+                .map(|needed| needed.id().as_str())
+                .collect();
+            (!lost.is_empty()).then(|| format!("try again: agent-team retry {}", lost.join(" ")))
+        }
+        Status::Reviewing => Some(format!("judge it: agent-team review {id}")),
+        _ => None,
     }
-    let reason = if task.not_before_ms > 0 { "its next attempt" } else { "a worker" };
-    (reason.to_owned(), false)
 }
 
 fn review(state: &State, task: &Task) -> (String, bool) {

@@ -240,17 +240,7 @@ impl Play {
             }
             35 => {
                 let to = [Recipient::Agent(agent(b)), Recipient::Role(Role::Reviewer), Recipient::Everyone];
-                let to = to[usize::from(c) % 3].clone();
-                MessageSent {
-                    from: agent(a),
-                    to,
-                    text: "hello".into(),
-                    task: None,
-                    urgent: false,
-                    asks: false,
-                    reply_to: None,
-                }
-                .into()
+                MessageSent::new(agent(a), to[usize::from(c) % 3].clone(), "hello").into()
             }
             36 => {
                 let messages = vec![self.id_of("message_sent", b), self.id_of("message_sent", c)];

@@ -335,6 +335,7 @@ fn cause(text: &str) -> Result<RefusalCause, Problem> {
         "conflict" => Ok(RefusalCause::Conflict),
         "check" => Ok(RefusalCause::Check),
         "gate" => Ok(RefusalCause::Gate),
+        "hook" => Ok(RefusalCause::Hook),
         _ => Err(format!("`{text}` is no cause")),
     }
 }

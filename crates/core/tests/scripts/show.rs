@@ -58,6 +58,13 @@ pub fn task(state: &State, id: &str) -> Result<String, Problem> {
     lines.extend(
         task.submission.as_ref().map(|s| format!("  result by {}: {}", s.author, s.result.preview())),
     );
+    if let Some(said) = task.submission.as_ref().and_then(|submission| submission.check_output.as_ref()) {
+        lines.extend((!said.is_empty()).then(|| format!("  its check said: {}", said.preview())));
+    }
+    if let Some(gate) = view::gate(state, task) {
+        let refused = gate.refused.map(|attempt| format!(", which refused attempt {attempt}"));
+        lines.push(format!("  ahead is the gate `{}`{}", gate.command, refused.unwrap_or_default()));
+    }
     lines.extend(task.merged.as_ref().map(|commit| format!("  merged {commit}")));
     for claim in &task.past_claims {
         lines.push(format!("  {} {} by {}: {}", claim.id, claim.stage, claim.agent, claim.ending));
@@ -75,7 +82,10 @@ pub fn task(state: &State, id: &str) -> Result<String, Problem> {
 pub fn stuck(state: &State) -> String {
     let lines = view::stuck(state).into_iter();
     lines
-        .map(|waiting| format!("{} waits for {}", waiting.task, waiting.reason))
+        .map(|waiting| {
+            let remedy = waiting.remedy.map(|remedy| format!(" ({remedy})")).unwrap_or_default();
+            format!("{} waits for {}{remedy}", waiting.task, waiting.reason)
+        })
         .collect::<Vec<_>>()
         .join("\n")
 }

@@ -1,7 +1,8 @@
 //! What an agent is given: the task with everything that it should know to do it.
 
-use agent_team_core::machine::{Claim, State, Task};
+use agent_team_core::machine::{Claim, State, Submission, Task};
 use agent_team_core::record::Stage;
+use agent_team_core::view;
 
 use super::handoff::LastAttempt;
 use crate::team_log::TeamLog;
@@ -82,8 +83,19 @@ pub struct Delivered {
     pub commit: Option<(String, String)>,
     /// The difference that the commit makes, as far as it is shown.
     pub diff: Option<String>,
-    /// What the task's check printed, where it has one.
+    /// What the task's check said of it when it held, where it has one.
     pub check_output: Option<String>,
+    /// The team's gate, where it is still to hold on the commit.
+    pub gate: Option<GateAhead>,
+}
+
+/// The team's gate, which what is to be reviewed has not passed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateAhead {
+    /// The command.
+    pub command: String,
+    /// The newest attempt at the task that it refused: what it said then is among the setbacks.
+    pub refused: Option<u32>,
 }
 
 impl Assignment {
@@ -122,14 +134,16 @@ impl Assignment {
         let setbacks = draft.setbacks.into_iter().map(|(attempt, cause, text, commit)| {
             Ok::<_, Error>(Setback { attempt, cause, text: whole(&text)?, commit })
         });
-        let delivered = draft.delivered.map(|(submission, author, result, commit)| {
+        let gate = draft.gate;
+        let delivered = draft.delivered.map(|submission| {
             Ok::<_, Error>(Delivered {
-                submission,
-                author,
-                result: whole(&result)?,
-                commit,
+                submission: submission.id,
+                author: submission.author,
+                result: whole(&submission.result)?,
+                commit: submission.commit.map(|work| (work.commit, work.base)),
                 diff: None,
-                check_output: None,
+                check_output: submission.check_output.as_ref().map(whole).transpose()?,
+                gate,
             })
         });
         let handoff = draft.last.and_then(|last| last.note(team_log.folder()?));
@@ -168,9 +182,6 @@ fn first_of_attempt(task: &Task, claim: &Claim) -> Option<RecordId> {
     Some(first)
 }
 
-/// Submission, author, result, and the commit with its base.
-type DraftDelivered = (RecordId, crate::AgentId, Text, Option<(String, String)>);
-
 /// An assignment whose texts have not been fetched yet.
 struct Draft {
     id: TaskId,
@@ -183,7 +194,8 @@ struct Draft {
     dependencies: Vec<(TaskId, String, Text)>,
     last: Option<LastAttempt>,
     setbacks: Vec<(u32, FeedbackCause, Text, Option<String>)>,
-    delivered: Option<DraftDelivered>,
+    delivered: Option<Submission>,
+    gate: Option<GateAhead>,
     notes: Vec<(crate::AgentId, Text)>,
     plan: Option<Text>,
     lacks_plan: bool,
@@ -203,10 +215,8 @@ impl Draft {
             let commit = feedback.commit.as_ref().map(|work| work.commit.clone());
             (feedback.attempt, feedback.cause, feedback.text.clone(), commit)
         });
-        let delivered = task.submission.as_ref().filter(|_| claim.stage != Stage::Work).map(|submission| {
-            let commit = submission.commit.as_ref().map(|work| (work.commit.clone(), work.base.clone()));
-            (submission.id, submission.author.clone(), submission.result.clone(), commit)
-        });
+        let delivered = task.submission.as_deref().filter(|_| claim.stage != Stage::Work);
+        let gate = view::gate(state, task);
         Ok(Self {
             id: spec.id.clone(),
             title: spec.title.clone(),
@@ -218,7 +228,8 @@ impl Draft {
             dependencies: results.collect(),
             last: (claim.stage == Stage::Work).then(|| LastAttempt::of(task)).flatten(),
             setbacks: setbacks.collect(),
-            delivered,
+            delivered: delivered.cloned(),
+            gate: gate.map(|gate| GateAhead { command: gate.command, refused: gate.refused }),
             notes: state
                 .notes_for(&spec.labels)
                 .map(|note| (note.agent.clone(), note.text.clone()))

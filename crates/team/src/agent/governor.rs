@@ -3,7 +3,8 @@
 //! A limit that a provider answers with (429, 529, 503, headers that say that nothing is left) becomes a record, so that
 //! other processes and other agents wait for what one of them learned. In each process the calls to one model go through
 //! a [`Lane`], which learns how many at once the provider takes. A limit is nobody's failed attempt: the call waits here,
-//! holding no money, and is made again. It ends with the attempt's time, the run's, or a stop; not by itself.
+//! holding no money, and is made again. It ends with the attempt's time, the run's, or a stop; by itself only when a
+//! provider was overloaded, and answered nothing, for longer than anybody wants to wait.
 //!
 //! It knows nothing of providers and their protocols, decides nothing about tasks, and never looks at a text.
 
@@ -86,7 +87,8 @@ impl Drop for Waiting<'_> {
 /// Waits until an agent may call a model. The stream is told when that takes a while, and when it is over.
 ///
 /// # Errors
-/// [`AgentError::Stopped`] if it is told to stop while it waits; otherwise what is broken.
+/// [`AgentError::Stopped`] if it is told to stop while it waits, [`AgentError::Failed`] if the model is given up
+/// meanwhile; otherwise what is broken.
 pub(super) async fn admitted<'a>(
     team_log: &'a TeamLog,
     agent: &'a AgentId,
@@ -97,18 +99,32 @@ pub(super) async fn admitted<'a>(
     let gate = team_log.governor().gate(model.name());
     let mut said = None;
     let mut waiting = None;
+    let given_up = gate.lane().given_up().0;
     loop {
         // It hears the bell from here on, so that nothing between the look and the waiting is missed.
         let bell = gate.bell.notified();
         tokio::pin!(bell);
         bell.as_mut().enable();
+        if let (times, why) = gate.lane().given_up()
+            && times != given_up
+        {
+            return Err(AgentError::Failed(why.to_owned()));
+        }
         let place = place(team_log, agent, model, &gate)?;
         if let Place::Now(epoch) = place {
             if said.is_some() {
                 stream(Delta::Begins);
             }
-            let was_answered = AtomicBool::new(false);
-            return Ok(Permit { gate: gate.clone(), model, team_log, agent, epoch, was_answered });
+            let (was_let_in, was_answered) = (AtomicBool::new(false), AtomicBool::new(false));
+            return Ok(Permit {
+                gate: gate.clone(),
+                model,
+                team_log,
+                agent,
+                epoch,
+                was_let_in,
+                was_answered,
+            });
         }
         let left_ms = match &place {
             Place::At { at_ms, .. } => Some(at_ms.saturating_sub(now_ms())),
@@ -169,26 +185,46 @@ pub(super) struct Permit<'a> {
     team_log: &'a TeamLog,
     agent: &'a AgentId,
     epoch: u64,
+    was_let_in: AtomicBool,
     was_answered: AtomicBool,
 }
 
 impl Permit<'_> {
-    /// The provider has begun to answer, so it did not refuse the call.
-    pub fn is_answered(&self) {
-        if !self.was_answered.swap(true, Ordering::Relaxed) {
+    /// The provider did not refuse the call for a limit, whatever else came of it.
+    pub fn is_let_in(&self) {
+        if !self.was_let_in.swap(true, Ordering::Relaxed) {
             self.gate.lane().is_answered(now_ms(), self.epoch);
             self.gate.bell.notify_waiters();
+        }
+    }
+
+    /// The provider has begun to answer.
+    pub fn is_answered(&self) {
+        if !self.was_answered.swap(true, Ordering::Relaxed) {
+            self.gate.lane().has_answered();
+            self.is_let_in();
         }
     }
 
     /// The provider refused the call, since a limit is met: tells the team.
     ///
     /// # Errors
-    /// When the log cannot be written.
-    pub fn is_refused(&self, error: &ModelError) -> Result<(), Error> {
+    /// [`AgentError::Failed`] when the provider was overloaded for too long; otherwise when the log cannot be written.
+    pub fn is_refused(&self, error: &ModelError) -> Result<(), AgentError> {
         let patience = self.model.patience();
-        let told = self.gate.lane().is_refused(now_ms(), self.epoch, error, &patience);
-        self.tell(told, lane::words(error))
+        let (told, given_up) = {
+            let mut lane = self.gate.lane();
+            let told = lane.is_refused(now_ms(), self.epoch, error, &patience);
+            (told, lane.is_given_up(now_ms(), error, &patience))
+        };
+        self.tell(told, lane::words(error))?;
+        match given_up {
+            Some(why) => {
+                self.gate.bell.notify_waiters();
+                Err(AgentError::Failed(why))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The provider answers, and says that nothing is left for further calls: tells the team.

@@ -48,6 +48,9 @@ impl LastAttempt {
             (Ending::Done, Some(FeedbackCause::Conflict)) => {
                 "its result conflicts with what others merged".to_owned()
             }
+            (Ending::Done, Some(FeedbackCause::Hook)) => {
+                "a hook kept its result from being merged".to_owned()
+            }
             (Ending::Done, Some(FeedbackCause::Review)) => "a reviewer sent its result back".to_owned(),
             (Ending::Done, _) => "it delivered a result".to_owned(),
             (Ending::Failed, _) => "it failed".to_owned(),

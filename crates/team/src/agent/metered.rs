@@ -60,7 +60,8 @@ impl Meter {
     }
 
     /// Calls the model, within the budget. Where a limit of its provider is met, by this call or by anybody of the team,
-    /// it waits until the model may be called, and calls again: a limit is no failure.
+    /// it waits until the model may be called, and calls again: a limit is no failure, unless the provider is overloaded
+    /// for longer than [`overloaded_for`](crate::model::RetryPolicy::overloaded_for).
     ///
     /// # Errors
     /// [`AgentError::Stopped`] if it was told to stop while it waited for the model. Before a call [`AgentError::OverBudget`], or [`AgentError::GaveUp`] if a budget in money cannot bound it since
@@ -115,7 +116,7 @@ impl Meter {
                 Delta::Waits { .. } | Delta::Begins => {}
                 Delta::Retry { .. } => {
                     retries += 1;
-                    permit.is_answered();
+                    permit.is_let_in();
                 }
                 Delta::Text(_) | Delta::Thinking(_) | Delta::ToolCall { .. } => permit.is_answered(),
             }

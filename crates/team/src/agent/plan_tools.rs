@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::Context;
 use super::prompt::quoted;
 use super::team_tools::AddTasksInput;
+use crate::hooks::{Blocked, Hook};
 use crate::model::ToolSpec;
+use crate::team_log::blocking;
 use crate::tools::{Tool, ToolContext, ToolOutput, parse_input, spec_of};
 use crate::{AgentId, Error, NewTask, RecordId, TaskId};
 
@@ -111,18 +113,29 @@ fn shown(tasks: &[NewTask]) -> String {
 /// What somebody said to a plan.
 pub(crate) struct Judged {
     pub approved: bool,
-    by: AgentId,
+    by: By,
     feedback: String,
+}
+
+/// Who said it.
+enum By {
+    Agent(AgentId),
+    /// A hook of the user's, before anybody was asked. It only ever rejects.
+    Hook(Hook),
 }
 
 impl Judged {
     /// The same in words, with what was said as data.
     pub fn words(&self) -> String {
         let what = if self.approved { "approved" } else { "rejected" };
-        match self.feedback.trim() {
-            "" => format!("Your plan was {what} by {}.", self.by),
-            feedback => {
-                format!("Your plan was {what} by {}, who says:\n{}\n", self.by, quoted(&self.by, feedback))
+        match (&self.by, self.feedback.trim()) {
+            // A hook is the user's own word.
+            (By::Hook(hook), feedback) => {
+                format!("Your plan was {what} by the user's hook {hook}: {feedback}\n")
+            }
+            (By::Agent(by), "") => format!("Your plan was {what} by {by}."),
+            (By::Agent(by), feedback) => {
+                format!("Your plan was {what} by {by}, who says:\n{}\n", quoted(by, feedback))
             }
         }
     }
@@ -131,7 +144,13 @@ impl Judged {
 impl Context {
     /// Submits a plan, and waits until somebody has judged it.
     pub(crate) async fn have_judged(&self, plan: String) -> Result<Judged, Error> {
-        let plan = self.queue.submit_plan(self.token, &self.agent, plan)?;
+        let (queue, token, agent) = (self.queue.clone(), self.token, self.agent.clone());
+        let plan = match blocking(move || queue.submit_plan(token, &agent, plan)).await {
+            Err(Error::Blocked(Blocked { hook, feedback, .. })) => {
+                return Ok(Judged { approved: false, by: By::Hook(hook), feedback });
+            }
+            submitted => submitted?,
+        };
         self.activity.is("waits for its plan to be approved");
         let team_log = self.queue.team_log();
         let task =
@@ -150,7 +169,7 @@ impl Context {
         let feedback = view.feedback.as_ref().map(|text| team_log.read_text(text)).transpose()?;
         Ok(Judged {
             approved: view.approved.unwrap_or(false),
-            by: view.judged_by.unwrap_or_else(AgentId::human),
+            by: By::Agent(view.judged_by.unwrap_or_else(AgentId::human)),
             feedback: feedback.unwrap_or_default(),
         })
     }

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::assignment::{Assignment, Delivered, Setback};
+use super::assignment::{Assignment, Delivered, GateAhead, Setback};
 use super::plan_tools::Judged;
 use crate::{AgentId, AgentMessage, FeedbackCause, Role, Stage, TaskId};
 
@@ -106,6 +106,7 @@ fn setback_text(setback: &Setback) -> String {
         FeedbackCause::Gate => "did not pass the team's gate",
         FeedbackCause::Conflict => "conflicts with what others merged in the meantime",
         FeedbackCause::Review => "was sent back by a reviewer",
+        FeedbackCause::Hook => "was kept from being merged by a hook of the user's",
     };
     format!("\n## Attempt {} {what}\n\n{}\n", setback.attempt, shown(&setback.text))
 }
@@ -119,7 +120,18 @@ fn review(assignment: &Assignment, delivered: &Delivered) -> String {
         let _ = writeln!(text, "\n```diff\n{}\n```", diff.trim_end());
     }
     if let Some(check) = &delivered.check_output {
-        let _ = writeln!(text, "\n## What its check printed\n\n{}", shown(check));
+        let said = if check.trim().is_empty() { "Nothing." } else { check };
+        let _ = writeln!(text, "\n## What its check printed\n\n{}", shown(said));
+    }
+    if let Some(GateAhead { command, refused }) = &delivered.gate {
+        let _ = writeln!(
+            text,
+            "\n## The team's gate\n\nIt has not run on this result: it runs on what would be merged, after the review. \
+             The command is:\n\n    {command}"
+        );
+        if let Some(attempt) = refused {
+            let _ = writeln!(text, "\nIt refused attempt {attempt}; what it printed stands above.");
+        }
     }
     if assignment.refute {
         text += "\nTry to refute it: look for an input, a state or an order of events for which it is wrong, and show it. \

@@ -32,6 +32,12 @@ pub struct HookCommands {
     /// Asked before what passed its check and the gate is merged.
     #[serde(deserialize_with = "value::filled")]
     pub before_merge: Option<String>,
+    /// Asked before a plan is submitted. Its no sends the plan back to its author; nothing that it says approves one.
+    #[serde(deserialize_with = "value::filled")]
+    pub plan_submitted: Option<String>,
+    /// Told that a plan was approved or rejected.
+    #[serde(deserialize_with = "value::filled")]
+    pub plan_judged: Option<String>,
     /// How long one may take, as in `30s`; 60 seconds if nothing is said.
     #[serde(deserialize_with = "duration::optional::deserialize")]
     #[schemars(with = "Option<String>")]
@@ -48,6 +54,8 @@ impl HookCommands {
             Hook::TaskFailed => &self.task_failed,
             Hook::AgentIdle => &self.agent_idle,
             Hook::BeforeMerge => &self.before_merge,
+            Hook::PlanSubmitted => &self.plan_submitted,
+            Hook::PlanJudged => &self.plan_judged,
         };
         command.as_deref()
     }

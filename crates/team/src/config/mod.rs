@@ -99,6 +99,11 @@ pub struct Config {
     #[serde(deserialize_with = "duration::optional::deserialize")]
     #[schemars(with = "Option<String>")]
     pub stuck_after: Option<Duration>,
+    /// How long a provider may say that it is overloaded (503, 529), and answer nothing, before the attempts of those who
+    /// wait for it fail, as in `30m`, which holds if nothing is said. That calls come too fast (429) fails no attempt.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
+    #[schemars(with = "Option<String>")]
+    pub overloaded_for: Option<Duration>,
     /// What the team may spend.
     pub budget: Budget,
     /// The agents.

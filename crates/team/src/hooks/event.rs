@@ -42,6 +42,15 @@ pub(crate) struct Event {
     /// The branch that it is about to be merged into.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
+    /// The plan that is submitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// Whether the plan was approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<bool>,
+    /// What was said to the plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<String>,
 }
 
 /// A merge that is about to happen.
@@ -71,6 +80,9 @@ impl Event {
             commit: None,
             base: None,
             branch: None,
+            plan: None,
+            approved: None,
+            feedback: None,
         }
     }
 

@@ -26,7 +26,9 @@ use crate::progress::{Progress, Reporter};
 use blocks::Blocks;
 pub(crate) use claim::Again;
 pub(crate) use event::{BeforeMerge, Event};
-pub(crate) use moments::{agent_idle, attempt_failed, may_add, may_complete, may_merge, quarantined};
+pub(crate) use moments::{
+    agent_idle, attempt_failed, may_add, may_complete, may_merge, may_submit_plan, plan_judged, quarantined,
+};
 
 /// The variable that names the hook to its command. A verb that finds it was started by a hook, and asks none.
 pub const HOOK_VARIABLE: &str = "AGENT_TEAM_HOOK";
@@ -49,17 +51,23 @@ pub enum Hook {
     AgentIdle,
     /// What passed its check and the gate is about to be merged.
     BeforeMerge,
+    /// A plan is about to be submitted.
+    PlanSubmitted,
+    /// A plan was approved or rejected.
+    PlanJudged,
 }
 
 impl Hook {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::TaskAdded,
         Self::TaskClaimed,
         Self::TaskCompleted,
         Self::TaskFailed,
         Self::AgentIdle,
         Self::BeforeMerge,
+        Self::PlanSubmitted,
+        Self::PlanJudged,
     ];
 
     /// Its name: the key in `team.toml`, and the `event` that its command reads.
@@ -71,6 +79,8 @@ impl Hook {
             Self::TaskFailed => "task_failed",
             Self::AgentIdle => "agent_idle",
             Self::BeforeMerge => "before_merge",
+            Self::PlanSubmitted => "plan_submitted",
+            Self::PlanJudged => "plan_judged",
         }
     }
 }

@@ -44,6 +44,39 @@ pub(crate) fn may_complete(
     ask(team_log, &Event { result: Some(result.to_owned()), commit, base, ..event })
 }
 
+/// Whether a plan may be submitted. That it may approves nothing: somebody still has to judge it. Nobody is asked about
+/// one that comes too late.
+pub(crate) fn may_submit_plan(
+    team_log: &TeamLog,
+    claim: RecordId,
+    agent: &AgentId,
+    plan: &str,
+) -> Result<(), Error> {
+    if team_log.hooks(Hook::PlanSubmitted).is_none() {
+        return Ok(());
+    }
+    let Some(task) = task_of(team_log, claim)? else { return Ok(()) };
+    let event = Event::about(Hook::PlanSubmitted, team_log, agent, &task)?;
+    ask(team_log, &Event { plan: Some(plan.to_owned()), ..event })
+}
+
+/// Tells that a plan was judged. It cannot be undone, so a no is only noted.
+pub(crate) fn plan_judged(
+    team_log: &TeamLog,
+    by: &AgentId,
+    task: &TaskId,
+    approved: bool,
+    words: &str,
+) -> Result<(), Error> {
+    if team_log.hooks(Hook::PlanJudged).is_none() {
+        return Ok(());
+    }
+    let event = Event::about(Hook::PlanJudged, team_log, by, task)?;
+    let (approved, feedback) = (Some(approved), Some(words.to_owned()).filter(|words| !words.is_empty()));
+    tell(team_log, task, &Event { approved, feedback, ..event });
+    Ok(())
+}
+
 /// Tells that an attempt failed. It cannot be undone, so a no is only noted. A conflict with what others merged is no
 /// failed attempt, unless it was one too many.
 pub(crate) fn attempt_failed(
@@ -53,15 +86,14 @@ pub(crate) fn attempt_failed(
     cause: FeedbackCause,
     error: &str,
 ) -> Result<(), Error> {
-    let Some(hooks) = team_log.hooks(Hook::TaskFailed) else { return Ok(()) };
+    if team_log.hooks(Hook::TaskFailed).is_none() {
+        return Ok(());
+    }
     if cause == FeedbackCause::Conflict && !has_failed(team_log, task)? {
         return Ok(());
     }
     let event = Event::about(Hook::TaskFailed, team_log, agent, task)?;
-    let event = Event { cause: Some(cause), error: Some(error.to_owned()), ..event };
-    if let Ruling::Block(feedback) = hooks.ask(&event, &CancellationToken::new()) {
-        hooks.note(format!("the hook {} says of {task}: {feedback}", event.event));
-    }
+    tell(team_log, task, &Event { cause: Some(cause), error: Some(error.to_owned()), ..event });
     Ok(())
 }
 
@@ -103,6 +135,14 @@ pub(crate) fn may_merge(
         Ruling::Pass => Ok(()),
         Ruling::Block(feedback) => Err(Blocked { hook: event.event, task: Some(task), feedback }),
     })
+}
+
+/// Tells the hook of an event what has happened; its no is only noted.
+fn tell(team_log: &TeamLog, task: &TaskId, event: &Event) {
+    let Some(hooks) = team_log.hooks(event.event) else { return };
+    if let Ruling::Block(feedback) = hooks.ask(event, &CancellationToken::new()) {
+        hooks.note(format!("the hook {} says of {task}: {feedback}", event.event));
+    }
 }
 
 /// Asks the hook of an event; its no is an error to whoever wanted something.

@@ -52,6 +52,8 @@ fn says(hook: Hook, command: impl Into<String>) -> HookCommands {
         Hook::TaskFailed => commands.task_failed = command,
         Hook::AgentIdle => commands.agent_idle = command,
         Hook::BeforeMerge => commands.before_merge = command,
+        Hook::PlanSubmitted => commands.plan_submitted = command,
+        Hook::PlanJudged => commands.plan_judged = command,
     }
     commands
 }

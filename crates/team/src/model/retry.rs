@@ -21,6 +21,9 @@ pub struct RetryPolicy {
     pub longest_wait: Duration,
     /// The most time that is spent waiting in all; a wait beyond it is not begun.
     pub total_wait: Duration,
+    /// How long a provider may say that it is overloaded, and answer nothing, until a call fails. That calls come too
+    /// fast is said for as long as it takes.
+    pub overloaded_for: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -30,6 +33,7 @@ impl Default for RetryPolicy {
             first_wait: Duration::from_secs(1),
             longest_wait: Duration::from_secs(60),
             total_wait: Duration::from_secs(300),
+            overloaded_for: Duration::from_secs(1_800),
         }
     }
 }

@@ -35,6 +35,7 @@ const ONCE: RetryPolicy = RetryPolicy {
     first_wait: Duration::ZERO,
     longest_wait: Duration::ZERO,
     total_wait: Duration::ZERO,
+    overloaded_for: Duration::ZERO,
 };
 
 /// Every protocol.

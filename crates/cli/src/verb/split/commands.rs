@@ -1,4 +1,6 @@
 //! The command lines that tasks and gates get: this verb with `--run`, for another folder and another process.
+//!
+//! Paths in them are seen from the team's folder, so that they mean the same when it is moved, or in another clone.
 
 use std::env;
 use std::fs;
@@ -24,12 +26,15 @@ pub struct Commands<'a> {
     /// Where relative inputs are found that a checkout does not have.
     base: Option<String>,
     folder: PathBuf,
+    /// The team's folder.
+    workspace: &'a Path,
     inputs: &'a [String],
 }
 
 impl<'a> Commands<'a> {
-    pub fn new(split: &'a Split, suite: &Suite, team: &TeamFolder, inputs: &'a [String]) -> Self {
-        let within = suite.folder.strip_prefix(team.workspace()).unwrap_or(&suite.folder);
+    pub fn new(split: &'a Split, suite: &Suite, team: &'a TeamFolder, inputs: &'a [String]) -> Self {
+        let workspace = team.workspace();
+        let within = suite.folder.strip_prefix(workspace).unwrap_or(&suite.folder);
         let mut begin = String::new();
         if !within.as_os_str().is_empty() {
             begin = format!("cd {} && ", quote(&within.to_string_lossy()));
@@ -44,10 +49,9 @@ impl<'a> Commands<'a> {
         begin += &format!(" --timeout {}", format_duration(suite.time_limit));
         let is_relative =
             |input: &String| Path::new(input).is_relative() && suite.folder.join(input).exists();
-        let folder =
-            split.inputs_base.as_ref().map_or_else(|| suite.folder.clone(), |base| suite.folder.join(base));
-        let base = inputs.iter().any(is_relative).then(|| quote(&folder.to_string_lossy()));
-        Self { split, begin, base, folder: team.split().join(suite.name()), inputs }
+        let folder = split.inputs_base(&suite.folder, Some(team)).unwrap_or_else(|| suite.folder.clone());
+        let base = inputs.iter().any(is_relative).then(|| path(&folder, workspace));
+        Self { split, begin, base, folder: team.split().join(suite.name()), workspace, inputs }
     }
 
     /// The file with the inputs that did not pass, which gate and samples leave out.
@@ -76,7 +80,7 @@ impl<'a> Commands<'a> {
     pub fn gate(&self, except: &[String]) -> String {
         let mut text = format!("{}{}", self.begin, self.base());
         if !except.is_empty() {
-            text += &format!(" --except {}", path(&self.except()));
+            text += &format!(" --except {}", self.seen(&self.except()));
         }
         text + &self.choice()
     }
@@ -84,10 +88,13 @@ impl<'a> Commands<'a> {
     /// The commands for a task whose lists are in `folder`.
     pub fn of_task(&self, folder: &Path, sets: usize, share: Share, except: &[String]) -> TaskCommands {
         let lists = self.lists(folder, sets);
-        let one = |list: &PathBuf| format!("{}{} --inputs-from {}", self.begin, self.base(), path(list));
+        let one = |list: &PathBuf| format!("{}{} --inputs-from {}", self.begin, self.base(), self.seen(list));
         let check = lists.iter().map(one).collect::<Vec<_>>().join(" && ");
-        let check =
-            if check.len() > CHECK_BYTES_MAX { format!("sh {}", path(&folder.join("check"))) } else { check };
+        let check = if check.len() > CHECK_BYTES_MAX {
+            format!("sh {}", quote(&folder.join("check").to_string_lossy()))
+        } else {
+            check
+        };
         let sample = format!("{} --sample {share} --as YOUR-NAME", self.gate(except));
         let list = lists.iter().map(|list| list.display().to_string()).collect::<Vec<_>>().join(", ");
         TaskCommands { check, sample, list }
@@ -100,9 +107,9 @@ impl<'a> Commands<'a> {
             write_list(list, inputs)?;
         }
         if check.starts_with("sh ") {
-            let lines = lists
-                .iter()
-                .map(|list| format!("({}{} --inputs-from {}) || exit", self.begin, self.base(), path(list)));
+            let lines = lists.iter().map(|list| {
+                format!("({}{} --inputs-from {}) || exit", self.begin, self.base(), self.seen(list))
+            });
             write_list(&folder.join("check"), &lines.collect::<Vec<_>>())?;
         }
         Ok(())
@@ -120,6 +127,11 @@ impl<'a> Commands<'a> {
         self.base.as_ref().map_or_else(String::new, |base| format!(" --inputs-base {base}"))
     }
 
+    /// A path in the team's folder, as a command line names it.
+    fn seen(&self, file: &Path) -> String {
+        path(file, self.workspace)
+    }
+
     /// Whether the inputs can be named as the user named them.
     fn are_typed(&self) -> bool {
         self.split.inputs_from.is_none() && self.split.inputs.len() <= INPUTS_TYPED_MAX
@@ -128,7 +140,7 @@ impl<'a> Commands<'a> {
     /// The inputs, as the user named them or by a list.
     fn choice(&self) -> String {
         if !self.are_typed() {
-            return format!(" --inputs-from {}", path(&self.all()));
+            return format!(" --inputs-from {}", self.seen(&self.all()));
         }
         let names: Vec<String> = self.split.inputs.iter().map(|name| quote(name)).collect();
         let end_of_flags = if names.iter().any(|name| name.starts_with('-')) { " --" } else { "" };
@@ -136,8 +148,13 @@ impl<'a> Commands<'a> {
     }
 }
 
-fn path(path: &Path) -> String {
-    quote(&path.to_string_lossy())
+/// A path as it is seen from the team's folder, quoted; whole if it is not in there.
+fn path(path: &Path, from: &Path) -> String {
+    match path.strip_prefix(from) {
+        Ok(within) if within.as_os_str().is_empty() => ".".to_owned(),
+        Ok(within) => quote(&within.to_string_lossy()),
+        Err(_) => quote(&path.to_string_lossy()),
+    }
 }
 
 /// How this program is called where only `PATH` and `HOME` are known: by its name, if that is what is found there.
@@ -148,6 +165,6 @@ fn program() -> String {
     let found = env::split_paths(&paths).map(|folder| folder.join(NAME)).find(|file| file.is_file());
     match found.map(fs::canonicalize) {
         Some(Ok(found)) if fs::canonicalize(&here).is_ok_and(|here| here == found) => NAME.to_owned(),
-        _ => path(&here),
+        _ => quote(&here.to_string_lossy()),
     }
 }

@@ -95,6 +95,7 @@ impl Rule for TaskSubmitted {
                 commit: self.commit,
                 protected,
                 orchestrated,
+                check_output: None,
             }));
             pass(task, Stage::Work, meta);
         });
@@ -156,9 +157,14 @@ impl Rule for CheckReported {
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, _)) = holder(state, self.claim) else { return };
-        state.update(slot, |task| match self.passed {
-            true => pass(task, Stage::Verify, meta),
-            false => send_back(task, FeedbackCause::Check, &self.output, meta),
+        state.update(slot, |task| {
+            if !self.passed {
+                return send_back(task, FeedbackCause::Check, &self.output, meta);
+            }
+            if let Some(submission) = &mut task.submission {
+                submission.check_output = Some(self.output);
+            }
+            pass(task, Stage::Verify, meta);
         });
     }
 }

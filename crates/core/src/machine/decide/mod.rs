@@ -81,6 +81,9 @@ fn bodies(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>, Re
         }
         Command::Reassign { task, agent, fenced } => {
             let on = revision(state, task)?;
+            if let (Some(known), Some(agent)) = (state.task(task), agent) {
+                state.could_work_on(known, agent)?;
+            }
             TaskReassigned { task: task.clone(), on, agent: agent.clone(), fenced: *fenced }.into()
         }
         Command::JudgePlan { task, plan, by, approved, feedback } => {

@@ -233,7 +233,17 @@ fn past_claim(lines: &mut Lines<'_>, claim: &PastClaim) {
 }
 
 fn submission(lines: &mut Lines<'_>, submission: &Submission) {
-    let Submission { id, author, claim, result, commit: made, protected, orchestrated } = submission;
+    let Submission {
+        id,
+        author,
+        claim,
+        result,
+        commit: made,
+        protected,
+        orchestrated,
+        // No rule reads it, and logs whose fingerprints are written down have it.
+        check_output: _,
+    } = submission;
     lines.always("id", id);
     lines.always("author", author);
     lines.always("claim", claim);
@@ -336,10 +346,7 @@ pub(super) fn ledger(lines: &mut Lines<'_>, state: &State) {
         });
     }
     for (model, used) in ledger.models() {
-        // The name of a model may hold anything.
-        let mut name = String::new();
-        model.write(&mut name);
-        lines.within("model", |lines| amount(lines, &name, used));
+        lines.within("model", |lines| amount(lines, &quoted(model), used));
     }
     for (id, agent, task, upper) in ledger.reservations() {
         lines.under("reservation", id, |lines| {
@@ -348,6 +355,13 @@ pub(super) fn ledger(lines: &mut Lines<'_>, state: &State) {
             amount(lines, "upper", upper);
         });
     }
+}
+
+/// The name of a model, which may hold anything, as a part of the way to a value.
+fn quoted(model: &str) -> String {
+    let mut name = String::new();
+    model.write(&mut name);
+    name
 }
 
 fn amount(lines: &mut Lines<'_>, name: &str, amount: Amount) {
@@ -381,10 +395,7 @@ pub(super) fn pauses(lines: &mut Lines<'_>, state: &State) {
 
 pub(super) fn limits(lines: &mut Lines<'_>, state: &State) {
     for (model, ModelLimit { until_ms, reason, at_ms }) in &state.limits {
-        // The name of a model may hold anything.
-        let mut name = String::new();
-        model.write(&mut name);
-        lines.under("limit", name, |lines| {
+        lines.under("limit", quoted(model), |lines| {
             lines.always("until_ms", until_ms);
             lines.put("reason", reason);
             lines.put("at_ms", at_ms);

@@ -119,7 +119,8 @@ words! {
     Ending:
         Done "done", Failed "failed", Released "released", LeaseOver "lease_over",
         ProcessGone "process_gone", Cancelled "cancelled", Stuck "stuck", Reassigned "reassigned";
-    FeedbackCause: Error "error", Check "check", Gate "gate", Conflict "conflict", Review "review";
+    FeedbackCause: Error "error", Check "check", Gate "gate", Conflict "conflict", Review "review",
+        Hook "hook";
     Failure:
         Attempts "attempts", Quarantined "quarantined", GivenUp "given_up", Conflicts "conflicts";
     Receipt: Delivered "delivered", Read "read";

@@ -7,7 +7,8 @@
 //!
 //! Pure: the time comes in, and nothing waits here.
 
-use crate::model::{ModelError, RetryPolicy};
+use crate::format_duration;
+use crate::model::{ModelError, ModelErrorKind, RetryPolicy};
 
 /// The longest that nobody calls, in milliseconds. A provider may ask for a day; somebody may have raised the limit
 /// meanwhile. A record that asks for more is by a clock that is wrong.
@@ -18,6 +19,10 @@ const SPREAD_MS_MAX: u64 = 5_000;
 const SPREAD_PART: u64 = 4;
 /// A limit that ends later by less than this part of its length is no news for the team.
 const NEWS_PART: u64 = 10;
+
+/// The fewest calls in a row that must find a provider overloaded before it is given up: a machine that slept for an hour
+/// has not asked for an hour.
+const OVERLOADED_CALLS_MIN: u32 = 3;
 
 /// The calls to one model.
 #[derive(Debug, Default)]
@@ -39,6 +44,17 @@ pub(super) struct Lane {
     between_tries_ms: u64,
     /// Counts the limits. Calls that began before one and are refused after it met the same one.
     epoch: u64,
+    /// Since when its provider is overloaded, if it has answered nothing since.
+    overload: Option<Overload>,
+    /// Why it was given up, and how often: whoever waited for it then waits no longer.
+    given_up: (u64, String),
+}
+
+/// A provider that says that it is overloaded, whenever it is asked.
+#[derive(Debug)]
+struct Overload {
+    since_ms: u64,
+    calls: u32,
 }
 
 /// Where a caller stands.
@@ -80,6 +96,37 @@ impl Lane {
             self.next_try_ms = now_ms.saturating_add(self.between_tries_ms);
         }
         place
+    }
+
+    /// The provider gave an answer, and not only another failure.
+    pub fn has_answered(&mut self) {
+        self.overload = None;
+    }
+
+    /// A call was refused. Says why its model is given up, if its provider was overloaded for too long.
+    pub fn is_given_up(&mut self, now_ms: u64, error: &ModelError, patience: &RetryPolicy) -> Option<String> {
+        // What comes too fast would be answered later.
+        if error.kind() != ModelErrorKind::Overloaded {
+            return None;
+        }
+        let overload = self.overload.get_or_insert(Overload { since_ms: now_ms, calls: 0 });
+        overload.calls = overload.calls.saturating_add(1);
+        let (calls, lasts_ms) = (overload.calls, now_ms.saturating_sub(overload.since_ms));
+        if calls < OVERLOADED_CALLS_MIN || lasts_ms < milliseconds(patience.overloaded_for.as_millis()) {
+            return None;
+        }
+        let lasts = format_duration(std::time::Duration::from_secs(lasts_ms / 1_000));
+        let why = format!(
+            "{error}; it has answered nothing for {lasts}, {calls} calls in a row (`overloaded_for` in team.toml bounds \
+             that)"
+        );
+        self.given_up = (self.given_up.0 + 1, why.clone());
+        Some(why)
+    }
+
+    /// How often its model was given up, and why it was the last time.
+    pub fn given_up(&self) -> (u64, &str) {
+        (self.given_up.0, &self.given_up.1)
     }
 
     /// A call is over.

@@ -11,6 +11,7 @@ const PATIENCE: RetryPolicy = RetryPolicy {
     first_wait: Duration::from_secs(1),
     longest_wait: Duration::from_secs(60),
     total_wait: Duration::ZERO,
+    overloaded_for: Duration::from_secs(600),
 };
 
 fn limit(retry_after_ms: Option<u64>) -> ModelError {
@@ -162,4 +163,43 @@ fn an_answer_to_a_call_that_began_before_the_limit_says_nothing() {
     lane.leave();
     lane.is_answered(NOW, before);
     assert_eq!(lane.streak, 1);
+}
+
+fn overloaded() -> ModelError {
+    ModelError::new(ModelErrorKind::Overloaded, "anthropic:m", "Overloaded")
+}
+
+#[test]
+fn a_provider_that_is_overloaded_for_too_long_is_given_up_and_an_answer_in_between_begins_anew() {
+    let mut lane = Lane::default();
+    let mut after =
+        |seconds: u64, error: &ModelError| lane.is_given_up(NOW + seconds * 1_000, error, &PATIENCE);
+    assert_eq!(after(0, &overloaded()), None);
+    assert_eq!(
+        after(700, &overloaded()),
+        None,
+        "two calls say little, however long the machine slept between"
+    );
+    let why = after(701, &overloaded()).unwrap();
+    assert_eq!(
+        why,
+        "anthropic:m is overloaded: Overloaded; it has answered nothing for 11m41s, 3 calls in a row \
+         (`overloaded_for` in team.toml bounds that)"
+    );
+    assert!(after(702, &overloaded()).is_some(), "as long as nothing is answered");
+    assert_eq!(after(703, &limit(None)), None, "what comes too fast is waited for");
+    assert_eq!(lane.given_up().0, 2);
+    lane.has_answered();
+    for seconds in [800, 801, 802, 1_399] {
+        assert_eq!(lane.is_given_up(NOW + seconds * 1_000, &overloaded(), &PATIENCE), None, "{seconds}");
+    }
+    assert!(lane.is_given_up(NOW + 1_400_000, &overloaded(), &PATIENCE).is_some());
+}
+
+#[test]
+fn calls_that_come_too_fast_give_nobody_up() {
+    let mut lane = Lane::default();
+    for hours in 0..48 {
+        assert_eq!(lane.is_given_up(NOW + hours * 3_600_000, &limit(Some(60_000)), &PATIENCE), None);
+    }
 }
