@@ -15,7 +15,7 @@ use super::seen::Seen;
 use super::task::{Claim, Task};
 use super::tasks::{Slot, Tasks};
 use super::transition::{Status, Step};
-use crate::id::{AgentId, RecordId, Skill, TaskId};
+use crate::id::{AgentId, HUMAN, RecordId, Skill, TaskId};
 use crate::record::{FORMAT, Policy, ProcessId, Revision, Role, Stage, TaskSpec, WorkCommit};
 use crate::text::Text;
 
@@ -256,6 +256,12 @@ impl State {
         self.agents.get(agent).is_some_and(|known| !known.left)
     }
 
+    /// How many agents are in the team now, the human left out.
+    pub fn member_count(&self) -> u64 {
+        let members = self.agents.values().filter(|agent| !agent.left && agent.id.as_str() != HUMAN);
+        members.count() as u64
+    }
+
     /// What holds an agent up: `Some(None)` is a pause of the whole team.
     pub fn held_up<'a>(&self, agent: &'a AgentId) -> Option<Option<&'a AgentId>> {
         // Most teams never pause, and every claim asks.
@@ -379,7 +385,7 @@ impl State {
         &self.messages
     }
 
-    /// Money and tokens.
+    /// What was spent, and may be.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }

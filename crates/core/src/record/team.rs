@@ -39,6 +39,9 @@ pub struct Policy {
     /// The branch that work is merged into; `None` where results are text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// How many agents may be in the team at once, the human left out; `None` for no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_agents: Option<u32>,
 }
 
 /// An orchestrator began to run the team. Only adds.

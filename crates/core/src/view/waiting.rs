@@ -105,6 +105,9 @@ fn ready(state: &State, task: &Task) -> (String, bool) {
     let members = || state.agents().filter(|agent| !agent.left);
     let has = |agent: &AgentId| members().any(|member| member.id == *agent);
     let spec = &task.spec;
+    if let Some(account) = state.lacks_attempts(task) {
+        return (format!("more attempts in the budget of {account}"), true);
+    }
     if let Some(agent) = spec.agent.as_ref().or(task.back_to.as_ref()) {
         if has(agent) && state.held_up(agent).is_some() {
             return (format!("{agent} to be resumed"), false);

@@ -56,7 +56,12 @@ fn process() -> ProcessId {
 }
 
 fn team() -> Vec<Body> {
-    let policy = Policy { gate: Some("make test".into()), target: Some("main".into()), ..Policy::default() };
+    let policy = Policy {
+        gate: Some("make test".into()),
+        target: Some("main".into()),
+        max_agents: Some(20),
+        ..Policy::default()
+    };
     vec![
         FormatRaised { version: 2 }.into(),
         PolicySet { on: None, policy }.into(),
@@ -157,8 +162,9 @@ fn messages() -> Vec<Body> {
 }
 
 fn resources() -> Vec<Body> {
-    let upper = Amount { micro_usd: 30_000, input_tokens: 9_000, output_tokens: 1_000, calls: 1 };
-    let actual = Amount { micro_usd: 11_000, input_tokens: 3_000, output_tokens: 300, calls: 1 };
+    let upper = Amount { micro_usd: 30_000, input_tokens: 9_000, output_tokens: 1_000, calls: 1, time_ms: 0 };
+    let actual =
+        Amount { micro_usd: 11_000, input_tokens: 3_000, output_tokens: 300, calls: 1, time_ms: 20_000 };
     let paths = vec!["src/".to_owned(), "README.md".to_owned()];
     let claim = id(12);
     vec![
@@ -175,6 +181,9 @@ fn resources() -> Vec<Body> {
             micro_usd: Some(5_000_000),
             tokens: None,
             calls: Some(100),
+            attempts: Some(50),
+            time_ms: Some(7_200_000),
+            elapsed_ms: Some(3_600_000),
         }
         .into(),
         SpendingReserved { agent: agent(), task: Some(task()), upper }.into(),
