@@ -38,6 +38,20 @@ impl State {
             || self.waiting_for(Stage::Merge).any(|task| self.may_merge(task))
     }
 
+    /// The tasks that went back to an agent, and wait for it alone.
+    pub fn waiting_for_return_of(&self, agent: &AgentId) -> impl Iterator<Item = &Task> {
+        let own = self.queue.waiting_for_agent(agent).filter_map(|slot| self.tasks.at(slot));
+        own.filter(|task| task.back_to.as_ref() == Some(agent))
+    }
+
+    /// The members who may take the work at a task, whoever is preferred for it now.
+    pub fn members_who_may(&self, task: &Task) -> impl Iterator<Item = &Agent> {
+        let lane = Lane::wanted_by(task);
+        let members = self.agents.values().filter(|agent| !agent.left && agent.id.as_str() != HUMAN);
+        members
+            .filter(move |agent| Member::of(self, &agent.id).fits(&lane).is_ok() && self.may_work(&agent.id))
+    }
+
     /// Whether an agent may begin an attempt, or has one to go on with.
     fn may_work(&self, agent: &AgentId) -> bool {
         let mut own = self.queue.for_agent(agent).filter_map(|slot| self.tasks.at(slot));
@@ -45,7 +59,7 @@ impl State {
     }
 
     /// The account that allows no more attempts at a task, whoever would take it; `None` if somebody may.
-    pub(crate) fn lacks_attempts(&self, task: &Task) -> Option<Account> {
+    pub fn lacks_attempts(&self, task: &Task) -> Option<Account> {
         let lane = Lane::wanted_by(task);
         let awaited = task.back_to.as_ref().or(task.spec.agent.as_ref());
         if awaited.is_some_and(|agent| task.resumed_by(agent).is_some()) {

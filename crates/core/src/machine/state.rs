@@ -16,7 +16,7 @@ use super::task::{Claim, Task};
 use super::tasks::{Slot, Tasks};
 use super::transition::{Status, Step};
 use crate::id::{AgentId, HUMAN, RecordId, Skill, TaskId};
-use crate::record::{FORMAT, Policy, ProcessId, Revision, Role, Stage, TaskSpec, WorkCommit};
+use crate::record::{Bounds, FORMAT, Policy, ProcessId, Revision, Role, Stage, TaskSpec, WorkCommit};
 use crate::text::Text;
 
 /// What the records of a log mean, folded in their order. Equal logs give equal states.
@@ -127,6 +127,9 @@ pub struct Run {
     pub goal: Option<String>,
     /// Whether the models are scripted.
     pub rehearsal: bool,
+    /// What it was told that the team may use.
+    #[serde(default)]
+    pub budget: Option<Bounds>,
     /// When it began, in milliseconds since 1970.
     pub from_ms: u64,
     /// How it ended, in one word, and when.

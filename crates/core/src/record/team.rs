@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProcessId, Revision};
+use super::{Bounds, ProcessId, Revision};
 use crate::id::RecordId;
 
 /// The format version rises: from the next record on, records of this version count. A lower one is void.
@@ -53,6 +53,9 @@ pub struct RunStarted {
     pub goal: Option<String>,
     /// Whether the models are scripted.
     pub rehearsal: bool,
+    /// What it was told that the team may use. The limits are set by records of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Bounds>,
 }
 
 /// An orchestrator ended. Only adds.

@@ -236,8 +236,13 @@ impl Story<'_> {
                 };
                 PolicySet { on, policy }.into()
             }
-            2 => RunStarted { process: self.process(), goal: self.some(Self::line), rehearsal: self.flag() }
-                .into(),
+            2 => RunStarted {
+                process: self.process(),
+                goal: self.some(Self::line),
+                rehearsal: self.flag(),
+                budget: None,
+            }
+            .into(),
             3 => RunEnded { run: self.any_id(), outcome: self.line() }.into(),
             4 | 5 => AgentJoined {
                 agent: self.agent(),

@@ -2,11 +2,11 @@
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::record::{
-    Account, AgentJoined, AgentLeft, Amount, BatchClosed, Body, BudgetSet, CheckReported, ClaimExpired,
-    ClaimReleased, ClaimRenewed, ExpiryCause, FilesReleased, FilesReserved, FormatRaised, Holder, LateResult,
-    MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead, ModelLimited,
-    NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy, PolicySet, ProcessId, Recipient, Record,
-    RefusalCause, ReviewGiven, Role, RunEnded, RunStarted, SpendingReserved, SpendingSettled, Stage,
+    Account, AgentJoined, AgentLeft, Amount, BatchClosed, Body, Bounds, BudgetSet, CheckReported,
+    ClaimExpired, ClaimReleased, ClaimRenewed, ExpiryCause, FilesReleased, FilesReserved, FormatRaised,
+    Holder, LateResult, MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead,
+    ModelLimited, NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy, PolicySet, ProcessId, Recipient,
+    Record, RefusalCause, ReviewGiven, Role, RunEnded, RunStarted, SpendingReserved, SpendingSettled, Stage,
     TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskEdited, TaskFailed, TaskReassigned, TaskRetried,
     TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
 };
@@ -65,7 +65,13 @@ fn team() -> Vec<Body> {
     vec![
         FormatRaised { version: 2 }.into(),
         PolicySet { on: None, policy }.into(),
-        RunStarted { process: process(), goal: Some("Write a parser".into()), rehearsal: true }.into(),
+        RunStarted {
+            process: process(),
+            goal: Some("Write a parser".into()),
+            rehearsal: true,
+            budget: Some(Bounds { micro_usd: Some(5_000_000), attempts: Some(50), ..Bounds::default() }),
+        }
+        .into(),
         RunEnded { run: id(3), outcome: "completed".into() }.into(),
         AgentJoined {
             agent: agent(),

@@ -35,16 +35,27 @@ pub(super) fn policy(lines: &mut Lines<'_>, policy: &Policy) {
 }
 
 pub(super) fn run(lines: &mut Lines<'_>, run: &Run) {
-    let Run { id, process: holder, goal, rehearsal, from_ms, ended } = run;
+    let Run { id, process: holder, goal, rehearsal, budget, from_ms, ended } = run;
     lines.always("id", id);
     process(lines, holder);
     lines.put("goal", goal);
     lines.put("rehearsal", rehearsal);
+    lines.some("budget", budget.as_ref(), bounds);
     lines.put("from_ms", from_ms);
     lines.some("ended", ended.as_ref(), |lines, (outcome, at_ms)| {
         lines.always("outcome", outcome);
         lines.put("at_ms", at_ms);
     });
+}
+
+fn bounds(lines: &mut Lines<'_>, bounds: &Bounds) {
+    let Bounds { micro_usd, tokens, calls, attempts, time_ms, elapsed_ms } = bounds;
+    lines.put("limit_micro_usd", micro_usd);
+    lines.put("limit_tokens", tokens);
+    lines.put("limit_calls", calls);
+    lines.put("limit_attempts", attempts);
+    lines.put("limit_time_ms", time_ms);
+    lines.put("limit_elapsed_ms", elapsed_ms);
 }
 
 fn process(lines: &mut Lines<'_>, process: &ProcessId) {
@@ -317,8 +328,7 @@ pub(super) fn message(lines: &mut Lines<'_>, message: &Message) {
 pub(super) fn ledger(lines: &mut Lines<'_>, state: &State) {
     let ledger = state.ledger();
     for account in ledger.accounts() {
-        let Limit { bounds, revision } = ledger.limit(&account);
-        let Bounds { micro_usd, tokens, calls, attempts, time_ms, elapsed_ms } = bounds;
+        let Limit { bounds: limit, revision } = ledger.limit(&account);
         // Where it has no limit, what a run spent follows from the rest.
         if account == Account::Run && revision.is_none() {
             continue;
@@ -332,14 +342,9 @@ pub(super) fn ledger(lines: &mut Lines<'_>, state: &State) {
         lines.under("account", name, |lines| {
             amount(lines, "spent", ledger.spent(&account));
             amount(lines, "reserved", ledger.reserved(&account));
-            lines.put("limit_micro_usd", &micro_usd);
-            lines.put("limit_tokens", &tokens);
-            lines.put("limit_calls", &calls);
-            lines.put("limit_attempts", &attempts);
-            lines.put("limit_time_ms", &time_ms);
-            lines.put("limit_elapsed_ms", &elapsed_ms);
+            bounds(lines, &limit);
             // Where they have no limit, their number follows from the claims.
-            if attempts.is_some() {
+            if limit.attempts.is_some() {
                 lines.put("attempts", &ledger.attempts(&account));
             }
             lines.put("revision", &revision);
