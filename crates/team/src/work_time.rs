@@ -209,3 +209,66 @@ fn over_budget(refusal: Refusal) -> AgentError {
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use agent_team_core::record::Bounds;
+
+    use super::*;
+    use crate::{TaskQueue, TeamFolder};
+
+    /// A team of two processes with a budget of time, and an agent at work in each.
+    fn two_at_work(limit_ms: u64) -> (tempfile::TempDir, TaskQueue, WorkTime, WorkTime) {
+        let folder = tempfile::tempdir().unwrap();
+        let place = TeamFolder::of(folder.path());
+        let open = || TeamLog::open_or_create(&place, crate::Durability::Process).unwrap();
+        let (one, other) = (open(), open());
+        let queue = TaskQueue::over(one.clone());
+        queue.add_task(crate::NewTask::new("a").id("a")).unwrap();
+        let bounds = Bounds { time_ms: Some(limit_ms), ..Bounds::default() };
+        queue.set_budget(&AgentId::human(), &Account::Team, bounds).unwrap();
+        let at_work = |log: &TeamLog, agent: &str| {
+            WorkTime::begin(log, &agent.parse().unwrap(), &"a".parse().unwrap(), None)
+        };
+        let (first, second) = (at_work(&one, "worker-1"), at_work(&other, "worker-2"));
+        (folder, queue, first, second)
+    }
+
+    #[tokio::test]
+    async fn two_processes_together_set_aside_no_more_time_than_there_is() {
+        let (_folder, queue, mut first, mut second) = two_at_work(1_500);
+        first.reserve().await.unwrap().unwrap();
+        second.reserve().await.unwrap().unwrap();
+        assert_eq!((first.reserved.unwrap().1, second.reserved.unwrap().1), (1_000, 500));
+        let of_team = || queue.budgets().unwrap().into_iter().next().unwrap();
+        assert_eq!(of_team().reserved.time_ms, 1_500);
+
+        first.unsettled = Duration::from_millis(1_000);
+        first.settle().await.unwrap();
+        let refused = first.reserve().await.unwrap().unwrap_err();
+        assert_eq!(refused, Refusal::OverBudget { account: Account::Team, what: Resource::Time });
+
+        // What one does not use is there for the other.
+        second.unsettled = Duration::from_millis(100);
+        second.settle().await.unwrap();
+        first.reserve().await.unwrap().unwrap();
+        assert_eq!(first.reserved.unwrap().1, 400);
+        drop(first);
+        assert_eq!((of_team().reserved.time_ms, of_team().spent.time_ms / 1_000), (0, 1));
+    }
+
+    #[tokio::test]
+    async fn who_is_paused_uses_no_time() {
+        let (_folder, queue, mut first, _second) = two_at_work(60_000);
+        queue.pause(&AgentId::human(), None, "").unwrap();
+        first.counted_to -= Duration::from_secs(30);
+        first.team_log.look(|_| ()).unwrap();
+        first.count();
+        assert_eq!(first.unsettled, Duration::ZERO);
+        queue.resume(&AgentId::human(), None).unwrap();
+        first.counted_to -= Duration::from_secs(30);
+        first.team_log.look(|_| ()).unwrap();
+        first.count();
+        assert!(first.unsettled >= Duration::from_secs(30));
+    }
+}

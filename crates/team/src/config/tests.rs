@@ -33,10 +33,16 @@ fn the_documented_example_is_read_whole() {
     assert_eq!(config.timeout, Some(Duration::from_secs(7_200)));
     assert_eq!(config.protect, ["tests/**", "Makefile"]);
     assert_eq!(config.max_file_bytes, Some(52_428_800));
-    assert_eq!(
-        config.budget,
-        Budget { micro_usd: Some(5_000_000), tokens: Some(2_000_000), ..Budget::default() }
-    );
+    let hours = |hours: u64| Some(Duration::from_secs(hours * 3_600));
+    let budget = Budget {
+        micro_usd: Some(5_000_000),
+        tokens: Some(2_000_000),
+        turns: Some(2_000),
+        attempts: Some(100),
+        time: hours(16),
+        elapsed: hours(3),
+    };
+    assert_eq!((config.budget, config.max_agents), (budget, Some(20)));
     assert_eq!(names(&config), ["lead", "worker-1", "worker-2", "worker-3", "reviewer", "sql"]);
     let roles: Vec<_> = config.agents.iter().map(|agent| agent.role).collect();
     assert_eq!(roles, [Role::Lead, Role::Worker, Role::Reviewer, Role::Specialist]);
