@@ -18,7 +18,7 @@ pub struct Coverage {
 }
 
 /// Every reason of a void record.
-pub const REASONS: [&str; 42] = [
+pub const REASONS: [&str; 43] = [
     "no such task",
     "changed",
     "setting changed",
@@ -54,6 +54,7 @@ pub const REASONS: [&str; 42] = [
     "no approver",
     "no such agent",
     "over budget",
+    "too many agents",
     "file reserved",
     "bad path",
     "wrong format",
@@ -114,6 +115,7 @@ pub fn reason(refusal: &Refusal) -> &'static str {
         Refusal::NoApprover { .. } => "no approver",
         Refusal::NoSuchAgent { .. } => "no such agent",
         Refusal::OverBudget { .. } => "over budget",
+        Refusal::TooManyAgents { .. } => "too many agents",
         Refusal::FileReserved { .. } => "file reserved",
         Refusal::BadPath { .. } => "bad path",
         Refusal::WrongFormat { .. } => "wrong format",

@@ -19,6 +19,7 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
         RunOutcome::Completed if report.succeeded() => "done",
         RunOutcome::Completed => "NOT PROVED",
         RunOutcome::Stuck => "NOT DONE",
+        RunOutcome::OverBudget => "BUDGET USED UP",
         RunOutcome::TimedOut => "TIME OVER",
         RunOutcome::Interrupted => "INTERRUPTED",
         RunOutcome::Broken => "BROKEN",
@@ -45,12 +46,22 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
     for error in &report.errors {
         out.painted(&format!("ERROR {error}"), Some(Paint::Bad))?;
     }
-    let stopped = matches!(report.outcome, RunOutcome::Interrupted | RunOutcome::TimedOut);
+    let stopped =
+        matches!(report.outcome, RunOutcome::Interrupted | RunOutcome::TimedOut | RunOutcome::OverBudget);
     for task in &report.unfinished {
         // What was only not reached is no error; running it again goes on with it.
         let is_error = task.failure.is_some() || !stopped;
         let mark = if is_error { "ERROR" } else { "  open" };
         out.painted(&format!("{mark} {}", unfinished(task)), is_error.then_some(Paint::Bad))?;
+    }
+    for kept in &report.kept {
+        out.line(&format!("  kept {} by {}: {} ({})", kept.task, kept.agent, kept.reference, kept.commit))?;
+    }
+    if report.outcome == RunOutcome::OverBudget {
+        out.table(&report.budgets.iter().map(crate::verb::budget::row).collect::<Vec<_>>())?;
+    }
+    if let Some(command) = &report.go_on {
+        out.line(&format!("go on with: {command}"))?;
     }
     if let Some(check) = report.check.as_ref().filter(|check| !check.passed) {
         out.painted(&format!("ERROR the goal is not proved: {}", check.line()), Some(Paint::Bad))?;

@@ -168,8 +168,19 @@ fn numbers_are_read_exactly_or_not_at_all() {
             assert!(text == "0" || written.unwrap().contains(text), "{body:?}");
             kept += 1;
         }
-        let allowed =
-            ["micro_usd", "tokens", "calls", "lease_ms", "priority"].iter().any(|field| at.ends_with(field));
+        let allowed = [
+            "micro_usd",
+            "tokens",
+            "calls",
+            "lease_ms",
+            "priority",
+            "attempts",
+            "time_ms",
+            "elapsed_ms",
+            "max_agents",
+        ]
+        .iter()
+        .any(|field| at.ends_with(field));
         for text in none.into_iter().filter(|text| !(*text == "null" && allowed)) {
             let line = with(record, at, text);
             let negative_priority = at.ends_with("priority") && text == "-1";

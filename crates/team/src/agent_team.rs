@@ -78,6 +78,17 @@ pub struct RunOptions {
     pub budget_micro_usd: Option<u64>,
     /// The most tokens the team may use.
     pub budget_tokens: Option<u64>,
+    /// The most calls to models.
+    pub budget_turns: Option<u64>,
+    /// The most attempts at tasks.
+    pub budget_attempts: Option<u64>,
+    /// The most time at work, of all agents together.
+    pub budget_time: Option<Duration>,
+    /// How long this run may take by the clock. Unlike the limit that [`run`](AgentTeam::run) is given it can be raised while
+    /// the run goes on.
+    pub budget_elapsed: Option<Duration>,
+    /// How many agents may be in the team at once.
+    pub max_agents: Option<u32>,
     /// The environment of commands: checks, gates, and what agents run.
     pub environment: Option<Environment>,
     /// Whether the models are scripted.

@@ -154,6 +154,29 @@ impl Desk {
         })
     }
 
+    /// Makes one commit of what an agent left in its workspace unfinished, held by a ref: the ref and the commit. `None` if
+    /// there is nothing, or nothing that git can hold; what lies in the folder stays there.
+    pub fn keep(
+        &self,
+        agent: &AgentId,
+        token: &str,
+        task: &str,
+        title: &str,
+    ) -> Result<Option<(String, String)>, Error> {
+        let Some(workspace) = Workspace::open(&self.project, agent.as_str())? else { return Ok(None) };
+        let captured = workspace.capture(&Submission {
+            token,
+            task,
+            agent: agent.as_str(),
+            message: &format!("Unfinished: {title}"),
+            file_limit_bytes: self.file_limit_bytes,
+        })?;
+        Ok(match captured {
+            Captured::Done(capture) if !capture.is_empty => Some((capture.reference, capture.commit)),
+            Captured::Done(_) | Captured::Refused(_) => None,
+        })
+    }
+
     /// A clean folder of ours; each user of it needs a number of its own.
     pub fn bench(&self, number: u32) -> Result<MergeWorktree, Error> {
         Ok(MergeWorktree::open(&self.project, number)?)

@@ -28,6 +28,7 @@ mod new_task;
 mod outside;
 mod plans;
 mod progress;
+mod purse;
 mod records;
 mod review;
 mod run;
@@ -42,13 +43,14 @@ mod teammate;
 pub mod tools;
 mod verify;
 mod waiting;
+mod work_time;
 
 pub use agent_state::{AgentState, Doing};
 pub use agent_team::{AgentTeam, Recruiter, RunOptions, Stop};
 pub use agent_team_core::id::{AgentId, BadName, HUMAN, RecordId, Skill, TaskId};
 pub use agent_team_core::machine::{Ending, Failure, FeedbackCause, Receipt, Refusal, Status};
 pub use agent_team_core::record::{
-    Account, AgentJoined, Amount, ExpiryCause, Holder, Recipient, Role, Stage, TaskChange,
+    Account, AgentJoined, Amount, Bounds, ExpiryCause, Holder, Recipient, Resource, Role, Stage, TaskChange,
 };
 pub use agent_team_core::text::Text;
 pub use agent_team_core::view;
@@ -63,6 +65,7 @@ pub use liveness::{Health, Observer, TakenBack, holder_of_process};
 pub use message_bus::{AgentMessage, MessageBus, NewMessage};
 pub use new_task::NewTask;
 pub use progress::{Progress, Reporter};
+pub use purse::KeptWork;
 pub use records::{Fate, LoggedRecord, Records};
 pub use review::{Verdict, review};
 pub use run::{Landed, RunOutcome, RunReport};

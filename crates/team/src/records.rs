@@ -286,7 +286,13 @@ fn summary(body: &Body, at_ms: u64) -> String {
         Body::MessagesDelivered(body) => format!("{} to {}", body.messages.len(), body.agent),
         Body::MessagesRead(body) => format!("{} by {}", body.messages.len(), body.agent),
         Body::BudgetSet(body) => body.account.to_string(),
+        Body::SpendingReserved(body) if body.upper.time_ms > 0 => {
+            format!("at most {}", format_duration(Duration::from_millis(body.upper.time_ms)))
+        }
         Body::SpendingReserved(body) => format!("at most {} tokens", body.upper.tokens()),
+        Body::SpendingSettled(body) if body.actual.time_ms > 0 => {
+            format!("{} at work", format_duration(Duration::from_millis(body.actual.time_ms)))
+        }
         Body::SpendingSettled(body) => format!("{} tokens of {}", body.actual.tokens(), body.model),
         Body::ModelLimited(body) => {
             let wait = Duration::from_millis(body.until_ms.saturating_sub(at_ms));

@@ -4,10 +4,11 @@
 
 use agent_team_core::machine::{Command, Note, Refusal, Reservation};
 use agent_team_core::record::{
-    Account, AgentLeft, ClaimReleased, FilesReleased, FilesReserved, NoteAdded, Stage, TaskChange,
+    Account, AgentLeft, Bounds, ClaimReleased, FilesReleased, FilesReserved, NoteAdded, Stage, TaskChange,
 };
 use agent_team_core::view::{self, BudgetView};
 
+use crate::outside::now_ms;
 use crate::team_log::{TeamLog, refusal};
 use crate::{AgentId, Error, RecordId, TaskId, TaskQueue, liveness};
 
@@ -113,20 +114,12 @@ impl TaskQueue {
         })
     }
 
-    /// Limits what an account may spend, whole: money in millionths of a US dollar, tokens, calls to models.
+    /// Limits what an account may use, whole: what the bounds leave out has none.
     ///
     /// # Errors
     /// When the log cannot be written.
-    pub fn set_budget(
-        &self,
-        by: &AgentId,
-        account: &Account,
-        micro_usd: Option<u64>,
-        tokens: Option<u64>,
-        calls: Option<u64>,
-    ) -> Result<(), Error> {
-        let account = account.clone();
-        self.team_log().submit(by, &Command::SetBudget { account, micro_usd, tokens, calls })?;
+    pub fn set_budget(&self, by: &AgentId, account: &Account, bounds: Bounds) -> Result<(), Error> {
+        self.team_log().submit(by, &Command::SetBudget { account: account.clone(), bounds })?;
         Ok(())
     }
 
@@ -135,7 +128,7 @@ impl TaskQueue {
     /// # Errors
     /// When the log cannot be read.
     pub fn budgets(&self) -> Result<Vec<BudgetView>, Error> {
-        self.team_log().look(view::budgets)
+        self.team_log().look(|state| view::budgets(state, now_ms()))
     }
 
     /// Notes what agents shall know that take a task with one of these labels, or any task if there are none.

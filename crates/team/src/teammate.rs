@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_team_core::machine::{Command, State};
+use agent_team_core::machine::{Command, State, Task};
 use agent_team_core::record::{AgentLeft, ReviewGiven, Stage};
 use futures::future::{Either, TryFutureExt};
 use tokio_util::sync::CancellationToken;
@@ -14,18 +14,22 @@ use crate::command::Environment;
 use crate::desk::{Delivery, Desk};
 use crate::hooks::{self, Again, Hook};
 use crate::progress::{Progress, Reporter};
+use crate::purse::{KeptWork, Purses, UsedUp};
 use crate::task_queue::prospect;
 use crate::team_log::{blocking, refusal};
 use crate::waiting::{Prospect, Ticket};
+use crate::work_time::WorkTime;
 use crate::{
-    Account, AgentId, ClaimOptions, Claimed, Error, FeedbackCause, Holder, MessageBus, NewMessage, Recipient,
-    RecordId, Refusal, Role, TaskId, TaskQueue, liveness,
+    Account, AgentId, Amount, ClaimOptions, Claimed, Error, FeedbackCause, Holder, MessageBus, NewMessage,
+    Recipient, RecordId, Refusal, Role, TaskId, TaskQueue, liveness,
 };
 
 /// Reviews in a row that may break down before a reviewer is taken for useless: it would come back to them for ever.
 const BREAKDOWNS_MAX: u32 = 3;
 /// Plans for one attempt that may be rejected before it fails.
 const PLANS_MAX: usize = 5;
+/// How long a turn under way may take once time at work is used up.
+const LAST_TURN: Duration = Duration::from_secs(20);
 /// The pause after a review that broke down.
 const BREAKDOWN_PAUSE: Duration = Duration::from_secs(1);
 
@@ -63,6 +67,8 @@ pub struct Teammate {
     pub(crate) stages: Vec<Stage>,
     /// Whether it stays when no work is in sight, since somebody else watches for the end.
     pub(crate) stays: bool,
+    /// What the agents of its run have used up, if a run has it at work.
+    pub(crate) purses: Option<Arc<Purses>>,
     /// How often it tried in vain to do something for others.
     pub(crate) tries: Arc<Mutex<BTreeMap<RecordId, u32>>>,
 }
@@ -88,6 +94,7 @@ impl Teammate {
             holder: None,
             stages,
             stays: false,
+            purses: None,
             tries: Arc::default(),
         }
     }
@@ -141,6 +148,10 @@ impl Teammate {
             if self.stop.is_cancelled() {
                 return Ok(None);
             }
+            if let Some(used_up) = self.lacks()? {
+                self.wait_for_more(used_up).await?;
+                continue;
+            }
             let mut again = Again::after(self.queue.team_log())?;
             if !self.stays {
                 liveness::Observer::new(self.queue.team_log()).expire_dead()?;
@@ -190,6 +201,41 @@ impl Teammate {
                 waited = self.duty_comes() => waited?,
                 looked = look_out => match looked? {},
             }
+        }
+    }
+
+    /// What keeps this agent from taking anything, where a run has it at work and so watches for the end.
+    fn lacks(&self) -> Result<Option<UsedUp>, Error> {
+        let Some(purses) = &self.purses else { return Ok(None) };
+        let (known, elapsed) = (purses.lacks(&self.id), purses.elapsed());
+        let pays = self.agent.is_metered();
+        let lacks = self.queue.team_log().look(|state| match known {
+            Some(known) if !known.is_over(state, elapsed) => Some(known),
+            _ => UsedUp::look(state, &self.id, pays, elapsed),
+        })?;
+        if lacks.is_none() {
+            purses.note_filled(&self.id);
+        }
+        Ok(lacks)
+    }
+
+    /// Waits until there is more of what is used up.
+    async fn wait_for_more(&self, used_up: UsedUp) -> Result<(), Error> {
+        let Some(purses) = self.purses.clone() else { return Ok(()) };
+        purses.note_empty(used_up.clone(), &self.reporter);
+        let words = format!("waits: {}", used_up.refusal());
+        self.reporter.report(Progress::Activity { agent: self.id.clone(), what: words });
+        let (is_own, id) = (matches!(used_up.account, Account::Agent(_)), self.id.clone());
+        if is_own {
+            self.leave_to_others().await?;
+        }
+        let more = self.queue.team_log().until(move |state| {
+            used_up.is_over(state, purses.elapsed())
+                || (is_own && !for_others(state, &id, &purses).is_empty())
+        });
+        tokio::select! {
+            () = self.stop.cancelled() => Ok(()),
+            waited = more => waited,
         }
     }
 
@@ -274,6 +320,8 @@ impl Teammate {
             }
         };
         let stage = assignment.stage;
+        let (team_log, task) = (self.queue.team_log(), &claimed.task.id);
+        let mut time = WorkTime::begin(team_log, &self.id, task, self.purses.clone());
         let work = async {
             if assignment.lacks_plan && !self.agent.plans() {
                 self.have_plan_approved(&mut assignment, &context).await?;
@@ -287,14 +335,29 @@ impl Teammate {
                 None => std::future::pending().await,
             }
         };
-        let answer = tokio::select! {
-            answer = &mut work => answer,
-            () = self.abort.cancelled() => Err(AgentError::Stopped),
-            () = liveness::claim_lost(self.queue.team_log(), claimed.token) => return Ok(Outcome::Lost),
+        // When time at work is used up, the turn under way is finished, and what it delivers counts.
+        let budgeted = async {
+            let used_up = time.until_used_up().await?;
+            stop.cancel();
+            tokio::time::sleep(LAST_TURN).await;
+            Ok::<AgentError, Error>(used_up)
+        };
+        let ended = tokio::select! {
+            answer = &mut work => Some(answer),
+            () = self.abort.cancelled() => Some(Err(AgentError::Stopped)),
+            () = liveness::claim_lost(team_log, claimed.token) => None,
             () = out_of_time => {
                 let limit = limit.unwrap_or_default();
-                Err(AgentError::Failed(format!("it took longer than its time limit of {limit:?}")))
+                Some(Err(AgentError::Failed(format!("it took longer than its time limit of {limit:?}"))))
             }
+            used_up = budgeted => Some(Err(used_up?)),
+        };
+        let used_up = time.used_up();
+        time.end().await?;
+        let Some(answer) = ended else { return Ok(Outcome::Lost) };
+        let answer = match (answer, used_up) {
+            (Err(AgentError::Stopped), Some(used_up)) => Err(used_up),
+            (answer, _) => answer,
         };
         match answer {
             Ok((answer, assignment)) if stage == Stage::Review => {
@@ -307,10 +370,16 @@ impl Teammate {
             }
             Err(AgentError::Stopped) => self.give_back(&claimed, "stopped").await,
             // What else is to be done has a budget of its own.
-            Err(AgentError::OverBudget(refused @ Refusal::OverBudget { account: Account::Task(_) })) => {
-                self.fail(&claimed, refused.to_string(), true).await
+            Err(AgentError::OverBudget {
+                refusal: refused @ Refusal::OverBudget { account: Account::Task(_), .. },
+                ..
+            }) => {
+                let kept = self.keep_work(&claimed).await?;
+                self.fail(&claimed, format!("{refused}{kept}"), true).await
             }
-            Err(AgentError::OverBudget(refused)) => self.unable(&claimed, refused.to_string()).await,
+            Err(AgentError::OverBudget { refusal, upper }) => {
+                self.over_budget(&claimed, refusal, upper).await
+            }
             Err(AgentError::Unable(reason)) => self.unable(&claimed, reason).await,
             Err(AgentError::Broken(Error::Refused(_))) => Ok(Outcome::Lost),
             Err(AgentError::Broken(error)) => Err(error),
@@ -484,6 +553,63 @@ impl Teammate {
         Ok(refusal(released)?.map_or(Outcome::Lost, |()| Outcome::GivenBack))
     }
 
+    /// A budget is used up: the work so far is kept, the task goes back, and the agent waits for more.
+    async fn over_budget(
+        &self,
+        claimed: &Claimed,
+        refused: Refusal,
+        upper: Amount,
+    ) -> Result<Outcome, Error> {
+        let used_up = UsedUp::of(&self.id, &refused, upper);
+        let (Some(purses), Some(used_up)) = (&self.purses, used_up) else {
+            return self.unable(claimed, refused.to_string()).await;
+        };
+        let kept = self.keep_work(claimed).await?;
+        purses.note_empty(used_up, &self.reporter);
+        let reason = format!("{refused}{kept}");
+        let outcome = self.give_back(claimed, &reason).await?;
+        if outcome == Outcome::GivenBack {
+            let (agent, task) = (&self.id, &claimed.task.id);
+            self.reporter.report(Progress::Note(format!("{agent} hands back {task}: {reason}")));
+        }
+        Ok(outcome)
+    }
+
+    /// Only its own budget is used up: what others may do need not wait for it.
+    async fn leave_to_others(&self) -> Result<(), Error> {
+        let Some(purses) = self.purses.clone() else { return Ok(()) };
+        let tasks = self.queue.team_log().look(|state| for_others(state, &self.id, &purses))?;
+        for task in tasks {
+            let (queue, agent) = (self.queue.clone(), self.id.clone());
+            let handed = blocking(move || queue.reassign(&agent, &task, None)).await;
+            // Whatever became of the task meanwhile, it does not wait for this agent any more.
+            let _ = refusal(handed)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what lies in the workspace under a ref, and says in words where.
+    async fn keep_work(&self, claimed: &Claimed) -> Result<String, Error> {
+        let is_work = claimed.task.stage != Some(Stage::Review);
+        let Some(desk) = self.desk.clone().filter(|_| is_work && self.agent.needs_workspace()) else {
+            return Ok(String::new());
+        };
+        let (agent, token) = (self.id.clone(), claimed.token.to_string());
+        let (task, title) = (claimed.task.id.clone(), claimed.task.title.clone());
+        let kept = match blocking(move || desk.keep(&agent, &token, task.as_str(), &title)).await {
+            // What git cannot take stays in the folder.
+            Err(Error::Git(_)) => None,
+            kept => kept?,
+        };
+        let Some((reference, commit)) = kept else { return Ok(String::new()) };
+        let words = format!("; its work so far is kept as {reference}");
+        if let Some(purses) = &self.purses {
+            let (task, agent) = (claimed.task.id.clone(), self.id.clone());
+            purses.keep(KeptWork { task, agent, reference, commit });
+        }
+        Ok(words)
+    }
+
     /// The agent can do nothing more, whatever the task.
     async fn unable(&self, claimed: &Claimed, reason: String) -> Result<Outcome, Error> {
         self.reporter.report(Progress::Note(format!("ERROR {} takes nothing more: {reason}", self.id)));
@@ -510,6 +636,15 @@ impl Teammate {
             }
         }
     }
+}
+
+/// What went back to an agent and waits for it, although others may do it who have something to spend.
+fn for_others(state: &State, agent: &AgentId, purses: &Purses) -> Vec<TaskId> {
+    let can_be_done = |task: &&Task| {
+        let mut members = state.members_who_may(task);
+        members.any(|other| other.id != *agent && purses.allow(state, &other.id))
+    };
+    state.waiting_for_return_of(agent).filter(can_be_done).map(|task| task.id().clone()).collect()
 }
 
 /// A review that only a lead can make: no reviewer is there that may, since the only one is the author, say, or has

@@ -31,7 +31,7 @@ async fn when_tokens_run_out_nothing_more_is_asked_and_the_run_ends() {
 
     let report = run(&team).await;
 
-    assert_eq!(report.outcome, RunOutcome::Stuck);
+    assert_eq!(report.outcome, RunOutcome::OverBudget);
     assert!(report.status.spent.input_tokens + report.status.spent.output_tokens <= 100_000);
     let asked = model.asked();
     assert!((2..=3).contains(&asked.len()), "{} calls of 30,000 tokens fit", asked.len());
@@ -71,7 +71,7 @@ async fn what_calls_cost_is_told_by_agent_and_task_and_stays_within_the_budget()
 
     let report = run(&team).await;
 
-    assert_eq!(report.outcome, RunOutcome::Stuck);
+    assert_eq!(report.outcome, RunOutcome::OverBudget);
     assert_eq!(view(&team, "cheap").spent.micro_usd, 3_000);
     let (spent, dear) = (report.status.spent.micro_usd, view(&team, "dear").spent.micro_usd);
     assert!(dear >= 2 * 16_000 && spent == 3_000 + dear && spent <= 100_000, "{spent} millionths");

@@ -19,8 +19,8 @@ use agent_team::model::{
     RetryPolicy, TimeLimits, connect,
 };
 use agent_team::{
-    Account, AgentTeam, Durability, Progress, Records, Reporter, Role, RunOptions, RunOutcome, Status,
-    TaskQueue, TeamFolder, TeamLog,
+    Account, AgentTeam, Bounds, Durability, Progress, Records, Reporter, Role, RunOptions, RunOutcome,
+    Status, TaskQueue, TeamFolder, TeamLog,
 };
 use fake::{Answer, FakeProvider, Protocol};
 use project::{LONG, agent, finishes, script, task, view, workers};
@@ -221,7 +221,13 @@ async fn what_one_process_learned_another_one_waits_for() {
 #[tokio::test]
 async fn who_waits_holds_no_budget_and_can_be_stopped() {
     let queue = TaskQueue::in_memory().unwrap();
-    queue.set_budget(&agent_team::AgentId::human(), &Account::Team, None, None, Some(1)).unwrap();
+    queue
+        .set_budget(
+            &agent_team::AgentId::human(),
+            &Account::Team,
+            Bounds { calls: Some(1), ..Bounds::default() },
+        )
+        .unwrap();
     let model = limited(ModelErrorKind::RateLimited, Duration::from_secs(3_000));
     let stop = CancellationToken::new();
     let meter = meter(queue.team_log(), "worker-1").stopped_by(stop.clone());

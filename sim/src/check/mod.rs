@@ -5,6 +5,7 @@
 //! expects is said here a second time, in other words. A fate that nobody was told (its writer died) counts for nobody: it
 //! may or may not have come true.
 
+mod attempts;
 mod claims;
 mod facts;
 mod mail;
@@ -142,7 +143,7 @@ impl Witness {
             Body::FilesReserved(_) | Body::FilesReleased(_) => self.files.push(tag),
             Body::FormatRaised(_) => self.raises.push(tag),
             Body::PauseSet(_) => self.pauses.push(tag),
-            Body::AgentJoined(_) => self.joins.push(tag),
+            Body::AgentJoined(_) | Body::AgentLeft(_) => self.joins.push(tag),
             Body::RunStarted(_) => self.runs.push(tag),
             Body::NoteAdded(_) => self.notes.push(tag),
             _ => {}
@@ -208,10 +209,12 @@ impl Witness {
             Body::TaskClaimed(body) => {
                 self.judge_claim(record, body, place)?;
                 self.judge_held_up(body, place)?;
+                self.judge_attempt(body, tag, place)?;
                 if fact.asked {
                     self.judge_backoff(&body.task, record.at_ms, place)?;
                 }
             }
+            Body::AgentJoined(body) => self.judge_join(body, place)?,
             Body::ClaimExpired(body) => self.judge_expiry(body, tag, place)?,
             Body::ReviewGiven(body) => self.judge_review(body, place)?,
             Body::TaskSubmitted(body) => self.judge_planned(body, place)?,

@@ -5,7 +5,7 @@ use agent_team_core::record::{Account, Amount, Body, BudgetSet, SpendingReserved
 
 use super::{Verdict, Witness, violation};
 
-fn touches(account: &Account, agent: &AgentId, task: Option<&TaskId>) -> bool {
+pub(super) fn touches(account: &Account, agent: &AgentId, task: Option<&TaskId>) -> bool {
     match account {
         Account::Team | Account::Run => true,
         Account::Agent(of) => of == agent,
@@ -31,7 +31,7 @@ impl Witness {
     }
 
     /// The limit that holds at a place, if it is known.
-    fn limit(&self, account: &Account, before: usize) -> Option<&BudgetSet> {
+    pub(super) fn limit(&self, account: &Account, before: usize) -> Option<&BudgetSet> {
         let places = self.since(account, before)..before;
         let newest = self.settings.iter().rev();
         let newest = newest.filter(|tag| places.contains(&self.place(**tag)) && self.may_stand(**tag));
@@ -43,7 +43,7 @@ impl Witness {
     }
 
     /// The place from which on an account counts: that of a run begins anew with each that may have begun.
-    fn since(&self, account: &Account, before: usize) -> usize {
+    pub(super) fn since(&self, account: &Account, before: usize) -> usize {
         let begun = self.runs.iter().filter(|tag| self.may_stand(**tag)).map(|tag| self.place(*tag));
         let begun = begun.filter(|place| *account == Account::Run && *place < before);
         begun.max().unwrap_or(0)

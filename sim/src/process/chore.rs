@@ -3,8 +3,8 @@
 use agent_team_core::id::TaskId;
 use agent_team_core::machine::{Command, Status};
 use agent_team_core::record::{
-    Account, AgentJoined, AgentLeft, BudgetSet, FormatRaised, NEWEST_FORMAT, PolicySet, Role, TaskChange,
-    TaskEdited, TaskSpec,
+    Account, AgentJoined, AgentLeft, Bounds, BudgetSet, FormatRaised, NEWEST_FORMAT, Policy, PolicySet, Role,
+    TaskChange, TaskEdited, TaskSpec,
 };
 use agent_team_core::text::Text;
 use agent_team_core::view::stuck;
@@ -66,7 +66,7 @@ impl Process {
             self.sleep(world, 20);
             return;
         }
-        if self.resume(world) {
+        if self.resume(world) || self.open_the_team() {
             return;
         }
         let waiting = stuck(&self.state).into_iter().find(|waiting| waiting.status != Status::Reviewing);
@@ -113,7 +113,7 @@ impl Process {
             0..=2 => self.edit(world, task, edits),
             3 if !status.is_ended() => self.cancel(task, world.random.chance(500)),
             4 => self.set_budget(world, task),
-            3 => self.set_policy(),
+            3 => self.set_policy(world),
             5..=7 => self.see_a_guest(world),
             _ => self.write_a_message(world),
         }
@@ -138,16 +138,48 @@ impl Process {
             _ => Account::Team,
         };
         let known = self.state.ledger().limit(&account);
-        let micro_usd = Some(known.micro_usd.unwrap_or(0) + world.random.between(10, 100));
-        let counts_calls = known.calls.is_some() || (world.is_steered && world.random.chance(500));
-        let calls = counts_calls.then(|| known.calls.unwrap_or(0) + world.random.between(2, 12));
-        self.submit(Submit::new(BudgetSet { account, on: known.revision, micro_usd, tokens: None, calls }));
+        let micro_usd = Some(known.bounds.micro_usd.unwrap_or(0) + world.random.between(10, 100));
+        let counts_calls = known.bounds.calls.is_some() || (world.is_steered && world.random.chance(500));
+        let calls = counts_calls.then(|| known.bounds.calls.unwrap_or(0) + world.random.between(2, 12));
+        let attempts = self.more_attempts(world, &account);
+        let bounds = Bounds { micro_usd, calls, attempts, ..Bounds::default() };
+        self.submit(Submit::new(BudgetSet::new(account, known.revision, bounds)));
         self.job = Job::Chore("budget set");
     }
 
-    fn set_policy(&mut self) {
+    /// A few attempts more than an account has used, where it bounds them or may begin to.
+    fn more_attempts(&self, world: &mut World, account: &Account) -> Option<u64> {
+        let known = self.state.ledger().limit(account).bounds.attempts;
+        if matches!(account, Account::Task(_)) || !world.is_steered {
+            return None;
+        }
+        let counts = known.is_some() || world.random.chance(400);
+        let used = self.state.ledger().attempts(account);
+        counts.then(|| known.unwrap_or(used).max(used) + world.random.between(1, 5))
+    }
+
+    fn set_policy(&mut self, world: &mut World) {
         let mut policy = self.state.policy().clone();
         policy.no_gate = true;
+        if world.is_steered {
+            let members = u32::try_from(self.state.member_count()).unwrap_or(u32::MAX);
+            let places = u32::from(world.random.chance(300));
+            policy.max_agents = world.random.chance(600).then(|| members.saturating_add(places).max(1));
+        }
+        self.replace_policy(policy);
+    }
+
+    /// Nobody is kept from joining any more. Says whether somebody was.
+    fn open_the_team(&mut self) -> bool {
+        let mut policy = self.state.policy().clone();
+        let is_bounded = policy.max_agents.take().is_some();
+        if is_bounded {
+            self.replace_policy(policy);
+        }
+        is_bounded
+    }
+
+    fn replace_policy(&mut self, mut policy: Policy) {
         policy.gate_limit_ms = Some(policy.gate_limit_ms.unwrap_or(0) + 1);
         self.submit(Submit::new(PolicySet { on: self.policy_revision(), policy }));
         self.job = Job::Chore("policy set");

@@ -24,7 +24,7 @@ impl Process {
             6 | 7 => self.hand_a_task_over(world),
             8 => {
                 let process = self.process_id(world);
-                self.submit(Submit::new(RunStarted { process, goal: None, rehearsal: false }));
+                self.submit(Submit::new(RunStarted { process, goal: None, rehearsal: false, budget: None }));
                 self.job = Job::Chore("run started");
                 true
             }

@@ -1,14 +1,16 @@
 //! `budget`: what may be spent, and what is gone.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use agent_team::view::BudgetView;
-use agent_team::{Account, AgentId};
+use agent_team::{Account, AgentId, Bounds, format_duration};
 use clap::Args;
 
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::{Cell, Output, Paint};
+use crate::time::{milliseconds, parse_duration};
 
 /// The arguments of `budget`.
 #[derive(Debug, Args)]
@@ -16,9 +18,14 @@ use crate::output::{Cell, Output, Paint};
     about = "Show what was spent, or limit an account",
     long_about = "Show what each account may spend and has spent, or limit one: `team` for good, `run` for the run under \
                   way (each begins anew), `agent:NAME`, `task:ID`. A call to a model that could exceed any limit that it \
-                  touches is refused before it is made, whichever process makes it. `none` takes a limit away.",
-    after_help = "Examples:\n  agent-team budget\n  agent-team budget team --usd 20\n  \
-                  agent-team budget agent:worker-1 --turns 100 --tokens 2000000\n  agent-team budget team --usd none"
+                  touches is refused before it is made, and so is a claim that would begin an attempt too many, whichever \
+                  process makes it. Time at work is that of all agents together; the time in which one waits for somebody \
+                  does not count. `none` takes a limit away.\n\n\
+                  What is used up winds the team down in order: agents finish their turns and hand back what they work \
+                  on, checks and merges go on, and the run ends with what is left. Raised meanwhile, it goes on.",
+    after_help = "Examples:\n  agent-team budget\n  agent-team budget team --usd 20 --attempts 200\n  \
+                  agent-team budget agent:worker-1 --turns 100 --tokens 2000000 --time 8h\n  \
+                  agent-team budget run --elapsed 2h\n  agent-team budget team --usd none"
 )]
 pub struct Budget {
     /// team, run, agent:NAME or task:ID
@@ -32,6 +39,15 @@ pub struct Budget {
     /// The most calls to models, or none
     #[arg(long, value_name = "N", requires = "account", value_parser = whole)]
     turns: Option<Bound>,
+    /// The most attempts at tasks, or none
+    #[arg(long, value_name = "N", requires = "account", value_parser = whole)]
+    attempts: Option<Bound>,
+    /// The most time at work, of all agents together, as in 90m or 8h, or none
+    #[arg(long, value_name = "DURATION", requires = "account", value_parser = time)]
+    time: Option<Bound>,
+    /// How long the run may take by the clock, as in 2h, or none
+    #[arg(long, value_name = "DURATION", requires = "account", value_parser = time)]
+    elapsed: Option<Bound>,
 }
 
 /// A limit that was said: so many, or no end.
@@ -74,18 +90,48 @@ fn whole(text: &str) -> Result<Bound, String> {
     }
 }
 
+fn time(text: &str) -> Result<Bound, String> {
+    match text {
+        "none" => Ok(Bound(None)),
+        _ => parse_duration(text)
+            .map(|time| Bound(Some(milliseconds(time))))
+            .map_err(|wrong| wrong + ", or none"),
+    }
+}
+
 impl Budget {
+    /// What was said that an account cannot have.
+    fn check(&self, account: &Account) -> Result<(), Failure> {
+        if let (Account::Task(task), true) = (account, self.attempts.is_some()) {
+            return Err(Failure::usage("a task has attempts of its own, and no budget of them")
+                .hint(format!("`agent-team show {task}` says how many may fail")));
+        }
+        if *account != Account::Run && self.elapsed.is_some() {
+            return Err(Failure::usage(format!("only a run has a clock, not {account}"))
+                .hint("`agent-team budget run --elapsed 2h`, or --time for time at work"));
+        }
+        Ok(())
+    }
+
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
-        if let Some(Named(account)) = self.account {
+        if let Some(Named(account)) = self.account.clone() {
+            self.check(&account)?;
             let known = |view: &BudgetView| view.account == account;
             let old = queue.budgets()?.into_iter().find(known);
             let keep = |said: Option<Bound>, old: Option<u64>| said.map_or(old, |Bound(limit)| limit);
-            let micro_usd = keep(self.usd, old.as_ref().and_then(|old| old.limit_micro_usd));
-            let tokens = keep(self.tokens, old.as_ref().and_then(|old| old.limit_tokens));
-            let turns = keep(self.turns, old.as_ref().and_then(|old| old.limit_turns));
-            if self.usd.is_some() || self.tokens.is_some() || self.turns.is_some() {
-                queue.set_budget(&AgentId::human(), &account, micro_usd, tokens, turns)?;
+            let said = [self.usd, self.tokens, self.turns, self.attempts, self.time, self.elapsed];
+            if said.iter().any(Option::is_some) {
+                let old = old.map(|old| old.bounds()).unwrap_or_default();
+                let bounds = Bounds {
+                    micro_usd: keep(self.usd, old.micro_usd),
+                    tokens: keep(self.tokens, old.tokens),
+                    calls: keep(self.turns, old.calls),
+                    attempts: keep(self.attempts, old.attempts),
+                    time_ms: keep(self.time, old.time_ms),
+                    elapsed_ms: keep(self.elapsed, old.elapsed_ms),
+                };
+                queue.set_budget(&AgentId::human(), &account, bounds)?;
             }
             let shown: Vec<_> = queue.budgets()?.into_iter().filter(|view| view.account == account).collect();
             return tell(&shown, out);
@@ -99,27 +145,38 @@ fn tell(budgets: &[BudgetView], out: &mut Output) -> Result<Exit, Failure> {
         out.json(&budgets)?;
         return Ok(Exit::Done);
     }
-    let row = |budget: &BudgetView| -> Vec<Cell> {
-        let used = budget.used_percent.map(|percent| format!("{percent} % used")).unwrap_or_default();
-        let paint = match budget.used_percent {
-            Some(100..) => Some(Paint::Bad),
-            _ if budget.is_near_end => Some(Paint::Warning),
-            _ => None,
-        };
-        let money = |micro: u64| format!("${:.2}", micro as f64 / 1e6);
-        let of = |used: String, limit: Option<String>, what: &str| match limit {
-            Some(limit) => format!("{used} of {limit}{what}"),
-            None => format!("{used}{what}"),
-        };
-        vec![
-            (&budget.account).into(),
-            of(money(budget.spent.micro_usd), budget.limit_micro_usd.map(money), "").into(),
-            of(budget.spent.tokens().to_string(), budget.limit_tokens.map(|n| n.to_string()), " tokens")
-                .into(),
-            of(budget.spent.calls.to_string(), budget.limit_turns.map(|n| n.to_string()), " turns").into(),
-            Cell::painted(used, paint),
-        ]
-    };
     out.table(&budgets.iter().map(row).collect::<Vec<_>>())?;
     Ok(Exit::Done)
+}
+
+/// An account in one row: what was used of what, and how much of the limit that is nearest is gone.
+pub fn row(budget: &BudgetView) -> Vec<Cell> {
+    let of_what = budget.nearest.map(|what| format!(" of {what}")).unwrap_or_default();
+    let used = budget.used_percent.map(|percent| format!("{percent} %{of_what} used")).unwrap_or_default();
+    let paint = match budget.used_percent {
+        Some(100..) => Some(Paint::Bad),
+        _ if budget.is_near_end => Some(Paint::Warning),
+        _ => None,
+    };
+    let money = |micro: u64| format!("${:.2}", micro as f64 / 1e6);
+    let whole = |count: u64| count.to_string();
+    let time = |ms: u64| format_duration(Duration::from_millis(ms));
+    // To the second: nobody reads milliseconds of hours.
+    let spent_time = |ms: u64| time(ms / 1_000 * 1_000);
+    let of = |used: String, limit: Option<String>, what: &str| match limit {
+        Some(limit) => format!("{used} of {limit}{what}"),
+        None => format!("{used}{what}"),
+    };
+    let clock = budget.elapsed_ms.filter(|_| budget.limit_elapsed_ms.is_some());
+    let clock = clock.map(|ms| of(spent_time(ms), budget.limit_elapsed_ms.map(time), " on the clock"));
+    vec![
+        (&budget.account).into(),
+        of(money(budget.spent.micro_usd), budget.limit_micro_usd.map(money), "").into(),
+        of(whole(budget.spent.tokens()), budget.limit_tokens.map(whole), " tokens").into(),
+        of(whole(budget.spent.calls), budget.limit_turns.map(whole), " turns").into(),
+        of(whole(budget.attempts), budget.limit_attempts.map(whole), " attempts").into(),
+        of(spent_time(budget.spent.time_ms), budget.limit_time_ms.map(time), " at work").into(),
+        clock.unwrap_or_default().into(),
+        Cell::painted(used, paint),
+    ]
 }

@@ -35,18 +35,23 @@ nothing is called or changed.
 Work is merged into the branch that is checked out (or --into). If its work tree is clean, it moves along; if not, merged \
 work gathers on agent-team/BRANCH, and the command that brings it in is printed. Uncommitted files are never touched.
 
+A budget that is used up (--budget-…, team.toml, `agent-team budget`) winds the team down in order: agents finish their \
+turns and hand back what they work on, their work is kept under a ref, what was delivered is checked and merged, and the \
+end says what is left, what was spent and how to go on. Raised meanwhile, by `agent-team budget`, the team goes on.
+
 A limit of a model's provider (too many requests, or an overloaded server) fails no task: whoever meets it tells the \
 whole team, every process of it waits, and `agent-team status` shows for how long.
 
 Without a terminal it prints one line for each thing that happens, ERROR first where something went wrong.
 
-Exit codes: 0 all done; 5 tasks failed or wait for something; 124 at --timeout; 130 interrupted.";
+Exit codes: 0 all done; 5 tasks failed or wait for something, a budget for example; 124 at --timeout; 130 interrupted.";
 
 const AFTER_HELP: &str = "\
 Examples:
   agent-team run                                      rehearse, or run what team.toml describes
   agent-team run 'Add a --version flag' --with anthropic:claude-sonnet-4-5 --check './tool --version'
   agent-team run 'Port the parser to C' --agents 4 --with openai:gpt-5 --gate 'make test' --budget-usd 5
+  agent-team run --with ollama:qwen3-coder --budget-attempts 100 --budget-elapsed 2h
   agent-team run --with ollama:qwen3-coder --timeout 2h --json";
 
 /// The arguments of `run`.
@@ -88,6 +93,21 @@ pub struct Run {
     /// The most tokens that the team may use
     #[arg(long, value_name = "N")]
     budget_tokens: Option<u64>,
+    /// The most calls to models that the team may make
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    budget_turns: Option<u64>,
+    /// The most attempts at tasks that the team may begin
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    budget_attempts: Option<u64>,
+    /// The most time that the team's agents may be at work, all together, as in 8h
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    budget_time: Option<Duration>,
+    /// How long this run may take by the clock; unlike --timeout it can be raised while it goes on
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    budget_elapsed: Option<Duration>,
+    /// How many agents may be in the team at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    max_agents: Option<u32>,
     /// The configuration; team.toml in the team's folder if not said
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -148,6 +168,11 @@ impl Run {
         config.approve_plan &= !self.yes;
         config.protect.extend(self.protect.iter().cloned());
         config.budget.tokens = self.budget_tokens.or(config.budget.tokens);
+        config.budget.turns = self.budget_turns.or(config.budget.turns);
+        config.budget.attempts = self.budget_attempts.or(config.budget.attempts);
+        config.budget.time = self.budget_time.or(config.budget.time);
+        config.budget.elapsed = self.budget_elapsed.or(config.budget.elapsed);
+        config.max_agents = self.max_agents.or(config.max_agents);
         if let Some(usd) = self.budget_usd {
             config.budget.micro_usd = Some(micro_usd(usd)?);
         }
@@ -231,7 +256,8 @@ pub fn run_team(folder: &TeamFolder, config: &Config, yes: bool, out: &mut Outpu
 
 /// Asks before money may be spent without a limit, where there is somebody to ask.
 fn agreed(paid: &[String], config: &Config) -> Result<bool, Failure> {
-    let limited = config.budget.micro_usd.is_some() || config.budget.tokens.is_some();
+    let budget = &config.budget;
+    let limited = budget.micro_usd.is_some() || budget.tokens.is_some() || budget.turns.is_some();
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if paid.is_empty() || limited || !somebody {
         return Ok(true);

@@ -1,6 +1,6 @@
 //! `status`: the team at a glance.
 
-use agent_team::view::{AgentView, LimitView, StatusView};
+use agent_team::view::{AgentView, BudgetView, LimitView, StatusView};
 use agent_team::{AgentId, AgentState, Doing, Observer, TakenBack, TaskId};
 use clap::Args;
 use serde::Serialize;
@@ -18,8 +18,9 @@ use crate::{task_text, time};
                   and why, which models may not be called for how long since their provider limits them, and what \
                   was spent. Leases and processes are tested first, and what dead holders held goes \
                   back into the queue.\n\nWith --json: `total`, `completed`, `failed`, `running` (up to merging), \
-                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck` (with `reason` and `remedy`), `late`, `limited` (models \
-                  with `until_ms` and `reason`; what has passed is over), `spent`, and more.",
+                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck` (with `reason` and `remedy`), `late`, \
+                  `limited` (models with `until_ms` and `reason`; what has passed is over), `spent`, `budgets`, and \
+                  more.",
     after_help = "Examples:\n  agent-team status\n  agent-team status --json | jq .completed"
 )]
 pub struct Status {}
@@ -31,17 +32,24 @@ struct Json<'a> {
     taken_back: &'a [TakenBack],
     /// What each agent does at the moment.
     doing: &'a [AgentState],
+    /// What each account may use, and what of it is gone.
+    budgets: &'a [BudgetView],
 }
 
 impl Status {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
         let taken_back = Observer::new(queue.team_log()).expire_dead()?;
-        let (status, doing) = (queue.get_status()?, queue.agent_states()?);
+        let (status, doing, budgets) = (queue.get_status()?, queue.agent_states()?, queue.budgets()?);
         if out.is_json() {
-            out.json(&Json { status: &status, taken_back: &taken_back, doing: &doing })?;
+            out.json(&Json { status: &status, taken_back: &taken_back, doing: &doing, budgets: &budgets })?;
         } else {
             print(&status, &taken_back, &doing, out)?;
+            let limited = budgets.iter().filter(|budget| budget.used_percent.is_some());
+            let row = |budget: &BudgetView| {
+                std::iter::once(Cell::painted("budget", None)).chain(super::budget::row(budget)).collect()
+            };
+            out.table(&limited.map(row).collect::<Vec<Vec<Cell>>>())?;
         }
         Ok(Exit::Done)
     }

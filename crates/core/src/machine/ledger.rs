@@ -1,4 +1,4 @@
-//! Money and tokens: what was spent, what is set aside, and what may be spent.
+//! Money, tokens, turns, attempts and time: what was spent, what is set aside, and what may be spent.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
 use crate::id::{AgentId, RecordId, TaskId};
-use crate::record::{Account, Amount, Revision};
+use crate::record::{Account, Amount, Bounds, Resource, Revision};
 
 /// All accounts of a team.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,13 +22,8 @@ pub struct Ledger {
 /// The most that an account may use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
-    /// Money, in millionths of a US dollar; `None` for no limit.
-    pub micro_usd: Option<u64>,
-    /// Tokens; `None` for no limit.
-    pub tokens: Option<u64>,
-    /// Calls to models; `None` for no limit.
-    #[serde(default)]
-    pub calls: Option<u64>,
+    /// How much of what.
+    pub bounds: Bounds,
     /// The record that set it.
     pub revision: Revision,
 }
@@ -37,6 +32,7 @@ pub struct Limit {
 struct Balance {
     spent: Amount,
     reserved: Amount,
+    attempts: u64,
     limit: Limit,
 }
 
@@ -56,6 +52,11 @@ impl Ledger {
     /// What is set aside for calls that have not been settled; what a dead holder set aside stays so.
     pub fn reserved(&self, account: &Account) -> Amount {
         self.balance(account).reserved
+    }
+
+    /// How many attempts at tasks were begun for an account. Those of a task are its own to count.
+    pub fn attempts(&self, account: &Account) -> u64 {
+        self.balance(account).attempts
     }
 
     /// What an account may use.
@@ -115,14 +116,42 @@ impl Ledger {
             let sum = used.plus(upper);
             // Sums stop at the greatest number: what was added beyond it could not be given back.
             let adds_up = sum.minus(used) == upper && sum.tokens() < u64::MAX;
-            let money_fits = balance.limit.micro_usd.is_none_or(|most| sum.micro_usd <= most);
-            let tokens_fit = balance.limit.tokens.is_none_or(|most| sum.tokens() <= most);
-            let calls_fit = balance.limit.calls.is_none_or(|most| sum.calls <= most);
-            if !(adds_up && money_fits && tokens_fit && calls_fit) {
-                return Err(Refusal::OverBudget { account });
+            let Bounds { micro_usd, tokens, calls, time_ms, .. } = balance.limit.bounds;
+            let parts = [
+                (Resource::Money, sum.micro_usd, micro_usd),
+                (Resource::Tokens, sum.tokens(), tokens),
+                (Resource::Turns, sum.calls, calls),
+                (Resource::Time, sum.time_ms, time_ms),
+            ];
+            let over = parts.into_iter().find(|(_, sum, most)| most.is_some_and(|most| *sum > most));
+            let over = over.map(|(what, ..)| what);
+            if let Some(what) = over.or_else(|| (!adds_up).then_some(Resource::Tokens)) {
+                return Err(Refusal::OverBudget { account, what });
             }
         }
         Ok(())
+    }
+
+    /// Whether an account allows no more attempts.
+    pub(crate) fn has_no_attempts(&self, account: &Account) -> bool {
+        let balance = self.balance(account);
+        balance.limit.bounds.attempts.is_some_and(|most| balance.attempts >= most)
+    }
+
+    /// Whether an agent may begin one more attempt.
+    pub(crate) fn attempt_fits(&self, agent: &AgentId) -> Result<(), Refusal> {
+        match accounts(agent, None).find(|account| self.has_no_attempts(account)) {
+            Some(account) => Err(Refusal::OverBudget { account, what: Resource::Attempts }),
+            None => Ok(()),
+        }
+    }
+
+    /// An agent begins an attempt.
+    pub(crate) fn begin_attempt(&mut self, agent: &AgentId) {
+        for account in accounts(agent, None) {
+            let balance = self.balance_mut(&account);
+            balance.attempts = balance.attempts.saturating_add(1);
+        }
     }
 
     pub(crate) fn reserve(&mut self, id: RecordId, agent: &AgentId, task: Option<&TaskId>, upper: Amount) {

@@ -6,11 +6,16 @@ use super::refusal::Refusal;
 use super::state::{Agent, State};
 use super::task::Task;
 use crate::id::{AgentId, HUMAN};
-use crate::record::Stage;
+use crate::record::{Account, Stage};
 
 impl State {
     /// Whether any task is worked on, or can be by a member. Checks and merges are for whoever runs the team.
     pub fn can_go_on(&self) -> bool {
+        self.can_go_on_with(|_| true)
+    }
+
+    /// The same, if these members alone can take something: others have used up what they may spend, say.
+    pub fn can_go_on_with(&self, is_able: impl Fn(&AgentId) -> bool) -> bool {
         if !self.held.is_empty() || self.waiting_for(Stage::Verify).next().is_some() {
             return true;
         }
@@ -22,11 +27,13 @@ impl State {
         {
             return true;
         }
-        let asks_nobody = |agent: &Agent| agent.id.as_str() != HUMAN;
-        if self.queue.wanted().any(|lane| self.members_for(lane).any(asks_nobody)) {
+        let works =
+            |agent: &Agent| agent.id.as_str() != HUMAN && is_able(&agent.id) && self.may_work(&agent.id);
+        if self.queue.wanted().any(|lane| self.members_for(lane).any(works)) {
             return true;
         }
-        let members = || self.agents.values().filter(|agent| !agent.left && agent.id.as_str() != HUMAN);
+        let is_there = |agent: &&Agent| !agent.left && agent.id.as_str() != HUMAN && is_able(&agent.id);
+        let members = || self.agents.values().filter(is_there);
         let reviewable = |task: &Task| members().any(|agent| self.may_review(task, &agent.id));
         self.waiting_for(Stage::Review).any(reviewable)
             || self.waiting_for(Stage::Merge).any(|task| self.may_merge(task))
@@ -53,6 +60,42 @@ impl State {
     /// Whether any member can ever do the work of a task.
     pub fn has_somebody_for(&self, task: &Task) -> bool {
         self.members_for(&Lane::wanted_by(task)).next().is_some()
+    }
+
+    /// The tasks that went back to an agent, and wait for it alone.
+    pub fn waiting_for_return_of(&self, agent: &AgentId) -> impl Iterator<Item = &Task> {
+        let own = self.queue.waiting_for_agent(agent).filter_map(|slot| self.tasks.at(slot));
+        own.filter(|task| task.back_to.as_ref() == Some(agent))
+    }
+
+    /// The members who may take the work at a task, whoever is preferred for it now.
+    pub fn members_who_may(&self, task: &Task) -> impl Iterator<Item = &Agent> {
+        let lane = Lane::wanted_by(task);
+        let members = self.agents.values().filter(|agent| !agent.left && agent.id.as_str() != HUMAN);
+        members
+            .filter(move |agent| Member::of(self, &agent.id).fits(&lane).is_ok() && self.may_work(&agent.id))
+    }
+
+    /// Whether an agent may begin an attempt, or has one to go on with.
+    fn may_work(&self, agent: &AgentId) -> bool {
+        let mut own = self.queue.for_agent(agent).filter_map(|slot| self.tasks.at(slot));
+        self.ledger.attempt_fits(agent).is_ok() || own.any(|task| task.resumed_by(agent).is_some())
+    }
+
+    /// The account that allows no more attempts at a task, whoever would take it; `None` if somebody may.
+    pub fn lacks_attempts(&self, task: &Task) -> Option<Account> {
+        let lane = Lane::wanted_by(task);
+        let awaited = task.back_to.as_ref().or(task.spec.agent.as_ref());
+        if awaited.is_some_and(|agent| task.resumed_by(agent).is_some()) {
+            return None;
+        }
+        let used_up = |account: &Account| self.ledger.has_no_attempts(account);
+        if let Some(account) = [Account::Team, Account::Run].into_iter().find(used_up) {
+            return Some(account);
+        }
+        let mut members = self.members_for(&lane).filter(|member| member.id.as_str() != HUMAN);
+        let first = members.next().map(|member| Account::Agent(member.id.clone())).filter(used_up)?;
+        members.all(|member| used_up(&Account::Agent(member.id.clone()))).then_some(first)
     }
 
     /// Whether an agent may review what was delivered for a task.

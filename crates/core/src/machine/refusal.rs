@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::transition::Status;
 use crate::id::{AgentId, RecordId, Skill, TaskId};
-use crate::record::{Account, Role, Stage};
+use crate::record::{Account, Resource, Role, Stage};
 
 /// Why a command is refused, or why a record took no effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -223,10 +223,18 @@ pub enum Refusal {
         agent: AgentId,
     },
     /// The amount does not fit into a budget.
-    #[error("this would exceed the budget of {account}")]
+    #[error("this would exceed the budget of {account}: {what}")]
     OverBudget {
         /// The account.
         account: Account,
+        /// What there is not enough of.
+        what: Resource,
+    },
+    /// The team has as many members as it may.
+    #[error("the team has as many agents as it may: {most}")]
+    TooManyAgents {
+        /// How many there may be.
+        most: u32,
     },
     /// Another claim has reserved the file.
     #[error("`{path}` is reserved by {holder}")]
@@ -319,6 +327,7 @@ impl Refusal {
             Self::NoApprover { .. } => "no_approver",
             Self::NoSuchAgent { .. } => "no_such_agent",
             Self::OverBudget { .. } => "over_budget",
+            Self::TooManyAgents { .. } => "too_many_agents",
             Self::FileReserved { .. } => "file_reserved",
             Self::BadPath { .. } => "bad_path",
             Self::WrongFormat { .. } => "wrong_format",
@@ -351,7 +360,13 @@ impl Refusal {
                     .into(),
             ),
             Self::MergeUnderWay { .. } => Some("try again in a moment".into()),
-            Self::OverBudget { .. } => Some("raise the budget, or stop here".into()),
+            Self::OverBudget { account, .. } => {
+                let name = account.as_named();
+                Some(format!("raise the budget (`agent-team budget {name}` shows it), or stop here"))
+            }
+            Self::TooManyAgents { .. } => Some(
+                "drop one (`agent-team agent drop NAME`), or raise `max_agents` in team.toml and run the team".into(),
+            ),
             Self::WrongFormat { .. } => Some("use the version of agent-team that wrote the log".into()),
             _ => None,
         }

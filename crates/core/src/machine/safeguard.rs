@@ -97,6 +97,10 @@ pub enum Safeguard {
     SecondApproval,
     /// After so many rounds the human judges.
     ReviewRounds,
+    /// Nobody begins an attempt that no budget allows.
+    AttemptBudget,
+    /// A team has so many members, and no more.
+    AgentCap,
 }
 
 /// Which safeguards are on.
@@ -130,7 +134,7 @@ impl Safeguards {
 #[cfg(feature = "mutants")]
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 47] = [
         Self::RecordId,
         Self::Format,
         Self::FormatRises,
@@ -176,6 +180,8 @@ impl Safeguard {
         Self::PlanFirst,
         Self::SecondApproval,
         Self::ReviewRounds,
+        Self::AttemptBudget,
+        Self::AgentCap,
     ];
 }
 

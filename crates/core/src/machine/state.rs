@@ -15,8 +15,8 @@ use super::seen::Seen;
 use super::task::{Claim, Task};
 use super::tasks::{Slot, Tasks};
 use super::transition::{Status, Step};
-use crate::id::{AgentId, RecordId, Skill, TaskId};
-use crate::record::{FORMAT, Policy, ProcessId, Revision, Role, Stage, TaskSpec, WorkCommit};
+use crate::id::{AgentId, HUMAN, RecordId, Skill, TaskId};
+use crate::record::{Bounds, FORMAT, Policy, ProcessId, Revision, Role, Stage, TaskSpec, WorkCommit};
 use crate::text::Text;
 
 /// What the records of a log mean, folded in their order. Equal logs give equal states.
@@ -127,6 +127,9 @@ pub struct Run {
     pub goal: Option<String>,
     /// Whether the models are scripted.
     pub rehearsal: bool,
+    /// What it was told that the team may use.
+    #[serde(default)]
+    pub budget: Option<Bounds>,
     /// When it began, in milliseconds since 1970.
     pub from_ms: u64,
     /// How it ended, in one word, and when.
@@ -256,6 +259,12 @@ impl State {
         self.agents.get(agent).is_some_and(|known| !known.left)
     }
 
+    /// How many agents are in the team now, the human left out.
+    pub fn member_count(&self) -> u64 {
+        let members = self.agents.values().filter(|agent| !agent.left && agent.id.as_str() != HUMAN);
+        members.count() as u64
+    }
+
     /// What holds an agent up: `Some(None)` is a pause of the whole team.
     pub fn held_up<'a>(&self, agent: &'a AgentId) -> Option<Option<&'a AgentId>> {
         // Most teams never pause, and every claim asks.
@@ -379,7 +388,7 @@ impl State {
         &self.messages
     }
 
-    /// Money and tokens.
+    /// What was spent, and may be.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }

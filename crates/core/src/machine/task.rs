@@ -338,6 +338,12 @@ impl Task {
         }
     }
 
+    /// The claim whose attempt an agent would go on with: nobody can go on with the transcript of another.
+    pub(crate) fn resumed_by(&self, agent: &AgentId) -> Option<RecordId> {
+        let is_own = |past: &PastClaim| Some(past.id) == self.resume && past.agent == *agent;
+        self.resume.filter(|_| self.past_claims.iter().any(is_own))
+    }
+
     /// Where it goes when a stage is passed.
     pub(crate) fn after(&self, stage: Stage) -> Status {
         let submission = self.submission.as_ref();

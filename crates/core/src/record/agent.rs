@@ -69,7 +69,8 @@ impl FromStr for Role {
     }
 }
 
-/// An agent joined, or came back with another role or other skills. Only adds; the last one counts.
+/// An agent joined, or came back with another role or other skills. The last one counts. Void if the team has as many
+/// members as it may.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentJoined {
     /// Its name.

@@ -28,7 +28,7 @@ pub use message::{MessageSent, MessagesDelivered, MessagesRead, Recipient};
 pub use model::ModelLimited;
 pub use note::NoteAdded;
 pub use plan::{PlanJudged, PlanSubmitted};
-pub use spending::{Account, Amount, BudgetSet, SpendingReserved, SpendingSettled};
+pub use spending::{Account, Amount, Bounds, BudgetSet, Resource, SpendingReserved, SpendingSettled};
 pub use steering::{PauseSet, TaskReassigned};
 pub use task::{
     ATTEMPTS_DEFAULT, BACKOFF_MS_DEFAULT, BatchClosed, TaskAdded, TaskCancelled, TaskChange, TaskEdited,
@@ -143,7 +143,12 @@ impl Body {
             Self::ClaimExpired(body) => body.cause == ExpiryCause::Stuck,
             Self::MergeRefused(body) => body.cause == RefusalCause::Hook,
             Self::MessageSent(body) => matches!(body.to, Recipient::Task(_)),
-            Self::BudgetSet(body) => body.calls.is_some() || body.account == Account::Run,
+            Self::BudgetSet(body) => {
+                let bounds = body.bounds();
+                let new = [bounds.calls, bounds.attempts, bounds.time_ms, bounds.elapsed_ms];
+                body.account == Account::Run || new.iter().any(Option::is_some)
+            }
+            Self::PolicySet(body) => body.policy.max_agents.is_some(),
             _ => false,
         };
         if needs_newest { NEWEST_FORMAT } else { FORMAT }
@@ -225,9 +230,9 @@ bodies! {
     "note_added" NoteAdded,
     /// An account got a limit.
     "budget_set" BudgetSet,
-    /// Money and tokens were set aside before a call.
+    /// Money, tokens, turns or time were set aside before they are used.
     "spending_reserved" SpendingReserved,
-    /// What a call really used.
+    /// What was really used.
     "spending_settled" SpendingSettled,
     /// A model may not be called until then.
     "model_limited" ModelLimited,

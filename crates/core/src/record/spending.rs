@@ -1,4 +1,4 @@
-//! Records about money and tokens.
+//! Records about what may be spent: money, tokens, turns, attempts, time.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Revision;
 use crate::id::{AgentId, RecordId, TaskId};
 
-/// An amount of money and tokens.
+/// An amount of money, tokens, turns and time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amount {
     /// Money, in millionths of a US dollar.
@@ -22,6 +22,9 @@ pub struct Amount {
     /// Calls to a model: turns.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub calls: u64,
+    /// Time at work, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub time_ms: u64,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -42,6 +45,7 @@ impl Amount {
             input_tokens: self.input_tokens.saturating_add(other.input_tokens),
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
             calls: self.calls.saturating_add(other.calls),
+            time_ms: self.time_ms.saturating_add(other.time_ms),
         }
     }
 
@@ -53,6 +57,7 @@ impl Amount {
             input_tokens: self.input_tokens.saturating_sub(other.input_tokens),
             output_tokens: self.output_tokens.saturating_sub(other.output_tokens),
             calls: self.calls.saturating_sub(other.calls),
+            time_ms: self.time_ms.saturating_sub(other.time_ms),
         }
     }
 }
@@ -71,6 +76,18 @@ pub enum Account {
     Run,
 }
 
+impl Account {
+    /// The account as it is named on the command line.
+    pub fn as_named(&self) -> String {
+        match self {
+            Self::Team => "team".to_owned(),
+            Self::Run => "run".to_owned(),
+            Self::Agent(agent) => format!("agent:{agent}"),
+            Self::Task(task) => format!("task:{task}"),
+        }
+    }
+}
+
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -80,6 +97,67 @@ impl fmt::Display for Account {
             Self::Run => f.write_str("this run"),
         }
     }
+}
+
+/// What a budget bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    /// Money.
+    Money,
+    /// Tokens, read and written.
+    Tokens,
+    /// Calls to models.
+    Turns,
+    /// Attempts at tasks.
+    Attempts,
+    /// Time at work, of all agents together.
+    Time,
+    /// The clock of a run, however many work.
+    Elapsed,
+}
+
+impl Resource {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Money => "money",
+            Self::Tokens => "tokens",
+            Self::Turns => "turns",
+            Self::Attempts => "attempts",
+            Self::Time => "time at work",
+            Self::Elapsed => "time on the clock",
+        }
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The most that an account may use. What is left out has no bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Money, in millionths of a US dollar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_usd: Option<u64>,
+    /// Tokens, read and written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// Calls to models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u64>,
+    /// Attempts at tasks. Those of one task are bounded by the task itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u64>,
+    /// Time at work, in milliseconds, of all agents together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_ms: Option<u64>,
+    /// For a run: how long it may take by the clock, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elapsed_ms: Option<u64>,
 }
 
 /// An account got a limit. Names the revision of the account's limit.
@@ -96,9 +174,32 @@ pub struct BudgetSet {
     /// The most calls to models; `None` for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u64>,
+    /// The most attempts at tasks; `None` for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u64>,
+    /// The most time at work, in milliseconds; `None` for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_ms: Option<u64>,
+    /// How long a run may take by the clock, in milliseconds. Whoever runs the team heeds it: no rule knows a clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elapsed_ms: Option<u64>,
 }
 
-/// Money and tokens were set aside before a call. Void if they do not fit into what is left of every account.
+impl BudgetSet {
+    /// The record that sets these bounds.
+    pub fn new(account: Account, on: Revision, bounds: Bounds) -> Self {
+        let Bounds { micro_usd, tokens, calls, attempts, time_ms, elapsed_ms } = bounds;
+        Self { account, on, micro_usd, tokens, calls, attempts, time_ms, elapsed_ms }
+    }
+
+    /// What it sets.
+    pub fn bounds(&self) -> Bounds {
+        let Self { account: _, on: _, micro_usd, tokens, calls, attempts, time_ms, elapsed_ms } = *self;
+        Bounds { micro_usd, tokens, calls, attempts, time_ms, elapsed_ms }
+    }
+}
+
+/// Money, tokens, turns or time were set aside before they are used. Void if they do not fit into what is left of every account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpendingReserved {
     /// Who will spend it.
@@ -106,11 +207,11 @@ pub struct SpendingReserved {
     /// For which task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
-    /// The most that the call can use.
+    /// The most that can be used.
     pub upper: Amount,
 }
 
-/// What a call really used. Always counts; it gives back what was set aside for it.
+/// What was really used. Always counts; it gives back what was set aside for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpendingSettled {
     /// The reservation, where there was one.

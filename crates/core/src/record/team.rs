@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProcessId, Revision};
+use super::{Bounds, ProcessId, Revision};
 use crate::id::RecordId;
 
 /// The format version rises: from the next record on, records of this version count. A lower one is void.
@@ -39,6 +39,9 @@ pub struct Policy {
     /// The branch that work is merged into; `None` where results are text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// How many agents may be in the team at once, the human left out; `None` for no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_agents: Option<u32>,
 }
 
 /// An orchestrator began to run the team. Only adds.
@@ -50,6 +53,9 @@ pub struct RunStarted {
     pub goal: Option<String>,
     /// Whether the models are scripted.
     pub rehearsal: bool,
+    /// What it was told that the team may use. The limits are set by records of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Bounds>,
 }
 
 /// An orchestrator ended. Only adds.

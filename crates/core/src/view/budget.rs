@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::State;
-use crate::record::{Account, Amount};
+use crate::machine::{Limit, State};
+use crate::record::{Account, Amount, Bounds, Resource};
 
 /// From this part of a limit on, in percent, it is time to warn.
 const WARNING_PERCENT: u64 = 80;
@@ -19,44 +19,99 @@ pub struct BudgetView {
     pub limit_tokens: Option<u64>,
     /// The most calls to models.
     pub limit_turns: Option<u64>,
+    /// The most attempts at tasks.
+    pub limit_attempts: Option<u64>,
+    /// The most time at work, in milliseconds, of all agents together.
+    pub limit_time_ms: Option<u64>,
+    /// How long a run may take by the clock, in milliseconds.
+    pub limit_elapsed_ms: Option<u64>,
     /// What was spent.
     pub spent: Amount,
+    /// How many attempts were begun; those of a task are told with the task.
+    pub attempts: u64,
+    /// How long the run has taken by the clock, in milliseconds; `None` for other accounts.
+    pub elapsed_ms: Option<u64>,
     /// What is set aside for calls under way.
     pub reserved: Amount,
     /// How much of the limit that is nearest is gone, in percent; `None` without a limit.
     pub used_percent: Option<u64>,
+    /// Of what that limit is.
+    pub nearest: Option<Resource>,
     /// Whether it is time to warn.
     pub is_near_end: bool,
 }
 
-/// The accounts that have a limit, or from which something was spent; the team's first.
-pub fn budgets(state: &State) -> Vec<BudgetView> {
-    let views = state.ledger().accounts().map(|account| budget(state, account));
+impl BudgetView {
+    /// What it bounds.
+    pub fn bounds(&self) -> Bounds {
+        Bounds {
+            micro_usd: self.limit_micro_usd,
+            tokens: self.limit_tokens,
+            calls: self.limit_turns,
+            attempts: self.limit_attempts,
+            time_ms: self.limit_time_ms,
+            elapsed_ms: self.limit_elapsed_ms,
+        }
+    }
+
+    /// Whether nothing is left of it.
+    pub fn is_used_up(&self) -> bool {
+        self.used_percent.is_some_and(|percent| percent >= 100)
+    }
+}
+
+/// The accounts that have a limit, or from which something was spent; the team's first. The time, in milliseconds since
+/// 1970, is for the clock of a run under way.
+pub fn budgets(state: &State, now_ms: u64) -> Vec<BudgetView> {
+    let views = state.ledger().accounts().map(|account| budget(state, account, now_ms));
     let has_something = |view: &BudgetView| {
         view.used_percent.is_some() || view.spent != Amount::default() || view.account == Account::Team
     };
     views.filter(has_something).collect()
 }
 
-fn budget(state: &State, account: Account) -> BudgetView {
+fn budget(state: &State, account: Account, now_ms: u64) -> BudgetView {
     let ledger = state.ledger();
-    let (limit, spent, reserved) =
-        (ledger.limit(&account), ledger.spent(&account), ledger.reserved(&account));
+    let Limit { bounds, .. } = ledger.limit(&account);
+    let (spent, reserved) = (ledger.spent(&account), ledger.reserved(&account));
     let used = spent.plus(reserved);
-    let parts = [(used.micro_usd, limit.micro_usd), (used.tokens(), limit.tokens), (used.calls, limit.calls)];
-    let percent = |(used, limit): (u64, Option<u64>)| {
+    let attempts = ledger.attempts(&account);
+    let run = state.runs().last().filter(|_| account == Account::Run);
+    let elapsed_ms = run.map(|run| {
+        let to_ms = run.ended.as_ref().map_or(now_ms, |(_, at_ms)| *at_ms);
+        to_ms.saturating_sub(run.from_ms)
+    });
+    // The attempts at a task are bounded by the task, and only a run has a clock.
+    let attempts_max = bounds.attempts.filter(|_| !matches!(account, Account::Task(_)));
+    let elapsed_max = bounds.elapsed_ms.filter(|_| account == Account::Run);
+    let parts = [
+        (Resource::Money, used.micro_usd, bounds.micro_usd),
+        (Resource::Tokens, used.tokens(), bounds.tokens),
+        (Resource::Turns, used.calls, bounds.calls),
+        (Resource::Attempts, attempts, attempts_max),
+        (Resource::Time, used.time_ms, bounds.time_ms),
+        (Resource::Elapsed, elapsed_ms.unwrap_or(0), elapsed_max),
+    ];
+    let percent = |(what, used, limit): (Resource, u64, Option<u64>)| {
         let limit = limit?;
-        Some(used.saturating_mul(100).checked_div(limit).unwrap_or(100))
+        Some((used.saturating_mul(100).checked_div(limit).unwrap_or(100), what))
     };
-    let used_percent = parts.into_iter().filter_map(percent).max();
+    let nearest = parts.into_iter().filter_map(percent).max();
+    let used_percent = nearest.map(|(percent, _)| percent);
     BudgetView {
         account,
-        limit_micro_usd: limit.micro_usd,
-        limit_tokens: limit.tokens,
-        limit_turns: limit.calls,
+        limit_micro_usd: bounds.micro_usd,
+        limit_tokens: bounds.tokens,
+        limit_turns: bounds.calls,
+        limit_attempts: attempts_max,
+        limit_time_ms: bounds.time_ms,
+        limit_elapsed_ms: elapsed_max,
         spent,
+        attempts,
+        elapsed_ms,
         reserved,
         used_percent,
+        nearest: nearest.map(|(_, what)| what),
         is_near_end: used_percent.is_some_and(|percent| percent >= WARNING_PERCENT),
     }
 }

@@ -107,6 +107,9 @@ fn blocked(state: &State, task: &Task) -> (String, bool) {
 
 fn ready(state: &State, task: &Task) -> (String, bool) {
     let spec = &task.spec;
+    if let Some(account) = state.lacks_attempts(task) {
+        return (format!("more attempts in the budget of {account}"), true);
+    }
     if let Some(agent) = spec.agent.as_ref().or(task.back_to.as_ref()) {
         if let Err(why) = state.could_work_on(task, agent) {
             return (format!("{agent}, {}", never(state, agent, &why)), true);

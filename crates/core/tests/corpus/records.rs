@@ -6,11 +6,11 @@ use std::sync::Arc;
 use agent_team_core::id::{AgentId, RecordId, Skill, TaskId};
 use agent_team_core::machine::Outcome;
 use agent_team_core::record::{
-    Account, AgentJoined, AgentLeft, Amount, BatchClosed, Body, BudgetSet, CheckReported, ClaimExpired,
-    ClaimReleased, ClaimRenewed, ExpiryCause, FORMAT, FilesReleased, FilesReserved, FormatRaised, Holder,
-    LateResult, MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead,
-    ModelLimited, NEWEST_FORMAT, NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy, PolicySet,
-    ProcessId, Recipient, Record, RefusalCause, ReviewGiven, Revision, Role, RunEnded, RunStarted,
+    Account, AgentJoined, AgentLeft, Amount, BatchClosed, Body, Bounds, BudgetSet, CheckReported,
+    ClaimExpired, ClaimReleased, ClaimRenewed, ExpiryCause, FORMAT, FilesReleased, FilesReserved,
+    FormatRaised, Holder, LateResult, MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered,
+    MessagesRead, ModelLimited, NEWEST_FORMAT, NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy,
+    PolicySet, ProcessId, Recipient, Record, RefusalCause, ReviewGiven, Revision, Role, RunEnded, RunStarted,
     SpendingReserved, SpendingSettled, Stage, TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskEdited,
     TaskFailed, TaskReassigned, TaskRetried, TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
 };
@@ -166,6 +166,7 @@ impl Story<'_> {
             input_tokens: self.number(),
             output_tokens: self.number(),
             calls: 1,
+            time_ms: 0,
         }
     }
 
@@ -227,12 +228,21 @@ impl Story<'_> {
             0 => FormatRaised { version: NEWEST_FORMAT }.into(),
             1 => {
                 let on = if self.flag() { None } else { Some(self.any_id()) };
-                let policy =
-                    Policy { gate: self.some(Self::line), no_gate: self.flag(), ..Policy::default() };
+                let policy = Policy {
+                    gate: self.some(Self::line),
+                    no_gate: self.flag(),
+                    max_agents: self.some(|bytes| u32::from(bytes.byte())),
+                    ..Policy::default()
+                };
                 PolicySet { on, policy }.into()
             }
-            2 => RunStarted { process: self.process(), goal: self.some(Self::line), rehearsal: self.flag() }
-                .into(),
+            2 => RunStarted {
+                process: self.process(),
+                goal: self.some(Self::line),
+                rehearsal: self.flag(),
+                budget: None,
+            }
+            .into(),
             3 => RunEnded { run: self.any_id(), outcome: self.line() }.into(),
             4 | 5 => AgentJoined {
                 agent: self.agent(),
@@ -406,7 +416,14 @@ impl Story<'_> {
                     _ => self.fold.state().ledger().limit(&account).revision,
                 };
                 let (micro_usd, tokens) = (self.some(Self::number), self.some(Self::number));
-                BudgetSet { account, on, micro_usd, tokens, calls: self.some(Self::number) }.into()
+                let bounds = Bounds {
+                    micro_usd,
+                    tokens,
+                    calls: self.some(Self::number),
+                    attempts: self.some(Self::number),
+                    ..Bounds::default()
+                };
+                BudgetSet::new(account, on, bounds).into()
             }
             5 => SpendingReserved { agent: self.agent(), task: self.some(Self::task), upper: self.amount() }
                 .into(),

@@ -2,11 +2,11 @@
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::record::{
-    Account, AgentJoined, AgentLeft, Amount, BatchClosed, Body, BudgetSet, CheckReported, ClaimExpired,
-    ClaimReleased, ClaimRenewed, ExpiryCause, FilesReleased, FilesReserved, FormatRaised, Holder, LateResult,
-    MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead, ModelLimited,
-    NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy, PolicySet, ProcessId, Recipient, Record,
-    RefusalCause, ReviewGiven, Role, RunEnded, RunStarted, SpendingReserved, SpendingSettled, Stage,
+    Account, AgentJoined, AgentLeft, Amount, BatchClosed, Body, Bounds, BudgetSet, CheckReported,
+    ClaimExpired, ClaimReleased, ClaimRenewed, ExpiryCause, FilesReleased, FilesReserved, FormatRaised,
+    Holder, LateResult, MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead,
+    ModelLimited, NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy, PolicySet, ProcessId, Recipient,
+    Record, RefusalCause, ReviewGiven, Role, RunEnded, RunStarted, SpendingReserved, SpendingSettled, Stage,
     TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskEdited, TaskFailed, TaskReassigned, TaskRetried,
     TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
 };
@@ -56,11 +56,22 @@ fn process() -> ProcessId {
 }
 
 fn team() -> Vec<Body> {
-    let policy = Policy { gate: Some("make test".into()), target: Some("main".into()), ..Policy::default() };
+    let policy = Policy {
+        gate: Some("make test".into()),
+        target: Some("main".into()),
+        max_agents: Some(20),
+        ..Policy::default()
+    };
     vec![
         FormatRaised { version: 2 }.into(),
         PolicySet { on: None, policy }.into(),
-        RunStarted { process: process(), goal: Some("Write a parser".into()), rehearsal: true }.into(),
+        RunStarted {
+            process: process(),
+            goal: Some("Write a parser".into()),
+            rehearsal: true,
+            budget: Some(Bounds { micro_usd: Some(5_000_000), attempts: Some(50), ..Bounds::default() }),
+        }
+        .into(),
         RunEnded { run: id(3), outcome: "completed".into() }.into(),
         AgentJoined {
             agent: agent(),
@@ -157,8 +168,9 @@ fn messages() -> Vec<Body> {
 }
 
 fn resources() -> Vec<Body> {
-    let upper = Amount { micro_usd: 30_000, input_tokens: 9_000, output_tokens: 1_000, calls: 1 };
-    let actual = Amount { micro_usd: 11_000, input_tokens: 3_000, output_tokens: 300, calls: 1 };
+    let upper = Amount { micro_usd: 30_000, input_tokens: 9_000, output_tokens: 1_000, calls: 1, time_ms: 0 };
+    let actual =
+        Amount { micro_usd: 11_000, input_tokens: 3_000, output_tokens: 300, calls: 1, time_ms: 20_000 };
     let paths = vec!["src/".to_owned(), "README.md".to_owned()];
     let claim = id(12);
     vec![
@@ -175,6 +187,9 @@ fn resources() -> Vec<Body> {
             micro_usd: Some(5_000_000),
             tokens: None,
             calls: Some(100),
+            attempts: Some(50),
+            time_ms: Some(7_200_000),
+            elapsed_ms: Some(3_600_000),
         }
         .into(),
         SpendingReserved { agent: agent(), task: Some(task()), upper }.into(),

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::{Command, Outcome, State, decide};
 use agent_team_core::record::{
-    Account, AgentJoined, AgentLeft, Amount, Body, CheckReported, ClaimReleased, ClaimRenewed, ExpiryCause,
-    FORMAT, FilesReleased, FilesReserved, Holder, LateResult, MergeIntended, MergeRefused, Merged,
-    MessageSent, MessagesDelivered, MessagesRead, Recipient, Record, RefusalCause, ReviewGiven, Role,
+    Account, AgentJoined, AgentLeft, Amount, Body, Bounds, CheckReported, ClaimReleased, ClaimRenewed,
+    ExpiryCause, FORMAT, FilesReleased, FilesReserved, Holder, LateResult, MergeIntended, MergeRefused,
+    Merged, MessageSent, MessagesDelivered, MessagesRead, Recipient, Record, RefusalCause, ReviewGiven, Role,
     SpendingReserved, SpendingSettled, Stage, TaskChange, TaskFailed, TaskSpec, TaskSubmitted,
     TurnJournalled, WorkCommit,
 };
@@ -186,7 +186,8 @@ impl Play {
             18 => Command::Fail { claim, error: "no".into(), for_good: b.is_multiple_of(8) },
             19 => {
                 let account = if b.is_multiple_of(2) { Account::Team } else { Account::Agent(agent(a)) };
-                Command::SetBudget { account, micro_usd: Some(u64::from(c) * 10), tokens: None, calls: None }
+                let micro_usd = Some(u64::from(c) * 10);
+                Command::SetBudget { account, bounds: Bounds { micro_usd, ..Bounds::default() } }
             }
             what => Command::Record(self.body(what, a, b, c)),
         }
@@ -250,8 +251,12 @@ impl Play {
                 }
             }
             37 => {
-                let upper =
-                    Amount { micro_usd: amount(b), input_tokens: amount(c), output_tokens: 1, calls: 0 };
+                let upper = Amount {
+                    micro_usd: amount(b),
+                    input_tokens: amount(c),
+                    output_tokens: 1,
+                    ..Amount::default()
+                };
                 SpendingReserved { agent: agent(a), task: Some(task(b)), upper }.into()
             }
             38 => SpendingSettled {

@@ -3,9 +3,9 @@
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::{Command, decide};
 use agent_team_core::record::{
-    Account, AgentJoined, AgentLeft, Amount, Body, CheckReported, ClaimReleased, ClaimRenewed, ExpiryCause,
-    FilesReleased, FilesReserved, FormatRaised, Holder, LateResult, MergeIntended, MergeRefused, Merged,
-    MessageSent, MessagesDelivered, MessagesRead, ModelLimited, NoteAdded, PlanSubmitted, Policy,
+    Account, AgentJoined, AgentLeft, Amount, Body, Bounds, CheckReported, ClaimReleased, ClaimRenewed,
+    ExpiryCause, FilesReleased, FilesReserved, FormatRaised, Holder, LateResult, MergeIntended, MergeRefused,
+    Merged, MessageSent, MessagesDelivered, MessagesRead, ModelLimited, NoteAdded, PlanSubmitted, Policy,
     RefusalCause, ReviewGiven, SpendingReserved, SpendingSettled, Stage, TaskChange, TaskSpec, TaskSubmitted,
     TurnJournalled, WorkCommit,
 };
@@ -53,6 +53,7 @@ pub fn run(world: &mut World, text: &str) -> Result<String, Problem> {
         "goes-on" => Ok(if world.state.can_go_on() { "yes\n" } else { "no\n" }.to_owned()),
         "inbox" => show::inbox(&world.state, line.word(1)?, line.option("since")?),
         "messages" => Ok(show::messages(&world.state)),
+        "budgets" => Ok(show::budgets(&world.state, world.now_ms)),
         "ledger" => show::ledger(&world.state, line.rest(1)),
         "files" => Ok(show::files(&world.state)),
         "limits" => Ok(show::limits(&world.state)),
@@ -126,12 +127,23 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
             error: line.word(2)?.into(),
             for_good: line.has("for-good"),
         },
-        "policy" => Command::SetPolicy { policy: Policy { gate: line.option("gate")?, ..Policy::default() } },
+        "policy" => Command::SetPolicy {
+            policy: Policy {
+                gate: line.option("gate")?,
+                max_agents: line.option("agents")?,
+                ..Policy::default()
+            },
+        },
         "budget" => Command::SetBudget {
             account: account(line.word(1)?)?,
-            micro_usd: line.option("usd")?,
-            tokens: line.option("tokens")?,
-            calls: line.option("calls")?,
+            bounds: Bounds {
+                micro_usd: line.option("usd")?,
+                tokens: line.option("tokens")?,
+                calls: line.option("calls")?,
+                attempts: line.option("attempts")?,
+                time_ms: line.option("time")?,
+                elapsed_ms: line.option("elapsed")?,
+            },
         },
         "pause" | "resume" => Command::Pause {
             agent: line.rest(1).first().map(|agent| parse(agent)).transpose()?,
@@ -347,6 +359,7 @@ fn amount(line: &Line) -> Result<Amount, Problem> {
         input_tokens: of("input")?,
         output_tokens: of("output")?,
         calls: of("calls")?,
+        time_ms: of("time")?,
     })
 }
 

@@ -132,6 +132,18 @@ pub fn ledger(state: &State, accounts: &[String]) -> Result<String, Problem> {
     accounts.iter().map(line).collect::<Result<Vec<_>, Problem>>().map(|lines| lines.join("\n"))
 }
 
+/// What each account may use, and what of it is gone.
+pub fn budgets(state: &State, now_ms: u64) -> String {
+    let line = |budget: view::BudgetView| {
+        let nearest = budget.nearest.map(|what| format!(" of {what}")).unwrap_or_default();
+        let percent =
+            budget.used_percent.map_or("no limit".to_owned(), |percent| format!("{percent} %{nearest}"));
+        let (attempts, time) = (budget.attempts, budget.spent.time_ms);
+        format!("{}: {percent}; {attempts} attempts, {time} ms at work", budget.account)
+    };
+    view::budgets(state, now_ms).into_iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 pub fn files(state: &State) -> String {
     let line =
         |held: &agent_team_core::machine::Reservation| format!("{} {} {}", held.path, held.agent, held.claim);

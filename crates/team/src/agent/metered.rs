@@ -150,8 +150,8 @@ impl Meter {
             accounts.fold(Limits::default(), |limits, account| {
                 let limit = state.ledger().limit(&account);
                 Limits {
-                    money: limits.money || limit.micro_usd.is_some(),
-                    others: limits.others || limit.tokens.is_some() || limit.calls.is_some(),
+                    money: limits.money || limit.bounds.micro_usd.is_some(),
+                    others: limits.others || limit.bounds.tokens.is_some() || limit.bounds.calls.is_some(),
                 }
             })
         })
@@ -171,7 +171,7 @@ impl Meter {
         let body = SpendingReserved { agent: self.agent.clone(), task: self.task.clone(), upper };
         match refusal(self.team_log.submit(&self.agent, &body.into()))? {
             Ok(written) => Ok((written.id(), upper)),
-            Err(refused) => Err(AgentError::OverBudget(refused)),
+            Err(refusal) => Err(AgentError::OverBudget { refusal, upper }),
         }
     }
 
@@ -187,6 +187,7 @@ impl Meter {
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
             calls: 1,
+            time_ms: 0,
         }
     }
 }

@@ -74,6 +74,11 @@ pub trait Agent: Send + Sync {
         false
     }
 
+    /// Whether it calls models that count against the team's budgets, by a [`Meter`].
+    fn is_metered(&self) -> bool {
+        false
+    }
+
     /// Whether it changes files, and so needs a workspace of its own where there is a git repository.
     fn needs_workspace(&self) -> bool {
         false
@@ -183,8 +188,13 @@ pub enum AgentError {
     #[error("{0}")]
     Unable(String),
     /// A budget is used up. No failed attempt.
-    #[error("{0}")]
-    OverBudget(crate::Refusal),
+    #[error("{refusal}")]
+    OverBudget {
+        /// Which, and of what.
+        refusal: crate::Refusal,
+        /// What there was not enough for.
+        upper: crate::Amount,
+    },
     /// Something of the team is broken.
     #[error(transparent)]
     Broken(#[from] Error),

@@ -137,6 +137,10 @@ impl Agent for ModelAgent {
         true
     }
 
+    fn is_metered(&self) -> bool {
+        true
+    }
+
     fn needs_workspace(&self) -> bool {
         true
     }
@@ -312,7 +316,7 @@ impl<'a> Attempt<'a> {
         };
         let answer = match answer {
             Ok((response, _)) => Some(response),
-            Err(error @ (AgentError::OverBudget(_) | AgentError::Stopped | AgentError::Broken(_))) => {
+            Err(error @ (AgentError::OverBudget { .. } | AgentError::Stopped | AgentError::Broken(_))) => {
                 return Err(error);
             }
             // The journal gives an account, too.

@@ -106,6 +106,11 @@ pub struct Config {
     pub overloaded_for: Option<Duration>,
     /// What the team may spend.
     pub budget: Budget,
+    /// How many agents may be in the team at once, those that are added while it runs and those of other processes
+    /// included.
+    #[serde(deserialize_with = "value::max_agents")]
+    #[schemars(range(min = 1, max = value::AGENTS_MAX))]
+    pub max_agents: Option<u32>,
     /// The agents.
     #[serde(rename = "agent")]
     #[schemars(with = "Vec<value::WrittenAgent>")]
@@ -132,6 +137,21 @@ pub struct Budget {
     /// Tokens read and written.
     #[serde(deserialize_with = "value::tokens")]
     pub tokens: Option<u64>,
+    /// Calls to models.
+    #[serde(deserialize_with = "value::counted")]
+    pub turns: Option<u64>,
+    /// Attempts at tasks.
+    #[serde(deserialize_with = "value::counted")]
+    pub attempts: Option<u64>,
+    /// Time at work, of all agents together, as in `8h`.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
+    #[schemars(with = "Option<String>")]
+    pub time: Option<Duration>,
+    /// How long each run may take by the clock, as in `2h`. Unlike `timeout` it can be raised while the run goes on, by
+    /// `agent-team budget run --elapsed`.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
+    #[schemars(with = "Option<String>")]
+    pub elapsed: Option<Duration>,
 }
 
 /// One agent, or several that differ in nothing but their number.

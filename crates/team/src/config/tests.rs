@@ -33,7 +33,16 @@ fn the_documented_example_is_read_whole() {
     assert_eq!(config.timeout, Some(Duration::from_secs(7_200)));
     assert_eq!(config.protect, ["tests/**", "Makefile"]);
     assert_eq!(config.max_file_bytes, Some(52_428_800));
-    assert_eq!(config.budget, Budget { micro_usd: Some(5_000_000), tokens: Some(2_000_000) });
+    let hours = |hours: u64| Some(Duration::from_secs(hours * 3_600));
+    let budget = Budget {
+        micro_usd: Some(5_000_000),
+        tokens: Some(2_000_000),
+        turns: Some(2_000),
+        attempts: Some(100),
+        time: hours(16),
+        elapsed: hours(3),
+    };
+    assert_eq!((config.budget, config.max_agents), (budget, Some(20)));
     assert_eq!(names(&config), ["lead", "worker-1", "worker-2", "worker-3", "reviewer", "sql"]);
     let roles: Vec<_> = config.agents.iter().map(|agent| agent.role).collect();
     assert_eq!(roles, [Role::Lead, Role::Worker, Role::Reviewer, Role::Specialist]);
@@ -81,7 +90,10 @@ fn what_is_wrong_in_itself_is_refused_at_its_place() {
             "gaet = 'make'",
             "1:1: unknown key `gaet`, did you mean `gate`? (known here: goal, approve_plan, with, ",
         ),
-        ("[budget]\ndollars = 3", "2:1: unknown key `dollars` (known here: usd, tokens)"),
+        (
+            "[budget]\ndollars = 3",
+            "2:1: unknown key `dollars` (known here: usd, tokens, turns, attempts, time, elapsed)",
+        ),
         ("[[task]]\ntitel = 'x'", "2:1: unknown key `titel`, did you mean `title`? (known here: "),
         ("[[agent]]\nrole = 'lead'", "1:1: the key `name` is missing"),
         ("gate = ' '", "1:8: nothing is written here: say something, or leave the key out"),
@@ -100,6 +112,9 @@ fn what_is_wrong_in_itself_is_refused_at_its_place() {
         ("max_file_bytes = 0", "1:18: a file has more than 0 bytes"),
         ("context_tokens = 100", "1:18: a conversation holds at least 4000 tokens, not 100"),
         ("[budget]\ntokens = 0", "2:10: a budget is more than 0 tokens"),
+        ("[budget]\nattempts = 0", "2:12: a budget is more than 0: leave it out"),
+        ("[budget]\ntime = '8'", "2:8: `8` is no duration"),
+        ("max_agents = 0", "1:14: a team may have 1 to 10000 agents, not 0"),
         ("[[agent]]\nname = 'a b'", "2:8: `a b` is no agent"),
         ("[[agent]]\nname = 'a'\ncount = 0", "3:9: there can be 1 to 10000 of it, not 0"),
         ("[prices.m]\ninput = -1.0\noutput = 1", "1:1: a price is US dollars for a million tokens"),

@@ -15,7 +15,7 @@ use crate::Durability;
 use crate::model::ModelSpec;
 
 /// More agents than this are taken for a slip of the finger.
-const AGENTS_MAX: u32 = 10_000;
+pub(super) const AGENTS_MAX: u32 = 10_000;
 /// The words of a task and of the tools alone come to about as many tokens.
 const CONTEXT_TOKENS_MIN: u64 = 4_000;
 
@@ -166,6 +166,25 @@ pub(super) fn context_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
         ))
     };
     tokens.map(Some).ok_or_else(refusal)
+}
+
+/// A bound of something that is counted.
+pub(super) fn counted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    match i64::deserialize(deserializer).map(u64::try_from)? {
+        Ok(count @ 1..) => Ok(Some(count)),
+        _ => Err(de::Error::custom("a budget is more than 0: leave it out for no bound")),
+    }
+}
+
+pub(super) fn max_agents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let written = i64::deserialize(deserializer)?;
+    let count = u32::try_from(written).ok().filter(|count| (1..=AGENTS_MAX).contains(count));
+    let refusal = || {
+        de::Error::custom(format_args!(
+            "a team may have 1 to {AGENTS_MAX} agents, not {written}: leave it out for no bound"
+        ))
+    };
+    count.map(Some).ok_or_else(refusal)
 }
 
 pub(super) fn tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {

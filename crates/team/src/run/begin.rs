@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_team_core::machine::Command;
-use agent_team_core::record::{Account, AgentJoined, AgentLeft, Policy, ProcessId, RunStarted};
+use agent_team_core::record::{Account, AgentJoined, AgentLeft, Bounds, Policy, ProcessId, RunStarted};
 use agent_team_log::{AnnounceError, Presence, ProcessIdentity};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ use crate::judge::Judge;
 use crate::liveness::{Observer, sweep_presence};
 use crate::outside::new_id;
 use crate::progress::Progress;
+use crate::purse::Purses;
 use crate::task_queue::process_id;
 use crate::team_log::blocking;
 use crate::{AgentId, Error, HUMAN, Holder, NewTask, Role};
@@ -50,7 +52,9 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         process: process.unwrap_or_else(nowhere),
         goal: team.options.goal.clone(),
         rehearsal: team.options.rehearsal,
+        budget: Some(said(team)).filter(|said| *said != Bounds::default()),
     };
+    let earlier = team_log.look(|state| state.runs().last().and_then(|run| run.budget))?;
     let id = team_log.submit(&by, &started.into())?.id();
     let run = Run {
         team,
@@ -66,13 +70,28 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         abort: team.stop.at_once.child_token(),
         over: CancellationToken::new(),
         merges_blocked: Arc::default(),
+        purses: Arc::new(Purses::new()),
     };
-    match run.prepare().await {
+    match run.prepare(earlier).await {
         Ok(()) => Ok((run, alone)),
         Err(error) => {
             run.ended(RunOutcome::Broken)?;
             Err(error)
         }
+    }
+}
+
+/// What the team may use, as far as this run says it.
+fn said(team: &AgentTeam) -> Bounds {
+    let options = &team.options;
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    Bounds {
+        micro_usd: options.budget_micro_usd,
+        tokens: options.budget_tokens,
+        calls: options.budget_turns,
+        attempts: options.budget_attempts,
+        time_ms: options.budget_time.map(milliseconds),
+        elapsed_ms: options.budget_elapsed.map(milliseconds),
     }
 }
 
@@ -98,6 +117,11 @@ fn be_alone(team: &AgentTeam) -> Result<Option<Presence>, Error> {
 
 /// Those who are here join; those who worked for an earlier run and are not here leave.
 fn gather_members(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
+    let known = team.queue.team_log().look(|state| state.policy().clone())?;
+    if team.options.max_agents.is_some() && known.max_agents != team.options.max_agents {
+        let policy = Policy { max_agents: team.options.max_agents, ..known };
+        team.queue.team_log().submit(by, &Command::SetPolicy { policy })?;
+    }
     let here: BTreeSet<&AgentId> = team.members.iter().map(|member| &member.id).collect();
     let gone: Vec<AgentId> = team.queue.team_log().look(|state| {
         let members = state.agents().filter(|agent| agent.orchestrated && !agent.left);
@@ -149,32 +173,54 @@ fn rules(team: &AgentTeam, desk: Option<&Desk>) -> Result<Policy, Error> {
         protect: if options.protect.is_empty() { known.protect } else { options.protect.clone() },
         no_gate: options.no_gate || (known.no_gate && options.gate.is_none()),
         target: desk.map(|desk| desk.target.clone()).or(known.target),
+        max_agents: options.max_agents.or(known.max_agents),
     })
 }
 
 impl Run<'_> {
-    async fn prepare(&self) -> Result<(), Error> {
+    async fn prepare(&self, earlier: Option<Bounds>) -> Result<(), Error> {
         self.bring_in_gathered().await?;
         // A gate that does not hold now is not fixed in the log: nothing would ever pass it.
         self.gate_holds().await?;
-        self.fix_rules()?;
+        self.fix_rules(earlier)?;
         self.add_goal()
     }
 
-    /// Fixes the rules in the log, so that no candidate can change what judges it.
-    fn fix_rules(&self) -> Result<(), Error> {
+    /// Fixes the rules in the log, so that no candidate can change what judges it. A budget that the last run said, too,
+    /// was set by it: what a human made of it since stays.
+    fn fix_rules(&self, earlier: Option<Bounds>) -> Result<(), Error> {
         let team_log = self.team.queue.team_log();
         if team_log.look(|state| *state.policy() != self.policy)? {
             team_log.submit(&self.by, &Command::SetPolicy { policy: self.policy.clone() })?;
         }
-        let limit = team_log.look(|state| state.ledger().limit(&Account::Team))?;
-        let (micro_usd, tokens) = (self.team.options.budget_micro_usd, self.team.options.budget_tokens);
-        let said = micro_usd.is_some() || tokens.is_some();
-        if said && (limit.micro_usd, limit.tokens) != (micro_usd, tokens) {
-            team_log.submit(
-                &self.by,
-                &Command::SetBudget { account: Account::Team, micro_usd, tokens, calls: limit.calls },
-            )?;
+        let said = said(self.team);
+        let team = Bounds { elapsed_ms: None, ..said };
+        if team != Bounds::default()
+            && earlier.map(|earlier| Bounds { elapsed_ms: None, ..earlier }) != Some(team)
+        {
+            self.limit(Account::Team, team)?;
+        }
+        // The account of a run begins anew with each.
+        if said.elapsed_ms.is_some() {
+            self.limit(Account::Run, Bounds { elapsed_ms: said.elapsed_ms, ..Bounds::default() })?;
+        }
+        Ok(())
+    }
+
+    /// Limits an account. What is not said stays as it was.
+    fn limit(&self, account: Account, said: Bounds) -> Result<(), Error> {
+        let team_log = self.team.queue.team_log();
+        let known = team_log.look(|state| state.ledger().limit(&account).bounds)?;
+        let bounds = Bounds {
+            micro_usd: said.micro_usd.or(known.micro_usd),
+            tokens: said.tokens.or(known.tokens),
+            calls: said.calls.or(known.calls),
+            attempts: said.attempts.or(known.attempts),
+            time_ms: said.time_ms.or(known.time_ms),
+            elapsed_ms: said.elapsed_ms.or(known.elapsed_ms),
+        };
+        if bounds != known {
+            team_log.submit(&self.by, &Command::SetBudget { account, bounds })?;
         }
         Ok(())
     }
@@ -233,7 +279,7 @@ impl Run<'_> {
             command,
             folder: &folder.unwrap_or_else(std::env::temp_dir),
             environment,
-            limit: limit.map(std::time::Duration::from_millis),
+            limit: limit.map(Duration::from_millis),
             output_file: outputs.join(format!("{name}.txt")),
         };
         let before = self.changes().await?;

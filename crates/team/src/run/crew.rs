@@ -61,6 +61,7 @@ impl Run<'_> {
         mate.reporter = self.reporter.clone();
         mate.holder = Some(self.holder.clone());
         mate.stays = true;
+        mate.purses = Some(self.purses.clone());
         crew.tokens.insert(member.id.clone(), dropped.clone());
         let id = member.id.clone();
         crew.at_work.spawn(async move {

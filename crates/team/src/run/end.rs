@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use agent_team_core::machine::{State, Status, Task};
 use agent_team_core::record::{AgentLeft, RunEnded};
-use agent_team_core::view::{self, StatusView, TaskView};
+use agent_team_core::view::{self, BudgetView, StatusView, TaskView};
 
 use super::Run;
 use crate::agent::{Activity, Assignment, Context, prompt};
 use crate::git::Landing;
+use crate::outside::now_ms;
 use crate::progress::Progress;
+use crate::purse::{KeptWork, how_to_go_on};
 use crate::team_log::{blocking, refusal};
 use crate::{Error, Judgement, RecordId};
 
@@ -25,6 +27,8 @@ pub enum RunOutcome {
     Completed,
     /// Tasks failed, or wait for something that will not happen by itself.
     Stuck,
+    /// A budget is used up: agents have handed back what they worked on.
+    OverBudget,
     /// Time was over.
     TimedOut,
     /// Somebody stopped it.
@@ -39,6 +43,7 @@ impl RunOutcome {
         match self {
             Self::Completed => "completed",
             Self::Stuck => "stuck",
+            Self::OverBudget => "over_budget",
             Self::TimedOut => "timed_out",
             Self::Interrupted => "interrupted",
             Self::Broken => "broken",
@@ -64,6 +69,12 @@ pub struct RunReport {
     pub check: Option<Judgement>,
     /// Where merged work is; `None` if nothing was merged.
     pub landing: Option<Landed>,
+    /// What each account may use, and what of it is gone.
+    pub budgets: Vec<BudgetView>,
+    /// Unfinished work that was handed back when a budget was used up, and where it is kept.
+    pub kept: Vec<KeptWork>,
+    /// The command that goes on, if a budget ended the run.
+    pub go_on: Option<String>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
 }
@@ -103,6 +114,7 @@ impl Run<'_> {
         let unproved =
             proving && check.is_none() && self.team.options.check.is_some() && self.team.stop.is_asked();
         let outcome = if unproved { RunOutcome::Interrupted } else { outcome };
+        let used_up = if outcome == RunOutcome::OverBudget { self.used_up()? } else { Vec::new() };
         let summary = if finished { self.sum_up().await } else { None };
         if finished {
             self.say_goodbye()?;
@@ -117,15 +129,34 @@ impl Run<'_> {
             }
         };
         let status = self.team.queue.get_status()?;
-        let unfinished = self.team.queue.team_log().look(|state| {
+        let unfinished: Vec<TaskView> = self.team.queue.team_log().look(|state| {
             let done = |task: &&Task| matches!(task.status, Status::Completed | Status::Cancelled);
             let mut open: Vec<&Task> = state.tasks().filter(|task| !done(task)).collect();
             open.sort_by_key(|task| task.added);
             open.into_iter().map(|task| view::task(state, task)).collect()
         })?;
+        let (budgets, go_on) = self
+            .team
+            .queue
+            .team_log()
+            .look(|state| (view::budgets(state, now_ms()), how_to_go_on(state, &used_up)))?;
+        let is_open = |kept: &KeptWork| unfinished.iter().any(|task| task.id == kept.task);
+        let kept = self.purses.kept().into_iter().filter(is_open).collect();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(RunReport { outcome, status, unfinished, errors, summary, check, landing, took_ms })
+        Ok(RunReport {
+            outcome,
+            status,
+            unfinished,
+            errors,
+            summary,
+            check,
+            landing,
+            budgets,
+            kept,
+            go_on,
+            took_ms,
+        })
     }
 
     /// Runs the check of the whole goal. Where the goal was one task, that task's check was it.

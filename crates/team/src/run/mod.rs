@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_team_core::machine::{Claim, State, Task};
-use agent_team_core::record::{ClaimReleased, Policy};
+use agent_team_core::record::{ClaimReleased, Policy, Resource};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ use crate::desk::Desk;
 use crate::liveness::{self, TakenBack};
 use crate::merge_queue::{Merger, Turn};
 use crate::progress::{Progress, Reporter};
+use crate::purse::{Purses, is_time_over};
 use crate::team_log::{TeamLog, refusal};
 use crate::verify::{Verified, Verifier};
 use crate::{Account, AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
@@ -63,6 +64,8 @@ struct Run<'a> {
     over: CancellationToken,
     /// Whether merges wait for the user.
     merges_blocked: Arc<watch::Sender<bool>>,
+    /// What the agents have used up.
+    purses: Arc<Purses>,
 }
 
 pub(crate) async fn run(team: &AgentTeam, timeout: Option<Duration>) -> Result<RunReport, Error> {
@@ -164,7 +167,8 @@ impl Run<'_> {
             let (may_go_on, merging, counts, seen) = team_log.look(|state| {
                 let merging = state.waiting_for(Stage::Merge).next().is_some();
                 let idle = state.held().next().is_none();
-                (goes_on(state, agents.is_empty()), merging && idle, state.counts(), state.records())
+                let goes_on = goes_on(state, agents.is_empty(), &self.purses);
+                (goes_on, merging && idle, state.counts(), state.records())
             })?;
             self.name_foreign_holders(&mut named)?;
             let waits_for_user = merging && is_blocked && counts.ready == 0;
@@ -174,11 +178,12 @@ impl Run<'_> {
                     true => RunOutcome::Completed,
                     // Agents that were told to stop may be gone before this is looked at.
                     false if self.stop.is_cancelled() => RunOutcome::Interrupted,
-                    false => RunOutcome::Stuck,
+                    false => self.why_nothing_goes_on()?,
                 });
             }
             let nobody = agents.is_empty();
-            let over = team_log.until(move |state| !goes_on(state, nobody));
+            let purses = self.purses.clone();
+            let over = team_log.until(move |state| !goes_on(state, nobody, &purses));
             // What else is looked at here can wait a second, and waits for ever while nothing happens.
             let news = async {
                 tokio::time::sleep(LOOK).await;
@@ -192,7 +197,8 @@ impl Run<'_> {
                 () = self.team.stop.gently.cancelled() => return Ok(RunOutcome::Interrupted),
                 () = &mut time_over => return Ok(RunOutcome::TimedOut),
                 Some(ended) = agents.ended() => ended?,
-                () = tokio::time::sleep(self.interval()) => {}
+                () = self.purses.changed.notified() => {}
+                () = tokio::time::sleep(self.interval()?) => {}
                 // None ends by itself: what needs it would wait for ever.
                 Some(ended) = stages.join_next() => broken_down(ended)?,
                 waited = over => waited?,
@@ -201,20 +207,49 @@ impl Run<'_> {
         }
     }
 
-    /// How long to wait at most before the agents are looked at again: that nothing happens wakes nobody.
-    fn interval(&self) -> Duration {
-        self.team
-            .options
-            .stuck_after
-            .map_or(LOOK_AT_AGENTS, |limit| (limit / 4).max(Duration::from_millis(10)))
+    /// How long to wait at most before the agents are looked at again: that nothing happens wakes nobody, nor does the
+    /// clock of a run.
+    fn interval(&self) -> Result<Duration, Error> {
+        let limit = self.team.options.stuck_after;
+        let usual = limit.map_or(LOOK_AT_AGENTS, |limit| (limit / 4).max(Duration::from_millis(10)));
+        let elapsed = self.purses.elapsed();
+        let clock = self.team.queue.team_log().look(|state| {
+            let most_ms = state.ledger().limit(&Account::Run).bounds.elapsed_ms?;
+            [most_ms / 100 * 80, most_ms].into_iter().find_map(|at_ms| {
+                Duration::from_millis(at_ms).checked_sub(elapsed).map(|left| left + Duration::from_millis(1))
+            })
+        })?;
+        Ok(clock.map_or(usual, |clock| clock.min(usual)))
+    }
+
+    /// What is left may wait for a budget, or for something else.
+    fn why_nothing_goes_on(&self) -> Result<RunOutcome, Error> {
+        Ok(if self.used_up()?.is_empty() { RunOutcome::Stuck } else { RunOutcome::OverBudget })
+    }
+
+    /// The budgets that keep what is left from being done.
+    fn used_up(&self) -> Result<Vec<(Account, Resource)>, Error> {
+        let mut all = self.purses.used_up();
+        let elapsed = self.purses.elapsed();
+        self.team.queue.team_log().look(|state| {
+            if is_time_over(state, elapsed) {
+                all.push((Account::Run, Resource::Elapsed));
+            }
+            let ready = state.ready().filter_map(|mut lane| lane.next());
+            all.extend(ready.filter_map(|task| Some((state.lacks_attempts(task)?, Resource::Attempts))));
+        })?;
+        all.sort();
+        all.dedup();
+        Ok(all)
     }
 
     /// Says once of each account that most of what it may spend is gone.
     fn warn_of_budgets(&self, warned: &mut BTreeSet<(Account, bool)>) -> Result<(), Error> {
         for budget in self.team.queue.budgets()?.into_iter().filter(|budget| budget.is_near_end) {
             let percent = budget.used_percent.unwrap_or(100);
+            let of = budget.nearest.map(|what| format!(" of {what}")).unwrap_or_default();
             if warned.insert((budget.account.clone(), percent >= 100)) {
-                let note = format!("WARNING {percent} % of the budget of {} is used", budget.account);
+                let note = format!("WARNING {percent} %{of} in the budget of {} is used", budget.account);
                 self.reporter.report(Progress::Note(note));
             }
         }
@@ -321,10 +356,15 @@ impl Run<'_> {
     }
 }
 
-/// Whether anything can go on: without agents only what needs none, checks and merges.
-fn goes_on(state: &State, without_agents: bool) -> bool {
+/// Whether anything can go on: without agents only what needs none, checks and merges. When the clock of the run is over
+/// those do not, either: then only what agents still hand back.
+fn goes_on(state: &State, without_agents: bool, purses: &Purses) -> bool {
+    if is_time_over(state, purses.elapsed()) {
+        let works = |claim: &Claim| matches!(claim.stage, Stage::Work | Stage::Review);
+        return !without_agents && state.held().any(|(_, claim)| claim.holder.orchestrated && works(claim));
+    }
     if !without_agents {
-        return state.can_go_on();
+        return state.can_go_on_with(|agent| purses.allow(state, agent));
     }
     state.held().next().is_some()
         || state.waiting_for(Stage::Verify).next().is_some()

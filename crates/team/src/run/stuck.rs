@@ -14,6 +14,7 @@ use super::Run;
 use crate::agent::{Line, TRANSCRIPT};
 use crate::progress::Progress;
 use crate::team_log::refusal;
+use crate::work_time::waits_for_a_word;
 use crate::{AgentId, Error, NewMessage, Recipient, RecordId, TaskId, format_duration};
 
 /// After this time without progress an agent is nudged, if nobody says otherwise; after twice as long it is interrupted,
@@ -44,15 +45,13 @@ struct Held {
 
 impl Held {
     fn of(state: &State, task: &Task, claim: &Claim) -> Self {
-        let asks = || state.messages().open_questions().any(|question| question.from == claim.agent);
-        let plan_waits = task.plan.as_ref().is_some_and(|plan| plan.verdict.is_none());
         Self {
             task: task.id().clone(),
             agent: claim.agent.clone(),
             claim: claim.id,
             renewal: claim.renewal,
             root: claim.resumes.unwrap_or(claim.id),
-            waits: state.held_up(&claim.agent).is_some() || plan_waits || asks(),
+            waits: waits_for_a_word(state, task, &claim.agent),
         }
     }
 }

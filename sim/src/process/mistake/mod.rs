@@ -6,7 +6,7 @@ mod steering;
 use agent_team_core::id::{RecordId, TaskId};
 use agent_team_core::machine::{Status, Task};
 use agent_team_core::record::{
-    AgentLeft, Amount, BatchClosed, Body, BudgetSet, CheckReported, ClaimExpired, ClaimReleased,
+    AgentLeft, Amount, BatchClosed, Body, Bounds, BudgetSet, CheckReported, ClaimExpired, ClaimReleased,
     ClaimRenewed, ExpiryCause, FilesReserved, FormatRaised, LateResult, MergeIntended, MergeRefused, Merged,
     PolicySet, RefusalCause, ReviewGiven, SpendingReserved, Stage, TaskAdded, TaskCancelled, TaskChange,
     TaskClaimed, TaskEdited, TaskRetried, TaskSpec, TaskSubmitted,
@@ -289,7 +289,7 @@ impl Process {
             37 => {
                 let (account, micro_usd) = (agent_team_core::record::Account::Team, Some(1_000_000));
                 (
-                    BudgetSet { account, on: stale, micro_usd, tokens: None, calls: None }.into(),
+                    BudgetSet::new(account, stale, Bounds { micro_usd, ..Bounds::default() }).into(),
                     "what it replaces was never so",
                 )
             }

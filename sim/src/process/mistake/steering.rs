@@ -3,15 +3,15 @@
 use agent_team_core::id::{AgentId, RecordId};
 use agent_team_core::machine::{Plan, Status, Task};
 use agent_team_core::record::{
-    Amount, Body, PauseSet, PlanJudged, Role, SpendingReserved, Stage, TaskClaimed, TaskReassigned,
-    TaskSubmitted,
+    Account, AgentJoined, Amount, Body, PauseSet, PlanJudged, Role, SpendingReserved, Stage, TaskClaimed,
+    TaskReassigned, TaskSubmitted,
 };
 
 use super::{Mistake, Process};
 use crate::world::World;
 
 /// How many kinds of these mistakes there are.
-pub(super) const KINDS: usize = 14;
+pub(super) const KINDS: usize = 16;
 /// The one that reviews after the last round.
 pub(super) const ROUNDS_OVER: usize = 9;
 
@@ -25,6 +25,8 @@ impl Process {
             8 | ROUNDS_OVER => self.reviews_once_more(world, kind),
             10 | 11 => self.bad_pause(world, kind),
             12 => self.bad_hand_over(world),
+            13 => self.begins_one_too_many(world),
+            14 => self.comes_to_a_full_team(world),
             _ => {
                 let upper = Amount { calls: 6, ..Amount::default() };
                 let body = SpendingReserved { agent: self.by(), task: None, upper };
@@ -43,6 +45,44 @@ impl Process {
             task.status == wanted && task.claim.is_none() && !is_author
         })?;
         Some((vec![self.claim_of(world, task, agent)?], None))
+    }
+
+    /// Begins an attempt that no budget allows.
+    fn begins_one_too_many(&self, world: &mut World) -> Option<Mistake> {
+        let ledger = self.state.ledger();
+        let is_used_up = |account: &Account| {
+            let most = ledger.limit(account).bounds.attempts;
+            most.is_some_and(|most| ledger.attempts(account) >= most)
+        };
+        let all = is_used_up(&Account::Team) || is_used_up(&Account::Run);
+        let may = |agent: &&agent_team_core::machine::Agent| {
+            let own = Account::Agent(agent.id.clone());
+            !agent.left && agent.role == Role::Worker && (all || is_used_up(&own))
+        };
+        let agents: Vec<AgentId> = self.state.agents().filter(may).map(|agent| agent.id.clone()).collect();
+        let agent = world.random.pick(&agents)?.clone();
+        let wants_anybody = |task: &Task| {
+            let spec = &task.spec;
+            spec.agent.is_none() && spec.role.is_none() && spec.skill.is_none()
+        };
+        let task = self.some_task(world, |task| {
+            task.status == Status::Ready && task.claim.is_none() && wants_anybody(task)
+        })?;
+        Some((vec![self.claim_of(world, task, agent)?], None))
+    }
+
+    /// Joins without a place.
+    fn comes_to_a_full_team(&self, world: &mut World) -> Option<Mistake> {
+        let most = self.state.policy().max_agents?;
+        if self.state.member_count() < u64::from(most) {
+            return None;
+        }
+        let agent: AgentId = "guest".parse().ok()?;
+        let is_there = self.state.is_member(&agent);
+        let agent = if is_there { format!("guest-{}", world.random.below(3)).parse().ok()? } else { agent };
+        let (role, skills) = (Role::Specialist, Vec::new());
+        let body = AgentJoined { agent, role, skills, with: None, orchestrated: false, plan: false };
+        Some((vec![body.into()], None))
     }
 
     fn claim_of(&self, world: &World, task: &Task, agent: AgentId) -> Option<Body> {

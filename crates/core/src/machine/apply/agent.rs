@@ -1,7 +1,7 @@
 //! Agents join and leave.
 
 use super::{Meta, Rule};
-use crate::id::AgentId;
+use crate::id::{AgentId, HUMAN};
 use crate::machine::refusal::Refusal;
 use crate::machine::safeguard::Safeguard;
 use crate::machine::state::{Agent, State};
@@ -9,7 +9,15 @@ use crate::machine::tasks::Slot;
 use crate::record::{AgentJoined, AgentLeft};
 
 impl Rule for AgentJoined {
-    fn guard(&self, _: &State) -> Result<(), Refusal> {
+    /// Who is there may change; who comes must find a place.
+    fn guard(&self, state: &State) -> Result<(), Refusal> {
+        let Some(most) = state.policy.max_agents.filter(|_| state.keeps(Safeguard::AgentCap)) else {
+            return Ok(());
+        };
+        let counts = self.agent.as_str() != HUMAN && !state.is_member(&self.agent);
+        if counts && state.member_count() >= u64::from(most) {
+            return Err(Refusal::TooManyAgents { most });
+        }
         Ok(())
     }
 

@@ -34,27 +34,32 @@ impl Rule for TaskClaimed {
         if let Some(paused) = state.held_up(&self.agent).filter(|_| state.keeps(Safeguard::Pause)) {
             return Err(Refusal::Paused { agent: paused.cloned() });
         }
-        match Member::of(state, &self.agent).fits_stage(task, self.stage) {
-            Err(reason) if state.keeps(safeguard_of(&reason)) => {
-                let (agent, stage) = (self.agent.clone(), self.stage);
-                Err(Refusal::NotFitting { task: id(), agent, stage, reason })
-            }
-            _ => Ok(()),
+        if let Err(reason) = Member::of(state, &self.agent).fits_stage(task, self.stage)
+            && state.keeps(safeguard_of(&reason))
+        {
+            let (agent, stage) = (self.agent.clone(), self.stage);
+            return Err(Refusal::NotFitting { task: id(), agent, stage, reason });
         }
+        let begins = self.stage == Stage::Work && task.resumed_by(&self.agent).is_none();
+        if begins && state.keeps(Safeguard::AttemptBudget) {
+            return state.ledger.attempt_fits(&self.agent);
+        }
+        Ok(())
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some(slot) = state.tasks.slot(&self.task) else { return };
         state.seen.note_claim(meta.id, slot);
+        let resumes = state.tasks.at(slot).and_then(|task| task.resumed_by(&self.agent));
         if self.stage == Stage::Work {
             state.messages.join_thread(&self.task, &self.agent);
+            if resumes.is_none() {
+                state.ledger.begin_attempt(&self.agent);
+            }
         }
         state.update(slot, |task| {
             task.revision = meta.id;
-            // Only its own agent can go on with a transcript; for any other this is a new attempt.
-            let interrupted = task.resume.take();
-            let resumes = interrupted
-                .filter(|id| task.past_claims.iter().any(|c| c.id == *id && c.agent == self.agent));
+            task.resume = None;
             if self.stage == Stage::Work {
                 task.since_ms = meta.at_ms;
                 task.attempt += u32::from(resumes.is_none());

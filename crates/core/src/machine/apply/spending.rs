@@ -1,4 +1,4 @@
-//! Money and tokens: limits, reservations, settlements.
+//! Money, tokens, turns and time: limits, reservations, settlements.
 
 use super::{Meta, Rule};
 use crate::machine::ledger::Limit;
@@ -17,9 +17,8 @@ impl Rule for BudgetSet {
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
-        let Self { account, on: _, micro_usd, tokens, calls } = self;
-        let limit = Limit { micro_usd, tokens, calls, revision: Some(meta.id) };
-        state.ledger.set_limit(&account, limit);
+        let limit = Limit { bounds: self.bounds(), revision: Some(meta.id) };
+        state.ledger.set_limit(&self.account, limit);
     }
 }
 

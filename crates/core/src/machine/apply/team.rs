@@ -52,6 +52,7 @@ impl Rule for RunStarted {
             process: self.process,
             goal: self.goal,
             rehearsal: self.rehearsal,
+            budget: self.budget,
             from_ms: meta.at_ms,
             ended: None,
         });

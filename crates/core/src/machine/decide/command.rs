@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::id::{AgentId, RecordId, TaskId};
-use crate::record::{Account, Body, ExpiryCause, Holder, Policy, Stage, TaskChange, TaskSpec};
+use crate::record::{Account, Body, Bounds, ExpiryCause, Holder, Policy, Stage, TaskChange, TaskSpec};
 use crate::text::Text;
 
 /// A wish. [`decide`](super::decide()) turns it into records, or refuses it.
@@ -77,12 +77,8 @@ pub enum Command {
     SetBudget {
         /// The account.
         account: Account,
-        /// The most money, in millionths of a US dollar.
-        micro_usd: Option<u64>,
-        /// The most tokens.
-        tokens: Option<u64>,
-        /// The most calls to models.
-        calls: Option<u64>,
+        /// The most that it may use, whole.
+        bounds: Bounds,
     },
     /// Hold up the team or an agent, or let it go on.
     Pause {

@@ -68,10 +68,9 @@ fn bodies(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>, Re
         Command::SetPolicy { policy } => {
             PolicySet { on: state.policy_revision, policy: policy.clone() }.into()
         }
-        Command::SetBudget { account, micro_usd, tokens, calls } => {
+        Command::SetBudget { account, bounds } => {
             let on = state.ledger.limit(account).revision;
-            let (micro_usd, tokens, calls) = (*micro_usd, *tokens, *calls);
-            BudgetSet { account: account.clone(), on, micro_usd, tokens, calls }.into()
+            BudgetSet::new(account.clone(), on, *bounds).into()
         }
         Command::Pause { agent, paused, release, reason } => {
             let known = state.pauses.get(agent);

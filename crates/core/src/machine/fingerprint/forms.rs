@@ -9,7 +9,8 @@ use crate::machine::messages::Message;
 use crate::machine::state::{Agent, Late, ModelLimit, Note, Pause, Run, State};
 use crate::machine::task::{Claim, Feedback, Intent, PastClaim, Plan, PlanVerdict, Submission, Task};
 use crate::record::{
-    ATTEMPTS_DEFAULT, Account, Amount, BACKOFF_MS_DEFAULT, Holder, Policy, ProcessId, TaskSpec, WorkCommit,
+    ATTEMPTS_DEFAULT, Account, Amount, BACKOFF_MS_DEFAULT, Bounds, Holder, Policy, ProcessId, TaskSpec,
+    WorkCommit,
 };
 
 /// Which records there were: their number, and a sum that does not depend on the order in which a set gives them out.
@@ -24,25 +25,37 @@ pub(super) fn ids(lines: &mut Lines<'_>, state: &State) {
 }
 
 pub(super) fn policy(lines: &mut Lines<'_>, policy: &Policy) {
-    let Policy { gate, gate_limit_ms, protect, no_gate, target } = policy;
+    let Policy { gate, gate_limit_ms, protect, no_gate, target, max_agents } = policy;
     lines.put("gate", gate);
     lines.put("gate_limit_ms", gate_limit_ms);
     lines.put("protect", protect);
     lines.put("no_gate", no_gate);
     lines.put("target", target);
+    lines.put("max_agents", max_agents);
 }
 
 pub(super) fn run(lines: &mut Lines<'_>, run: &Run) {
-    let Run { id, process: holder, goal, rehearsal, from_ms, ended } = run;
+    let Run { id, process: holder, goal, rehearsal, budget, from_ms, ended } = run;
     lines.always("id", id);
     process(lines, holder);
     lines.put("goal", goal);
     lines.put("rehearsal", rehearsal);
+    lines.some("budget", budget.as_ref(), bounds);
     lines.put("from_ms", from_ms);
     lines.some("ended", ended.as_ref(), |lines, (outcome, at_ms)| {
         lines.always("outcome", outcome);
         lines.put("at_ms", at_ms);
     });
+}
+
+fn bounds(lines: &mut Lines<'_>, bounds: &Bounds) {
+    let Bounds { micro_usd, tokens, calls, attempts, time_ms, elapsed_ms } = bounds;
+    lines.put("limit_micro_usd", micro_usd);
+    lines.put("limit_tokens", tokens);
+    lines.put("limit_calls", calls);
+    lines.put("limit_attempts", attempts);
+    lines.put("limit_time_ms", time_ms);
+    lines.put("limit_elapsed_ms", elapsed_ms);
 }
 
 fn process(lines: &mut Lines<'_>, process: &ProcessId) {
@@ -325,7 +338,7 @@ pub(super) fn message(lines: &mut Lines<'_>, message: &Message) {
 pub(super) fn ledger(lines: &mut Lines<'_>, state: &State) {
     let ledger = state.ledger();
     for account in ledger.accounts() {
-        let Limit { micro_usd, tokens, calls, revision } = ledger.limit(&account);
+        let Limit { bounds: limit, revision } = ledger.limit(&account);
         // Where it has no limit, what a run spent follows from the rest.
         if account == Account::Run && revision.is_none() {
             continue;
@@ -339,9 +352,11 @@ pub(super) fn ledger(lines: &mut Lines<'_>, state: &State) {
         lines.under("account", name, |lines| {
             amount(lines, "spent", ledger.spent(&account));
             amount(lines, "reserved", ledger.reserved(&account));
-            lines.put("limit_micro_usd", &micro_usd);
-            lines.put("limit_tokens", &tokens);
-            lines.put("limit_calls", &calls);
+            bounds(lines, &limit);
+            // Where they have no limit, their number follows from the claims.
+            if limit.attempts.is_some() {
+                lines.put("attempts", &ledger.attempts(&account));
+            }
             lines.put("revision", &revision);
         });
     }
@@ -365,12 +380,13 @@ fn quoted(model: &str) -> String {
 }
 
 fn amount(lines: &mut Lines<'_>, name: &str, amount: Amount) {
-    let Amount { micro_usd, input_tokens, output_tokens, calls } = amount;
+    let Amount { micro_usd, input_tokens, output_tokens, calls, time_ms } = amount;
     lines.within(name, |lines| {
         lines.put("micro_usd", &micro_usd);
         lines.put("input_tokens", &input_tokens);
         lines.put("output_tokens", &output_tokens);
         lines.put("calls", &calls);
+        lines.put("time_ms", &time_ms);
     });
 }
 

@@ -1,0 +1,147 @@
+//! Budgets as the command sets, shows and keeps them, across processes; and how many agents a team may have.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::{Ran, Team};
+
+#[test]
+fn attempts_time_and_the_clock_of_a_run_are_set_and_shown() {
+    let team = Team::new();
+    team.ok(["add", "A", "--id", "a"]);
+    let set = &team.json(["budget", "agent:w1", "--attempts", "5", "--time", "1h30m"])[0];
+    assert_eq!((&set["limit_attempts"], &set["limit_time_ms"]), (&5.into(), &5_400_000.into()));
+    team.ok(["budget", "run", "--elapsed", "2h"]);
+    team.ok(["claim", "--as", "w1"]);
+    let all = team.ok(["budget"]);
+    assert!(all.contains("1 of 5 attempts") && all.contains("0s of 1h30m at work"), "{all}");
+    assert!(all.contains("20 % of attempts used"), "{all}");
+    let status = team.ok(["status"]);
+    assert!(status.contains("budget  agent w1") && !status.contains("budget  the team"), "{status}");
+    let budgets = team.json(["status"])["budgets"].clone();
+    let of_w1 = budgets.as_array().unwrap().iter().find(|budget| budget["limit_attempts"] == 5).unwrap();
+    assert_eq!((&of_w1["attempts"], &of_w1["nearest"]), (&1.into(), &"attempts".into()));
+    let none = &team.json(["budget", "agent:w1", "--attempts", "none"])[0];
+    assert_eq!((&none["limit_attempts"], &none["limit_time_ms"]), (&Value::Null, &5_400_000.into()));
+
+    team.run(["budget", "task:a", "--attempts", "1"]).failed(2, "a task has attempts of its own");
+    team.run(["budget", "team", "--elapsed", "1h"]).failed(2, "only a run has a clock");
+    team.run(["budget", "team", "--time", "8"]).failed(2, "write a duration like 500ms");
+    team.run(["budget", "--attempts", "8"]).failed(2, "the following required arguments");
+}
+
+#[test]
+fn many_processes_begin_no_more_attempts_together_than_their_budget_allows() {
+    let team = Team::new();
+    for number in 0..8 {
+        team.ok(["add", &format!("task {number}")]);
+    }
+    team.ok(["budget", "team", "--attempts", "3"]);
+    let claims = (0..8).map(|number| {
+        let mut claim = team.command(["claim", "--as", &format!("w{number}"), "--json"]);
+        claim.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    });
+    let claims: Vec<_> = claims.collect();
+    let ran: Vec<Ran> = claims.into_iter().map(|claim| Ran::of(claim.wait_with_output().unwrap())).collect();
+    let (got, refused): (Vec<&Ran>, Vec<&Ran>) = ran.iter().partition(|ran| ran.code == 0);
+    let tokens: BTreeSet<String> = got.iter().map(|ran| ran.stdout.clone()).collect();
+    assert_eq!((tokens.len(), refused.len(), team.count("running")), (3, 5, 3), "{ran:?}");
+    for refused in refused {
+        assert_eq!(refused.code, 3, "{refused:?}");
+        let told: Value = serde_json::from_str(&refused.stderr).unwrap();
+        let expected = json!({"refusal": "over_budget", "account": "team", "what": "attempts"});
+        assert_eq!(told["refused"], expected);
+    }
+    // Who waits is told, too: nothing will come by itself.
+    team.run(["claim", "--as", "w9", "--wait"]).failed(3, "the budget of the team: attempts");
+    team.ok(["budget", "team", "--attempts", "4"]);
+    team.ok(["claim", "--as", "w9"]);
+}
+
+const SCRIPT: &str = r#"{"rules": [
+    {"when": {"task": "one"}, "steps": [
+        {"tool_calls": [{"name": "write", "input": {"path": "one", "content": "1\n"}}]},
+        {"tool_calls": [{"name": "finish", "input": {"result": "Done."}}]}]},
+    {"when": {"task": "two"}, "steps": [
+        {"tool_calls": [{"name": "write", "input": {"path": "two", "content": "half\n"}}]},
+        {"tool_calls": [{"name": "write", "input": {"path": "two", "content": "2\n"}}]},
+        {"tool_calls": [{"name": "finish", "input": {"result": "Done."}}]}]}]}"#;
+
+/// A team in a repository, with two tasks for a scripted model.
+fn in_a_repository() -> Team {
+    let team = Team::without_init();
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=U", "-c", "user.email=u@example.org"];
+        assert!(team.program("git").args(identity).args(arguments).status().unwrap().success());
+    };
+    std::fs::write(team.path().join("script.json"), SCRIPT).unwrap();
+    git(&["init", "-q", "-b", "main"]);
+    git(&["config", "user.name", "U"]);
+    git(&["config", "user.email", "u@example.org"]);
+    git(&["add", "--all"]);
+    git(&["commit", "-q", "-m", "Start"]);
+    team.ok(["init"]);
+    team.ok(["add", "One", "--id", "one", "--priority", "1"]);
+    team.ok(["add", "Two", "--id", "two"]);
+    team
+}
+
+#[test]
+fn a_run_whose_budget_is_used_up_says_what_is_left_and_the_command_that_it_names_goes_on() {
+    let team = in_a_repository();
+    let run = ["run", "--with", "script:script.json", "--gate", "true", "--budget-turns", "3"];
+
+    let ran = team.run(run);
+
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(ran.stdout.starts_with("BUDGET USED UP: 1 of 2 tasks completed, 1 ready"), "{ran:?}");
+    assert!(ran.stdout.contains("open two ready: waits for worker-1"), "{ran:?}");
+    assert!(ran.stdout.contains("kept two by worker-1: refs/agent-team/attempts/"), "{ran:?}");
+    assert!(ran.stdout.contains("3 of 3 turns"), "{ran:?}");
+    assert!(
+        ran.stdout.contains("go on with: agent-team budget team --turns 6 && agent-team run\n"),
+        "{ran:?}"
+    );
+    assert_eq!(std::fs::read_to_string(team.path().join("one")).unwrap(), "1\n");
+
+    team.ok(["budget", "team", "--turns", "6"]);
+    let again = team.run(run);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert_eq!(std::fs::read_to_string(team.path().join("two")).unwrap(), "2\n");
+    assert_eq!(team.json(["budget", "team"])[0]["spent"]["calls"], 5);
+}
+
+#[test]
+fn a_run_shares_its_attempts_with_those_who_claim_in_a_shell() {
+    let team = in_a_repository();
+    team.ok(["budget", "team", "--attempts", "2"]);
+    team.ok(["claim", "two", "--as", "w1", "--lease", "1h"]);
+    team.ok(["release", "two", "--as", "w1"]);
+
+    let run = ["run", "--with", "script:script.json", "--gate", "true", "--json"];
+    let ran = team.run(run);
+
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+    assert_eq!((ran.code, &report["outcome"]), (5, &"over_budget".into()), "{report}");
+    assert_eq!((&report["completed"], &report["ready"]), (&1.into(), &1.into()));
+    assert_eq!(report["unfinished"][0]["waits_for"], "more attempts in the budget of the team");
+    assert_eq!(report["go_on"], "agent-team budget team --attempts 4 && agent-team run");
+}
+
+#[test]
+fn a_team_has_no_more_agents_than_it_may() {
+    let team = in_a_repository();
+    let toml = "max_agents = 2\nwith = 'script:script.json'\ngate = 'true'\n[[agent]]\nname = 'worker-1'\n";
+    std::fs::write(team.path().join("team.toml"), toml).unwrap();
+    assert_eq!(team.run(["run"]).code, 0);
+    team.ok(["join", "--as", "a"]);
+    team.ok(["agent", "add", "b"]);
+    team.run(["join", "--as", "c"]).failed(3, "the team has as many agents as it may: 2");
+    let full = team.run(["agent", "add", "c"]);
+    full.failed(3, "the team has as many agents as it may: 2");
+    assert!(full.stderr.contains("agent-team agent drop NAME"), "{full:?}");
+    team.ok(["agent", "drop", "b"]);
+    team.ok(["join", "--as", "c"]);
+}

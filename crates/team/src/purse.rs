@@ -1,0 +1,205 @@
+//! Who of this process has used up what it may spend, and what becomes of that: it hands back what it works on, its work is
+//! kept, and it waits until there is more.
+//!
+//! Whether something fits into a budget is for the log to say, before every call. What is remembered here only spares an
+//! agent from claiming what it could not do, and a run from waiting for it. The clock of a run is the one thing that no
+//! record can say: it is read here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use agent_team_core::machine::{State, decide};
+use agent_team_core::record::{Account, Amount, Resource, SpendingReserved};
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use crate::progress::{Progress, Reporter};
+use crate::{AgentId, Refusal, TaskId};
+
+/// Something that an agent needs and that no budget leaves it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct UsedUp {
+    agent: AgentId,
+    pub account: Account,
+    pub what: Resource,
+    upper: Amount,
+}
+
+impl UsedUp {
+    /// What a refused reservation needs; `None` if it was refused for another reason.
+    pub fn of(agent: &AgentId, refused: &Refusal, upper: Amount) -> Option<Self> {
+        match refused {
+            Refusal::OverBudget { account, what } => {
+                Some(Self { agent: agent.clone(), account: account.clone(), what: *what, upper })
+            }
+            _ => None,
+        }
+    }
+
+    /// What keeps an agent from beginning anything: time, and if it pays for calls, the least that one takes.
+    pub fn look(state: &State, agent: &AgentId, pays: bool, elapsed: Duration) -> Option<Self> {
+        let least = u64::from(pays);
+        let upper = Amount { input_tokens: least, calls: least, time_ms: 1, ..Amount::default() };
+        if is_time_over(state, elapsed) {
+            let (account, what) = (Account::Run, Resource::Elapsed);
+            return Some(Self { agent: agent.clone(), account, what, upper });
+        }
+        Self::of(agent, &fits(state, agent, upper).err()?, upper)
+    }
+
+    /// Whether there is enough again: a limit was raised, or somebody used less than was set aside.
+    pub fn is_over(&self, state: &State, elapsed: Duration) -> bool {
+        !is_time_over(state, elapsed) && fits(state, &self.agent, self.upper).is_ok()
+    }
+
+    pub fn refusal(&self) -> Refusal {
+        Refusal::OverBudget { account: self.account.clone(), what: self.what }
+    }
+}
+
+fn fits(state: &State, agent: &AgentId, upper: Amount) -> Result<(), Refusal> {
+    let wish = SpendingReserved { agent: agent.clone(), task: None, upper };
+    decide(state, &wish.into(), 0).map(|_| ())
+}
+
+/// Whether a run has taken as long as it may by the clock.
+pub(crate) fn is_time_over(state: &State, elapsed: Duration) -> bool {
+    let most_ms = state.ledger().limit(&Account::Run).bounds.elapsed_ms;
+    most_ms.is_some_and(|most_ms| elapsed >= Duration::from_millis(most_ms))
+}
+
+/// Work that was handed back unfinished, and the ref that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptWork {
+    /// The task.
+    pub task: TaskId,
+    /// Who worked on it.
+    pub agent: AgentId,
+    /// The ref in the project's repository.
+    pub reference: String,
+    /// The commit that it holds.
+    pub commit: String,
+}
+
+/// The purses of the agents of one run.
+pub(crate) struct Purses {
+    begun: Instant,
+    empty: Mutex<BTreeMap<AgentId, UsedUp>>,
+    told: Mutex<BTreeSet<(Account, Resource)>>,
+    kept: Mutex<Vec<KeptWork>>,
+    /// Rings when one of them is empty, or has something in it again.
+    pub changed: Notify,
+}
+
+impl Purses {
+    /// Those of a run that begins now.
+    pub fn new() -> Self {
+        let (empty, told, kept) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { begun: Instant::now(), empty, told, kept, changed: Notify::new() }
+    }
+
+    /// How long the run has taken.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// What an agent lacks, as far as it was found out.
+    pub fn lacks(&self, agent: &AgentId) -> Option<UsedUp> {
+        lock(&self.empty).get(agent).cloned()
+    }
+
+    /// Whether an agent can take something.
+    pub fn allow(&self, state: &State, agent: &AgentId) -> bool {
+        self.lacks(agent).is_none_or(|used_up| used_up.is_over(state, self.elapsed()))
+    }
+
+    /// What is used up, whoever found it out.
+    pub fn used_up(&self) -> Vec<(Account, Resource)> {
+        let mut all: Vec<_> =
+            lock(&self.empty).values().map(|used_up| (used_up.account.clone(), used_up.what)).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Notes that nothing is left for an agent. Of each budget it is told once, as long as nothing is put into it.
+    pub fn note_empty(&self, used_up: UsedUp, reporter: &Reporter) {
+        let (account, what) = (used_up.account.clone(), used_up.what);
+        lock(&self.empty).insert(used_up.agent.clone(), used_up);
+        if lock(&self.told).insert((account.clone(), what)) {
+            let raise = raise(&account, what, None);
+            reporter.report(Progress::Note(format!(
+                "ERROR the budget of {account} is used up ({what}): agents finish their turns and hand back what they work \
+                 on; `{raise}` lets them go on"
+            )));
+        }
+        self.changed.notify_one();
+    }
+
+    /// Notes that there may be something for an agent again.
+    pub fn note_filled(&self, agent: &AgentId) {
+        if let Some(used_up) = lock(&self.empty).remove(agent) {
+            lock(&self.told).remove(&(used_up.account, used_up.what));
+        }
+        self.changed.notify_one();
+    }
+
+    /// Notes where unfinished work is kept.
+    pub fn keep(&self, kept: KeptWork) {
+        lock(&self.kept).push(kept);
+    }
+
+    /// Where unfinished work is kept, the newest of each task.
+    pub fn kept(&self) -> Vec<KeptWork> {
+        let newest: BTreeMap<TaskId, KeptWork> =
+            lock(&self.kept).iter().map(|kept| (kept.task.clone(), kept.clone())).collect();
+        newest.into_values().collect()
+    }
+}
+
+/// The command that raises a limit, to this if it is known what it was.
+pub(crate) fn raise(account: &Account, what: Resource, to: Option<String>) -> String {
+    let (flag, value) = match what {
+        Resource::Money => ("--usd", "DOLLARS"),
+        Resource::Tokens => ("--tokens", "N"),
+        Resource::Turns => ("--turns", "N"),
+        Resource::Attempts => ("--attempts", "N"),
+        Resource::Time => ("--time", "DURATION"),
+        Resource::Elapsed => ("--elapsed", "DURATION"),
+    };
+    format!("agent-team budget {} {flag} {}", account.as_named(), to.as_deref().unwrap_or(value))
+}
+
+/// The command that doubles a limit.
+pub(crate) fn double(state: &State, account: &Account, what: Resource) -> String {
+    let bounds = state.ledger().limit(account).bounds;
+    let twice = |limit: Option<u64>| limit.map(|limit| limit.saturating_mul(2).max(1));
+    let dollars = |micro: u64| format!("{}.{:02}", micro / 1_000_000, micro % 1_000_000 / 10_000);
+    let duration = |limit: u64| crate::format_duration(Duration::from_millis(limit));
+    let to = match what {
+        Resource::Money => twice(bounds.micro_usd).map(|micro| dollars(micro.max(10_000))),
+        Resource::Tokens => twice(bounds.tokens).map(|limit| limit.to_string()),
+        Resource::Turns => twice(bounds.calls).map(|limit| limit.to_string()),
+        Resource::Attempts => twice(bounds.attempts).map(|limit| limit.to_string()),
+        Resource::Time => twice(bounds.time_ms).map(duration),
+        Resource::Elapsed => twice(bounds.elapsed_ms).map(duration),
+    };
+    raise(account, what, to)
+}
+
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The command that goes on after these were used up.
+pub(crate) fn how_to_go_on(state: &State, used_up: &[(Account, Resource)]) -> Option<String> {
+    if used_up.is_empty() {
+        return None;
+    }
+    // The account of a run begins anew with each.
+    let lasting = used_up.iter().filter(|(account, _)| *account != Account::Run);
+    let mut commands: Vec<String> = lasting.map(|(account, what)| double(state, account, *what)).collect();
+    commands.push("agent-team run".to_owned());
+    Some(commands.join(" && "))
+}
