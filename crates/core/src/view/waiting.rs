@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, HUMAN, TaskId};
 use crate::machine::{Refusal, State, Status, Task};
-use crate::record::{Role, Stage};
+use crate::record::{Account, Role, Stage};
 
 /// A task that waits for something that will not happen by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,11 +141,24 @@ fn never(state: &State, agent: &AgentId, why: &Refusal) -> String {
     }
 }
 
+/// An account as the command names it.
+fn named(account: &Account) -> String {
+    match account {
+        Account::Team => "team".to_owned(),
+        Account::Run => "run".to_owned(),
+        Account::Agent(agent) => format!("agent:{agent}"),
+        Account::Task(task) => format!("task:{task}"),
+    }
+}
+
 /// What somebody can do for a task that waits for what will not happen by itself.
 fn remedy(state: &State, task: &Task) -> Option<String> {
     let (id, spec) = (task.id(), &task.spec);
     match task.status {
         Status::Ready => {
+            if let Some(account) = state.lacks_attempts(task) {
+                return Some(format!("allow more: agent-team budget {} --attempts N", named(&account)));
+            }
             let agent = spec.agent.as_ref().or(task.back_to.as_ref());
             if agent.is_some_and(|agent| agent.as_str() == HUMAN) {
                 return Some(format!("do it: agent-team claim {id} --as {HUMAN}"));
