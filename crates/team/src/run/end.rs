@@ -104,6 +104,14 @@ impl Run<'_> {
             proving && check.is_none() && self.team.options.check.is_some() && self.team.stop.is_asked();
         let outcome = if unproved { RunOutcome::Interrupted } else { outcome };
         let summary = if finished { self.sum_up().await } else { None };
+        // Of the team that could not go on, and not of one that everybody has left.
+        let (stuck, unfinished) = self.team.queue.team_log().look(|state| {
+            let done = |task: &&Task| matches!(task.status, Status::Completed | Status::Cancelled);
+            let mut open: Vec<&Task> = state.tasks().filter(|task| !done(task)).collect();
+            open.sort_by_key(|task| task.added);
+            let unfinished = open.into_iter().map(|task| view::task(state, task)).collect();
+            (view::stuck(state), unfinished)
+        })?;
         if finished {
             self.say_goodbye()?;
         }
@@ -116,13 +124,7 @@ impl Run<'_> {
                 if merged { Some(blocking(move || where_it_is(&desk)).await?) } else { None }
             }
         };
-        let status = self.team.queue.get_status()?;
-        let unfinished = self.team.queue.team_log().look(|state| {
-            let done = |task: &&Task| matches!(task.status, Status::Completed | Status::Cancelled);
-            let mut open: Vec<&Task> = state.tasks().filter(|task| !done(task)).collect();
-            open.sort_by_key(|task| task.added);
-            open.into_iter().map(|task| view::task(state, task)).collect()
-        })?;
+        let status = StatusView { stuck, ..self.team.queue.get_status()? };
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(RunReport { outcome, status, unfinished, errors, summary, check, landing, took_ms })
