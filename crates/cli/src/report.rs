@@ -53,6 +53,10 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
         let is_error = task.failure.is_some() || !stopped;
         let mark = if is_error { "ERROR" } else { "  open" };
         out.painted(&format!("{mark} {}", unfinished(task)), is_error.then_some(Paint::Bad))?;
+        let stuck = report.status.stuck.iter().find(|waiting| waiting.task == task.id);
+        if let Some(remedy) = stuck.and_then(|waiting| waiting.remedy.as_ref()) {
+            out.line(&format!("  {remedy}"))?;
+        }
     }
     for kept in &report.kept {
         out.line(&format!("  kept {} by {}: {} ({})", kept.task, kept.agent, kept.reference, kept.commit))?;

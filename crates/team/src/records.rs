@@ -295,7 +295,8 @@ fn summary(body: &Body, at_ms: u64) -> String {
         }
         Body::SpendingSettled(body) => format!("{} tokens of {}", body.actual.tokens(), body.model),
         Body::ModelLimited(body) => {
-            let wait = Duration::from_millis(body.until_ms.saturating_sub(at_ms));
+            // To the second: the record was written a moment after the limit began.
+            let wait = Duration::from_secs(body.until_ms.saturating_sub(at_ms).div_ceil(1_000));
             let why = if body.reason.is_empty() { String::new() } else { format!(": {}", body.reason) };
             format!("{} for {}{why}", body.model, format_duration(wait))
         }

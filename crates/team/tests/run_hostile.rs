@@ -339,7 +339,7 @@ async fn a_thousand_small_files_are_one_piece_of_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a minute: see docs/reliability.md"]
+#[ignore = "takes 45 s of processor time: see docs/reliability.md"]
 async fn a_hundred_thousand_small_files_are_one_piece_of_work() {
     let report = many_files(100_000).await;
     assert_eq!(report.outcome, RunOutcome::Completed);

@@ -277,6 +277,8 @@ async fn a_run_ends_when_nothing_can_go_on_and_says_what_waits_for_what() {
     team.add_task(NewTask::new("Follows").id("after-bad").after("bad")).unwrap();
     team.add_task(NewTask::new("Needs a skill").id("skilled").skill("cobol")).unwrap();
     team.add_task(NewTask::new("fine too").id("fine-reviewed").review(true)).unwrap();
+    let (agent, role) = (Some("worker-1".parse().unwrap()), Some(Role::Reviewer));
+    team.add_task(NewTask { agent, role, ..NewTask::new("For one who cannot").id("misfit") }).unwrap();
 
     let report = team.run(None).await.unwrap();
 
@@ -289,6 +291,7 @@ async fn a_run_ends_when_nothing_can_go_on_and_says_what_waits_for_what() {
         [
             "after-bad: bad (failed: attempts)",
             "fine-reviewed: a reviewer, or the human",
+            "misfit: worker-1, who cannot take it: it wants a reviewer",
             "skilled: an agent with the skill cobol"
         ]
     );

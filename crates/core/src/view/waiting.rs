@@ -163,14 +163,17 @@ fn remedy(state: &State, task: &Task) -> Option<String> {
             if agent.is_some_and(|agent| agent.as_str() == HUMAN) {
                 return Some(format!("do it: agent-team claim {id} --as {HUMAN}"));
             }
-            if agent.is_some() {
-                return Some(format!(
-                    "give it to another: agent-team reassign {id} --to AGENT, or --to-anyone"
-                ));
-            }
-            let role = spec.role.map(|role| format!(" --role {role}")).unwrap_or_default();
-            let skill = spec.skill.as_ref().map(|skill| format!(" --skill {skill}")).unwrap_or_default();
-            Some(format!("add one: agent-team agent add NAME{role}{skill}"))
+            let remedy = if agent.is_some() {
+                format!("give it to another: agent-team reassign {id} --to AGENT, or --to-anyone")
+            } else {
+                let role = spec.role.map(|role| format!(" --role {role}")).unwrap_or_default();
+                let skill = spec.skill.as_ref().map(|skill| format!(" --skill {skill}")).unwrap_or_default();
+                format!("add one: agent-team agent add NAME{role}{skill}")
+            };
+            // Those who worked for a run leave with it, and the next one may bring them back.
+            let is_between_runs = state.runs().last().is_some_and(|run| run.ended.is_some());
+            let run = if is_between_runs { "agent-team run, or " } else { "" };
+            Some(format!("{run}{remedy}"))
         }
         Status::Blocked => {
             let needed = spec.after.iter().filter_map(|id| state.task(id));

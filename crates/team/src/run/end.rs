@@ -116,6 +116,14 @@ impl Run<'_> {
         let outcome = if unproved { RunOutcome::Interrupted } else { outcome };
         let used_up = if outcome == RunOutcome::OverBudget { self.used_up()? } else { Vec::new() };
         let summary = if finished { self.sum_up().await } else { None };
+        // Of the team that could not go on, and not of one that everybody has left.
+        let (stuck, unfinished) = self.team.queue.team_log().look(|state| {
+            let done = |task: &&Task| matches!(task.status, Status::Completed | Status::Cancelled);
+            let mut open: Vec<&Task> = state.tasks().filter(|task| !done(task)).collect();
+            open.sort_by_key(|task| task.added);
+            let unfinished = open.into_iter().map(|task| view::task(state, task)).collect();
+            (view::stuck(state), unfinished)
+        })?;
         if finished {
             self.say_goodbye()?;
         }
@@ -128,19 +136,13 @@ impl Run<'_> {
                 if merged { Some(blocking(move || where_it_is(&desk)).await?) } else { None }
             }
         };
-        let status = self.team.queue.get_status()?;
-        let unfinished: Vec<TaskView> = self.team.queue.team_log().look(|state| {
-            let done = |task: &&Task| matches!(task.status, Status::Completed | Status::Cancelled);
-            let mut open: Vec<&Task> = state.tasks().filter(|task| !done(task)).collect();
-            open.sort_by_key(|task| task.added);
-            open.into_iter().map(|task| view::task(state, task)).collect()
-        })?;
+        let status = StatusView { stuck, ..self.team.queue.get_status()? };
         let (budgets, go_on) = self
             .team
             .queue
             .team_log()
             .look(|state| (view::budgets(state, now_ms()), how_to_go_on(state, &used_up)))?;
-        let is_open = |kept: &KeptWork| unfinished.iter().any(|task| task.id == kept.task);
+        let is_open = |kept: &KeptWork| unfinished.iter().any(|task: &TaskView| task.id == kept.task);
         let kept = self.purses.kept().into_iter().filter(is_open).collect();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
