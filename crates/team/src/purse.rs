@@ -139,10 +139,17 @@ impl Purses {
 
     /// Notes that there may be something for an agent again.
     pub fn note_filled(&self, agent: &AgentId) {
-        if let Some(used_up) = lock(&self.empty).remove(agent) {
+        let filled = lock(&self.empty).remove(agent);
+        if let Some(used_up) = filled {
             lock(&self.told).remove(&(used_up.account, used_up.what));
+            self.changed.notify_one();
         }
-        self.changed.notify_one();
+    }
+
+    /// What is used up for all agents at once.
+    pub fn used_up_for_all(&self) -> Option<UsedUp> {
+        let is_for_all = |used_up: &&UsedUp| matches!(used_up.account, Account::Team | Account::Run);
+        lock(&self.empty).values().find(is_for_all).cloned()
     }
 
     /// Notes where unfinished work is kept.

@@ -148,7 +148,7 @@ impl Teammate {
             if self.stop.is_cancelled() {
                 return Ok(None);
             }
-            if let Some(used_up) = self.lacks()? {
+            if let Some(used_up) = self.lacks() {
                 self.wait_for_more(used_up).await?;
                 continue;
             }
@@ -205,18 +205,19 @@ impl Teammate {
     }
 
     /// What keeps this agent from taking anything, where a run has it at work and so watches for the end.
-    fn lacks(&self) -> Result<Option<UsedUp>, Error> {
-        let Some(purses) = &self.purses else { return Ok(None) };
+    fn lacks(&self) -> Option<UsedUp> {
+        let purses = self.purses.as_ref()?;
         let (known, elapsed) = (purses.lacks(&self.id), purses.elapsed());
         let pays = self.agent.is_metered();
-        let lacks = self.queue.team_log().look(|state| match known {
+        // What is not known here yet, the claim or the call will say.
+        let lacks = self.queue.team_log().look_at_known(|state| match known {
             Some(known) if !known.is_over(state, elapsed) => Some(known),
             _ => UsedUp::look(state, &self.id, pays, elapsed),
-        })?;
+        });
         if lacks.is_none() {
             purses.note_filled(&self.id);
         }
-        Ok(lacks)
+        lacks
     }
 
     /// Waits until there is more of what is used up.
@@ -322,13 +323,12 @@ impl Teammate {
         let stage = assignment.stage;
         let (team_log, task) = (self.queue.team_log(), &claimed.task.id);
         let mut time = WorkTime::begin(team_log, &self.id, task, self.purses.clone());
-        let work = async {
+        let mut work = Box::pin(async {
             if assignment.lacks_plan && !self.agent.plans() {
                 self.have_plan_approved(&mut assignment, &context).await?;
             }
             self.agent.execute_task(&assignment, &context).await.map(|answer| (answer, assignment))
-        };
-        tokio::pin!(work);
+        });
         let out_of_time = async {
             match limit {
                 Some(limit) => tokio::time::sleep(limit).await,
@@ -352,6 +352,8 @@ impl Teammate {
             }
             used_up = budgeted => Some(Err(used_up?)),
         };
+        // What it still runs ends here, so that nothing changes any more in its folder.
+        drop(work);
         let used_up = time.used_up();
         time.end().await?;
         let Some(answer) = ended else { return Ok(Outcome::Lost) };

@@ -220,7 +220,8 @@ async fn what_one_process_learned_another_one_waits_for() {
 #[tokio::test]
 async fn who_waits_holds_no_budget_and_can_be_stopped() {
     let queue = TaskQueue::in_memory().unwrap();
-    queue.set_budget(&agent_team::AgentId::human(), &Account::Team, None, None, Some(1)).unwrap();
+    let bounds = agent_team::Bounds { calls: Some(1), ..agent_team::Bounds::default() };
+    queue.set_budget(&agent_team::AgentId::human(), &Account::Team, bounds).unwrap();
     let model = limited(ModelErrorKind::RateLimited, Duration::from_secs(3_000));
     let stop = CancellationToken::new();
     let meter = meter(queue.team_log(), "worker-1").stopped_by(stop.clone());
