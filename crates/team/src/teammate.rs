@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_team_core::machine::{Command, State, Task};
+use agent_team_core::machine::{Command, State};
 use agent_team_core::record::{AgentLeft, ReviewGiven, Stage};
 use futures::future::{Either, TryFutureExt};
 use tokio_util::sync::CancellationToken;
@@ -231,8 +231,7 @@ impl Teammate {
             self.leave_to_others().await?;
         }
         let more = self.queue.team_log().until(move |state| {
-            used_up.is_over(state, purses.elapsed())
-                || (is_own && !for_others(state, &id, &purses).is_empty())
+            used_up.is_over(state, purses.elapsed()) || (is_own && !purses.for_others(state, &id).is_empty())
         });
         tokio::select! {
             () = self.stop.cancelled() => Ok(()),
@@ -580,7 +579,7 @@ impl Teammate {
     /// Only its own budget is used up: what others may do need not wait for it.
     async fn leave_to_others(&self) -> Result<(), Error> {
         let Some(purses) = self.purses.clone() else { return Ok(()) };
-        let tasks = self.queue.team_log().look(|state| for_others(state, &self.id, &purses))?;
+        let tasks = self.queue.team_log().look(|state| purses.for_others(state, &self.id))?;
         for task in tasks {
             let (queue, agent) = (self.queue.clone(), self.id.clone());
             let handed = blocking(move || queue.reassign(&agent, &task, None)).await;
@@ -638,15 +637,6 @@ impl Teammate {
             }
         }
     }
-}
-
-/// What went back to an agent and waits for it, although others may do it who have something to spend.
-fn for_others(state: &State, agent: &AgentId, purses: &Purses) -> Vec<TaskId> {
-    let can_be_done = |task: &&Task| {
-        let mut members = state.members_who_may(task);
-        members.any(|other| other.id != *agent && purses.allow(state, &other.id))
-    };
-    state.waiting_for_return_of(agent).filter(can_be_done).map(|task| task.id().clone()).collect()
 }
 
 /// A review that only a lead can make: no reviewer is there that may, since the only one is the author, say, or has

@@ -371,7 +371,8 @@ fn goes_on(state: &State, without_agents: bool, purses: &Purses) -> bool {
         return !without_agents && state.held().any(|(_, claim)| claim.holder.orchestrated && works(claim));
     }
     if !without_agents {
-        return state.can_go_on_with(|agent| purses.allow(state, agent));
+        return state.can_go_on_with(|agent| purses.allow(state, agent))
+            || purses.is_anything_for_others(state);
     }
     state.held().next().is_some()
         || state.waiting_for(Stage::Verify).next().is_some()
