@@ -14,6 +14,7 @@ use crate::agent::Line;
 use crate::liveness::{self, Health};
 use crate::model::Part;
 use crate::outside::now_ms;
+use crate::purse::UsedUp;
 use crate::team_log::TeamLog;
 use crate::{AgentId, Error, HUMAN, TaskQueue};
 
@@ -121,9 +122,12 @@ impl Known {
             stage: Stage::Work,
             holder: std::sync::Arc::default(),
         };
-        let idle = match decide(state, &command, now_ms()) {
-            Ok(_) => "about to take a task".to_owned(),
-            Err(refusal) => refusal.to_string(),
+        // Only a run can say that its clock is over, and only who is run by one pays for calls by the log.
+        let used_up = UsedUp::look(state, id, agent.orchestrated, Duration::ZERO);
+        let idle = match (decide(state, &command, now_ms()), used_up) {
+            (Ok(_), Some(used_up)) => used_up.refusal().to_string(),
+            (Ok(_), None) => "about to take a task".to_owned(),
+            (Err(refusal), _) => refusal.to_string(),
         };
         Self {
             agent: id.clone(),
@@ -233,5 +237,26 @@ mod tests {
         bus.answer(&human, question, "So.").unwrap();
         queue.pause(&human, None, "").unwrap();
         assert_eq!(doing(&queue, &worker).0, Doing::Paused);
+    }
+
+    #[test]
+    fn who_has_nothing_left_to_spend_is_idle_and_says_so() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let worker: AgentId = "worker-1".parse().unwrap();
+        let member = AgentJoined {
+            agent: worker.clone(),
+            role: Role::Worker,
+            skills: Vec::new(),
+            with: None,
+            orchestrated: true,
+            plan: false,
+        };
+        queue.join(member).unwrap();
+        queue.add_task("a").unwrap();
+        assert_eq!(doing(&queue, &worker).1, "about to take a task");
+        let bounds = crate::Bounds { calls: Some(0), ..crate::Bounds::default() };
+        queue.set_budget(&AgentId::human(), &crate::Account::Run, bounds).unwrap();
+        let words = "this would exceed the budget of this run: turns";
+        assert_eq!(doing(&queue, &worker), (Doing::Idle, words.to_owned()));
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use agent_team_core::machine::{State, decide};
+use agent_team_core::machine::{State, Task, decide};
 use agent_team_core::record::{Account, Amount, Resource, SpendingReserved};
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -139,10 +139,34 @@ impl Purses {
 
     /// Notes that there may be something for an agent again.
     pub fn note_filled(&self, agent: &AgentId) {
-        if let Some(used_up) = lock(&self.empty).remove(agent) {
+        let filled = lock(&self.empty).remove(agent);
+        if let Some(used_up) = filled {
             lock(&self.told).remove(&(used_up.account, used_up.what));
+            self.changed.notify_one();
         }
-        self.changed.notify_one();
+    }
+
+    /// What went back to an agent and waits for it, although others may do it who have something to spend.
+    pub fn for_others(&self, state: &State, agent: &AgentId) -> Vec<TaskId> {
+        let can_be_done = |task: &&Task| {
+            let mut members = state.members_who_may(task);
+            members.any(|other| other.id != *agent && self.allow(state, &other.id))
+        };
+        state.waiting_for_return_of(agent).filter(can_be_done).map(|task| task.id().clone()).collect()
+    }
+
+    /// Whether somebody whose own budget is used up is about to leave something to others.
+    pub fn is_anything_for_others(&self, state: &State) -> bool {
+        let is_own = |used_up: &&UsedUp| matches!(used_up.account, Account::Agent(_));
+        let agents: Vec<AgentId> =
+            lock(&self.empty).values().filter(is_own).map(|used_up| used_up.agent.clone()).collect();
+        agents.iter().any(|agent| !self.for_others(state, agent).is_empty())
+    }
+
+    /// What is used up for all agents at once.
+    pub fn used_up_for_all(&self) -> Option<UsedUp> {
+        let is_for_all = |used_up: &&UsedUp| matches!(used_up.account, Account::Team | Account::Run);
+        lock(&self.empty).values().find(is_for_all).cloned()
     }
 
     /// Notes where unfinished work is kept.

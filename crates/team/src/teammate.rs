@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_team_core::machine::{Command, State, Task};
+use agent_team_core::machine::{Command, State};
 use agent_team_core::record::{AgentLeft, ReviewGiven, Stage};
 use futures::future::{Either, TryFutureExt};
 use tokio_util::sync::CancellationToken;
@@ -148,7 +148,7 @@ impl Teammate {
             if self.stop.is_cancelled() {
                 return Ok(None);
             }
-            if let Some(used_up) = self.lacks()? {
+            if let Some(used_up) = self.lacks() {
                 self.wait_for_more(used_up).await?;
                 continue;
             }
@@ -205,18 +205,19 @@ impl Teammate {
     }
 
     /// What keeps this agent from taking anything, where a run has it at work and so watches for the end.
-    fn lacks(&self) -> Result<Option<UsedUp>, Error> {
-        let Some(purses) = &self.purses else { return Ok(None) };
+    fn lacks(&self) -> Option<UsedUp> {
+        let purses = self.purses.as_ref()?;
         let (known, elapsed) = (purses.lacks(&self.id), purses.elapsed());
         let pays = self.agent.is_metered();
-        let lacks = self.queue.team_log().look(|state| match known {
+        // What is not known here yet, the claim or the call will say.
+        let lacks = self.queue.team_log().look_at_known(|state| match known {
             Some(known) if !known.is_over(state, elapsed) => Some(known),
             _ => UsedUp::look(state, &self.id, pays, elapsed),
-        })?;
+        });
         if lacks.is_none() {
             purses.note_filled(&self.id);
         }
-        Ok(lacks)
+        lacks
     }
 
     /// Waits until there is more of what is used up.
@@ -230,8 +231,7 @@ impl Teammate {
             self.leave_to_others().await?;
         }
         let more = self.queue.team_log().until(move |state| {
-            used_up.is_over(state, purses.elapsed())
-                || (is_own && !for_others(state, &id, &purses).is_empty())
+            used_up.is_over(state, purses.elapsed()) || (is_own && !purses.for_others(state, &id).is_empty())
         });
         tokio::select! {
             () = self.stop.cancelled() => Ok(()),
@@ -322,13 +322,12 @@ impl Teammate {
         let stage = assignment.stage;
         let (team_log, task) = (self.queue.team_log(), &claimed.task.id);
         let mut time = WorkTime::begin(team_log, &self.id, task, self.purses.clone());
-        let work = async {
+        let mut work = Box::pin(async {
             if assignment.lacks_plan && !self.agent.plans() {
                 self.have_plan_approved(&mut assignment, &context).await?;
             }
             self.agent.execute_task(&assignment, &context).await.map(|answer| (answer, assignment))
-        };
-        tokio::pin!(work);
+        });
         let out_of_time = async {
             match limit {
                 Some(limit) => tokio::time::sleep(limit).await,
@@ -352,6 +351,8 @@ impl Teammate {
             }
             used_up = budgeted => Some(Err(used_up?)),
         };
+        // What it still runs ends here, so that nothing changes any more in its folder.
+        drop(work);
         let used_up = time.used_up();
         time.end().await?;
         let Some(answer) = ended else { return Ok(Outcome::Lost) };
@@ -578,7 +579,7 @@ impl Teammate {
     /// Only its own budget is used up: what others may do need not wait for it.
     async fn leave_to_others(&self) -> Result<(), Error> {
         let Some(purses) = self.purses.clone() else { return Ok(()) };
-        let tasks = self.queue.team_log().look(|state| for_others(state, &self.id, &purses))?;
+        let tasks = self.queue.team_log().look(|state| purses.for_others(state, &self.id))?;
         for task in tasks {
             let (queue, agent) = (self.queue.clone(), self.id.clone());
             let handed = blocking(move || queue.reassign(&agent, &task, None)).await;
@@ -636,15 +637,6 @@ impl Teammate {
             }
         }
     }
-}
-
-/// What went back to an agent and waits for it, although others may do it who have something to spend.
-fn for_others(state: &State, agent: &AgentId, purses: &Purses) -> Vec<TaskId> {
-    let can_be_done = |task: &&Task| {
-        let mut members = state.members_who_may(task);
-        members.any(|other| other.id != *agent && purses.allow(state, &other.id))
-    };
-    state.waiting_for_return_of(agent).filter(can_be_done).map(|task| task.id().clone()).collect()
 }
 
 /// A review that only a lead can make: no reviewer is there that may, since the only one is the author, say, or has

@@ -41,6 +41,8 @@ pub(crate) struct WorkTime {
     unsettled: Duration,
     /// What is set aside, in milliseconds.
     reserved: Option<(RecordId, u64)>,
+    /// Whether the agent waited for somebody's word when it was last looked at.
+    waits: bool,
     /// Why there is no more.
     refused: Option<Refusal>,
 }
@@ -56,6 +58,7 @@ impl WorkTime {
             counted_to: Instant::now(),
             unsettled: Duration::ZERO,
             reserved: None,
+            waits: false,
             refused: None,
         }
     }
@@ -71,8 +74,8 @@ impl WorkTime {
     /// When the log cannot be read or written.
     pub async fn until_used_up(&mut self) -> Result<AgentError, Error> {
         loop {
-            let mut refused = self.clock_is_over();
-            if refused.is_none() && self.reserved.is_none() && self.left()?.is_some() {
+            let mut refused = self.clock_is_over().or_else(|| self.waits_in_vain());
+            if refused.is_none() && self.reserved.is_none() && self.is_bounded() {
                 refused = self.reserve().await?.err();
             }
             if let Some(refused) = refused {
@@ -93,6 +96,27 @@ impl WorkTime {
         is_over.then_some(Refusal::OverBudget { account: Account::Run, what: Resource::Elapsed })
     }
 
+    /// Whoever waits for the word of another waits in vain when nobody of the team has anything left to spend.
+    fn waits_in_vain(&self) -> Option<Refusal> {
+        let purses = self.purses.as_ref().filter(|_| self.waits)?;
+        let used_up = purses.used_up_for_all()?;
+        let goes_on = self.team_log.look_at_known(|state| {
+            state.held_up(&self.agent).is_some() || used_up.is_over(state, purses.elapsed())
+        });
+        (!goes_on).then(|| used_up.refusal())
+    }
+
+    /// Whether some account that this touches bounds time at work, as far as this process has read the log.
+    fn is_bounded(&self) -> bool {
+        self.team_log
+            .look_at_known(|state| self.accounts().iter().any(|account| bound(state, account).is_some()))
+    }
+
+    fn accounts(&self) -> [Account; 4] {
+        let agent = Account::Agent(self.agent.clone());
+        [Account::Team, Account::Run, agent, Account::Task(self.task.clone())]
+    }
+
     fn next_look(&self) -> Duration {
         let slice = self.reserved.map(|(_, slice_ms)| {
             Duration::from_millis(slice_ms).saturating_sub(self.unsettled).max(Duration::from_millis(1))
@@ -107,12 +131,10 @@ impl WorkTime {
 
     /// The least that an account leaves, in milliseconds; `None` if none bounds it.
     fn left(&self) -> Result<Option<(u64, Account)>, Error> {
-        let agent = Account::Agent(self.agent.clone());
-        let accounts = [Account::Team, Account::Run, agent, Account::Task(self.task.clone())];
         self.team_log.look(|state| {
-            let left = accounts.into_iter().filter_map(|account| {
+            let left = self.accounts().into_iter().filter_map(|account| {
                 let ledger = state.ledger();
-                let most_ms = ledger.limit(&account).bounds.time_ms?;
+                let most_ms = bound(state, &account)?;
                 let used = ledger.spent(&account).plus(ledger.reserved(&account));
                 Some((most_ms.saturating_sub(used.time_ms), account))
             });
@@ -148,12 +170,11 @@ impl WorkTime {
     fn count(&mut self) {
         let now = Instant::now();
         let passed = now.duration_since(std::mem::replace(&mut self.counted_to, now));
-        let waits = self.team_log.governor().holds_up(&self.agent)
-            || self.team_log.look_at_known(|state| {
-                let task = state.task(&self.task);
-                task.is_some_and(|task| waits_for_a_word(state, task, &self.agent))
-            });
-        if !waits {
+        self.waits = self.team_log.look_at_known(|state| {
+            let task = state.task(&self.task);
+            task.is_some_and(|task| waits_for_a_word(state, task, &self.agent))
+        });
+        if !(self.waits || self.team_log.governor().holds_up(&self.agent)) {
             self.unsettled += passed;
         }
     }
@@ -200,6 +221,10 @@ impl Drop for WorkTime {
             let _ = self.team_log.submit(&self.agent, &body.into());
         }
     }
+}
+
+fn bound(state: &State, account: &Account) -> Option<u64> {
+    state.ledger().limit(account).bounds.time_ms
 }
 
 fn over_budget(refusal: Refusal) -> AgentError {

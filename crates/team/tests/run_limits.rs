@@ -221,13 +221,8 @@ async fn what_one_process_learned_another_one_waits_for() {
 #[tokio::test]
 async fn who_waits_holds_no_budget_and_can_be_stopped() {
     let queue = TaskQueue::in_memory().unwrap();
-    queue
-        .set_budget(
-            &agent_team::AgentId::human(),
-            &Account::Team,
-            Bounds { calls: Some(1), ..Bounds::default() },
-        )
-        .unwrap();
+    let bounds = Bounds { calls: Some(1), ..Bounds::default() };
+    queue.set_budget(&agent_team::AgentId::human(), &Account::Team, bounds).unwrap();
     let model = limited(ModelErrorKind::RateLimited, Duration::from_secs(3_000));
     let stop = CancellationToken::new();
     let meter = meter(queue.team_log(), "worker-1").stopped_by(stop.clone());

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use agent_team::agent::llm_fn;
 use agent_team::{
-    Account, AgentId, AgentJoined, AgentTeam, Bounds, Progress, Reporter, Resource, Role, RunOptions,
-    RunOutcome, Status, TaskQueue,
+    Account, AgentId, AgentJoined, AgentTeam, Bounds, NewTask, Progress, Reporter, Resource, Role,
+    RunOptions, RunOutcome, Status, TaskQueue,
 };
 use project::{
     Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, turns, view, workers,
@@ -204,6 +204,26 @@ async fn what_waits_for_an_agent_without_a_budget_goes_to_another_in_the_next_ru
     let report = run(&team).await;
     assert_eq!(report.outcome, RunOutcome::Completed, "{:?}", report.unfinished);
     assert_eq!(author(&team, "work").as_deref(), Some("worker-2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_the_word_of_somebody_without_a_budget_hands_back_too() {
+    let project = TestProject::new();
+    let plans = json!({"tool_calls": [{"name": "submit_plan", "input": {"plan": "First this, then that."}}]});
+    let model = Remembering::new(script(&[
+        attempt("work", 1, &[plans, writes("work", "x\n"), finishes("Done.")]),
+        json!({"give": {"text": "APPROVE"}}),
+    ]));
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(model.clone()));
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.options(RunOptions { budget_turns: Some(1), ..gated("true") });
+    team.add_task(NewTask { plan: true, ..task("work") }).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!((report.outcome, model.asked().len()), (RunOutcome::OverBudget, 1));
+    assert_eq!((view(&team, "work").status, view(&team, "work").attempt), (Status::Ready, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

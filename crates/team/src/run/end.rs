@@ -121,7 +121,7 @@ impl Run<'_> {
             let done = |task: &&Task| matches!(task.status, Status::Completed | Status::Cancelled);
             let mut open: Vec<&Task> = state.tasks().filter(|task| !done(task)).collect();
             open.sort_by_key(|task| task.added);
-            let unfinished = open.into_iter().map(|task| view::task(state, task)).collect();
+            let unfinished: Vec<TaskView> = open.into_iter().map(|task| view::task(state, task)).collect();
             (view::stuck(state), unfinished)
         })?;
         if finished {
@@ -142,7 +142,7 @@ impl Run<'_> {
             .queue
             .team_log()
             .look(|state| (view::budgets(state, now_ms()), how_to_go_on(state, &used_up)))?;
-        let is_open = |kept: &KeptWork| unfinished.iter().any(|task: &TaskView| task.id == kept.task);
+        let is_open = |kept: &KeptWork| unfinished.iter().any(|task| task.id == kept.task);
         let kept = self.purses.kept().into_iter().filter(is_open).collect();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -229,9 +229,13 @@ impl Run<'_> {
 
     /// The budgets that keep what is left from being done.
     fn used_up(&self) -> Result<Vec<(Account, Resource)>, Error> {
-        let mut all = self.purses.used_up();
+        let mut all = Vec::new();
         let elapsed = self.purses.elapsed();
         self.team.queue.team_log().look(|state| {
+            // What nobody could do anyway waits for no budget.
+            if state.can_go_on() {
+                all = self.purses.used_up();
+            }
             if is_time_over(state, elapsed) {
                 all.push((Account::Run, Resource::Elapsed));
             }
@@ -262,7 +266,10 @@ impl Run<'_> {
         let waiting: Vec<(RecordId, String)> = self.team.queue.team_log().look(|state| {
             let others_may = |task: &Task| {
                 let mut members = state.agents().filter(|agent| !agent.left);
-                members.any(|agent| agent.id != human && state.may_approve(task, &agent.id))
+                members.any(|agent| {
+                    let may = agent.id != human && state.may_approve(task, &agent.id);
+                    may && self.purses.allow(state, &agent.id)
+                })
             };
             let plans = state.open_plans().filter(|(task, _)| !others_may(task)).map(|(task, plan)| {
                 let id = task.id();
@@ -364,7 +371,8 @@ fn goes_on(state: &State, without_agents: bool, purses: &Purses) -> bool {
         return !without_agents && state.held().any(|(_, claim)| claim.holder.orchestrated && works(claim));
     }
     if !without_agents {
-        return state.can_go_on_with(|agent| purses.allow(state, agent));
+        return state.can_go_on_with(|agent| purses.allow(state, agent))
+            || purses.is_anything_for_others(state);
     }
     state.held().next().is_some()
         || state.waiting_for(Stage::Verify).next().is_some()
