@@ -52,7 +52,7 @@ fn added(tasks: usize) -> Writer {
     for number in 0..AGENTS {
         let (role, skills) = (Role::Worker, Vec::new());
         let joined =
-            AgentJoined { agent: agent(number), role, skills, with: None, orchestrated: false, plan: false };
+            AgentJoined { agent: agent(number), role, skills, with: None, orchestrated: false, plan: false, lead: None };
         writer.submit(&joined.into());
     }
     let id = |number: usize| -> TaskId { format!("task-{number}").parse().unwrap() };

@@ -214,6 +214,7 @@ mod tests {
                 with: None,
                 orchestrated: false,
                 plan: false,
+                lead: None,
             })
             .unwrap();
         assert_eq!(doing(&queue, &worker).0, Doing::Idle);

@@ -67,7 +67,7 @@ mod tests {
         let agent: AgentId = name.parse().unwrap();
         let (skills, with) = (Vec::new(), None);
         let member =
-            AgentJoined { agent: agent.clone(), role, skills, with, orchestrated: false, plan: false };
+            AgentJoined { agent: agent.clone(), role, skills, with, orchestrated: false, plan: false, lead: None };
         queue.join(member).unwrap();
         agent
     }

@@ -238,6 +238,7 @@ mod tests {
             with,
             orchestrated: false,
             plan: false,
+            lead: None,
         };
         queue.join(member).unwrap();
         agent

@@ -180,6 +180,7 @@ impl Process {
                 with,
                 orchestrated: false,
                 plan: false,
+                lead: None,
             }));
         }
         self.job = Job::Chore("guest");

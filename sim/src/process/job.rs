@@ -131,6 +131,7 @@ impl Process {
                 with: None,
                 orchestrated,
                 plan: self.part.plans && world.is_steered,
+                lead: None,
             }));
             self.job = Job::Joining;
             return;

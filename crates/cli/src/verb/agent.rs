@@ -69,6 +69,7 @@ impl Agent {
                     with,
                     orchestrated: true,
                     plan,
+                    lead: None,
                 })?;
                 if out.is_json() {
                     out.json(&json!({ "agent": name, "role": role, "plan": plan }))?;

@@ -47,6 +47,7 @@ impl Join {
             with,
             orchestrated: false,
             plan: self.plan,
+            lead: None,
         })?;
         if out.is_json() {
             out.json(&json!({ "agent": agent, "role": role }))?;

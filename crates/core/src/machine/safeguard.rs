@@ -97,6 +97,16 @@ pub enum Safeguard {
     SecondApproval,
     /// After so many rounds the human judges.
     ReviewRounds,
+    /// Tasks are delegated so deep, and no deeper.
+    Depth,
+    /// A delegated task is delivered when its parts are done.
+    Parts,
+    /// Who is handed out waits for something.
+    HandedOut,
+    /// A failure is planned anew once, and only so many are.
+    Replan,
+    /// Members of a lead's team take its tasks and no others.
+    Team,
 }
 
 /// Which safeguards are on.
@@ -130,7 +140,7 @@ impl Safeguards {
 #[cfg(feature = "mutants")]
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 50] = [
         Self::RecordId,
         Self::Format,
         Self::FormatRises,
@@ -176,6 +186,11 @@ impl Safeguard {
         Self::PlanFirst,
         Self::SecondApproval,
         Self::ReviewRounds,
+        Self::Depth,
+        Self::Parts,
+        Self::HandedOut,
+        Self::Replan,
+        Self::Team,
     ];
 }
 

@@ -67,6 +67,16 @@ pub struct Task {
     pub review_rounds: u32,
     /// How its holder means to do it, and what was said to that.
     pub plan: Option<Box<Plan>>,
+    /// The delegated tasks that it is a part of, the nearest first.
+    pub above: Vec<TaskId>,
+    /// The parts of a delegated task: all tasks that are below it and below no nearer one.
+    pub parts: Vec<TaskId>,
+    /// How many of its parts are neither completed nor cancelled.
+    pub open_parts: u32,
+    /// Whether it was handed out in parts, and waits for them.
+    pub handed_out: bool,
+    /// The task by which a lead plans its failure anew.
+    pub replan: Option<TaskId>,
 }
 
 /// How an agent means to do a task.
@@ -295,6 +305,8 @@ pub enum Failure {
     GivenUp,
     /// It did not fit onto the target too often.
     Conflicts,
+    /// It was handed out in parts, and a part of it failed.
+    Parts,
 }
 
 impl Failure {
@@ -305,6 +317,7 @@ impl Failure {
             Self::Quarantined => "quarantined",
             Self::GivenUp => "given_up",
             Self::Conflicts => "conflicts",
+            Self::Parts => "parts",
         }
     }
 }

@@ -41,7 +41,8 @@ pub fn stuck(state: &State) -> Vec<Waiting> {
     }
     while let Some(task) = open.pop() {
         if task.status != Status::Completed && found.insert(task.id()) {
-            open.extend(task.dependents.iter().filter_map(|id| state.task(id)));
+            let whole = task.above.first().filter(|_| task.status == Status::Failed);
+            open.extend(task.dependents.iter().chain(whole).filter_map(|id| state.task(id)));
         }
     }
     let tasks = found.into_iter().filter_map(|id| state.task(id));
@@ -94,11 +95,18 @@ fn blocked(state: &State, task: &Task) -> (String, bool) {
             None => format!("{} ({})", needed.id(), needed.status),
         })
         .collect();
-    if lost.is_empty() {
+    if !lost.is_empty() {
+        return (lost.join(", "), true);
+    }
+    if !open.is_empty() || !task.handed_out {
         let names: Vec<&str> = open.iter().map(|needed| needed.id().as_str()).collect();
         return (names.join(", "), false);
     }
-    (lost.join(", "), true)
+    let failed: Vec<&str> = state.failed_parts(task).map(|part| part.id().as_str()).collect();
+    if !failed.is_empty() {
+        return (format!("its parts, of which failed: {}", failed.join(", ")), true);
+    }
+    (format!("{} of its {} parts", task.open_parts, task.parts.len()), false)
 }
 
 fn ready(state: &State, task: &Task) -> (String, bool) {
@@ -110,6 +118,10 @@ fn ready(state: &State, task: &Task) -> (String, bool) {
             return (format!("{agent} to be resumed"), false);
         }
         return (agent.to_string(), !has(agent));
+    }
+    if let Some(team) = &spec.team {
+        let known = members().any(|member| member.id == *team || member.lead.as_ref() == Some(team));
+        return (format!("the team of {team}"), !known);
     }
     if let Some(skill) = &spec.skill {
         let known = members().any(|member| member.skills.contains(skill));

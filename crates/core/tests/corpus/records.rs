@@ -241,6 +241,7 @@ impl Story<'_> {
                 with: self.some(Self::line),
                 orchestrated: self.flag(),
                 plan: self.byte() < 8,
+                lead: None,
             }
             .into(),
             6 => AgentLeft { agent: self.agent() }.into(),
@@ -290,6 +291,7 @@ impl Story<'_> {
                     description: self.some(Self::text),
                     priority: self.some(|story| story.one(&[0, i32::MAX])),
                     allow_protected: self.some(Self::flag),
+                    after: None,
                 };
                 TaskEdited { task, on, change }.into()
             }

@@ -114,6 +114,7 @@ fn gather_members(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
             with: Some(member.agent.with()),
             orchestrated: true,
             plan: member.plan,
+            lead: member.lead.clone(),
         })?;
     }
     Ok(())

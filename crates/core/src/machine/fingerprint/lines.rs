@@ -121,7 +121,8 @@ words! {
         ProcessGone "process_gone", Cancelled "cancelled", Stuck "stuck", Reassigned "reassigned";
     FeedbackCause: Error "error", Check "check", Gate "gate", Conflict "conflict", Review "review";
     Failure:
-        Attempts "attempts", Quarantined "quarantined", GivenUp "given_up", Conflicts "conflicts";
+        Attempts "attempts", Quarantined "quarantined", GivenUp "given_up", Conflicts "conflicts",
+        Parts "parts";
     Receipt: Delivered "delivered", Read "read";
 }
 
