@@ -497,7 +497,21 @@ impl TaskQueue {
     /// A refusal when it is completed.
     pub fn cancel(&self, by: &AgentId, task: &TaskId, dependents: bool) -> Result<(), Error> {
         let cancel = |fenced| Command::CancelTask { task: task.clone(), dependents, fenced };
-        fenced_off(&self.team_log, by, task, cancel)
+        // Parts of a delegated task that are about to be merged are fenced off one by one, and cancelled first.
+        let in_the_way = |refused: &Refusal| match refused {
+            Refusal::MergeUnderWay { task: part, .. } if part != task => Some(part.clone()),
+            _ => None,
+        };
+        loop {
+            let refused = match refusal(fenced_off(&self.team_log, by, task, cancel))? {
+                Ok(()) => return Ok(()),
+                Err(refused) => refused,
+            };
+            let Some(part) = in_the_way(&refused) else { return Err(refused.into()) };
+            let cancel = |fenced| Command::CancelTask { task: part.clone(), dependents: false, fenced };
+            // If it was merged meanwhile, it is in nobody's way any more.
+            let _ = refusal(fenced_off(&self.team_log, by, &part, cancel))?;
+        }
     }
 
     /// The claim that the agent has on a task: the one made through this queue, or else the one in the log, unless

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_team_core::machine::{Command, State};
-use agent_team_core::record::{AgentLeft, ReviewGiven, Stage};
+use agent_team_core::record::{AgentLeft, ReviewGiven, Stage, TaskDelegated};
 use futures::future::{Either, TryFutureExt};
 use tokio_util::sync::CancellationToken;
 
@@ -306,6 +306,7 @@ impl Teammate {
                 self.fail(&claimed, reason, true).await
             }
             Err(AgentError::Stopped) => self.give_back(&claimed, "stopped").await,
+            Err(AgentError::Waits) => self.hand_out(&claimed).await,
             // What else is to be done has a budget of its own.
             Err(AgentError::OverBudget(refused @ Refusal::OverBudget { account: Account::Task(_) })) => {
                 self.fail(&claimed, refused.to_string(), true).await
@@ -422,6 +423,9 @@ impl Teammate {
             return self.fail(claimed, blocked.to_string(), false).await;
         }
         let completed = refusal(completed)?;
+        if let Err(Refusal::PartsOpen { .. }) = &completed {
+            return self.hand_out(claimed).await;
+        }
         // Another plan may have taken the place of the approved one meanwhile.
         if let Err(refused @ Refusal::PlanNotApproved { .. }) = &completed {
             return self.fail(claimed, refused.to_string(), false).await;
@@ -482,6 +486,19 @@ impl Teammate {
         let reason = reason.to_owned();
         let released = blocking(move || queue.release(token, &agent, &reason)).await;
         Ok(refusal(released)?.map_or(Outcome::Lost, |()| Outcome::GivenBack))
+    }
+
+    /// The agent has split its task, and has it back when the parts are done.
+    async fn hand_out(&self, claimed: &Claimed) -> Result<Outcome, Error> {
+        let (team_log, agent, claim) = (self.queue.team_log().clone(), self.id.clone(), claimed.token);
+        let handed_out = blocking(move || team_log.submit(&agent, &TaskDelegated { claim }.into())).await;
+        // The last part may have been done meanwhile: then it goes on at once.
+        if let Err(Refusal::NoOpenPart { .. }) = refusal(handed_out)? {
+            return self.give_back(claimed, "its parts are done").await;
+        }
+        let note = format!("{} handed out {} and waits for its parts", self.id, claimed.task.id);
+        self.reporter.report(Progress::Note(note));
+        Ok(Outcome::GivenBack)
     }
 
     /// The agent can do nothing more, whatever the task.

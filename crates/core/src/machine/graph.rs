@@ -78,7 +78,8 @@ pub(crate) fn check_after(state: &State, task: &Task, after: &[TaskId]) -> Resul
     if let Some(missing) = missing.filter(|_| state.keeps(Safeguard::Dependency)) {
         return Err(Refusal::MissingDependency { task: id(), missing: missing.clone() });
     }
-    let mut chains = after.iter().filter_map(|needed| Waits::among(state, &BTreeMap::new()).chain(needed, task.id()));
+    let mut chains =
+        after.iter().filter_map(|needed| Waits::among(state, &BTreeMap::new()).chain(needed, task.id()));
     match chains.next().filter(|_| state.keeps(Safeguard::Cycle)) {
         Some(chain) => Err(Refusal::Cycle { tasks: chain }),
         None => Ok(()),
@@ -130,7 +131,9 @@ fn led(state: &State, new: &BTreeMap<&TaskId, &TaskSpec>) -> Result<(), Refusal>
             return Err(Refusal::TooDeep { task: spec.id.clone(), most });
         }
         let whole = above.first().and_then(|whole| state.tasks.get(whole));
-        if let Some(whole) = whole.filter(|whole| whole.status.is_ended() && state.keeps(Safeguard::EditEnded)) {
+        if let Some(whole) =
+            whole.filter(|whole| whole.status.is_ended() && state.keeps(Safeguard::EditEnded))
+        {
             return Err(Refusal::WrongStatus { task: whole.id().clone(), status: whole.status });
         }
         if spec.replans.is_some() && state.keeps(Safeguard::Replan) {

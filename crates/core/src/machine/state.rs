@@ -451,7 +451,8 @@ impl State {
         let dependents = if completed { task.dependents.clone() } else { Vec::new() };
         let is_open = |status| !matches!(status, Status::Completed | Status::Cancelled);
         let turned = is_open(status_before) != is_open(task.status);
-        let part_of = task.above.first().filter(|_| turned).map(|whole| (whole.clone(), is_open(task.status)));
+        let part_of =
+            task.above.first().filter(|_| turned).map(|whole| (whole.clone(), is_open(task.status)));
         if claim_now.is_some() {
             self.held.insert(slot);
         } else {

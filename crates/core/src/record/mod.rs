@@ -36,9 +36,7 @@ pub use task::{
     ATTEMPTS_DEFAULT, BACKOFF_MS_DEFAULT, BatchClosed, TaskAdded, TaskCancelled, TaskChange, TaskEdited,
     TaskRetried, TaskSpec,
 };
-pub use team::{
-    FormatRaised, MAX_DEPTH_DEFAULT, Policy, PolicySet, REPLANS_DEFAULT, RunEnded, RunStarted,
-};
+pub use team::{FormatRaised, MAX_DEPTH_DEFAULT, Policy, PolicySet, REPLANS_DEFAULT, RunEnded, RunStarted};
 
 use serde::de::DeserializeOwned;
 

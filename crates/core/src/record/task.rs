@@ -148,7 +148,8 @@ impl TaskSpec {
 
     /// Whether it asks for what a log has only since [`NEWEST_FORMAT`](super::NEWEST_FORMAT).
     pub(crate) fn needs_newest_format(&self) -> bool {
-        let judged = self.plan || self.approver.is_some() || self.reviews != 1 || self.review_rounds.is_some();
+        let judged =
+            self.plan || self.approver.is_some() || self.reviews != 1 || self.review_rounds.is_some();
         judged || self.delegate || self.team.is_some() || self.replans.is_some()
     }
 }

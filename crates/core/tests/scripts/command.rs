@@ -7,8 +7,7 @@ use agent_team_core::record::{
     FilesReleased, FilesReserved, FormatRaised, Holder, LateResult, MergeIntended, MergeRefused, Merged,
     MessageSent, MessagesDelivered, MessagesRead, ModelLimited, NoteAdded, PlanSubmitted, Policy,
     RefusalCause, Replan, ReviewGiven, SpendingReserved, SpendingSettled, Stage, TaskChange, TaskDelegated,
-    TaskSpec, TaskSubmitted,
-    TurnJournalled, WorkCommit,
+    TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::Text;
 
@@ -73,14 +72,16 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
     let command = match line.word(0)? {
         "add" => {
             let lists = line.rest(1);
-            let tasks =
-                lists.first().map_or_else(|| Err("name a task".to_owned()), |_| Ok(vec![spec(world, line)?]))?;
+            let tasks = lists
+                .first()
+                .map_or_else(|| Err("name a task".to_owned()), |_| Ok(vec![spec(world, line)?]))?;
             Command::AddTasks { tasks, batch: world.new_id() }
         }
         "batch" => {
             let texts = line.rest(1).iter();
-            let tasks =
-                texts.map(|text| spec(world, &Line::parse(&format!("add {text}")))).collect::<Result<_, _>>()?;
+            let tasks = texts
+                .map(|text| spec(world, &Line::parse(&format!("add {text}"))))
+                .collect::<Result<_, _>>()?;
             let batch = line.text("id").map(|id| world.id(id)).transpose()?;
             Command::AddTasks { tasks, batch: batch.unwrap_or_else(|| world.new_id()) }
         }

@@ -116,6 +116,11 @@ impl State {
         self.replans.get(&within.cloned()).copied().unwrap_or(0)
     }
 
+    /// The tasks within which failures were planned anew, each with their number.
+    pub fn all_replans(&self) -> impl Iterator<Item = (Option<&TaskId>, u32)> {
+        self.replans.iter().map(|(within, count)| (within.as_ref(), *count))
+    }
+
     /// How many failures may be planned anew within one task.
     pub fn replans_max(&self) -> u32 {
         self.policy.replans.unwrap_or(REPLANS_DEFAULT)

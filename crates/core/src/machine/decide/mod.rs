@@ -16,8 +16,8 @@ use super::state::State;
 use crate::id::TaskId;
 use crate::record::{
     BatchClosed, Body, BudgetSet, ClaimExpired, FORMAT, FormatRaised, NEWEST_FORMAT, PauseSet, PlanJudged,
-    PolicySet, Revision, TaskAdded, TaskCancelled, TaskClaimed, TaskEdited, TaskFailed,
-    TaskGivenUp, TaskReassigned, TaskRetried, TaskSpec,
+    PolicySet, Revision, TaskAdded, TaskCancelled, TaskClaimed, TaskEdited, TaskFailed, TaskGivenUp,
+    TaskReassigned, TaskRetried, TaskSpec,
 };
 
 /// The longest backoff, in milliseconds.
