@@ -9,7 +9,8 @@ use std::time::Duration;
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::{Command, FeedbackCause, Refusal, State, decide};
 use agent_team_core::record::{
-    ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Stage, TaskSpec, TaskSubmitted, WorkCommit,
+    ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Stage, TaskDelegated, TaskSpec,
+    TaskSubmitted, WorkCommit,
 };
 use agent_team_core::text::Text;
 use agent_team_core::view::{TaskView, stuck, task as task_view};
@@ -488,6 +489,15 @@ impl TaskQueue {
     /// A refusal when it is neither.
     pub fn retry(&self, by: &AgentId, task: &TaskId) -> Result<(), Error> {
         self.team_log.submit(by, &Command::RetryTask { task: task.clone() })?;
+        Ok(())
+    }
+
+    /// Hands a delegated task out in parts: the claim ends, and the task is ready again when they are done.
+    ///
+    /// # Errors
+    /// A refusal when the claim is over, or no part is to be waited for.
+    pub fn hand_out(&self, claim: RecordId, agent: &AgentId) -> Result<(), Error> {
+        self.team_log.submit(agent, &TaskDelegated { claim }.into())?;
         Ok(())
     }
 

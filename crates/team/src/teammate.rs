@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_team_core::machine::{Command, State};
-use agent_team_core::record::{AgentLeft, ReviewGiven, Stage, TaskDelegated};
+use agent_team_core::record::{AgentLeft, ReviewGiven, Stage};
 use futures::future::{Either, TryFutureExt};
 use tokio_util::sync::CancellationToken;
 
@@ -490,8 +490,8 @@ impl Teammate {
 
     /// The agent has split its task, and has it back when the parts are done.
     async fn hand_out(&self, claimed: &Claimed) -> Result<Outcome, Error> {
-        let (team_log, agent, claim) = (self.queue.team_log().clone(), self.id.clone(), claimed.token);
-        let handed_out = blocking(move || team_log.submit(&agent, &TaskDelegated { claim }.into())).await;
+        let (queue, agent, claim) = (self.queue.clone(), self.id.clone(), claimed.token);
+        let handed_out = blocking(move || queue.hand_out(claim, &agent)).await;
         // The last part may have been done meanwhile: then it goes on at once.
         if let Err(Refusal::NoOpenPart { .. }) = refusal(handed_out)? {
             return self.give_back(claimed, "its parts are done").await;

@@ -1,19 +1,32 @@
 //! Runs that are led: failures are planned anew, tasks handed to leads with teams of their own, and leads that are killed
 //! know their team. Only the model's words are scripted.
+//!
+//! Where it matters when a process dies, the test is its own child: the test `child`, which an environment variable tells
+//! where its project is.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the tests' own functions fail by panicking")]
 
 #[expect(dead_code, reason = "what other tests of runs need")]
 mod project;
 
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use agent_team::agent::ModelAgent;
+use agent_team::model::Script;
 use agent_team::{
-    Account, AgentTeam, Failure, NewTask, Progress, Records, Reporter, Role, RunOptions, RunOutcome, Status,
-    TeamFolder,
+    Account, AgentId, AgentTeam, Failure, NewMessage, NewTask, Progress, Recipient, Records, Reporter, Role,
+    RunOptions, RunOutcome, Status, TeamFolder, TeamLog,
 };
+use agent_team_core::machine::State;
 use project::{
-    Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, runs, script, task, view,
+    LONG, Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, runs, script, task, view,
     writes,
 };
 use serde_json::{Value, json};
+
+/// Where the child's project is.
+const ROLE: &str = "RUN_LEAD_PROJECT";
 
 fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> T {
     name.parse().unwrap()
@@ -227,7 +240,10 @@ fn nested(api: &[Value]) -> Vec<Value> {
 }
 
 fn nested_team(project: &TestProject, model: impl agent_team::model::Model + 'static) -> AgentTeam {
-    let mut team = project.team();
+    led_team(project.team(), model)
+}
+
+fn led_team(mut team: AgentTeam, model: impl agent_team::model::Model + 'static) -> AgentTeam {
     let agent = agent(model);
     team.add_agent("lead-1", Role::Lead, agent.clone()).unwrap();
     team.add_agent("api-lead", Role::Lead, agent.clone()).unwrap();
@@ -304,8 +320,9 @@ async fn a_lead_hands_a_task_to_another_lead_whose_team_does_its_parts() {
 async fn a_lead_plans_failures_of_its_parts_anew_and_the_one_above_hears_of_it_when_it_cannot() {
     let project = TestProject::new();
     let model = Remembering::new(script(&nested(&[
-        does(
+        attempt(
             "api",
+            1,
             &[
                 adds(&[json!({"id": "get", "title": "GET"}), json!({"id": "put", "title": "PUT"})]),
                 calls("wait", &json!({})),
@@ -429,4 +446,150 @@ async fn a_lead_changes_nothing_outside_of_what_it_leads_and_delegates_no_deeper
     assert!(text.contains("is no part of what you lead"), "{text}");
     assert!(text.contains("would be delegated deeper than 1"), "{text}");
     assert!(team.queue().get_task(&id("deep")).is_err());
+}
+
+/// Workers that wait for a file, and a lead that plans; its second turn comes at once, or not before it is killed.
+fn killed_rules(root: &Path, thinks_ms: u64) -> Vec<Value> {
+    let wait = format!("while ! test -e {}; do sleep 0.01; done", root.join("../go").display());
+    let mut planned = finishes("An API, and a page over it.");
+    planned["delay_ms"] = json!(thinks_ms);
+    let rules = nested(&[
+        does(
+            "api",
+            &[
+                adds(&[json!({"id": "get", "title": "GET"}), json!({"id": "put", "title": "PUT"})]),
+                calls("wait", &json!({})),
+                finishes("GET and PUT work."),
+            ],
+        ),
+        does("get", &[runs(&wait), writes("get.sh", "echo get\n"), finishes("It gets.")]),
+        does("put", &[runs(&wait), writes("put.sh", "echo put\n"), finishes("It puts.")]),
+    ]);
+    let slowly = |mut rule: Value| {
+        if rule["when"]["task"] == "plan" {
+            rule["steps"][1] = planned.clone();
+        }
+        rule
+    };
+    rules.into_iter().map(slowly).collect()
+}
+
+/// The child that the other tests kill. Without a project it has nothing to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn child() {
+    let Some(root) = std::env::var_os(ROLE).map(PathBuf::from) else { return };
+    let thinks_ms = if root.join("../slowly").exists() { 600_000 } else { 0 };
+    let team = led_team(AgentTeam::new(&root).unwrap(), script(&killed_rules(&root, thinks_ms)));
+    assert!(team.run(Some(LONG)).await.unwrap().succeeded());
+}
+
+fn start_child(root: &Path) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["child", "--exact"]).env_clear().env(ROLE, root);
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", root.join(".."));
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Kills the run as soon as the log is as the question says, and runs the team to its end.
+async fn killed_when(
+    project: &TestProject,
+    is_so: impl Fn(&State) -> bool + Clone + Send + Sync + 'static,
+) -> (AgentTeam, Arc<Remembering<Script>>) {
+    let root = project.root();
+    drop(project.team());
+    let log = TeamLog::open(&TeamFolder::of(&root)).unwrap();
+    let mut news = log.follow();
+    let mut child = start_child(&root);
+    while !log.look(&is_so).unwrap() {
+        news.changed().await.unwrap();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop((log, news));
+    std::fs::write(project.beside("go"), "").unwrap();
+    let model = Remembering::new(script(&killed_rules(&root, 0)));
+    let team = led_team(project.team(), model.clone());
+    let report = run(&team).await;
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let ids: Vec<String> = statuses(&team).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["plan", "api", "page", "get", "put"], "nothing is planned twice");
+    assert_eq!(view(&team, "api").result.unwrap().preview(), "GET and PUT work.");
+    (team, model)
+}
+
+fn is_at_work_on(state: &State, task: &str) -> bool {
+    let turns = state.task(&id(task)).and_then(|task| task.claim.as_ref()).map_or(0, |claim| claim.turns);
+    turns > 0
+}
+
+/// What a lead was told in its last request for a task.
+fn last_words(model: &Remembering<Script>, task: &str) -> String {
+    let asked = model.asked();
+    let last = asked.iter().rev().find(|asked| asked.caller.task.as_deref() == Some(task)).unwrap();
+    format!("{:?}", last.messages)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_killed_while_the_parts_are_out_goes_on_with_a_lead_that_knows_them() {
+    let project = TestProject::new();
+    let both_are_out = |state: &State| is_at_work_on(state, "get") && is_at_work_on(state, "put");
+    let (team, model) = killed_when(&project, both_are_out).await;
+    let told = last_words(&model, "api");
+    for words in ["How the team stands now", "in the team of api-lead", "get [completed]", "put [completed]"]
+    {
+        assert!(told.contains(words), "{words} is missing in {told}");
+    }
+    assert!(told.contains("The parts are handed out."), "it goes on with its conversation: {told}");
+    assert_eq!(view(&team, "api").attempt, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_that_is_killed_in_the_middle_of_its_plan_knows_what_it_has_added() {
+    let project = TestProject::new();
+    std::fs::write(project.beside("slowly"), "").unwrap();
+    let (team, model) = killed_when(&project, |state| is_at_work_on(state, "get")).await;
+    let told = last_words(&model, "plan");
+    for words in ["How the team stands now", "Members:", "lead-1 (you)", "page [blocked, waits for api]"] {
+        assert!(told.contains(words), "{words} is missing in {told}");
+    }
+    assert_eq!(view(&team, "plan").attempt, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_whose_conversation_was_compacted_is_told_how_its_team_stands() {
+    let project = TestProject::new();
+    let mut read = calls("list_tasks", &json!({}));
+    read["usage"] = json!({"input_tokens": 9_000});
+    let model = Remembering::new(script(&[
+        summary(),
+        json!({"when": {"contains": "Write your account"}, "give": {"text": "I split it."}}),
+        does(
+            "big",
+            &[
+                adds(&[json!({"id": "one", "title": "The first part"})]),
+                calls("list_tasks", &json!({})),
+                read,
+                calls("wait", &json!({})),
+                finishes("One is done."),
+            ],
+        ),
+        json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
+    ]));
+    let mut team = project.team();
+    let lead = ModelAgent::new(model.clone()).context_tokens(8_000);
+    team.add_agent("lead-1", Role::Lead, Arc::new(lead)).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(NewTask { delegate: true, ..task("big") }).unwrap();
+    let asks = NewMessage::new(&id("worker-1"), Recipient::Agent(AgentId::human()), "Which colour?");
+    team.bus().post(NewMessage { asks: true, ..asks }).unwrap();
+
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+
+    let asked = model.asked();
+    let compacted = asked.iter().find(|asked| asked.caller.turns_left_out > 0).expect("it was compacted");
+    let told = format!("{:?}", compacted.messages);
+    for words in ["I split it.", "How the team stands now", "one [", "The first part", "Which colour?"] {
+        assert!(told.contains(words), "{words} is missing in {told}");
+    }
 }

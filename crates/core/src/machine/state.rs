@@ -434,6 +434,7 @@ impl State {
         let Some(task) = self.tasks.at_mut(slot) else { return Change::default() };
         let claim_before = task.claim.as_ref().map(|claim| claim.id);
         let status_before = task.status;
+        let was_open = task.keeps_waiting();
         self.queue.remove(slot, task);
         change(task);
         // Nobody is waited for who is not there, or may not take the task any more.
@@ -449,10 +450,9 @@ impl State {
         let claim_now = task.claim.as_ref().map(|claim| claim.id);
         let completed = task.status == Status::Completed && status_before != Status::Completed;
         let dependents = if completed { task.dependents.clone() } else { Vec::new() };
-        let is_open = |status| !matches!(status, Status::Completed | Status::Cancelled);
-        let turned = is_open(status_before) != is_open(task.status);
+        let is_open = task.keeps_waiting();
         let part_of =
-            task.above.first().filter(|_| turned).map(|whole| (whole.clone(), is_open(task.status)));
+            task.above.first().filter(|_| was_open != is_open).map(|whole| (whole.clone(), is_open));
         if claim_now.is_some() {
             self.held.insert(slot);
         } else {

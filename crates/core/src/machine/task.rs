@@ -71,7 +71,7 @@ pub struct Task {
     pub above: Vec<TaskId>,
     /// The parts of a delegated task: all tasks that are below it and below no nearer one.
     pub parts: Vec<TaskId>,
-    /// How many of its parts are neither completed nor cancelled.
+    /// How many of its parts it would wait for.
     pub open_parts: u32,
     /// Whether it was handed out in parts, and waits for them.
     pub handed_out: bool,
@@ -332,6 +332,16 @@ impl Task {
     pub fn result(&self) -> Option<&Text> {
         (self.status == Status::Completed).then_some(())?;
         self.submission.as_ref().map(|submission| &submission.result)
+    }
+
+    /// Whether a delegated task that it is a part of waits for it. What was to plan a failure anew and failed, too, is not
+    /// waited for: the failure is.
+    pub fn keeps_waiting(&self) -> bool {
+        match self.status {
+            Status::Completed | Status::Cancelled => false,
+            Status::Failed => self.spec.replans.is_none(),
+            _ => true,
+        }
     }
 
     /// Takes a step. What the guards let through is legal; anything else changes nothing.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, TaskId};
-use crate::machine::{State, Status, Task};
+use crate::machine::{Agent, State, Status, Task};
 use crate::record::{Role, Stage};
 
 /// A task that waits for something that will not happen by itself.
@@ -119,16 +119,24 @@ fn ready(state: &State, task: &Task) -> (String, bool) {
         }
         return (agent.to_string(), !has(agent));
     }
+    let fits = |member: &Agent| {
+        let is_in = match &spec.team {
+            Some(team) => member.id == *team || member.lead.as_ref() == Some(team),
+            None => member.lead.is_none(),
+        };
+        let has_role = spec.role.is_none_or(|role| role == member.role);
+        let has_skill = spec.skill.as_ref().is_none_or(|skill| member.skills.contains(skill));
+        is_in && has_role && has_skill
+    };
+    let nobody = !members().any(fits);
     if let Some(team) = &spec.team {
-        let known = members().any(|member| member.id == *team || member.lead.as_ref() == Some(team));
-        return (format!("the team of {team}"), !known);
+        return (format!("the team of {team}"), nobody);
     }
     if let Some(skill) = &spec.skill {
-        let known = members().any(|member| member.skills.contains(skill));
-        return (format!("an agent with the skill {skill}"), !known);
+        return (format!("an agent with the skill {skill}"), nobody);
     }
     if let Some(role) = spec.role {
-        return (format!("a {role}"), !members().any(|member| member.role == role));
+        return (format!("a {role}"), nobody);
     }
     let reason = if task.not_before_ms > 0 { "its next attempt" } else { "a worker" };
     (reason.to_owned(), false)

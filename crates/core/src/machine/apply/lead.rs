@@ -78,9 +78,9 @@ impl Rule for TaskGivenUp {
 }
 
 impl State {
-    /// The parts of a delegated task that failed for good.
+    /// The parts of a delegated task that failed for good, and for which it waits.
     pub fn failed_parts<'a>(&'a self, task: &'a Task) -> impl Iterator<Item = &'a Task> {
-        self.parts(task).filter(|part| part.status == Status::Failed)
+        self.parts(task).filter(|part| part.status == Status::Failed && part.keeps_waiting())
     }
 
     /// The parts of a delegated task, in the order in which they were added.
@@ -88,10 +88,13 @@ impl State {
         task.parts.iter().filter_map(|id| self.tasks.get(id))
     }
 
-    /// The first of those that are neither completed nor cancelled.
+    /// The first of those for which it waits.
     pub(super) fn first_open_parts(&self, task: &Task) -> Vec<TaskId> {
-        let is_open = |part: &&Task| !matches!(part.status, Status::Completed | Status::Cancelled);
-        self.parts(task).filter(is_open).take(NAMED_MAX).map(|part| part.id().clone()).collect()
+        self.parts(task)
+            .filter(|part| part.keeps_waiting())
+            .take(NAMED_MAX)
+            .map(|part| part.id().clone())
+            .collect()
     }
 
     /// Within what a failure of a task is planned anew: the delegated task that it is a part of, or else the task at the
