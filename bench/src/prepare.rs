@@ -55,6 +55,7 @@ impl History {
                 with: Some("bench".to_owned()),
                 orchestrated: false,
                 plan: false,
+                lead: None,
             };
             writer.write(agent, joined)?;
         }

@@ -18,7 +18,7 @@ pub struct Coverage {
 }
 
 /// Every reason of a void record.
-pub const REASONS: [&str; 43] = [
+pub const REASONS: [&str; 50] = [
     "no such task",
     "changed",
     "setting changed",
@@ -52,6 +52,13 @@ pub const REASONS: [&str; 43] = [
     "other plan",
     "plan not approved",
     "no approver",
+    "too deep",
+    "parts open",
+    "no open part",
+    "no failed part",
+    "no replan",
+    "for a team",
+    "not of the team",
     "no such agent",
     "over budget",
     "too many agents",
@@ -99,6 +106,8 @@ pub fn reason(refusal: &Refusal) -> &'static str {
             Unfit::HumanOnly => "human only",
             Unfit::Approved => "approved before",
             Unfit::RoundsOver => "rounds over",
+            Unfit::ForTeam(_) => "for a team",
+            Unfit::NotOfTeam(_) => "not of the team",
         },
         Refusal::NothingNow { .. } => "nothing now",
         Refusal::NothingEver { .. } => "nothing ever",
@@ -113,6 +122,11 @@ pub fn reason(refusal: &Refusal) -> &'static str {
         Refusal::OtherPlan { .. } => "other plan",
         Refusal::PlanNotApproved { .. } => "plan not approved",
         Refusal::NoApprover { .. } => "no approver",
+        Refusal::TooDeep { .. } => "too deep",
+        Refusal::PartsOpen { .. } => "parts open",
+        Refusal::NoOpenPart { .. } => "no open part",
+        Refusal::NoFailedPart { .. } => "no failed part",
+        Refusal::NoReplan { .. } => "no replan",
         Refusal::NoSuchAgent { .. } => "no such agent",
         Refusal::OverBudget { .. } => "over budget",
         Refusal::TooManyAgents { .. } => "too many agents",
@@ -147,7 +161,7 @@ impl Coverage {
 }
 
 /// What agents must have done and been told for a set of simulations to mean something.
-pub const TOLD: [&str; 34] = [
+pub const TOLD: [&str; 38] = [
     "added",
     "claimed",
     "started",
@@ -182,4 +196,8 @@ pub const TOLD: [&str; 34] = [
     "said in a thread",
     "guest",
     "policy set",
+    "split",
+    "handed out",
+    "planned anew",
+    "given up",
 ];

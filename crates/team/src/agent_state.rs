@@ -218,6 +218,7 @@ mod tests {
                 with: None,
                 orchestrated: false,
                 plan: false,
+                lead: None,
             })
             .unwrap();
         assert_eq!(doing(&queue, &worker).0, Doing::Idle);
@@ -250,6 +251,7 @@ mod tests {
             with: None,
             orchestrated: true,
             plan: false,
+            lead: None,
         };
         queue.join(member).unwrap();
         queue.add_task("a").unwrap();

@@ -49,6 +49,8 @@ pub(crate) struct Member {
     pub skills: Vec<Skill>,
     /// Whether each of its plans must be approved.
     pub plan: bool,
+    /// The lead to whose team it belongs.
+    pub lead: Option<AgentId>,
     pub agent: Arc<dyn Agent>,
 }
 
@@ -61,6 +63,10 @@ pub struct RunOptions {
     pub approve_plan: bool,
     /// The command that proves the goal as a whole, at the end.
     pub check: Option<String>,
+    /// How many failures a lead may plan anew, for each goal and for each delegated task; 3 if nothing was ever said.
+    pub replans: Option<u32>,
+    /// How deep tasks may be delegated; 3 if nothing was ever said.
+    pub max_depth: Option<u32>,
     /// The command that must hold on the target branch at all times.
     pub gate: Option<String>,
     /// How long gate and checks may take.
@@ -198,7 +204,7 @@ impl AgentTeam {
             return Err(Error::Input(format!("there are two agents called {id}")));
         }
         let skills = skills.iter().map(|skill| skill.parse()).collect::<Result<_, _>>()?;
-        self.members.push(Member { id, role, skills, plan: false, agent });
+        self.members.push(Member { id, role, skills, plan: false, lead: None, agent });
         Ok(())
     }
 
@@ -209,6 +215,22 @@ impl AgentTeam {
     pub fn require_plan(&mut self, id: &str) -> Result<(), Error> {
         let member = self.members.iter_mut().find(|member| member.id.as_str() == id);
         member.map(|member| member.plan = true).ok_or_else(|| Error::Input(format!("there is no agent {id}")))
+    }
+
+    /// Puts an agent into the team of a lead: it takes that team's tasks and no others.
+    ///
+    /// # Errors
+    /// When there is no such agent, or no such lead.
+    pub fn set_lead(&mut self, id: &str, lead: &str) -> Result<(), Error> {
+        let known =
+            self.members.iter().find(|member| member.id.as_str() == lead && member.role == Role::Lead);
+        let known = known.ok_or_else(|| Error::Input(format!("there is no lead {lead}")))?;
+        let lead = known.id.clone();
+        let member = self.members.iter_mut().find(|member| member.id.as_str() == id && member.id != lead);
+        let member =
+            member.ok_or_else(|| Error::Input(format!("there is no agent {id} that {lead} could lead")))?;
+        member.lead = Some(lead);
+        Ok(())
     }
 
     /// Adds a task.

@@ -68,6 +68,10 @@ pub fn assemble(
             }
         }
     }
+    for lead in agents.iter().filter(|agent| !agent.members.is_empty()) {
+        let Some(name) = lead.names.first() else { continue };
+        lead.members.iter().try_for_each(|member| team.set_lead(member.as_str(), name.as_str()))?;
+    }
     budget_can_be_kept(config, &prices, &paid_models)?;
     if let Some(folder) = team_log.folder().filter(|_| !rehearses && !config.hooks.is_empty()) {
         let environment = config.environment.environment(parent.iter().cloned());
@@ -93,6 +97,7 @@ fn members(config: &Config) -> Vec<AgentConfig> {
         prompt: None,
         plan: false,
         context_tokens: None,
+        members: Vec::new(),
     }]
 }
 
@@ -164,6 +169,8 @@ fn rehearsing_copy(team_log: &TeamLog) -> Result<AgentTeam, Error> {
                 skill: task.spec.skill.as_ref().map(crate::Skill::to_string),
                 agent: task.spec.agent.as_ref().map(AgentId::to_string),
                 review: task.spec.review,
+                delegate: task.spec.delegate,
+                team: task.spec.team.as_ref().map(AgentId::to_string),
                 ..NewTask::default()
             }
         });
@@ -298,6 +305,8 @@ fn options(
         goal: config.goal.clone(),
         approve_plan: config.approve_plan,
         check: config.check.clone().filter(|_| !rehearses),
+        replans: config.replans,
+        max_depth: config.max_depth,
         gate: config.gate.clone().filter(|_| !rehearses),
         gate_limit: config.gate_time_limit,
         protect: [config.protect.clone(), config.hooks.files()].concat(),

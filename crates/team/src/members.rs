@@ -42,6 +42,7 @@ impl TaskQueue {
             with: Some(with.to_owned()),
             orchestrated: false,
             plan: false,
+            lead: None,
         })
     }
 

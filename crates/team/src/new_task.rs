@@ -92,6 +92,12 @@ pub struct NewTask {
     /// Whether it may change the files that the team protects.
     #[serde(default)]
     pub allow_protected: bool,
+    /// Whether a lead splits it into parts, and delivers it when they are done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delegate: bool,
+    /// Only this lead and the members of its team may take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
 }
 
 impl NewTask {
@@ -185,7 +191,7 @@ impl NewTask {
             description: team_log.text(whole.clone())?,
             after: ids(&self.after)?,
             priority: self.priority,
-            role: self.role,
+            role: self.role.or(self.delegate.then_some(Role::Lead)),
             skill: self.skill.as_deref().map(Skill::try_from).transpose()?,
             agent: self.agent.as_deref().map(AgentId::try_from).transpose()?,
             attempts: self.attempts.unwrap_or(defaults.attempts),
@@ -201,6 +207,8 @@ impl NewTask {
             plan: self.plan || self.approver.is_some(),
             approver: self.approver.as_deref().map(AgentId::try_from).transpose()?,
             allow_protected: self.allow_protected,
+            delegate: self.delegate,
+            team: self.team.as_deref().map(AgentId::try_from).transpose()?,
             ..defaults
         })
     }

@@ -69,8 +69,15 @@ mod tests {
     fn joined(queue: &TaskQueue, name: &str, role: Role) -> AgentId {
         let agent: AgentId = name.parse().unwrap();
         let (skills, with) = (Vec::new(), None);
-        let member =
-            AgentJoined { agent: agent.clone(), role, skills, with, orchestrated: false, plan: false };
+        let member = AgentJoined {
+            agent: agent.clone(),
+            role,
+            skills,
+            with,
+            orchestrated: false,
+            plan: false,
+            lead: None,
+        };
         queue.join(member).unwrap();
         agent
     }

@@ -192,6 +192,8 @@ fn task_of(state: &State, intents: &BTreeMap<RecordId, TaskId>, body: &Body) -> 
         Body::TaskRetried(body) => Some(body.task.clone()),
         Body::TaskCancelled(body) => Some(body.task.clone()),
         Body::TaskReassigned(body) => Some(body.task.clone()),
+        Body::TaskDelegated(body) => by_claim(body.claim),
+        Body::TaskGivenUp(body) => Some(body.task.clone()),
         Body::PlanJudged(body) => Some(body.task.clone()),
         Body::PlanSubmitted(body) => by_claim(body.claim),
         Body::NoteAdded(body) => body.task.clone(),
@@ -252,7 +254,14 @@ fn summary(body: &Body, at_ms: u64) -> String {
         Body::AgentLeft(body) => body.agent.to_string(),
         Body::TaskAdded(body) => body.task.title.clone(),
         Body::BatchClosed(body) => format!("{} tasks", body.tasks),
-        Body::TaskEdited(body) => body.change.title.clone().unwrap_or_default(),
+        Body::TaskEdited(body) => {
+            let title = body.change.title.clone();
+            let after = body.change.after.as_ref();
+            let after = after.map(|after| after.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", "));
+            title.or_else(|| after.map(|after| format!("after {after}"))).unwrap_or_default()
+        }
+        Body::TaskDelegated(_) => "handed out in parts".to_owned(),
+        Body::TaskGivenUp(body) => body.reason.preview().into_owned(),
         Body::TaskCancelled(body) if body.dependents => "with all that wait for it".to_owned(),
         Body::TaskReassigned(body) => {
             body.agent.as_ref().map_or("to anyone who fits".to_owned(), |agent| format!("to {agent}"))

@@ -205,7 +205,7 @@ pub(crate) fn fenced_off(
 ) -> Result<(), Error> {
     match refusal(team_log.submit(by, &command(None)))? {
         Ok(_) => Ok(()),
-        Err(Refusal::MergeUnderWay { intent, .. }) => {
+        Err(Refusal::MergeUnderWay { task: merging, intent }) if merging == *task => {
             let fenced = liveness::fence_off(team_log, by, task, intent)?;
             team_log.submit(by, &command(fenced))?;
             Ok(())
@@ -229,6 +229,7 @@ mod tests {
             with,
             orchestrated: false,
             plan: false,
+            lead: None,
         };
         queue.join(member).unwrap();
         agent

@@ -103,7 +103,8 @@ fn check_names(number: usize, line: &str, task: &NewTask) -> Result<(), TaskFile
     all("after", &mut task.after.iter().map(is_task))?;
     all("parent", &mut task.parent.iter().map(is_task))?;
     all("skill", &mut task.skill.iter().map(is_skill))?;
-    all("agent", &mut task.agent.iter().map(is_agent))
+    all("agent", &mut task.agent.iter().map(is_agent))?;
+    all("team", &mut task.team.iter().map(is_agent))
 }
 
 #[cfg(test)]

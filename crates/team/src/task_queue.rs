@@ -9,7 +9,8 @@ use std::time::Duration;
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::{Command, FeedbackCause, Refusal, State, decide};
 use agent_team_core::record::{
-    ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Stage, TaskSpec, TaskSubmitted, WorkCommit,
+    ClaimReleased, ClaimRenewed, Holder, LateResult, ProcessId, Stage, TaskDelegated, TaskSpec,
+    TaskSubmitted, WorkCommit,
 };
 use agent_team_core::text::Text;
 use agent_team_core::view::{TaskView, Waiting, stuck, task as task_view};
@@ -493,13 +494,36 @@ impl TaskQueue {
         Ok(())
     }
 
+    /// Hands a delegated task out in parts: the claim ends, and the task is ready again when they are done.
+    ///
+    /// # Errors
+    /// A refusal when the claim is over, or no part is to be waited for.
+    pub fn hand_out(&self, claim: RecordId, agent: &AgentId) -> Result<(), Error> {
+        self.team_log.submit(agent, &TaskDelegated { claim }.into())?;
+        Ok(())
+    }
+
     /// Stops wanting a task, and with `dependents` all that wait for it. A merge under way is fenced off first.
     ///
     /// # Errors
     /// A refusal when it is completed.
     pub fn cancel(&self, by: &AgentId, task: &TaskId, dependents: bool) -> Result<(), Error> {
         let cancel = |fenced| Command::CancelTask { task: task.clone(), dependents, fenced };
-        fenced_off(&self.team_log, by, task, cancel)
+        // Parts of a delegated task that are about to be merged are fenced off one by one, and cancelled first.
+        let in_the_way = |refused: &Refusal| match refused {
+            Refusal::MergeUnderWay { task: part, .. } if part != task => Some(part.clone()),
+            _ => None,
+        };
+        loop {
+            let refused = match refusal(fenced_off(&self.team_log, by, task, cancel))? {
+                Ok(()) => return Ok(()),
+                Err(refused) => refused,
+            };
+            let Some(part) = in_the_way(&refused) else { return Err(refused.into()) };
+            let cancel = |fenced| Command::CancelTask { task: part.clone(), dependents: false, fenced };
+            // If it was merged meanwhile, it is in nobody's way any more.
+            let _ = refusal(fenced_off(&self.team_log, by, &part, cancel))?;
+        }
     }
 
     /// The claim that the agent has on a task: the one made through this queue, or else the one in the log, unless

@@ -370,6 +370,7 @@ impl Teammate {
                 self.fail(&claimed, reason, true).await
             }
             Err(AgentError::Stopped) => self.give_back(&claimed, "stopped").await,
+            Err(AgentError::Waits) => self.hand_out(&claimed).await,
             // What else is to be done has a budget of its own.
             Err(AgentError::OverBudget {
                 refusal: refused @ Refusal::OverBudget { account: Account::Task(_), .. },
@@ -492,6 +493,9 @@ impl Teammate {
             return self.fail(claimed, blocked.to_string(), false).await;
         }
         let completed = refusal(completed)?;
+        if let Err(Refusal::PartsOpen { .. }) = &completed {
+            return self.hand_out(claimed).await;
+        }
         // Another plan may have taken the place of the approved one meanwhile.
         if let Err(refused @ Refusal::PlanNotApproved { .. }) = &completed {
             return self.fail(claimed, refused.to_string(), false).await;
@@ -609,6 +613,19 @@ impl Teammate {
             purses.keep(KeptWork { task, agent, reference, commit });
         }
         Ok(words)
+    }
+
+    /// The agent has split its task, and has it back when the parts are done.
+    async fn hand_out(&self, claimed: &Claimed) -> Result<Outcome, Error> {
+        let (queue, agent, claim) = (self.queue.clone(), self.id.clone(), claimed.token);
+        let handed_out = blocking(move || queue.hand_out(claim, &agent)).await;
+        // The last part may have been done meanwhile: then it goes on at once.
+        if let Err(Refusal::NoOpenPart { .. }) = refusal(handed_out)? {
+            return self.give_back(claimed, "its parts are done").await;
+        }
+        let note = format!("{} handed out {} and waits for its parts", self.id, claimed.task.id);
+        self.reporter.report(Progress::Note(note));
+        Ok(Outcome::GivenBack)
     }
 
     /// The agent can do nothing more, whatever the task.

@@ -180,6 +180,7 @@ async fn what_one_agent_may_not_do_any_more_another_does() {
         with: None,
         orchestrated: true,
         plan: false,
+        lead: None,
     };
     team.queue().join(member).unwrap();
     team.queue().pause(&human, Some(&other), "the first goes first").unwrap();

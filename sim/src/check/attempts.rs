@@ -3,7 +3,6 @@
 use agent_team_core::id::{AgentId, HUMAN, TaskId};
 use agent_team_core::record::{Account, AgentJoined, Body, Stage, TaskClaimed};
 
-use super::money::touches;
 use super::{Verdict, Witness, violation};
 
 impl Witness {
@@ -20,7 +19,7 @@ impl Witness {
                     && claim.stage == Stage::Work
                     && places.contains(&at)
                     && self.stands(claim.tag)
-                    && touches(&account, &claim.agent, None)
+                    && self.touches(&account, &claim.agent, None)
                     && self.begins(&claim.task, &claim.agent, at)
             });
             let begun = begun.count() as u64;

@@ -18,6 +18,8 @@ pub(super) struct ClaimFact {
     pub tag: usize,
     /// What would end it.
     pub endings: Vec<usize>,
+    /// What may have ended it, or not.
+    pub perhaps: Vec<usize>,
     /// What shows that its holder lives.
     pub signs: Vec<usize>,
 }
@@ -33,6 +35,7 @@ fn named(body: &Body) -> Option<(RecordId, Option<Stage>)> {
         Body::FilesReleased(body) => (body.claim, None),
         Body::TaskSubmitted(body) => (body.claim, Some(Stage::Work)),
         Body::TaskFailed(body) => (body.claim, Some(Stage::Work)),
+        Body::TaskDelegated(body) => (body.claim, Some(Stage::Work)),
         Body::PlanSubmitted(body) => (body.claim, Some(Stage::Work)),
         Body::CheckReported(body) => (body.claim, Some(Stage::Verify)),
         Body::ReviewGiven(body) => (body.claim, Some(Stage::Review)),
@@ -49,6 +52,7 @@ fn ends(body: &Body) -> bool {
         Body::ClaimReleased(_)
             | Body::ClaimExpired(_)
             | Body::TaskSubmitted(_)
+            | Body::TaskDelegated(_)
             | Body::TaskFailed(_)
             | Body::CheckReported(_)
             | Body::ReviewGiven(_)
@@ -66,6 +70,7 @@ impl Witness {
             holder: body.holder.clone(),
             tag,
             endings: Vec::new(),
+            perhaps: Vec::new(),
             signs: vec![tag],
         };
         if self.claims.insert(id, claim).is_none() {
@@ -83,13 +88,14 @@ impl Witness {
             }
         }
         if let Body::TaskCancelled(body) = body {
-            let tasks =
-                if body.dependents { self.with_dependents(&body.task) } else { vec![body.task.clone()] };
-            let ids: Vec<RecordId> =
-                tasks.iter().filter_map(|task| self.claims_of.get(task)).flatten().copied().collect();
-            for id in ids {
-                if let Some(claim) = self.claims.get_mut(&id) {
-                    claim.endings.push(tag);
+            let tasks = self.doomed(&body.task, body.dependents);
+            for task in tasks {
+                // What a task waits for may have changed: then nobody knows here whether it was cancelled, too.
+                let is_certain = task == body.task || !self.is_rewired(&task);
+                for id in self.claims_of.get(&task).cloned().unwrap_or_default() {
+                    let Some(claim) = self.claims.get_mut(&id) else { continue };
+                    let endings = if is_certain { &mut claim.endings } else { &mut claim.perhaps };
+                    endings.push(tag);
                 }
             }
         }
@@ -139,7 +145,7 @@ impl Witness {
             let Some(mine) = self.claims.get(&record.id) else { continue };
             let (first, from, to) = if at < place { (other, at, place) } else { (mine, place, at) };
             let between = |tag: &&usize| (from..to).contains(&self.place(**tag));
-            if !first.endings.iter().filter(between).any(|tag| self.may_stand(*tag)) {
+            if !first.endings.iter().chain(&first.perhaps).filter(between).any(|tag| self.may_stand(*tag)) {
                 let (task, one, two) = (&body.task, &other.agent, &body.agent);
                 return violation("double claim", format!("{one} and {two} both hold {task}"));
             }

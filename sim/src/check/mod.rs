@@ -12,6 +12,7 @@ mod mail;
 mod merges;
 mod money;
 mod order;
+mod parts;
 mod pauses;
 mod plans;
 mod reviews;
@@ -217,7 +218,11 @@ impl Witness {
             Body::AgentJoined(body) => self.judge_join(body, place)?,
             Body::ClaimExpired(body) => self.judge_expiry(body, tag, place)?,
             Body::ReviewGiven(body) => self.judge_review(body, place)?,
-            Body::TaskSubmitted(body) => self.judge_planned(body, place)?,
+            Body::TaskSubmitted(body) => {
+                self.judge_planned(body, place)?;
+                self.judge_whole(body, place)?;
+            }
+            Body::TaskDelegated(body) => self.judge_handed_out(body)?,
             Body::PlanJudged(body) => self.judge_plan(body, place)?,
             Body::PauseSet(body) => self.judge_pause(body, place)?,
             Body::LateResult(body) => self.judge_late(body)?,
@@ -225,7 +230,10 @@ impl Witness {
             Body::BudgetSet(_) | Body::PolicySet(_) => self.judge_setting(&record.body, place)?,
             Body::FilesReserved(body) => self.judge_files(body, place)?,
             Body::TaskEdited(body) => self.judge_edit(body, place)?,
-            Body::TaskAdded(body) => self.judge_added(body, tag)?,
+            Body::TaskAdded(body) => {
+                self.judge_added(body, tag)?;
+                self.judge_replan(body, tag, place)?;
+            }
             Body::TaskRetried(body) => self.judge_retry(&body.task, place)?,
             Body::TaskReassigned(body) => self.judge_cancel(&body.task, place)?,
             Body::TaskCancelled(body) => self.judge_cancel(&body.task, place)?,

@@ -5,18 +5,21 @@ use agent_team_core::record::{Account, Amount, Body, BudgetSet, SpendingReserved
 
 use super::{Verdict, Witness, violation};
 
-pub(super) fn touches(account: &Account, agent: &AgentId, task: Option<&TaskId>) -> bool {
-    match account {
-        Account::Team | Account::Run => true,
-        Account::Agent(of) => of == agent,
-        Account::Task(of) => task == Some(of),
-    }
-}
-
 impl Witness {
+    /// Whether a call counts for an account: for a task also that of its parts.
+    pub(super) fn touches(&self, account: &Account, agent: &AgentId, task: Option<&TaskId>) -> bool {
+        match account {
+            Account::Team | Account::Run => true,
+            Account::Agent(of) => of == agent,
+            Account::Task(of) => task.is_some_and(|task| task == of || self.wholes(task).contains(of)),
+        }
+    }
+
     pub(super) fn judge_reservation(&self, body: &SpendingReserved, tag: usize, place: usize) -> Verdict {
         let accounts = [Account::Team, Account::Run, Account::Agent(body.agent.clone())];
-        for account in accounts.into_iter().chain(body.task.clone().map(Account::Task)) {
+        let wholes = body.task.iter().flat_map(|task| self.wholes(task));
+        let tasks = body.task.clone().into_iter().chain(wholes).map(Account::Task);
+        for account in accounts.into_iter().chain(tasks) {
             let Some(limit) = self.limit(&account, place) else { continue };
             let used = self.used(&account, tag, place).plus(body.upper);
             if limit.micro_usd.is_some_and(|most| used.micro_usd > most)
@@ -57,7 +60,7 @@ impl Witness {
         for tag in known() {
             match self.body(*tag) {
                 Some(Body::SpendingReserved(body))
-                    if self.stands(*tag) && touches(account, &body.agent, body.task.as_ref()) =>
+                    if self.stands(*tag) && self.touches(account, &body.agent, body.task.as_ref()) =>
                 {
                     let id = self.id_of(*tag);
                     let settled = known().any(|other| {
@@ -69,7 +72,7 @@ impl Witness {
                 Some(Body::SpendingSettled(body))
                     if self.stands(*tag)
                         && self.place(*tag) >= since
-                        && touches(account, &body.agent, body.task.as_ref()) =>
+                        && self.touches(account, &body.agent, body.task.as_ref()) =>
                 {
                     used = used.plus(body.actual);
                 }

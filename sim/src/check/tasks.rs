@@ -23,8 +23,8 @@ impl Witness {
         match body {
             Body::TaskEdited(body) => vec![body.task.clone()],
             Body::TaskRetried(body) => vec![body.task.clone()],
-            Body::TaskCancelled(body) if body.dependents => self.with_dependents(&body.task),
-            Body::TaskCancelled(body) => vec![body.task.clone()],
+            Body::TaskCancelled(body) => self.doomed(&body.task, body.dependents),
+            Body::TaskGivenUp(body) => vec![body.task.clone()],
             Body::TaskClaimed(body) => vec![body.task.clone()],
             Body::TaskReassigned(body) => vec![body.task.clone()],
             Body::PlanJudged(body) => vec![body.task.clone()],
@@ -35,12 +35,17 @@ impl Witness {
         }
     }
 
-    /// A task and all that wait for it, directly or not.
-    pub(super) fn with_dependents(&self, root: &TaskId) -> Vec<TaskId> {
+    /// A task with its parts, and all that wait for it, directly or not, if those are meant.
+    pub(super) fn doomed(&self, root: &TaskId, dependents: bool) -> Vec<TaskId> {
         let mut found = BTreeSet::from([root.clone()]);
         loop {
             let waits = |task: &TaskId| {
-                self.spec(task).is_some_and(|spec| spec.after.iter().any(|id| found.contains(id)))
+                let waits = |spec: &TaskSpec| dependents && spec.after.iter().any(|id| found.contains(id));
+                let is_part = || self.wholes(task).iter().any(|whole| found.contains(whole));
+                let mut rewired = self.afters(task, usize::MAX).into_iter().flatten();
+                self.spec(task).is_some_and(waits)
+                    || (dependents && rewired.any(|id| found.contains(id)))
+                    || is_part()
             };
             let more: Vec<TaskId> =
                 self.specs.keys().filter(|id| !found.contains(*id) && waits(id)).cloned().collect();
@@ -58,6 +63,27 @@ impl Witness {
             if let Some(Body::TaskAdded(body)) = self.body(*tag) { Some(&*body.task) } else { None }
         })
         .next()
+    }
+
+    /// What a task may come after: as it was added, or as it was last changed.
+    pub(super) fn afters(&self, task: &TaskId, before: usize) -> Vec<&[TaskId]> {
+        let mut afters = Vec::new();
+        for (tag, body) in self.facts_about(task, before).rev() {
+            let Body::TaskEdited(body) = body else { continue };
+            let Some(after) = &body.change.after else { continue };
+            afters.push(after.as_slice());
+            if self.stands(tag) {
+                return afters;
+            }
+        }
+        afters.extend(self.spec(task).map(|spec| spec.after.as_slice()));
+        afters
+    }
+
+    /// Whether somebody may have changed what a task comes after.
+    pub(super) fn is_rewired(&self, task: &TaskId) -> bool {
+        let mut facts = self.facts_about(task, usize::MAX);
+        facts.any(|(_, body)| matches!(body, Body::TaskEdited(body) if body.change.after.is_some()))
     }
 
     pub(super) fn facts_about(
@@ -132,9 +158,12 @@ impl Witness {
         if body.stage != Stage::Work {
             return self.judge_stage(task, body, place);
         }
-        if let Some(open) = spec.after.iter().find(|id| !self.may_be_completed(id, place)) {
+        let open = |after: &&[TaskId]| after.iter().find(|id| !self.may_be_completed(id, place)).cloned();
+        let afters = self.afters(task, place);
+        if let Some(open) = afters.iter().map(open).reduce(|one, other| one.and(other)).flatten() {
             return violation("dependency", format!("{task} was begun before {open} was completed"));
         }
+        self.judge_begun_again(task, place)?;
         if self.is_completed(task, place) {
             return violation("start", format!("{task} was begun although it was completed"));
         }
@@ -172,7 +201,9 @@ impl Witness {
     pub(super) fn is_cancelled(&self, task: &TaskId, before: usize) -> bool {
         let ended = self.facts_about(task, before).rev().find_map(|(tag, body)| match body {
             Body::TaskRetried(_) => Some(false),
-            Body::TaskCancelled(body) if body.task == *task => Some(self.stands(tag)),
+            Body::TaskCancelled(body) if body.task == *task || self.wholes(task).contains(&body.task) => {
+                Some(self.stands(tag))
+            }
             _ => None,
         });
         ended == Some(true)

@@ -124,7 +124,10 @@ impl Process {
         let on = self.state.task(&task).map(|task| task.revision);
         let priority = Some(i32::try_from(world.random.below(5)).unwrap_or(0));
         let description = Some(Text::Inline((edits + 1).to_string()));
-        let change = TaskChange { priority, description, ..TaskChange::default() };
+        let known: Vec<TaskId> = self.state.tasks().map(|task| task.id().clone()).collect();
+        let rewires = world.is_steered && world.random.chance(200);
+        let after = rewires.then(|| world.random.pick(&known).cloned().into_iter().collect());
+        let change = TaskChange { priority, description, after, ..TaskChange::default() };
         self.submit(Submit::new(TaskEdited { task, on, change }));
         self.job = Job::Chore("edited");
     }
@@ -212,6 +215,7 @@ impl Process {
                 with,
                 orchestrated: false,
                 plan: false,
+                lead: "lead".parse().ok().filter(|_| world.is_steered && world.random.chance(500)),
             }));
         }
         self.job = Job::Chore("guest");
@@ -259,6 +263,12 @@ pub(super) fn spec(world: &mut World, id: TaskId, known: &[TaskId]) -> TaskSpec 
         1 => spec.skill = "rust".parse().ok(),
         2 => spec.agent = "worker-1".parse().ok(),
         _ => {}
+    }
+    let wants_nobody = spec.role.is_none() && spec.skill.is_none() && spec.agent.is_none();
+    if world.is_steered && wants_nobody && world.random.chance(120) {
+        spec.role = Some(Role::Lead);
+        spec.delegate = world.random.chance(700);
+        spec.team = "lead".parse().ok().filter(|_| !spec.delegate);
     }
     if world.random.chance(150) {
         let length = world.random.below(1800);

@@ -77,6 +77,8 @@ pub(super) enum Doing {
     Renew,
     Files,
     Plan,
+    Split,
+    HandOut,
     Submit,
     Late,
     End,
@@ -131,6 +133,7 @@ impl Process {
                 with: None,
                 orchestrated,
                 plan: self.part.plans && world.is_steered,
+                lead: None,
             }));
             self.job = Job::Joining;
             return;
@@ -352,6 +355,8 @@ impl Process {
             self.sleep(world, 60);
         } else if world.is_steered && self.plans(world, &mut work) {
             // Nothing is changed before the plan is approved.
+        } else if world.is_steered && self.leads(world, &mut work) {
+            // Others do it, in parts.
         } else if work.turns_left > 0 {
             work.turns_left -= 1;
             self.take_a_turn(world, &mut work);
@@ -426,6 +431,11 @@ impl Process {
             (Doing::Submit, Told::Refused(Refusal::PlanNotApproved { .. })) => {
                 world.coverage.told("plan asked for");
             }
+            (Doing::Submit, Told::Refused(Refusal::PartsOpen { .. })) => {
+                world.coverage.told("parts waited for");
+            }
+            (Doing::Split, Told::Done(_)) => world.coverage.told("split"),
+            (Doing::HandOut, Told::Done(_)) => return world.coverage.told("handed out"),
             (Doing::Plan, Told::Done(_)) => world.coverage.told("planned"),
             (Doing::Late, Told::Done(_)) => return world.coverage.told("late result kept"),
             (Doing::End, Told::Done(_)) => return world.coverage.told("failed"),

@@ -3,6 +3,7 @@
 
 mod chore;
 mod job;
+mod lead;
 mod merge;
 mod mistake;
 mod observe;

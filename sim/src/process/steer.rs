@@ -21,6 +21,8 @@ impl Process {
         }
         match world.random.below(if self.part.human { 24 } else { 6 }) {
             0 | 1 => self.pause(world),
+            2 | 3 => self.plan_anew(world),
+            4 | 10 => self.give_up(world),
             6 | 7 => self.hand_a_task_over(world),
             8 => {
                 let process = self.process_id(world);

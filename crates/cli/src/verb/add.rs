@@ -20,7 +20,7 @@ use crate::time::{milliseconds, parse_duration};
     long_about = "Add a task, or all tasks of a file or none of them. Prints the ids.\n\nA file of tasks has one JSON \
                   object per line with the fields `title`, `id`, `description`, `after` (an array of ids), `priority`, \
                   `role`, `skill`, `agent`, `attempts`, `backoff_ms`, `check`, `time_limit` (as in `15m`), `labels`, `parent`, \
-                  `review`, `reviews`, `review_rounds`, `refute`, `plan`, `approver`, `allow_protected`; only the title or the description is needed. Tasks of one file may \
+                  `review`, `reviews`, `review_rounds`, `refute`, `plan`, `approver`, `allow_protected`, `delegate`, `team`; only the title or the description is needed. Tasks of one file may \
                   refer to each other in any direction.",
     after_help = "Examples:\n  agent-team add 'Write the parser' --id parse --check 'cargo test parse'\n  \
                   agent-team add 'Compare' --after a --after b --priority 2\n  \
@@ -101,6 +101,12 @@ struct Wishes {
     /// It may change the files that the team protects
     #[arg(long)]
     allow_protected: bool,
+    /// A lead splits it into parts, and delivers it when they are done
+    #[arg(long)]
+    delegate: bool,
+    /// Only this lead and the members of its team may take it
+    #[arg(long, value_name = "LEAD")]
+    team: Option<AgentId>,
 }
 
 impl Add {
@@ -144,6 +150,8 @@ impl Wishes {
             plan: self.plan,
             approver: self.approver.map(String::from),
             allow_protected: self.allow_protected,
+            delegate: self.delegate,
+            team: self.team.map(String::from),
         })
     }
 }

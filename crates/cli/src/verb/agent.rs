@@ -43,6 +43,9 @@ enum What {
         /// Each of its plans must be approved before it may change anything
         #[arg(long)]
         plan: bool,
+        /// The lead to whose team it belongs: it takes that team's tasks and no others
+        #[arg(long, value_name = "NAME")]
+        lead: Option<AgentId>,
     },
     /// Take an agent out of the team
     Drop {
@@ -55,7 +58,7 @@ impl Agent {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
         match self.what {
-            What::Add { name, role, skill: skills, with, plan } => {
+            What::Add { name, role, skill: skills, with, plan, lead } => {
                 let known = queue.get_status()?.agents;
                 if known.iter().any(|agent| agent.id == name && !agent.left) {
                     return Err(Failure::refused(format!("there is an agent `{name}` in the team already"))
@@ -69,6 +72,7 @@ impl Agent {
                     with,
                     orchestrated: true,
                     plan,
+                    lead,
                 })?;
                 if out.is_json() {
                     out.json(&json!({ "agent": name, "role": role, "plan": plan }))?;

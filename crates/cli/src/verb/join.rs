@@ -30,6 +30,9 @@ pub struct Join {
     /// Each of its plans must be approved before it may deliver anything
     #[arg(long)]
     plan: bool,
+    /// The lead to whose team it belongs: it takes that team's tasks and no others
+    #[arg(long, value_name = "NAME")]
+    lead: Option<AgentId>,
     /// What stands behind it, for people
     #[arg(long, value_name = "TEXT", default_value = "shell")]
     with: String,
@@ -47,6 +50,7 @@ impl Join {
             with,
             orchestrated: false,
             plan: self.plan,
+            lead: self.lead,
         })?;
         if out.is_json() {
             out.json(&json!({ "agent": agent, "role": role }))?;

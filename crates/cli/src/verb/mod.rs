@@ -11,6 +11,7 @@ pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod fail;
+pub mod hand_out;
 pub mod inbox;
 pub mod init;
 pub mod join;

@@ -196,6 +196,7 @@ fn agents(count: u32) -> Result<Vec<AgentConfig>, Failure> {
             prompt: None,
             plan: false,
             context_tokens: None,
+            members: Vec::new(),
         })
     };
     let workers = |most: u32| (1..=most).map(|number| format!("worker-{number}")).collect();

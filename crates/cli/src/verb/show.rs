@@ -103,6 +103,10 @@ fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
     add("after", Some(names(&task.after)));
     add("before", Some(names(&task.dependents)));
     add("parent", task.parent.as_ref().map(ToString::to_string));
+    add("parts", Some(names(&task.parts)));
+    add("team", task.team.as_ref().map(ToString::to_string));
+    add("plans anew", task.replans.as_ref().map(ToString::to_string));
+    add("planned anew by", task.replan.as_ref().map(ToString::to_string));
     add("priority", (task.priority != 0).then(|| task.priority.to_string()));
     add("role", task.role.map(|role| role.to_string()));
     add("skill", task.skill.as_ref().map(ToString::to_string));

@@ -106,6 +106,10 @@ fn print(
         let text = format!("open questions  {} (`agent-team answer`)", status.questions.len());
         out.painted(&text, Some(Paint::Warning))?;
     }
+    for replans in &status.replans {
+        let within = replans.within.as_ref().map(|task| format!(" within {task}")).unwrap_or_default();
+        out.line(&format!("planned anew  {} of {} failures{within}", replans.used, replans.most))?;
+    }
     out.table(&status.limited.iter().filter_map(limited).collect::<Vec<_>>())?;
     if status.late > 0 {
         out.line(&format!("late results  {}", status.late))?;

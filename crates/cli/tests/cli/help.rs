@@ -2,7 +2,7 @@
 
 use crate::support::Team;
 
-const VERBS: [&str; 36] = [
+const VERBS: [&str; 37] = [
     "init",
     "add",
     "split",
@@ -14,6 +14,7 @@ const VERBS: [&str; 36] = [
     "fail",
     "renew",
     "release",
+    "hand-out",
     "retry",
     "cancel",
     "verify",

@@ -13,6 +13,7 @@ mod health;
 mod help;
 mod hooks;
 mod hostile;
+mod leads;
 mod limits;
 mod loops;
 mod messages;

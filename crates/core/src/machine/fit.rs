@@ -12,11 +12,14 @@ pub(crate) struct Member<'a> {
     pub agent: &'a AgentId,
     pub role: Role,
     pub skills: &'a [Skill],
+    /// The lead to whose team it belongs.
+    pub lead: Option<&'a AgentId>,
 }
 
 impl<'a> From<&'a Agent> for Member<'a> {
     fn from(agent: &'a Agent) -> Self {
-        Self { agent: &agent.id, role: agent.role, skills: &agent.skills }
+        let lead = agent.lead.as_ref();
+        Self { agent: &agent.id, role: agent.role, skills: &agent.skills, lead }
     }
 }
 
@@ -24,7 +27,7 @@ impl<'a> Member<'a> {
     pub fn of(state: &'a State, agent: &'a AgentId) -> Self {
         match state.agents.get(agent) {
             Some(known) => known.into(),
-            None => Self { agent, role: Role::Worker, skills: &[] },
+            None => Self { agent, role: Role::Worker, skills: &[], lead: None },
         }
     }
 
@@ -38,6 +41,17 @@ impl<'a> Member<'a> {
         }
         if let Some(skill) = lane.skill.as_ref().filter(|skill| !self.skills.contains(skill)) {
             return Err(Unfit::WantsSkill(skill.clone()));
+        }
+        match &lane.team {
+            Some(team) if self.lead != Some(team) && self.agent != team => {
+                return Err(Unfit::ForTeam(team.clone()));
+            }
+            None if lane.agent.is_none() => {
+                if let Some(lead) = self.lead {
+                    return Err(Unfit::NotOfTeam(lead.clone()));
+                }
+            }
+            _ => {}
         }
         let wants_nobody = lane.agent.is_none() && lane.role.is_none() && lane.skill.is_none();
         if wants_nobody && self.role != Role::Worker {

@@ -39,7 +39,8 @@ struct Balance {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Reserved {
     agent: AgentId,
-    task: Option<TaskId>,
+    /// The task, and the delegated ones that it is a part of, nearest first.
+    tasks: Vec<TaskId>,
     upper: Amount,
 }
 
@@ -78,7 +79,7 @@ impl Ledger {
 
     /// What is set aside and was not given back: the record, who spends it, for which task, how much.
     pub(crate) fn reservations(&self) -> impl Iterator<Item = (RecordId, &AgentId, Option<&TaskId>, Amount)> {
-        self.reservations.iter().map(|(id, held)| (*id, &held.agent, held.task.as_ref(), held.upper))
+        self.reservations.iter().map(|(id, held)| (*id, &held.agent, held.tasks.first(), held.upper))
     }
 
     fn balance(&self, account: &Account) -> Balance {
@@ -109,8 +110,8 @@ impl Ledger {
     }
 
     /// Whether an amount fits into every account that it touches.
-    pub(crate) fn fits(&self, agent: &AgentId, task: Option<&TaskId>, upper: Amount) -> Result<(), Refusal> {
-        for account in accounts(agent, task) {
+    pub(crate) fn fits(&self, agent: &AgentId, tasks: &[TaskId], upper: Amount) -> Result<(), Refusal> {
+        for account in accounts(agent, tasks) {
             let balance = self.balance(&account);
             let used = balance.spent.plus(balance.reserved);
             let sum = used.plus(upper);
@@ -140,7 +141,7 @@ impl Ledger {
 
     /// Whether an agent may begin one more attempt.
     pub(crate) fn attempt_fits(&self, agent: &AgentId) -> Result<(), Refusal> {
-        match accounts(agent, None).find(|account| self.has_no_attempts(account)) {
+        match accounts(agent, &[]).find(|account| self.has_no_attempts(account)) {
             Some(account) => Err(Refusal::OverBudget { account, what: Resource::Attempts }),
             None => Ok(()),
         }
@@ -148,31 +149,31 @@ impl Ledger {
 
     /// An agent begins an attempt.
     pub(crate) fn begin_attempt(&mut self, agent: &AgentId) {
-        for account in accounts(agent, None) {
+        for account in accounts(agent, &[]) {
             let balance = self.balance_mut(&account);
             balance.attempts = balance.attempts.saturating_add(1);
         }
     }
 
-    pub(crate) fn reserve(&mut self, id: RecordId, agent: &AgentId, task: Option<&TaskId>, upper: Amount) {
-        for account in accounts(agent, task) {
+    pub(crate) fn reserve(&mut self, id: RecordId, agent: &AgentId, tasks: Vec<TaskId>, upper: Amount) {
+        for account in accounts(agent, &tasks) {
             let balance = self.balance_mut(&account);
             balance.reserved = balance.reserved.plus(upper);
         }
-        self.reservations.insert(id, Reserved { agent: agent.clone(), task: task.cloned(), upper });
+        self.reservations.insert(id, Reserved { agent: agent.clone(), tasks, upper });
     }
 
     /// Gives back what was set aside. A reservation is given back once; a second settlement only adds.
     pub(crate) fn give_back(&mut self, reservation: RecordId) {
         let Some(reserved) = self.reservations.remove(&reservation) else { return };
-        for account in accounts(&reserved.agent, reserved.task.as_ref()) {
+        for account in accounts(&reserved.agent, &reserved.tasks) {
             let balance = self.balance_mut(&account);
             balance.reserved = balance.reserved.minus(reserved.upper);
         }
     }
 
-    pub(crate) fn spend(&mut self, agent: &AgentId, task: Option<&TaskId>, model: &str, actual: Amount) {
-        for account in accounts(agent, task) {
+    pub(crate) fn spend(&mut self, agent: &AgentId, tasks: &[TaskId], model: &str, actual: Amount) {
+        for account in accounts(agent, tasks) {
             let balance = self.balance_mut(&account);
             balance.spent = balance.spent.plus(actual);
         }
@@ -184,7 +185,7 @@ impl Ledger {
 }
 
 /// The accounts that a call touches.
-fn accounts(agent: &AgentId, task: Option<&TaskId>) -> impl Iterator<Item = Account> + use<> {
-    let task = task.cloned().map(Account::Task);
-    [Account::Team, Account::Run, Account::Agent(agent.clone())].into_iter().chain(task)
+fn accounts<'a>(agent: &AgentId, tasks: &'a [TaskId]) -> impl Iterator<Item = Account> + use<'a> {
+    let tasks = tasks.iter().cloned().map(Account::Task);
+    [Account::Team, Account::Run, Account::Agent(agent.clone())].into_iter().chain(tasks)
 }

@@ -25,12 +25,20 @@ pub(crate) struct Lane {
     pub agent: Option<AgentId>,
     pub role: Option<Role>,
     pub skill: Option<Skill>,
+    /// The lead for whose team they are.
+    pub team: Option<AgentId>,
 }
 
 impl Lane {
     /// What a task wants, whoever is preferred for it now.
     pub fn wanted_by(task: &Task) -> Self {
-        Self { agent: task.spec.agent.clone(), role: task.spec.role, skill: task.spec.skill.clone() }
+        let spec = &task.spec;
+        Self {
+            agent: spec.agent.clone(),
+            role: spec.role,
+            skill: spec.skill.clone(),
+            team: spec.team.clone(),
+        }
     }
 }
 
@@ -217,7 +225,7 @@ impl Queue {
     }
 
     fn lanes_of(&self, agent: &AgentId) -> impl Iterator<Item = &Waiting> + use<'_> {
-        let from = Lane { agent: Some(agent.clone()), role: None, skill: None };
+        let from = Lane { agent: Some(agent.clone()), role: None, skill: None, team: None };
         let agent = agent.clone();
         let lanes = self.lanes.range(from..).take_while(move |(lane, _)| lane.agent.as_ref() == Some(&agent));
         lanes.map(|(_, waiting)| waiting)

@@ -216,6 +216,42 @@ pub enum Refusal {
         /// The agent.
         agent: AgentId,
     },
+    /// Tasks are delegated as deep as they may be.
+    #[error("task `{task}` would be delegated deeper than {most}")]
+    TooDeep {
+        /// The task that was to be added.
+        task: TaskId,
+        /// How deep tasks may be delegated.
+        most: u32,
+    },
+    /// Parts of a delegated task are not done.
+    #[error("task `{task}` has parts that are not done: {}", names(.parts))]
+    PartsOpen {
+        /// The task.
+        task: TaskId,
+        /// The first of them.
+        parts: Vec<TaskId>,
+    },
+    /// There is nothing for which a delegated task could wait, or it is none.
+    #[error("task `{task}` has no part that it could wait for")]
+    NoOpenPart {
+        /// The task.
+        task: TaskId,
+    },
+    /// A task that waits for its parts is given up when one failed.
+    #[error("no part of task `{task}` has failed")]
+    NoFailedPart {
+        /// The task.
+        task: TaskId,
+    },
+    /// The failure cannot be planned anew.
+    #[error("the failure of task `{task}` cannot be planned anew: {reason}")]
+    NoReplan {
+        /// The task that failed.
+        task: TaskId,
+        /// Why not.
+        reason: String,
+    },
     /// There is no such agent.
     #[error("there is no agent `{agent}` in the team")]
     NoSuchAgent {
@@ -273,6 +309,12 @@ pub enum Unfit {
     /// The task wants a skill that the agent has not.
     #[error("it wants the skill `{0}`")]
     WantsSkill(Skill),
+    /// The task is for a lead's team.
+    #[error("it is for the team of {0}")]
+    ForTeam(AgentId),
+    /// The agent works for a lead.
+    #[error("it is not a task of {0}, whose team this agent is in")]
+    NotOfTeam(AgentId),
     /// A task that wants nobody in particular is for workers.
     #[error("a {0} takes only the tasks that ask for one")]
     NotAWorker(Role),
@@ -325,6 +367,11 @@ impl Refusal {
             Self::OtherPlan { .. } => "other_plan",
             Self::PlanNotApproved { .. } => "plan_not_approved",
             Self::NoApprover { .. } => "no_approver",
+            Self::TooDeep { .. } => "too_deep",
+            Self::PartsOpen { .. } => "parts_open",
+            Self::NoOpenPart { .. } => "no_open_part",
+            Self::NoFailedPart { .. } => "no_failed_part",
+            Self::NoReplan { .. } => "no_replan",
             Self::NoSuchAgent { .. } => "no_such_agent",
             Self::OverBudget { .. } => "over_budget",
             Self::TooManyAgents { .. } => "too_many_agents",
@@ -359,6 +406,8 @@ impl Refusal {
                 "plans are judged by the lead, whom the task names, or the human; never by their author"
                     .into(),
             ),
+            Self::TooDeep { .. } => Some("split it yourself, or raise `max_depth` in team.toml".into()),
+            Self::PartsOpen { .. } => Some("wait for them, or cancel those that are not wanted".into()),
             Self::MergeUnderWay { .. } => Some("try again in a moment".into()),
             Self::OverBudget { account, .. } => {
                 let name = account.as_named();
@@ -371,6 +420,10 @@ impl Refusal {
             _ => None,
         }
     }
+}
+
+fn names(tasks: &[TaskId]) -> String {
+    tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn chain(tasks: &[TaskId]) -> String {

@@ -101,6 +101,16 @@ pub enum Safeguard {
     AttemptBudget,
     /// A team has so many members, and no more.
     AgentCap,
+    /// Tasks are delegated so deep, and no deeper.
+    Depth,
+    /// A delegated task is delivered when its parts are done.
+    Parts,
+    /// Who is handed out waits for something.
+    HandedOut,
+    /// A failure is planned anew once, and only so many are.
+    Replan,
+    /// Members of a lead's team take its tasks and no others.
+    Team,
 }
 
 /// Which safeguards are on.
@@ -134,7 +144,7 @@ impl Safeguards {
 #[cfg(feature = "mutants")]
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 52] = [
         Self::RecordId,
         Self::Format,
         Self::FormatRises,
@@ -182,6 +192,11 @@ impl Safeguard {
         Self::ReviewRounds,
         Self::AttemptBudget,
         Self::AgentCap,
+        Self::Depth,
+        Self::Parts,
+        Self::HandedOut,
+        Self::Replan,
+        Self::Team,
     ];
 }
 

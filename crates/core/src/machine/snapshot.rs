@@ -25,7 +25,7 @@ use super::safeguard::Safeguards;
 use super::seen::Seen;
 use super::state::{Agent, Batches, Late, ModelLimit, Note, Pause, Run, State};
 use super::tasks::Tasks;
-use crate::id::{AgentId, RecordId};
+use crate::id::{AgentId, RecordId, TaskId};
 use crate::record::{Policy, Revision};
 
 /// What is small, or seldom: in JSON, as in the log.
@@ -40,6 +40,7 @@ struct Rest<'a> {
     agents: Cow<'a, BTreeMap<AgentId, Agent>>,
     void: Cow<'a, BTreeMap<RecordId, Refusal>>,
     batches: Cow<'a, Batches>,
+    replans: Cow<'a, [(Option<TaskId>, u32)]>,
     late: Cow<'a, [Late]>,
     messages: Cow<'a, Messages>,
     ledger: Cow<'a, Ledger>,
@@ -68,6 +69,7 @@ impl State {
             tasks,
             held,
             batches,
+            replans,
             late,
             messages,
             ledger,
@@ -88,6 +90,7 @@ impl State {
             agents: Cow::Borrowed(agents),
             void: Cow::Borrowed(void),
             batches: Cow::Borrowed(batches),
+            replans: replans.iter().map(|(within, count)| (within.clone(), *count)).collect(),
             late: Cow::Borrowed(late),
             messages: Cow::Borrowed(messages),
             ledger: Cow::Borrowed(ledger),
@@ -174,6 +177,7 @@ impl State {
             tasks,
             held,
             batches: rest.batches.into_owned(),
+            replans: rest.replans.into_owned().into_iter().collect(),
             late: rest.late.into_owned(),
             messages: rest.messages.into_owned(),
             ledger: rest.ledger.into_owned(),
@@ -223,6 +227,7 @@ sources!(
     "../record/codec/mod.rs",
     "../record/codec/plain.rs",
     "../record/files.rs",
+    "../record/lead.rs",
     "../record/merge.rs",
     "../record/message.rs",
     "../record/mod.rs",
@@ -237,6 +242,7 @@ sources!(
     "apply/claim.rs",
     "apply/files.rs",
     "apply/judgement.rs",
+    "apply/lead.rs",
     "apply/merge.rs",
     "apply/message.rs",
     "apply/mod.rs",

@@ -35,6 +35,8 @@ pub struct State {
     /// Tasks under a claim, so that finding holders that are gone takes no look at all tasks.
     pub(crate) held: BTreeSet<Slot>,
     pub(crate) batches: Batches,
+    /// How many failures were planned anew, by the task within which. Derived from the tasks.
+    pub(crate) replans: Replans,
     pub(crate) late: Vec<Late>,
     pub(crate) messages: Messages,
     pub(crate) ledger: Ledger,
@@ -51,6 +53,9 @@ pub struct State {
 
 /// Tasks that were written but whose batch is not closed, each with its place in the order.
 pub(crate) type Batches = BTreeMap<RecordId, Vec<(u64, Box<TaskSpec>)>>;
+
+/// How many failures were planned anew within a task, or outside of any.
+pub(crate) type Replans = BTreeMap<Option<TaskId>, u32>;
 
 /// Who was ever held up, by name; the whole team has none.
 pub(crate) type Pauses = BTreeMap<Option<AgentId>, Pause>;
@@ -114,6 +119,9 @@ pub struct Agent {
     /// Whether each of its plans must be approved.
     #[serde(default)]
     pub plan: bool,
+    /// The lead to whose team it belongs.
+    #[serde(default)]
+    pub lead: Option<AgentId>,
 }
 
 /// One run of an orchestrator.
@@ -177,6 +185,7 @@ impl State {
             tasks: Tasks::default(),
             held: BTreeSet::new(),
             batches: BTreeMap::new(),
+            replans: Replans::new(),
             late: Vec::new(),
             messages: Messages::default(),
             ledger: Ledger::default(),
@@ -194,9 +203,13 @@ impl State {
     pub fn derived_anew(mut self) -> Self {
         self.queue = Queue::default();
         self.held.clear();
+        self.replans.clear();
         for slot in self.tasks.slots() {
             let Some(task) = self.tasks.at(slot) else { continue };
             self.queue.insert(slot, task);
+            if task.spec.replans.is_some() {
+                *self.replans.entry(task.spec.parent.clone()).or_default() += 1;
+            }
             if task.claim.is_some() {
                 self.held.insert(slot);
             }
@@ -406,20 +419,31 @@ impl State {
 
     /// Changes a task, and keeps everything that is derived from it in step. The only way to change a task.
     pub(crate) fn update(&mut self, slot: Slot, change: impl FnOnce(&mut Task)) {
-        for dependent in self.change(slot, change) {
+        let Change { dependents, part_of } = self.change(slot, change);
+        for dependent in dependents {
             let Some(dependent) = self.tasks.slot(&dependent) else { continue };
             self.change(dependent, |task| {
                 task.open_dependencies = task.open_dependencies.saturating_sub(1);
                 unblock(task);
             });
         }
+        if let Some((whole, is_open)) = part_of
+            && let Some(whole) = self.tasks.slot(&whole)
+        {
+            self.change(whole, |task| {
+                let open = task.open_parts;
+                task.open_parts = if is_open { open.saturating_add(1) } else { open.saturating_sub(1) };
+                unblock(task);
+            });
+        }
     }
 
-    /// Changes one task alone, and says which tasks it kept waiting until now.
-    fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Task)) -> Vec<TaskId> {
-        let Some(task) = self.tasks.at_mut(slot) else { return Vec::new() };
+    /// Changes one task alone, and says what that means for others.
+    fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Task)) -> Change {
+        let Some(task) = self.tasks.at_mut(slot) else { return Change::default() };
         let claim_before = task.claim.as_ref().map(|claim| claim.id);
         let status_before = task.status;
+        let was_open = task.keeps_waiting();
         self.queue.remove(slot, task);
         change(task);
         // Nobody is waited for who is not there, or may not take the task any more.
@@ -435,6 +459,9 @@ impl State {
         let claim_now = task.claim.as_ref().map(|claim| claim.id);
         let completed = task.status == Status::Completed && status_before != Status::Completed;
         let dependents = if completed { task.dependents.clone() } else { Vec::new() };
+        let is_open = task.keeps_waiting();
+        let part_of =
+            task.above.first().filter(|_| was_open != is_open).map(|whole| (whole.clone(), is_open));
         if claim_now.is_some() {
             self.held.insert(slot);
         } else {
@@ -443,13 +470,28 @@ impl State {
         if let Some(before) = claim_before.filter(|before| claim_now != Some(*before)) {
             self.files.release(before, &[]);
         }
-        dependents
+        Change { dependents, part_of }
     }
+}
+
+/// What a change of a task means for others.
+#[derive(Default)]
+struct Change {
+    /// The tasks that it kept waiting until now.
+    dependents: Vec<TaskId>,
+    /// The delegated task that it is a part of, and whether that waits for it now; `None` if nothing changed there.
+    part_of: Option<(TaskId, bool)>,
 }
 
 /// Makes a blocked task ready when nothing keeps it any more.
 pub(crate) fn unblock(task: &mut Task) {
-    if task.status == Status::Blocked && task.open_dependencies == 0 {
+    let parts_are_done = !task.handed_out || task.open_parts == 0;
+    if task.status == Status::Blocked && task.open_dependencies == 0 && parts_are_done {
         task.step(Step::Unblocked);
+        // Whoever handed it out knows what the parts are for.
+        if let Some(resumed) = task.resume.filter(|_| task.handed_out) {
+            let claim = task.past_claims.iter().rev().find(|past| past.id == resumed);
+            task.back_to = claim.map(|claim| claim.agent.clone());
+        }
     }
 }

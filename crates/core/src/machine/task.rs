@@ -67,6 +67,16 @@ pub struct Task {
     pub review_rounds: u32,
     /// How its holder means to do it, and what was said to that.
     pub plan: Option<Box<Plan>>,
+    /// The delegated tasks that it is a part of, the nearest first.
+    pub above: Vec<TaskId>,
+    /// The parts of a delegated task: all tasks that are below it and below no nearer one.
+    pub parts: Vec<TaskId>,
+    /// How many of its parts it would wait for.
+    pub open_parts: u32,
+    /// Whether it was handed out in parts, and waits for them.
+    pub handed_out: bool,
+    /// The task by which a lead plans its failure anew.
+    pub replan: Option<TaskId>,
 }
 
 /// How an agent means to do a task.
@@ -301,6 +311,8 @@ pub enum Failure {
     GivenUp,
     /// It did not fit onto the target too often.
     Conflicts,
+    /// It was handed out in parts, and a part of it failed.
+    Parts,
 }
 
 impl Failure {
@@ -311,6 +323,7 @@ impl Failure {
             Self::Quarantined => "quarantined",
             Self::GivenUp => "given_up",
             Self::Conflicts => "conflicts",
+            Self::Parts => "parts",
         }
     }
 }
@@ -325,6 +338,16 @@ impl Task {
     pub fn result(&self) -> Option<&Text> {
         (self.status == Status::Completed).then_some(())?;
         self.submission.as_ref().map(|submission| &submission.result)
+    }
+
+    /// Whether a delegated task that it is a part of waits for it. What was to plan a failure anew and failed, too, is not
+    /// waited for: the failure is.
+    pub fn keeps_waiting(&self) -> bool {
+        match self.status {
+            Status::Completed | Status::Cancelled => false,
+            Status::Failed => self.spec.replans.is_none(),
+            _ => true,
+        }
     }
 
     /// Takes a step. What the guards let through is legal; anything else changes nothing.

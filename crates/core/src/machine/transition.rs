@@ -113,6 +113,8 @@ pub enum Step {
         /// That stage's status, or completed.
         to: Status,
     },
+    /// Other tasks must be done first, after all.
+    Waits,
     /// The holder gave it back, is gone, or was refused; attempts remain.
     GivenBack,
     /// An attempt failed, or was refused, and no attempt remains; or it was taken over too often.
@@ -125,13 +127,14 @@ pub enum Step {
 
 impl Step {
     /// Every step, once for each status that it can lead to.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Unblocked,
         Self::Claimed,
         Self::Passed { to: Status::Verifying },
         Self::Passed { to: Status::Reviewing },
         Self::Passed { to: Status::Merging },
         Self::Passed { to: Status::Completed },
+        Self::Waits,
         Self::GivenBack,
         Self::Exhausted,
         Self::Retried,
@@ -147,8 +150,9 @@ impl Step {
             Self::Passed { to: Status::Reviewing } => "delivered or proved, and it wants a review",
             Self::Passed { to: Status::Merging } => "delivered, proved or approved, and it has a commit",
             Self::Passed { .. } => "nothing more to do",
+            Self::Waits => "handed out in parts, or other dependencies",
             Self::GivenBack => "released, taken over, failed or refused; attempts remain",
-            Self::Exhausted => "failed, refused or taken over; no attempt remains",
+            Self::Exhausted => "failed, refused or taken over, no attempt remains; or a part failed",
             Self::Retried => "retry",
             Self::Cancelled => "cancel",
         }
@@ -172,8 +176,10 @@ pub fn next(from: Status, step: Step) -> Option<Status> {
         (Running | Verifying | Reviewing, Step::Passed { to: Merging }) => Some(Merging),
         (Running | Verifying | Reviewing | Merging, Step::Passed { to: Completed }) => Some(Completed),
 
+        (Ready | Running, Step::Waits) => Some(Blocked),
+
         (Running | Verifying | Reviewing | Merging, Step::GivenBack) => Some(Ready),
-        (Running | Verifying | Reviewing | Merging, Step::Exhausted) => Some(Failed),
+        (Blocked | Running | Verifying | Reviewing | Merging, Step::Exhausted) => Some(Failed),
 
         (Failed | Cancelled, Step::Retried) => Some(Blocked),
         (Blocked | Ready | Running | Verifying | Reviewing | Merging | Failed, Step::Cancelled) => {
@@ -185,6 +191,7 @@ pub fn next(from: Status, step: Step) -> Option<Status> {
             Step::Unblocked
             | Step::Claimed
             | Step::Passed { .. }
+            | Step::Waits
             | Step::GivenBack
             | Step::Exhausted
             | Step::Retried

@@ -89,6 +89,9 @@ pub struct AgentJoined {
     /// Whether each of its plans must be approved before it may change anything.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub plan: bool,
+    /// The lead to whose team it belongs: it takes that team's tasks and no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead: Option<AgentId>,
 }
 
 /// An agent left. Takes effect on a member; its unread direct mail goes back to the senders.

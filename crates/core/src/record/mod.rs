@@ -7,6 +7,7 @@ mod agent;
 mod claim;
 pub mod codec;
 mod files;
+mod lead;
 mod merge;
 mod message;
 mod model;
@@ -23,6 +24,7 @@ pub use claim::{
     ReviewGiven, Stage, TaskClaimed, TaskFailed, TaskSubmitted, TurnJournalled, WorkCommit,
 };
 pub use files::{FilesReleased, FilesReserved};
+pub use lead::{Replan, TaskDelegated, TaskGivenUp};
 pub use merge::{MergeIntended, MergeRefused, Merged, RefusalCause};
 pub use message::{MessageSent, MessagesDelivered, MessagesRead, Recipient};
 pub use model::ModelLimited;
@@ -34,7 +36,7 @@ pub use task::{
     ATTEMPTS_DEFAULT, BACKOFF_MS_DEFAULT, BatchClosed, TaskAdded, TaskCancelled, TaskChange, TaskEdited,
     TaskRetried, TaskSpec,
 };
-pub use team::{FormatRaised, Policy, PolicySet, RunEnded, RunStarted};
+pub use team::{FormatRaised, MAX_DEPTH_DEFAULT, Policy, PolicySet, REPLANS_DEFAULT, RunEnded, RunStarted};
 
 use serde::de::DeserializeOwned;
 
@@ -134,12 +136,19 @@ impl Body {
         let needs_newest = match self {
             Self::PauseSet(_)
             | Self::TaskReassigned(_)
+            | Self::TaskDelegated(_)
+            | Self::TaskGivenUp(_)
             | Self::PlanSubmitted(_)
             | Self::PlanJudged(_)
             | Self::NoteAdded(_)
             | Self::ModelLimited(_) => true,
             Self::TaskAdded(body) => body.task.needs_newest_format(),
-            Self::AgentJoined(body) => body.plan,
+            Self::TaskEdited(body) => body.change.after.is_some(),
+            Self::PolicySet(body) => {
+                let Policy { max_agents, max_depth, replans, .. } = &body.policy;
+                [max_agents, max_depth, replans].iter().any(|new| new.is_some())
+            }
+            Self::AgentJoined(body) => body.plan || body.lead.is_some(),
             Self::ClaimExpired(body) => body.cause == ExpiryCause::Stuck,
             Self::MergeRefused(body) => body.cause == RefusalCause::Hook,
             Self::MessageSent(body) => matches!(body.to, Recipient::Task(_)),
@@ -148,7 +157,6 @@ impl Body {
                 let new = [bounds.calls, bounds.attempts, bounds.time_ms, bounds.elapsed_ms];
                 body.account == Account::Run || new.iter().any(Option::is_some)
             }
-            Self::PolicySet(body) => body.policy.max_agents.is_some(),
             _ => false,
         };
         if needs_newest { NEWEST_FORMAT } else { FORMAT }
@@ -190,6 +198,10 @@ bodies! {
     "task_cancelled" TaskCancelled,
     /// A task is for another agent; whoever had it lost it.
     "task_reassigned" TaskReassigned,
+    /// The holder handed out its task in parts, and waits for them.
+    "task_delegated" TaskDelegated,
+    /// A task that waits for its parts cannot be done, since a part failed.
+    "task_given_up" TaskGivenUp,
     /// An agent took a task, or one of its stages.
     "task_claimed" TaskClaimed,
     /// The holder of a claim is still at work.

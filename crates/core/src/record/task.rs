@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
-use super::{Revision, Role};
+use super::{Replan, Revision, Role};
 use crate::id::{AgentId, RecordId, Skill, TaskId};
 use crate::text::Text;
 
@@ -71,6 +71,15 @@ pub struct TaskSpec {
     /// Whether it may change the files that the policy protects.
     #[serde(default, skip_serializing_if = "is_default")]
     pub allow_protected: bool,
+    /// Whether a lead splits it into parts, and delivers it when they are done.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub delegate: bool,
+    /// Only this lead and the members of its team may take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<AgentId>,
+    /// The failure that is planned anew by doing it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replans: Option<Replan>,
 }
 
 /// Attempts that a task has if it does not say.
@@ -131,12 +140,17 @@ impl TaskSpec {
             plan: false,
             approver: None,
             allow_protected: false,
+            delegate: false,
+            team: None,
+            replans: None,
         }
     }
 
     /// Whether it asks for what a log has only since [`NEWEST_FORMAT`](super::NEWEST_FORMAT).
     pub(crate) fn needs_newest_format(&self) -> bool {
-        self.plan || self.approver.is_some() || self.reviews != 1 || self.review_rounds.is_some()
+        let judged =
+            self.plan || self.approver.is_some() || self.reviews != 1 || self.review_rounds.is_some();
+        judged || self.delegate || self.team.is_some() || self.replans.is_some()
     }
 }
 
@@ -185,6 +199,9 @@ pub struct TaskChange {
     /// Whether it may change protected files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_protected: Option<bool>,
+    /// The tasks that must be completed first, all of them: they take the place of those before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Vec<TaskId>>,
 }
 
 /// A failed or cancelled task is wanted again, with all its attempts. Names the task's revision.

@@ -42,7 +42,19 @@ pub struct Policy {
     /// How many agents may be in the team at once, the human left out; `None` for no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_agents: Option<u32>,
+    /// How deep tasks may be delegated; `None` for [`MAX_DEPTH_DEFAULT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_depth: Option<u32>,
+    /// How many failures a lead may plan anew, for each goal and for each delegated task; `None` for
+    /// [`REPLANS_DEFAULT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replans: Option<u32>,
 }
+
+/// How deep tasks may be delegated if the policy does not say.
+pub const MAX_DEPTH_DEFAULT: u32 = 3;
+/// How many failures a lead may plan anew if the policy does not say.
+pub const REPLANS_DEFAULT: u32 = 3;
 
 /// An orchestrator began to run the team. Only adds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

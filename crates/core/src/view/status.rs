@@ -28,6 +28,8 @@ pub struct StatusView {
     pub questions: Vec<RecordId>,
     /// Tasks whose plans wait to be judged.
     pub plans: Vec<TaskId>,
+    /// How many failures were planned anew, within which task, and how many may be.
+    pub replans: Vec<ReplansView>,
     /// Models that were limited at some time, by name, each with its latest limit. A view knows no time: a limit whose
     /// `until_ms` has passed is over.
     pub limited: Vec<LimitView>,
@@ -37,6 +39,17 @@ pub struct StatusView {
     pub reserved: Amount,
     /// How many records the log holds.
     pub records: u64,
+}
+
+/// How many failures were planned anew within one task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplansView {
+    /// The delegated task, or the plan of a goal; `None` for what is part of neither.
+    pub within: Option<TaskId>,
+    /// How many were.
+    pub used: u32,
+    /// How many may be.
+    pub most: u32,
 }
 
 /// Until when a model may not be called.
@@ -61,11 +74,18 @@ pub fn status(state: &State) -> StatusView {
         paused: state.pauses().map(|(agent, pause)| (agent.cloned(), pause.reason.clone())).collect(),
         questions: state.messages().open_questions().map(|message| message.id).collect(),
         plans: state.open_plans().map(|(task, _)| task.id().clone()).collect(),
+        replans: replans(state),
         limited: state.limits().map(limit).collect(),
         spent: state.ledger().spent(&Account::Team),
         reserved: state.ledger().reserved(&Account::Team),
         records: state.records(),
     }
+}
+
+fn replans(state: &State) -> Vec<ReplansView> {
+    let most = state.replans_max();
+    let view = |(within, used): (Option<&TaskId>, u32)| ReplansView { within: within.cloned(), used, most };
+    state.all_replans().map(view).collect()
 }
 
 fn limit((model, limit): (&str, &ModelLimit)) -> LimitView {

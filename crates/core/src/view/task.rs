@@ -41,6 +41,16 @@ pub struct TaskView {
     pub labels: Vec<String>,
     /// The task that it is a part of.
     pub parent: Option<TaskId>,
+    /// Whether a lead splits it into parts, and delivers it when they are done.
+    pub delegate: bool,
+    /// The parts of a delegated task.
+    pub parts: Vec<TaskId>,
+    /// The lead for whose team it is.
+    pub team: Option<AgentId>,
+    /// The task whose failure is planned anew by doing it.
+    pub replans: Option<TaskId>,
+    /// The task by which its failure is planned anew.
+    pub replan: Option<TaskId>,
     /// Whether it wants a review.
     pub review: bool,
     /// How many reviewers must approve it.
@@ -192,6 +202,11 @@ pub fn task(state: &State, task: &Task) -> TaskView {
         time_limit_ms: spec.time_limit_ms,
         labels: spec.labels.clone(),
         parent: spec.parent.clone(),
+        delegate: spec.delegate,
+        parts: task.parts.clone(),
+        team: spec.team.clone(),
+        replans: spec.replans.as_ref().map(|replan| replan.task.clone()),
+        replan: task.replan.clone(),
         review: spec.review,
         reviews: spec.reviews,
         approvals: task.approvals.clone(),

@@ -44,7 +44,8 @@ pub fn stuck(state: &State) -> Vec<Waiting> {
     }
     while let Some(task) = open.pop() {
         if task.status != Status::Completed && found.insert(task.id()) {
-            open.extend(task.dependents.iter().filter_map(|id| state.task(id)));
+            let whole = task.above.first().filter(|_| task.status == Status::Failed);
+            open.extend(task.dependents.iter().chain(whole).filter_map(|id| state.task(id)));
         }
     }
     let tasks = found.into_iter().filter_map(|id| state.task(id));
@@ -98,11 +99,18 @@ fn blocked(state: &State, task: &Task) -> (String, bool) {
             None => format!("{} ({})", needed.id(), needed.status),
         })
         .collect();
-    if lost.is_empty() {
+    if !lost.is_empty() {
+        return (lost.join(", "), true);
+    }
+    if !open.is_empty() || !task.handed_out {
         let names: Vec<&str> = open.iter().map(|needed| needed.id().as_str()).collect();
         return (names.join(", "), false);
     }
-    (lost.join(", "), true)
+    let failed: Vec<&str> = state.failed_parts(task).map(|part| part.id().as_str()).collect();
+    if !failed.is_empty() {
+        return (format!("its parts, of which failed: {}", failed.join(", ")), true);
+    }
+    (format!("{} of its {} parts", task.open_parts, task.parts.len()), false)
 }
 
 fn ready(state: &State, task: &Task) -> (String, bool) {
@@ -121,6 +129,9 @@ fn ready(state: &State, task: &Task) -> (String, bool) {
             return (format!("{agent} to be resumed"), false);
         }
         return (agent.to_string(), false);
+    }
+    if let Some(team) = &spec.team {
+        return (format!("the team of {team}"), !state.has_somebody_for(task));
     }
     let whom = match (spec.role, &spec.skill) {
         (None, None) if task.not_before_ms > 0 => return ("its next attempt".to_owned(), false),

@@ -10,9 +10,10 @@ use agent_team_core::record::{
     ClaimExpired, ClaimReleased, ClaimRenewed, ExpiryCause, FORMAT, FilesReleased, FilesReserved,
     FormatRaised, Holder, LateResult, MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered,
     MessagesRead, ModelLimited, NEWEST_FORMAT, NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy,
-    PolicySet, ProcessId, Recipient, Record, RefusalCause, ReviewGiven, Revision, Role, RunEnded, RunStarted,
-    SpendingReserved, SpendingSettled, Stage, TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskEdited,
-    TaskFailed, TaskReassigned, TaskRetried, TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
+    PolicySet, ProcessId, Recipient, Record, RefusalCause, Replan, ReviewGiven, Revision, Role, RunEnded,
+    RunStarted, SpendingReserved, SpendingSettled, Stage, TaskAdded, TaskCancelled, TaskChange, TaskClaimed,
+    TaskDelegated, TaskEdited, TaskFailed, TaskGivenUp, TaskReassigned, TaskRetried, TaskSpec, TaskSubmitted,
+    TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::Text;
 
@@ -219,6 +220,16 @@ impl Story<'_> {
         spec.approver = self.some(Self::agent);
         spec.allow_protected = self.flag();
         spec.description = self.text();
+        spec.delegate = self.byte() < 64;
+        if spec.delegate {
+            spec.role = Some(Role::Lead);
+        }
+        spec.team = self.some(Self::agent).filter(|_| self.byte() < 64);
+        if self.byte() < 32 {
+            let task = self.task();
+            let failure = self.revision(&task).unwrap_or(RecordId(0));
+            (spec.role, spec.replans) = (Some(Role::Lead), Some(Replan { task, failure }));
+        }
         spec
     }
 
@@ -251,6 +262,7 @@ impl Story<'_> {
                 with: self.some(Self::line),
                 orchestrated: self.flag(),
                 plan: self.byte() < 8,
+                lead: self.some(Self::agent).filter(|_| self.byte() < 32),
             }
             .into(),
             6 => AgentLeft { agent: self.agent() }.into(),
@@ -300,6 +312,7 @@ impl Story<'_> {
                     description: self.some(Self::text),
                     priority: self.some(|story| story.one(&[0, i32::MAX])),
                     allow_protected: self.some(Self::flag),
+                    after: self.some(|story| story.many(Self::task)),
                 };
                 TaskEdited { task, on, change }.into()
             }
@@ -310,7 +323,12 @@ impl Story<'_> {
 
     fn holder_does(&mut self) -> Body {
         let claim = self.claim();
-        match self.byte() % 20 {
+        match self.byte() % 22 {
+            20 => TaskDelegated { claim }.into(),
+            21 => {
+                let task = self.task();
+                TaskGivenUp { on: self.revision(&task), task, reason: self.text() }.into()
+            }
             18 => PlanSubmitted { claim, text: self.text() }.into(),
             19 => {
                 let task = self.task();

@@ -7,8 +7,8 @@ use agent_team_core::record::{
     Holder, LateResult, MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered, MessagesRead,
     ModelLimited, NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy, PolicySet, ProcessId, Recipient,
     Record, RefusalCause, ReviewGiven, Role, RunEnded, RunStarted, SpendingReserved, SpendingSettled, Stage,
-    TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskEdited, TaskFailed, TaskReassigned, TaskRetried,
-    TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
+    TaskAdded, TaskCancelled, TaskChange, TaskClaimed, TaskDelegated, TaskEdited, TaskFailed, TaskGivenUp,
+    TaskReassigned, TaskRetried, TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::Text;
 
@@ -80,6 +80,7 @@ fn team() -> Vec<Body> {
             with: Some("shell".into()),
             orchestrated: false,
             plan: false,
+            lead: None,
         }
         .into(),
         AgentLeft { agent: agent() }.into(),
@@ -106,6 +107,8 @@ fn tasks() -> Vec<Body> {
         TaskRetried { task: task(), on: Some(id(18)) }.into(),
         TaskCancelled { task: task(), on: Some(id(9)), dependents: true, fenced: None }.into(),
         TaskReassigned { task: task(), on: Some(id(9)), agent: Some(agent()), fenced: None }.into(),
+        TaskDelegated { claim: id(12) }.into(),
+        TaskGivenUp { task: task(), on: Some(id(9)), reason: "its part `lex` failed".into() }.into(),
     ]
 }
 

@@ -11,6 +11,7 @@ pub fn check(state: &State) {
     for task in state.tasks() {
         status_follows_dependencies(state, task);
         dependencies_are_counted(state, task);
+        parts_are_counted(state, task);
         claim_follows_status(state, task);
         preference_can_be_met(state, task);
     }
@@ -35,7 +36,10 @@ fn status_follows_dependencies(state: &State, task: &Task) {
     let unfinished = |id: &_| state.task(id).is_none_or(|needed| needed.status != Status::Completed);
     let waits = task.spec.after.iter().any(unfinished);
     match task.status {
-        Status::Blocked => assert!(waits, "{} is blocked by nothing", task.id()),
+        Status::Blocked => {
+            let for_parts = task.handed_out && task.open_parts > 0;
+            assert!(waits || for_parts, "{} is blocked by nothing", task.id());
+        }
         Status::Failed | Status::Cancelled => {}
         status => assert!(!waits, "{} is {status} before its dependencies", task.id()),
     }
@@ -49,6 +53,27 @@ fn dependencies_are_counted(state: &State, task: &Task) {
         state.tasks().filter(|other| other.spec.after.contains(task.id())).map(Task::id).collect();
     assert_eq!(task.dependents.iter().collect::<BTreeSet<_>>(), waiting, "who waits for {}", task.id());
     assert_eq!(task.dependents.len(), waiting.len(), "each waits once for {}", task.id());
+}
+
+/// What is derived from the parents.
+fn parts_are_counted(state: &State, task: &Task) {
+    let mut above = Vec::new();
+    let mut parent = task.spec.parent.as_ref();
+    while let Some(known) = parent.and_then(|id| state.task(id)) {
+        above.extend(known.spec.delegate.then(|| known.id().clone()));
+        parent = known.spec.parent.as_ref();
+    }
+    assert_eq!(task.above, above, "what {} is a part of", task.id());
+    let parts: Vec<&Task> = state.tasks().filter(|other| other.above.first() == Some(task.id())).collect();
+    let ids: BTreeSet<_> = parts.iter().map(|part| part.id()).collect();
+    assert_eq!(task.parts.iter().collect::<BTreeSet<_>>(), ids, "the parts of {}", task.id());
+    let done = |part: &Task| match part.status {
+        Status::Completed | Status::Cancelled => true,
+        Status::Failed => part.spec.replans.is_some(),
+        _ => false,
+    };
+    let open = parts.iter().filter(|part| !done(part));
+    assert_eq!(task.open_parts as usize, open.count(), "the open parts of {}", task.id());
 }
 
 fn claim_follows_status(state: &State, task: &Task) {

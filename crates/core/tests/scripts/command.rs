@@ -6,8 +6,8 @@ use agent_team_core::record::{
     Account, AgentJoined, AgentLeft, Amount, Body, Bounds, CheckReported, ClaimReleased, ClaimRenewed,
     ExpiryCause, FilesReleased, FilesReserved, FormatRaised, Holder, LateResult, MergeIntended, MergeRefused,
     Merged, MessageSent, MessagesDelivered, MessagesRead, ModelLimited, NoteAdded, PlanSubmitted, Policy,
-    RefusalCause, ReviewGiven, SpendingReserved, SpendingSettled, Stage, TaskChange, TaskSpec, TaskSubmitted,
-    TurnJournalled, WorkCommit,
+    RefusalCause, Replan, ReviewGiven, SpendingReserved, SpendingSettled, Stage, TaskChange, TaskDelegated,
+    TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::Text;
 
@@ -73,14 +73,16 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
     let command = match line.word(0)? {
         "add" => {
             let lists = line.rest(1);
-            let tasks =
-                lists.first().map_or_else(|| Err("name a task".to_owned()), |_| Ok(vec![spec(line)?]))?;
+            let tasks = lists
+                .first()
+                .map_or_else(|| Err("name a task".to_owned()), |_| Ok(vec![spec(world, line)?]))?;
             Command::AddTasks { tasks, batch: world.new_id() }
         }
         "batch" => {
             let texts = line.rest(1).iter();
-            let tasks =
-                texts.map(|text| spec(&Line::parse(&format!("add {text}")))).collect::<Result<_, _>>()?;
+            let tasks = texts
+                .map(|text| spec(world, &Line::parse(&format!("add {text}"))))
+                .collect::<Result<_, _>>()?;
             let batch = line.text("id").map(|id| world.id(id)).transpose()?;
             Command::AddTasks { tasks, batch: batch.unwrap_or_else(|| world.new_id()) }
         }
@@ -91,6 +93,7 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
                 description: line.text("description").map(Text::from),
                 priority: line.option("priority")?,
                 allow_protected: line.option("allowprotected")?,
+                after: line.text("after").map(|_| line.list("after")).transpose()?,
             },
         },
         "retry" => Command::RetryTask { task: parse(line.word(1)?)? },
@@ -131,6 +134,8 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
             policy: Policy {
                 gate: line.option("gate")?,
                 max_agents: line.option("agents")?,
+                max_depth: line.option("depth")?,
+                replans: line.option("replans")?,
                 ..Policy::default()
             },
         },
@@ -156,6 +161,7 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
             agent: line.rest(2).first().map(|agent| parse(agent)).transpose()?,
             fenced: fenced(world, line)?,
         },
+        "give-up" => Command::GiveUp { task: parse(line.word(1)?)?, reason: line.word(2)?.into() },
         "judge-plan" => Command::JudgePlan {
             task: parse(line.word(1)?)?,
             plan: line.text("plan").map(|id| world.id(id)).transpose()?,
@@ -180,6 +186,7 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
             with: None,
             orchestrated: line.has("orchestrated"),
             plan: line.has("plan"),
+            lead: line.option("lead")?,
         }
         .into(),
         "leave" => AgentLeft { agent: parse(line.word(1)?)? }.into(),
@@ -191,6 +198,7 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
             let read = ids(world, line.text("read"))?;
             TurnJournalled { claim: id(1)?, turn: parse(line.word(2)?)?, read }.into()
         }
+        "delegate" => TaskDelegated { claim: id(1)? }.into(),
         "plan" => PlanSubmitted { claim: id(1)?, text: text(2) }.into(),
         "note" => NoteAdded {
             agent: parse(line.word(1)?)?,
@@ -271,7 +279,7 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
     })
 }
 
-fn spec(line: &Line) -> Result<TaskSpec, Problem> {
+fn spec(world: &World, line: &Line) -> Result<TaskSpec, Problem> {
     let id: TaskId = parse(line.word(1)?)?;
     let title = line.text("title").unwrap_or(id.as_str()).to_owned();
     let mut spec = TaskSpec::new(id, title);
@@ -290,7 +298,18 @@ fn spec(line: &Line) -> Result<TaskSpec, Problem> {
     spec.review_rounds = line.option("rounds")?;
     spec.plan = line.has("plan");
     spec.approver = line.option("approver")?;
+    spec.delegate = line.has("delegate");
+    spec.team = line.option("team")?;
+    spec.replans = replans(world, line)?;
     Ok(spec)
+}
+
+/// The failure that a task plans anew: that of the task it names, as it is now, or as it was at a record.
+fn replans(world: &World, line: &Line) -> Result<Option<Replan>, Problem> {
+    let Some(task) = line.option::<TaskId>("replans")? else { return Ok(None) };
+    let newest = || world.state.task(&task).map(|task| task.revision).ok_or("there is no such task");
+    let failure = line.text("failure").map_or_else(|| newest().map_err(Problem::from), |id| world.id(id))?;
+    Ok(Some(Replan { task, failure }))
 }
 
 fn review(world: &World, line: &Line) -> Result<Body, Problem> {

@@ -5,8 +5,9 @@ use agent_team_core::record::Stage;
 use agent_team_core::view;
 
 use super::handoff::LastAttempt;
+use super::lead_tools::sheet;
 use crate::team_log::TeamLog;
-use crate::{Error, FeedbackCause, RecordId, Refusal, TaskId, Text};
+use crate::{Error, FeedbackCause, RecordId, Refusal, Role, TaskId, Text};
 
 /// A task with everything that an agent should know to do it, or to judge it.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +45,10 @@ pub struct Assignment {
     pub lacks_plan: bool,
     /// For a review: whether to try to refute what was delivered.
     pub refute: bool,
+    /// Whether it is to be split into parts by its lead, who delivers it when they are done.
+    pub delegated: bool,
+    /// For a lead: how its team and the tasks stand.
+    pub team: Option<String>,
 }
 
 /// What a task that this one depends on gave.
@@ -118,6 +123,8 @@ impl Assignment {
             plan: None,
             lacks_plan: false,
             refute: false,
+            delegated: false,
+            team: None,
         }
     }
 
@@ -168,6 +175,8 @@ impl Assignment {
             plan: draft.plan.as_ref().map(whole).transpose()?,
             lacks_plan: draft.lacks_plan,
             refute: draft.refute,
+            delegated: draft.delegated,
+            team: draft.team,
         })
     }
 }
@@ -200,6 +209,15 @@ struct Draft {
     plan: Option<Text>,
     lacks_plan: bool,
     refute: bool,
+    delegated: bool,
+    team: Option<String>,
+}
+
+/// How the team stands, if the holder leads it and there is anything to know but the task.
+pub(super) fn team(state: &State, task: &Task, claim: &Claim) -> Option<String> {
+    let is_lead = state.agent(&claim.agent).is_some_and(|agent| agent.role == Role::Lead);
+    let leads = is_lead && claim.stage == Stage::Work && state.counts().total > 1;
+    (leads || task.spec.delegate).then(|| sheet(state, task, &claim.agent))
 }
 
 impl Draft {
@@ -237,6 +255,8 @@ impl Draft {
             plan: task.plan.as_ref().filter(|plan| plan.is_approved()).map(|plan| plan.text.clone()),
             lacks_plan: claim.stage == Stage::Work && state.lacks_plan(task, &claim.agent),
             refute: claim.stage == Stage::Review && spec.refute,
+            delegated: claim.stage == Stage::Work && spec.delegate,
+            team: team(state, task, claim),
         })
     }
 }

@@ -79,6 +79,11 @@ impl LastAttempt {
     }
 }
 
+/// Where the last attempt at a task stood, if its transcript is here.
+pub(crate) fn last_words(task: &Task, folder: &TeamFolder) -> Option<String> {
+    LastAttempt::of(task)?.note(folder)
+}
+
 /// What a transcript tells of its attempt.
 fn note(lines: &[Line]) -> String {
     let turns = account::turns(lines);

@@ -10,6 +10,7 @@ mod edits;
 mod governor;
 mod handoff;
 mod journal;
+mod lead_tools;
 mod metered;
 mod model_agent;
 mod plan_tools;
@@ -27,6 +28,7 @@ pub use assignment::{Assignment, Delivered, Dependency, Setback};
 pub use closure::llm_fn;
 pub(crate) use closure::verdict;
 pub(crate) use governor::Governor;
+pub(crate) use handoff::last_words;
 pub(crate) use journal::TRANSCRIPT;
 pub use journal::{Journal, JournalError, Line};
 pub use metered::{Meter, Spent};
@@ -187,6 +189,9 @@ pub enum AgentError {
     /// agent takes nothing more.
     #[error("{0}")]
     Unable(String),
+    /// It handed its task out in parts, and is to have it back when they are done. No failed attempt.
+    #[error("it waits for the parts of its task")]
+    Waits,
     /// A budget is used up. No failed attempt.
     #[error("{refusal}")]
     OverBudget {

@@ -178,6 +178,10 @@ impl<'a> Attempt<'a> {
         if journal.conversation().is_empty() {
             let parts = vec![Part::text(prompt::task(task, Results::Beginning))];
             journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+        } else if let Some(team) = &task.team {
+            // Much may have happened since it said its last word.
+            let parts = vec![Part::text(prompt::team_now(team))];
+            journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
         }
         let tools = ToolContext {
             workspace: context.workspace.clone().unwrap_or_default(),
@@ -327,12 +331,27 @@ impl<'a> Attempt<'a> {
         let open = self.open_questions()?;
         let line = compaction.line(&self.journal, answer.as_ref(), plan.as_deref(), &open, &context.agent);
         self.journal.write(line)?;
+        self.tell_team()?;
         let after = compaction::tokens(&self.journal);
         context.activity.note(format!(
             "{} compacted its conversation about task {}: from about {before} tokens to {after}",
             context.agent, self.task.id
         ));
         Ok(true)
+    }
+
+    /// Tells a lead how its team stands: an account of its conversation may have left that out.
+    fn tell_team(&mut self) -> Result<(), AgentError> {
+        let team_log = self.context.queue.team_log();
+        let sheet = team_log.look_at_known(|state| {
+            let (task, claim) = state.live_claim(self.context.token).ok()?;
+            super::assignment::team(state, task, claim)
+        });
+        if let Some(sheet) = sheet {
+            let parts = vec![Part::text(prompt::team_now(&sheet))];
+            self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+        }
+        Ok(())
     }
 
     /// Questions of others that the agent has read and not answered, and its own that nobody has answered.
@@ -436,7 +455,12 @@ impl<'a> Attempt<'a> {
 
     fn ended(&self, ending: Ending) -> Result<Answer, AgentError> {
         match ending {
+            // A lead has seen how its team stands: another attempt would see the same.
+            Ending::GaveUp { reason } if self.context.leading().is_some() => {
+                Err(AgentError::GaveUp(format!("the lead gave up: {reason}")))
+            }
             Ending::GaveUp { reason } => Err(AgentError::Failed(format!("the agent gave up: {reason}"))),
+            Ending::Waits => Err(AgentError::Waits),
             Ending::Finished { result } => Ok(self.answer(&result)),
         }
     }
@@ -462,6 +486,7 @@ impl<'a> Attempt<'a> {
                 );
                 self.correct("delivered without an approved plan", &words)
             }
+            _ if self.context.has_open_parts() => Err(AgentError::Waits),
             StopReason::End | StopReason::ToolCalls => Ok(Some(self.answer(&response.text()))),
         }
     }

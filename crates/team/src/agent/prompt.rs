@@ -90,6 +90,15 @@ pub(super) fn task(assignment: &Assignment, results: Results) -> String {
         text += "\nBefore anything is changed, your plan must be approved by somebody else: look, think, then submit it. \
                  Until it is approved you can only read.\n";
     }
+    if assignment.delegated {
+        text += "\nYou lead this task: others do it, in parts. Look at the project, split the task with `add_tasks` into small \
+                 parts that can be done in parallel, each with a check, then call `wait`: you are given the task back when \
+                 all parts are completed or cancelled. Then call `finish` with the result of the whole, made of what the \
+                 parts came to. Call `give_up` only if no plan can reach it.\n";
+    }
+    if let Some(team) = &assignment.team {
+        text += &team_now(team);
+    }
     if let Some(note) = &assignment.note {
         let _ = writeln!(text, "\n{note}");
     }
@@ -191,6 +200,60 @@ pub(crate) fn planning(goal: &str, members: &str) -> String {
          project first, then call `add_tasks` once, and `finish` with one sentence about your plan.",
         goal.trim()
     )
+}
+
+/// How the team stands, told to its lead: at the beginning, when it goes on after others worked, and after a compaction.
+pub(super) fn team_now(sheet: &str) -> String {
+    format!("\n## How the team stands now\n\n{}\n", sheet.trim())
+}
+
+/// A failure, for the lead that plans it anew.
+pub(crate) struct Failed<'a> {
+    pub goal: &'a str,
+    pub id: &'a TaskId,
+    pub title: &'a str,
+    pub description: &'a str,
+    pub reason: &'a str,
+    pub setbacks: &'a [(FeedbackCause, String)],
+    /// Where the last attempt stood.
+    pub handoff: Option<String>,
+    pub dependents: &'a [TaskId],
+    pub board: &'a str,
+    /// How many more failures may be planned anew.
+    pub left: u32,
+}
+
+/// What a lead is told of a failure.
+pub(crate) fn replanning(failed: &Failed<'_>) -> String {
+    let mut text = String::from("# A task failed for good, and you plan anew\n");
+    if !failed.goal.is_empty() {
+        let _ = writeln!(text, "\nThe goal is: {}", failed.goal.trim());
+    }
+    let _ = writeln!(text, "\n## {}: {}\n\n{}", failed.id, failed.title, shown(failed.description));
+    let _ = writeln!(text, "\nIt failed by: {}", failed.reason);
+    for (cause, said) in failed.setbacks {
+        let _ = writeln!(text, "\n- {}: {}", cause.as_str(), shown(said).replace('\n', "\n  "));
+    }
+    if let Some(handoff) = &failed.handoff {
+        let _ = writeln!(text, "\n{handoff}");
+    }
+    let names: Vec<&str> = failed.dependents.iter().map(TaskId::as_str).collect();
+    let _ = writeln!(
+        text,
+        "\nWhat waits for it: {}",
+        if names.is_empty() { "nothing".into() } else { names.join(", ") }
+    );
+    let _ = writeln!(text, "\n## All tasks\n\n{}", failed.board);
+    let _ = write!(
+        text,
+        "\nSee to it that the goal is reached all the same: `retry_task` tries it again, with better words; `replace_task` \
+         puts other tasks in its place, and what waits for it waits for those; `add_tasks`, `change_task` and \
+         `cancel_task` do the rest. Do not repeat what failed. Then call `finish` with one sentence about what you \
+         changed; if nothing can be done, change nothing and call `give_up` with the reason. {} more failures may be \
+         planned anew after this one.",
+        failed.left
+    );
+    text
 }
 
 /// What somebody said, as data.

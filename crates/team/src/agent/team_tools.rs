@@ -6,12 +6,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
+use super::lead_tools::with_lead_tools;
 use super::plan_tools::{ProposeTasks, SubmitPlan};
 use super::talk_tools::{Ask, Note, Receive, Send};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
-use crate::{Error, NewTask, Role, Stage, TaskId};
+use crate::{Account, Bounds, Error, NewTask, Role, Stage, TaskId};
 
 /// The tools that end an attempt, and do nothing else.
 pub(super) const ENDINGS: [&str; 3] = ["finish", "give_up", "review"];
@@ -36,7 +37,13 @@ pub(super) fn with_team_tools(
         (Stage::Review, ..) => toolbox.with(Review),
         (_, true, Role::Lead) => toolbox.with(ProposeTasks(context.clone())),
         (_, true, _) => toolbox.with(SubmitPlan(context.clone())),
-        (_, false, _) => toolbox.with(AddTasks(context.clone())).with(Finish),
+        (_, false, _) => {
+            let toolbox = toolbox.with(AddTasks(context.clone())).with(Finish(context.clone()));
+            match context.leading() {
+                Some(leading) => with_lead_tools(toolbox, context, leading),
+                None => toolbox,
+            }
+        }
     }
 }
 
@@ -53,7 +60,7 @@ macro_rules! with_input {
     };
 }
 
-struct Finish;
+struct Finish(Context);
 
 #[derive(Deserialize, JsonSchema)]
 struct FinishInput {
@@ -72,6 +79,12 @@ impl Tool for Finish {
 
     async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
         with_input!(self, input, |input: FinishInput| {
+            if self.0.has_open_parts() {
+                return Ok(ToolOutput::failure(
+                    "Parts of your task are not done: call `wait` to have it back when they are, or cancel those that are \
+                     not wanted.",
+                ));
+            }
             let ending = Ending::Finished { result: input.result };
             Ok::<_, Error>(ToolOutput { ends_turns: Some(ending), ..ToolOutput::text("Delivered.") })
         })
@@ -219,24 +232,87 @@ struct TaskInput {
     labels: Option<Vec<String>>,
     /// Higher goes first.
     priority: Option<i32>,
+    /// Whether a lead splits it further and delivers it: for what is too large for one.
+    delegate: Option<bool>,
+    /// Which lead does so; any if you leave it out.
+    lead: Option<String>,
+    /// The most that it may cost with all its parts, in US dollars.
+    budget_usd: Option<f64>,
+    /// The most tokens that it may use with all its parts.
+    budget_tokens: Option<u64>,
+}
+
+/// A task that a model wants, and what it may spend.
+pub(super) struct Wanted {
+    pub task: NewTask,
+    bounds: Bounds,
+}
+
+/// Adds tasks, and sets what they may spend. A hook may be asked, and take its time.
+pub(super) fn add(context: &Context, input: AddTasksInput) -> Result<Vec<TaskId>, Error> {
+    let wanted = input.into_tasks(context)?;
+    add_wanted(context, &wanted)
+}
+
+/// The same with tasks that were looked at before.
+pub(super) fn add_wanted(context: &Context, wanted: &[Wanted]) -> Result<Vec<TaskId>, Error> {
+    let tasks: Vec<NewTask> = wanted.iter().map(|wanted| wanted.task.clone()).collect();
+    let ids = context.queue.add_tasks(&context.agent, &tasks)?;
+    for (id, Wanted { bounds, .. }) in ids.iter().zip(wanted) {
+        if *bounds != Bounds::default() {
+            context.queue.set_budget(&context.agent, &Account::Task(id.clone()), *bounds)?;
+        }
+    }
+    Ok(ids)
+}
+
+/// Where what an agent adds belongs.
+struct Place {
+    parent: Option<String>,
+    team: Option<String>,
+}
+
+impl Place {
+    /// Parts of the task that the agent works on; or beside the failure that it plans anew. Those of a lead with a team of
+    /// its own are for that team.
+    fn of(context: &Context) -> Result<Self, Error> {
+        context.queue.team_log().look(|state| {
+            let Some(task) = state.task_of_claim(context.token) else {
+                return Self { parent: None, team: None };
+            };
+            let parent = match task.spec.replans {
+                Some(_) => task.spec.parent.clone(),
+                None => Some(task.id().clone()),
+            };
+            let is_led = task.spec.delegate || !task.above.is_empty();
+            let mut members = state.agents().filter(|agent| !agent.left);
+            let has_team = members.any(|agent| agent.lead.as_ref() == Some(&context.agent));
+            let own = (context.role == Role::Lead && has_team).then(|| context.agent.to_string());
+            // What a member of a team adds is for that team.
+            let team = own.or_else(|| task.spec.team.as_ref().map(ToString::to_string));
+            Self { parent: parent.map(String::from), team: team.filter(|_| is_led) }
+        })
+    }
 }
 
 impl AddTasksInput {
     /// The tasks, as parts of the one that the agent works on.
-    pub(super) fn into_tasks(self, context: &Context) -> Result<Vec<NewTask>, Error> {
-        self.tasks.into_iter().map(|task| task.into_task(context)).collect()
+    pub(super) fn into_tasks(self, context: &Context) -> Result<Vec<Wanted>, Error> {
+        let place = Place::of(context)?;
+        self.tasks.into_iter().map(|task| task.into_task(&place)).collect()
     }
 }
 
 impl TaskInput {
-    fn into_task(self, context: &Context) -> Result<NewTask, Error> {
+    fn into_task(self, place: &Place) -> Result<Wanted, Error> {
         let input = |error: &dyn std::fmt::Display| Error::Input(error.to_string());
         let role = self.role.map(|role| role.parse::<Role>()).transpose().map_err(|error| input(&error))?;
-        let parent = context
-            .queue
-            .team_log()
-            .look(|state| state.task_of_claim(context.token).map(|task| task.id().to_string()))?;
-        Ok(NewTask {
+        let delegate = self.delegate.unwrap_or(false);
+        if self.lead.is_some() && !delegate {
+            return Err(Error::Input("a `lead` goes with `delegate: true`".into()));
+        }
+        let micro_usd = self.budget_usd.map(micro_usd).transpose()?;
+        let task = NewTask {
             title: self.title,
             id: self.id,
             description: self.description.unwrap_or_default(),
@@ -248,10 +324,24 @@ impl TaskInput {
             plan: self.plan.unwrap_or(false),
             labels: self.labels.unwrap_or_default(),
             priority: self.priority.unwrap_or(0),
-            parent,
+            parent: place.parent.clone(),
+            delegate,
+            // A lead takes what it is named for, whatever team it is in.
+            agent: self.lead,
+            team: place.team.clone().filter(|_| !delegate),
             ..NewTask::default()
-        })
+        };
+        let bounds = Bounds { micro_usd, tokens: self.budget_tokens, ..Bounds::default() };
+        Ok(Wanted { task, bounds })
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before")]
+fn micro_usd(dollars: f64) -> Result<u64, Error> {
+    if (1e-6..=1e9).contains(&dollars) {
+        return Ok((dollars * 1e6).round() as u64);
+    }
+    Err(Error::Input("a budget is more than 0 US dollars, and at most a billion".into()))
 }
 
 #[async_trait]
@@ -269,11 +359,7 @@ impl Tool for AddTasks {
         };
         let context = self.0.clone();
         // A hook may be asked, and take its time.
-        let added = blocking(move || {
-            let tasks = input.into_tasks(&context)?;
-            context.queue.add_tasks(&context.agent, &tasks)
-        });
-        match added.await {
+        match blocking(move || add(&context, input)).await {
             Ok(ids) => {
                 let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
                 ToolOutput::text(format!("Added: {}", ids.join(", ")))

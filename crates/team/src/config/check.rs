@@ -89,14 +89,40 @@ fn check_agents(config: &Config, places: &Places<'_>) -> Result<(), Fault> {
         }
     }
     let leads = config.agents.iter().enumerate().filter(|(_, agent)| agent.role == Role::Lead);
-    let mut others = leads.flat_map(|(index, agent)| agent.names.iter().map(move |_| index)).skip(1);
-    match others.next() {
-        None => Ok(()),
-        Some(index) => Err(places.fault(
+    let mut others = leads.flat_map(|(index, agent)| agent.names.iter().map(move |_| (index, agent))).skip(1);
+    if let Some((index, _)) = others.find(|(_, agent)| agent.members.is_empty() || agent.names.len() > 1) {
+        return Err(places.fault(
             &[Key("agent"), Number(index), Key("role")],
-            "a team has one lead, and there is another: make this one a worker",
-        )),
+            "a team has one lead, and there is another: give this one `members` of its own, or make it a worker",
+        ));
     }
+    check_members(config, places)
+}
+
+/// A lead's own team has agents that are there, none of them in another one.
+fn check_members(config: &Config, places: &Places<'_>) -> Result<(), Fault> {
+    let known: BTreeSet<_> = config.agents.iter().flat_map(|agent| &agent.names).collect();
+    let mut taken = BTreeSet::new();
+    for (index, agent) in config.agents.iter().enumerate() {
+        for (number, member) in agent.members.iter().enumerate() {
+            let reason = if agent.role != Role::Lead {
+                "only a lead has members".to_owned()
+            } else if agent.names.contains(member) {
+                format!("{member} cannot be in its own team")
+            } else if !known.contains(member) {
+                let meant = nearest(member.as_str(), known.iter().map(|name| name.as_str()));
+                let hint = meant.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
+                format!("there is no agent {member}{hint}")
+            } else if !taken.insert(member) {
+                format!("{member} is in another team already")
+            } else {
+                continue;
+            };
+            let way = [Key("agent"), Number(index), Key("members"), Number(number)];
+            return Err(places.fault(&way, reason));
+        }
+    }
+    Ok(())
 }
 
 fn check_tasks(config: &Config, places: &Places<'_>) -> Result<(), Fault> {
@@ -160,6 +186,7 @@ fn bad_name(task: &crate::NewTask) -> Option<(Vec<Step<'static>>, String)> {
         ("id", fault::<TaskId>(task.id.as_ref())),
         ("skill", fault::<Skill>(task.skill.as_ref())),
         ("agent", fault::<AgentId>(task.agent.as_ref())),
+        ("team", fault::<AgentId>(task.team.as_ref())),
     ];
     names.into_iter().find_map(|(key, fault)| Some((vec![Key(key)], fault?)))
 }

@@ -76,6 +76,10 @@ pub struct Config {
     /// The command that proves the whole goal at the end.
     #[serde(deserialize_with = "value::filled")]
     pub check: Option<String>,
+    /// How many failures a lead may plan anew, for each goal and for each delegated task; 3 if nothing is said.
+    pub replans: Option<u32>,
+    /// How deep tasks may be delegated; 3 if nothing is said.
+    pub max_depth: Option<u32>,
     /// Whether work may be merged with neither check nor gate.
     pub no_gate: bool,
     /// Patterns of files that no task may change unless it is allowed to, read as in .gitignore. The rules by which
@@ -172,6 +176,8 @@ pub struct AgentConfig {
     pub plan: bool,
     /// How large its conversation may become, in tokens, if not as large as the team's.
     pub context_tokens: Option<u64>,
+    /// For a lead: the agents of its own team, who take its tasks and no others.
+    pub members: Vec<AgentId>,
 }
 
 impl Config {

@@ -19,6 +19,15 @@ fn names(config: &Config) -> Vec<&str> {
 }
 
 #[test]
+fn the_documented_example_of_leads_is_read() {
+    let page = include_str!("../../../../docs/lead.md");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let config = parse(example).unwrap();
+    assert_eq!((config.replans, config.max_depth), (Some(3), Some(3)));
+    assert_eq!(config.agents[1].members, ["api-1", "api-2"].map(|name| name.parse::<AgentId>().unwrap()));
+}
+
+#[test]
 fn the_documented_example_is_read_whole() {
     let example = DOCUMENTATION.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let config = parse(example).unwrap();
@@ -141,11 +150,21 @@ fn what_is_wrong_together_is_refused_at_the_later_place() {
         ),
         (
             "[[agent]]\nname = 'a'\nrole = 'lead'\n[[agent]]\nname = 'b'\nrole = 'lead'",
-            "6:8: a team has one lead, and there is another: make this one a worker",
+            "6:8: a team has one lead, and there is another: give this one `members` of its own, or make it a worker",
         ),
         (
             "[[agent]]\nname = 'a'\nrole = 'lead'\ncount = 2",
-            "3:8: a team has one lead, and there is another: make this one a worker",
+            "3:8: a team has one lead, and there is another: give this one `members` of its own, or make it a worker",
+        ),
+        ("[[agent]]\nname = 'a'\nmembers = ['b']\n[[agent]]\nname = 'b'", "3:12: only a lead has members"),
+        (
+            "[[agent]]\nname = 'a'\nrole = 'lead'\nmembers = ['bo']\n[[agent]]\nname = 'bob'",
+            "4:12: there is no agent bo, did you mean `bob`?",
+        ),
+        ("[[agent]]\nname = 'a'\nrole = 'lead'\nmembers = ['a']", "4:12: a cannot be in its own team"),
+        (
+            "[[agent]]\nname = 'a'\nrole = 'lead'\nmembers = ['b', 'b']\n[[agent]]\nname = 'b'",
+            "4:17: b is in another team already",
         ),
         ("[[task]]\npriority = 1", "1:1: a task needs a title or a description"),
         ("[[task]]\ntitle = 'x'\ncheck = ''", "3:9: the check is empty: give a command, or leave it out"),

@@ -49,6 +49,10 @@ pub(super) struct WrittenAgent {
     #[serde(default, deserialize_with = "context_tokens")]
     #[schemars(range(min = CONTEXT_TOKENS_MIN))]
     context_tokens: Option<u64>,
+    /// For a lead: the agents of its own team, by name; they take its tasks and no others.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    members: Vec<AgentId>,
     /// How many there are of it: `name = "worker"` and `count = 3` are worker-1, worker-2 and worker-3.
     #[serde(default, deserialize_with = "count")]
     #[schemars(range(min = 1, max = AGENTS_MAX))]
@@ -80,13 +84,13 @@ impl TryFrom<WrittenAgent> for AgentConfig {
     type Error = String;
 
     fn try_from(written: WrittenAgent) -> Result<Self, String> {
-        let WrittenAgent { name, role, with, skills, prompt, plan, context_tokens, count } = written;
+        let WrittenAgent { name, role, with, skills, prompt, plan, context_tokens, members, count } = written;
         let names = match count {
             None => Ok(vec![name]),
             Some(count) => (1..=count).map(|number| format!("{name}-{number}").try_into()).collect(),
         };
         let names = names.map_err(|error: BadName| error.to_string())?;
-        Ok(Self { names, role, with, skills, prompt, plan, context_tokens })
+        Ok(Self { names, role, with, skills, prompt, plan, context_tokens, members })
     }
 }
 

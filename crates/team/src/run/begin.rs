@@ -138,6 +138,7 @@ fn gather_members(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
             with: Some(member.agent.with()),
             orchestrated: true,
             plan: member.plan,
+            lead: member.lead.clone(),
         })?;
     }
     Ok(())
@@ -174,6 +175,8 @@ fn rules(team: &AgentTeam, desk: Option<&Desk>) -> Result<Policy, Error> {
         no_gate: options.no_gate || (known.no_gate && options.gate.is_none()),
         target: desk.map(|desk| desk.target.clone()).or(known.target),
         max_agents: options.max_agents.or(known.max_agents),
+        max_depth: options.max_depth.or(known.max_depth),
+        replans: options.replans.or(known.replans),
     })
 }
 
@@ -306,11 +309,14 @@ impl Run<'_> {
     fn add_goal(&self) -> Result<(), Error> {
         let Some(goal) = &self.team.options.goal else { return Ok(()) };
         let (id, task) = match self.lead() {
-            Some(_) => {
+            Some(lead) => {
                 let title = NewTask::new(format!("Plan: {}", goal.lines().next().unwrap_or_default()));
                 let approver = self.team.options.approve_plan.then(|| HUMAN.to_owned());
                 let task = title.description(prompt::planning(goal, &self.roster())).role(Role::Lead);
-                ("plan", NewTask { approver, ..task })
+                // Of several leads the first one leads the team.
+                let leads = self.team.members.iter().filter(|member| member.role == Role::Lead).count();
+                let agent = (leads > 1).then(|| lead.id.to_string());
+                ("plan", NewTask { approver, agent, ..task })
             }
             None => {
                 let check = self.team.options.check.clone();
@@ -354,7 +360,9 @@ impl Run<'_> {
             let skills: Vec<&str> = member.skills.iter().map(crate::Skill::as_str).collect();
             let skills =
                 if skills.is_empty() { String::new() } else { format!(" with {}", skills.join(", ")) };
-            format!("- {}, {}{skills}", member.id, member.role)
+            let lead =
+                member.lead.as_ref().map(|lead| format!(", in the team of {lead}")).unwrap_or_default();
+            format!("- {}, {}{skills}{lead}", member.id, member.role)
         });
         lines.collect::<Vec<_>>().join("\n")
     }

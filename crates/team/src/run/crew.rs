@@ -114,7 +114,8 @@ impl Run<'_> {
         match made {
             Ok(agent) => {
                 let (role, skills, plan) = (known.role, known.skills.clone(), known.plan);
-                self.start(crew, &Member { id: id.clone(), role, skills, plan, agent });
+                let lead = known.lead.clone();
+                self.start(crew, &Member { id: id.clone(), role, skills, plan, lead, agent });
                 self.reporter.report(Progress::Note(format!("{id} was added to the team")));
             }
             Err(error) => {

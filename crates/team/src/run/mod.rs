@@ -3,6 +3,7 @@
 mod begin;
 mod crew;
 mod end;
+mod replan;
 mod stuck;
 
 use std::collections::BTreeSet;
@@ -158,11 +159,13 @@ impl Run<'_> {
         tokio::pin!(time_over);
         let mut merges_blocked = self.merges_blocked.subscribe();
         let (mut named, mut watched, mut warned) = (BTreeSet::new(), Watched::default(), BTreeSet::new());
+        let mut told = BTreeSet::new();
         loop {
             self.follow_members(agents)?;
             self.look_who_is_stuck(&mut watched)?;
             self.warn_of_budgets(&mut warned)?;
             self.name_what_waits_for_the_human(&mut named)?;
+            while !self.stop.is_cancelled() && self.see_to_a_failure(&mut told)? {}
             let is_blocked = *merges_blocked.borrow_and_update();
             let (may_go_on, merging, counts, seen) = team_log.look(|state| {
                 let merging = state.waiting_for(Stage::Merge).next().is_some();

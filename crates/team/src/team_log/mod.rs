@@ -495,6 +495,7 @@ fn is_undisputed(command: &Command) -> bool {
         | Command::SetBudget { .. }
         | Command::Pause { .. }
         | Command::Reassign { .. }
+        | Command::GiveUp { .. }
         | Command::JudgePlan { .. } => false,
     }
 }
@@ -526,6 +527,8 @@ fn must_survive_power_cuts(body: &Body) -> bool {
         | Body::SpendingReserved(_)
         | Body::SpendingSettled(_)
         | Body::TaskReassigned(_)
+        | Body::TaskDelegated(_)
+        | Body::TaskGivenUp(_)
         | Body::PauseSet(_)
         | Body::PlanSubmitted(_)
         | Body::PlanJudged(_)

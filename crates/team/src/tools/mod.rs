@@ -88,6 +88,8 @@ pub enum Ending {
         /// Why, for the next attempt.
         reason: String,
     },
+    /// The agent handed its task out in parts, and waits for them.
+    Waits,
 }
 
 impl ToolOutput {

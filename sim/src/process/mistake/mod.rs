@@ -1,6 +1,7 @@
 //! Writers that do not ask: old scripts, other programs, mixed-up tokens. What they write must count for nothing where it
 //! breaks a rule, whoever writes it.
 
+mod lead;
 mod steering;
 
 use agent_team_core::id::{RecordId, TaskId};
@@ -29,7 +30,7 @@ const KINDS: usize = 45;
 impl Process {
     pub(super) fn make_a_mistake(&mut self, world: &mut World) {
         self.catch_up(world);
-        let kinds = if world.is_steered { KINDS + steering::KINDS } else { KINDS };
+        let kinds = if world.is_steered { KINDS + steering::KINDS + lead::KINDS } else { KINDS };
         // Not each can be made at any time.
         let mistake = (0..TRIES_MAX).find_map(|_| {
             // A task that the human alone may review any more is rare, and soon reviewed.
@@ -57,7 +58,8 @@ impl Process {
             20..=27 => self.bad_claim(world, kind),
             28..=36 => self.bad_holder(world, kind),
             37..KINDS => self.bad_setting(world, kind),
-            _ => self.bad_steering(world, kind - KINDS),
+            _ if kind < KINDS + steering::KINDS => self.bad_steering(world, kind - KINDS),
+            _ => self.bad_leading(world, kind - KINDS - steering::KINDS),
         }
     }
 

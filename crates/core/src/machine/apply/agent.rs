@@ -29,6 +29,7 @@ impl Rule for AgentJoined {
             with: self.with,
             orchestrated: self.orchestrated,
             plan: self.plan,
+            lead: self.lead,
             left: false,
         };
         let id = agent.id.clone();

@@ -67,6 +67,7 @@ impl Rule for TaskClaimed {
                 task.submission = None;
                 task.approvals.clear();
                 task.back_to = None;
+                task.handed_out = false;
             }
             task.step(Step::Claimed);
             task.claim = Some(Claim {
@@ -166,6 +167,7 @@ fn safeguard_of(reason: &Unfit) -> Safeguard {
         Unfit::ForAgent(_) | Unfit::WantsRole(_) | Unfit::WantsSkill(_) | Unfit::NotAWorker(_) => {
             Safeguard::Fit
         }
+        Unfit::ForTeam(_) | Unfit::NotOfTeam(_) => Safeguard::Team,
         Unfit::Author => Safeguard::Author,
         Unfit::Approved => Safeguard::SecondApproval,
         Unfit::RoundsOver => Safeguard::ReviewRounds,
@@ -188,7 +190,7 @@ pub(super) fn release(task: &mut Task, meta: &Meta) {
 }
 
 /// The same agent goes on where this claim ended, from the newest transcript that holds a turn.
-fn to_be_resumed(task: &mut Task, claim: Claim) {
+pub(super) fn to_be_resumed(task: &mut Task, claim: Claim) {
     task.resume = Some(claim.resumes.filter(|_| claim.turns == 0).unwrap_or(claim.id));
     task.back_to = Some(claim.agent);
 }

@@ -79,6 +79,9 @@ impl Rule for TaskSubmitted {
         if state.lacks_plan(task, &claim.agent) && state.keeps(Safeguard::PlanFirst) {
             return Err(Refusal::PlanNotApproved { task: task.id().clone() });
         }
+        if task.open_parts > 0 && state.keeps(Safeguard::Parts) {
+            return Err(Refusal::PartsOpen { task: task.id().clone(), parts: state.first_open_parts(task) });
+        }
         Ok(())
     }
 

@@ -7,6 +7,7 @@ mod agent;
 mod claim;
 mod files;
 mod judgement;
+mod lead;
 mod merge;
 mod message;
 mod model;
@@ -75,6 +76,8 @@ macro_rules! with_rule {
             Body::TaskRetried($rule) => $known,
             Body::TaskCancelled($rule) => $known,
             Body::TaskReassigned($rule) => $known,
+            Body::TaskDelegated($rule) => $known,
+            Body::TaskGivenUp($rule) => $known,
             Body::PlanSubmitted($rule) => $known,
             Body::PlanJudged($rule) => $known,
             Body::PauseSet($rule) => $known,

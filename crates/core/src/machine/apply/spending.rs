@@ -1,6 +1,7 @@
 //! Money, tokens, turns and time: limits, reservations, settlements.
 
 use super::{Meta, Rule};
+use crate::id::TaskId;
 use crate::machine::ledger::Limit;
 use crate::machine::refusal::Refusal;
 use crate::machine::safeguard::Safeguard;
@@ -27,11 +28,12 @@ impl Rule for SpendingReserved {
         if !state.keeps(Safeguard::Budget) {
             return Ok(());
         }
-        state.ledger.fits(&self.agent, self.task.as_ref(), self.upper)
+        state.ledger.fits(&self.agent, &charged(state, self.task.as_ref()), self.upper)
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
-        state.ledger.reserve(meta.id, &self.agent, self.task.as_ref(), self.upper);
+        let tasks = charged(state, self.task.as_ref());
+        state.ledger.reserve(meta.id, &self.agent, tasks, self.upper);
     }
 }
 
@@ -44,6 +46,13 @@ impl Rule for SpendingSettled {
         if let Some(reservation) = self.reservation {
             state.ledger.give_back(reservation);
         }
-        state.ledger.spend(&self.agent, self.task.as_ref(), &self.model, self.actual);
+        let tasks = charged(state, self.task.as_ref());
+        state.ledger.spend(&self.agent, &tasks, &self.model, self.actual);
     }
+}
+
+/// The tasks whose accounts a call touches: the one that it is for, and the delegated ones that it is a part of.
+fn charged(state: &State, task: Option<&TaskId>) -> Vec<TaskId> {
+    let above = task.and_then(|task| state.tasks.get(task)).map_or(&[][..], |task| &task.above);
+    task.into_iter().chain(above).cloned().collect()
 }

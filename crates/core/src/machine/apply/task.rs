@@ -47,12 +47,29 @@ impl Rule for BatchClosed {
 
 /// Adds tasks, each with the place in the order at which it was written. They may refer to each other in any direction.
 fn add(state: &mut State, specs: impl IntoIterator<Item = (u64, Box<TaskSpec>)>, meta: &Meta) {
-    let specs = specs.into_iter();
-    let added: Vec<Slot> =
-        specs.filter_map(|(seq, spec)| state.tasks.push(new_task(spec, seq, meta))).collect();
+    let specs: Vec<(u64, Box<TaskSpec>)> = specs.into_iter().collect();
+    let above = graph::all_above(state, specs.iter().map(|(_, spec)| &**spec));
+    let with_above = specs.into_iter().zip(above.into_iter().chain(std::iter::repeat_with(Vec::new)));
+    let added: Vec<Slot> = with_above
+        .filter_map(|((seq, spec), above)| state.tasks.push(Task { above, ..new_task(spec, seq, meta) }))
+        .collect();
     for slot in added {
         let Some(task) = state.tasks.at(slot) else { continue };
         let (id, dependencies) = (task.id().clone(), task.spec.after.clone());
+        let (whole, replans) = (task.above.first().cloned(), task.spec.replans.clone());
+        if let Some(replan) = replans {
+            *state.replans.entry(task.spec.parent.clone()).or_default() += 1;
+            let failed = state.tasks.slot(&replan.task).and_then(|failed| state.tasks.at_mut(failed));
+            if let Some(failed) = failed {
+                failed.replan = Some(id.clone());
+            }
+        }
+        if let Some(whole) = whole.and_then(|whole| state.tasks.slot(&whole))
+            && let Some(whole) = state.tasks.at_mut(whole)
+        {
+            whole.parts.push(id.clone());
+            whole.open_parts += 1;
+        }
         let mut open = 0;
         for dependency in dependencies {
             let needed = state.tasks.slot(&dependency);
@@ -101,6 +118,11 @@ pub(crate) fn new_task(mut spec: Box<TaskSpec>, seq: u64, meta: &Meta) -> Task {
         approvals: Vec::new(),
         review_rounds: 0,
         plan: None,
+        above: Vec::new(),
+        parts: Vec::new(),
+        open_parts: 0,
+        handed_out: false,
+        replan: None,
     }
 }
 
@@ -140,17 +162,30 @@ impl Rule for TaskEdited {
             return Err(Refusal::BadTask { task: self.task.clone(), reason: fault.to_owned() });
         }
         let ended = matches!(task.status, Status::Completed | Status::Cancelled);
-        if ended && state.keeps(Safeguard::EditEnded) {
+        // What somebody works on has begun: it waits for nothing any more.
+        let rewired = self.change.after.as_ref();
+        let begun = rewired.is_some() && task.status.is_active();
+        if (ended || begun) && state.keeps(Safeguard::EditEnded) {
             return Err(Refusal::WrongStatus { task: self.task.clone(), status: task.status });
         }
-        Ok(())
+        rewired.map_or(Ok(()), |after| graph::check_after(state, task, after))
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
         let change = self.change;
         let Some(slot) = state.tasks.slot(&self.task) else { return };
+        let after = change.after.map(|after| rewire(state, slot, after));
         state.update(slot, |task| {
             task.revision = meta.id;
+            if let Some((after, open)) = after {
+                task.spec.after = after;
+                task.open_dependencies = open;
+                if open > 0 && task.status == Status::Ready {
+                    task.step(Step::Waits);
+                    task.back_to = None;
+                }
+                unblock(task);
+            }
             let spec = &mut task.spec;
             spec.title = change.title.unwrap_or_else(|| std::mem::take(&mut spec.title));
             spec.description = change.description.unwrap_or_else(|| std::mem::take(&mut spec.description));
@@ -158,6 +193,28 @@ impl Rule for TaskEdited {
             spec.allow_protected = change.allow_protected.unwrap_or(spec.allow_protected);
         });
     }
+}
+
+/// Tells those that a task waits for, and waited for until now. Gives what it waits for, each once, and how many of them
+/// are not completed.
+fn rewire(state: &mut State, slot: Slot, mut after: Vec<TaskId>) -> (Vec<TaskId>, u32) {
+    let mut named = BTreeSet::new();
+    after.retain(|dependency| named.insert(dependency.clone()));
+    let Some(task) = state.tasks.at(slot) else { return (after, 0) };
+    let (id, before) = (task.id().clone(), task.spec.after.clone());
+    for former in before.iter().filter_map(|former| state.tasks.slot(former)).collect::<Vec<_>>() {
+        if let Some(former) = state.tasks.at_mut(former) {
+            former.dependents.retain(|dependent| *dependent != id);
+        }
+    }
+    let mut open = 0;
+    for needed in after.iter().filter_map(|needed| state.tasks.slot(needed)).collect::<Vec<_>>() {
+        if let Some(needed) = state.tasks.at_mut(needed) {
+            needed.dependents.push(id.clone());
+            open += u32::from(needed.status != Status::Completed);
+        }
+    }
+    (after, open)
 }
 
 impl Rule for TaskRetried {
@@ -180,18 +237,22 @@ impl Rule for TaskRetried {
             task.submission = None;
             task.approvals.clear();
             task.review_rounds = 0;
+            task.handed_out = false;
+            task.replan = None;
             unblock(task);
         });
     }
 }
 
-/// A task and all that wait for it, directly or not, as far as they can be cancelled. Those that were cancelled before
-/// are passed through: what waits for them waits for this one too.
-fn with_dependents(state: &State, root: &TaskId) -> Vec<TaskId> {
+/// What is cancelled with a task, as far as it can be: the parts of a delegated one, and if it is wished for all that
+/// wait for it, directly or not. Those that were cancelled before are passed through: what waits for them waits for
+/// this one too.
+fn doomed(state: &State, root: &TaskId, dependents: bool) -> Vec<TaskId> {
     let mut found = BTreeSet::from([root.clone()]);
     let mut open = vec![root];
     while let Some(task) = open.pop().and_then(|id| state.tasks.get(id)) {
-        open.extend(task.dependents.iter().filter(|id| found.insert((*id).clone())));
+        let waiting = task.dependents.iter().filter(|_| dependents);
+        open.extend(waiting.chain(&task.parts).filter(|id| found.insert((*id).clone())));
     }
     let can_be =
         |id: &TaskId| state.tasks.get(id).is_some_and(|task| next(task.status, Step::Cancelled).is_some());
@@ -202,11 +263,17 @@ impl Rule for TaskCancelled {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let task = unchanged(state, &self.task, self.on)?;
         allows(state, task, Step::Cancelled)?;
-        fence_moved(state, task, self.fenced)
+        fence_moved(state, task, self.fenced)?;
+        // Only parts can be about to be merged: what waits for a task that is not done has not begun.
+        let mut others = doomed(state, &self.task, self.dependents).into_iter().filter(|id| *id != self.task);
+        others.try_for_each(|id| match state.tasks.get(&id) {
+            Some(task) => fence_moved(state, task, None),
+            None => Ok(()),
+        })
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
-        let doomed = if self.dependents { with_dependents(state, &self.task) } else { vec![self.task] };
+        let doomed = doomed(state, &self.task, self.dependents);
         for slot in doomed.iter().filter_map(|id| state.tasks.slot(id)).collect::<Vec<_>>() {
             state.update(slot, |task| {
                 task.revision = meta.id;
@@ -216,6 +283,7 @@ impl Rule for TaskCancelled {
                 task.resume = None;
                 task.back_to = None;
                 task.failure = None;
+                task.handed_out = false;
                 task.step(Step::Cancelled);
             });
         }

@@ -100,6 +100,13 @@ pub enum Command {
         /// The merge intent that the caller has fenced off.
         fenced: Option<RecordId>,
     },
+    /// Give up a task that waits for its parts, since a part failed.
+    GiveUp {
+        /// The task.
+        task: TaskId,
+        /// Why.
+        reason: Text,
+    },
     /// Judge the plan that waits at a task, as its text is now known.
     JudgePlan {
         /// The task.

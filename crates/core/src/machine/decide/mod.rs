@@ -16,8 +16,8 @@ use super::state::State;
 use crate::id::TaskId;
 use crate::record::{
     BatchClosed, Body, BudgetSet, ClaimExpired, FORMAT, FormatRaised, NEWEST_FORMAT, PauseSet, PlanJudged,
-    PolicySet, Revision, TaskAdded, TaskCancelled, TaskClaimed, TaskEdited, TaskFailed, TaskReassigned,
-    TaskRetried, TaskSpec,
+    PolicySet, Revision, TaskAdded, TaskCancelled, TaskClaimed, TaskEdited, TaskFailed, TaskGivenUp,
+    TaskReassigned, TaskRetried, TaskSpec,
 };
 
 /// The longest backoff, in milliseconds.
@@ -84,6 +84,9 @@ fn bodies(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>, Re
                 state.could_work_on(known, agent)?;
             }
             TaskReassigned { task: task.clone(), on, agent: agent.clone(), fenced: *fenced }.into()
+        }
+        Command::GiveUp { task, reason } => {
+            TaskGivenUp { task: task.clone(), on: revision(state, task)?, reason: reason.clone() }.into()
         }
         Command::JudgePlan { task, plan, by, approved, feedback } => {
             let known = state.task(task).ok_or_else(|| Refusal::NoSuchTask { task: task.clone() })?;

@@ -9,8 +9,8 @@ use crate::machine::messages::Message;
 use crate::machine::state::{Agent, Late, ModelLimit, Note, Pause, Run, State};
 use crate::machine::task::{Claim, Feedback, Intent, PastClaim, Plan, PlanVerdict, Submission, Task};
 use crate::record::{
-    ATTEMPTS_DEFAULT, Account, Amount, BACKOFF_MS_DEFAULT, Bounds, Holder, Policy, ProcessId, TaskSpec,
-    WorkCommit,
+    ATTEMPTS_DEFAULT, Account, Amount, BACKOFF_MS_DEFAULT, Bounds, Holder, Policy, ProcessId, Replan,
+    TaskSpec, WorkCommit,
 };
 
 /// Which records there were: their number, and a sum that does not depend on the order in which a set gives them out.
@@ -25,13 +25,15 @@ pub(super) fn ids(lines: &mut Lines<'_>, state: &State) {
 }
 
 pub(super) fn policy(lines: &mut Lines<'_>, policy: &Policy) {
-    let Policy { gate, gate_limit_ms, protect, no_gate, target, max_agents } = policy;
+    let Policy { gate, gate_limit_ms, protect, no_gate, target, max_agents, max_depth, replans } = policy;
     lines.put("gate", gate);
     lines.put("gate_limit_ms", gate_limit_ms);
     lines.put("protect", protect);
     lines.put("no_gate", no_gate);
     lines.put("target", target);
     lines.put("max_agents", max_agents);
+    lines.put("max_depth", max_depth);
+    lines.put("replans", replans);
 }
 
 pub(super) fn run(lines: &mut Lines<'_>, run: &Run) {
@@ -70,13 +72,14 @@ fn process(lines: &mut Lines<'_>, process: &ProcessId) {
 }
 
 pub(super) fn agent(lines: &mut Lines<'_>, agent: &Agent) {
-    let Agent { id: _, role, skills, with, orchestrated, left, plan } = agent;
+    let Agent { id: _, role, skills, with, orchestrated, left, plan, lead } = agent;
     lines.always("role", role);
     lines.put("skills", skills);
     lines.put("with", with);
     lines.put("orchestrated", orchestrated);
     lines.put("left", left);
     lines.put("plan", plan);
+    lines.put("lead", lead);
 }
 
 pub(super) fn spec(lines: &mut Lines<'_>, spec: &TaskSpec) {
@@ -102,6 +105,9 @@ pub(super) fn spec(lines: &mut Lines<'_>, spec: &TaskSpec) {
         plan,
         approver,
         allow_protected,
+        delegate,
+        team,
+        replans,
     } = spec;
     lines.always("id", id);
     lines.put("title", title);
@@ -124,6 +130,12 @@ pub(super) fn spec(lines: &mut Lines<'_>, spec: &TaskSpec) {
     lines.put("plan", plan);
     lines.put("approver", approver);
     lines.put("allow_protected", allow_protected);
+    lines.put("delegate", delegate);
+    lines.put("team", team);
+    lines.some("replans", replans.as_ref(), |lines, Replan { task, failure }| {
+        lines.always("task", task);
+        lines.always("failure", failure);
+    });
 }
 
 pub(super) fn task(lines: &mut Lines<'_>, task: &Task) {
@@ -155,6 +167,12 @@ pub(super) fn task(lines: &mut Lines<'_>, task: &Task) {
         approvals,
         review_rounds,
         plan: planned,
+        // These three follow from whose parts all tasks are, and from their status.
+        above: _,
+        parts: _,
+        open_parts: _,
+        handed_out,
+        replan,
     } = task;
     lines.always("status", status);
     lines.always("revision", revision);
@@ -183,6 +201,8 @@ pub(super) fn task(lines: &mut Lines<'_>, task: &Task) {
         lines.put("review_rounds", review_rounds);
     }
     lines.some("plan", planned.as_deref(), plan);
+    lines.put("handed_out", handed_out);
+    lines.put("replan", replan);
 }
 
 /// Whether it counts who approved a task, and how often it was sent back.

@@ -122,7 +122,8 @@ words! {
     FeedbackCause: Error "error", Check "check", Gate "gate", Conflict "conflict", Review "review",
         Hook "hook";
     Failure:
-        Attempts "attempts", Quarantined "quarantined", GivenUp "given_up", Conflicts "conflicts";
+        Attempts "attempts", Quarantined "quarantined", GivenUp "given_up", Conflicts "conflicts",
+        Parts "parts";
     Receipt: Delivered "delivered", Read "read";
 }
 

@@ -1,0 +1,102 @@
+//! Leads from the command line: tasks handed out in parts, failures planned anew, what is shown of both.
+
+use serde_json::{Value, json};
+
+use crate::support::Team;
+
+fn claim(team: &Team, agent: &str, task: &str) -> String {
+    team.json(["claim", task, "--as", agent])["token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_delegated_task_is_split_by_a_lead_and_delivered_when_its_parts_are_done() {
+    let team = Team::new();
+    team.ok(["join", "--as", "lea", "--role", "lead"]);
+    team.ok(["join", "--as", "w1", "--lead", "lea"]);
+    team.ok(["add", "The API", "--id", "api", "--delegate"]);
+    team.run(["claim", "api", "--as", "w1"]).failed(3, "w1 may not take");
+    let token = claim(&team, "lea", "api");
+    team.run(["hand-out", "api", "--as", "lea", "--token", &token])
+        .failed(3, "no part that it could wait for");
+    team.ok(["add", "GET", "--id", "get", "--parent", "api", "--team", "lea"]);
+    let complete = ["complete", "api", "--as", "lea", "--token", &token, "--result", "done"];
+    team.run(complete).failed(3, "has parts that are not done: get");
+    let handed_out = team.ok(["hand-out", "api", "--as", "lea", "--token", &token]);
+    assert!(handed_out.contains("blocked"), "{handed_out}");
+    assert!(team.ok(["show", "api"]).contains("1 of its 1 parts"), "{}", team.ok(["show", "api"]));
+    let part = claim(&team, "w1", "get");
+    team.ok(["complete", "get", "--as", "w1", "--token", &part, "--result", "it gets"]);
+    let again = claim(&team, "lea", "api");
+    team.ok(["complete", "api", "--as", "lea", "--token", &again, "--result", "it works"]);
+    let shown = team.json(["show", "api"]);
+    assert_eq!((&shown["delegate"], &shown["parts"]), (&json!(true), &json!(["get"])));
+    let log = team.ok(["log", "--kind", "task_delegated"]);
+    assert!(log.contains("handed out in parts"), "{log}");
+}
+
+#[test]
+fn what_is_below_a_delegated_task_is_cancelled_with_it_and_dependencies_change() {
+    let team = Team::new();
+    team.ok(["join", "--as", "lea", "--role", "lead"]);
+    team.ok(["add", "The API", "--id", "api", "--delegate"]);
+    team.ok(["add", "GET", "--id", "get", "--parent", "api"]);
+    team.ok(["add", "PUT", "--id", "put", "--parent", "api"]);
+    team.run(["set", "put", "--after", "api"]).failed(3, "would wait for each other");
+    team.ok(["set", "put", "--after", "get"]);
+    assert_eq!(team.json(["show", "put"])["status"], "blocked");
+    team.ok(["set", "put", "--after", ""]);
+    assert_eq!(team.json(["show", "put"])["status"], "ready");
+    team.ok(["cancel", "api"]);
+    assert_eq!(team.count("cancelled"), 3);
+    team.run(["add", "DELETE", "--parent", "api"]).failed(3, "task `api` is cancelled");
+}
+
+/// What a scripted lead and its workers say in a run whose first task fails.
+fn rules() -> Value {
+    let calls = |name: &str, input: Value| json!({"tool_calls": [{"name": name, "input": input}]});
+    json!({"rules": [
+        {"when": {"task": "summary"}, "give": {"text": "Done in another way."}},
+        {"when": {"task": "plan"}, "steps": [
+            calls("add_tasks", json!({"tasks": [
+                {"id": "api", "title": "The API", "delegate": true, "lead": "api-lead"},
+                {"id": "page", "title": "The page", "after": ["api"]},
+            ]})),
+            calls("finish", json!({"result": "Two tasks."})),
+        ]},
+        {"when": {"task": "api", "agent": "api-lead"}, "steps": [
+            calls("add_tasks", json!({"tasks": [{"id": "get", "title": "GET"}]})),
+            calls("wait", json!({})),
+            calls("finish", json!({"result": "The API works."})),
+        ]},
+        {"when": {"task": "get", "agent": "api-1"}, "give": calls("give_up", json!({"reason": "no such route"}))},
+        {"when": {"task": "replan-get", "agent": "api-lead"}, "steps": [
+            calls("replace_task", json!({"id": "get", "tasks": [{"id": "route", "title": "A route"}]})),
+            calls("finish", json!({"result": "A route first."})),
+        ]},
+        {"when": {"role": "worker"}, "give": calls("finish", json!({"result": "ok"}))},
+    ]})
+}
+
+#[test]
+fn a_team_of_team_toml_plans_a_failure_anew_and_says_so() {
+    let team = Team::new();
+    std::fs::write(team.path().join("words.json"), rules().to_string()).unwrap();
+    let config = "goal = 'A page over an API'\nwith = 'script:words.json'\nreplans = 2\n\
+                  [[agent]]\nname = 'lead-1'\nrole = 'lead'\n\
+                  [[agent]]\nname = 'api-lead'\nrole = 'lead'\nmembers = ['api-1']\n\
+                  [[agent]]\nname = 'api-1'\n[[agent]]\nname = 'worker-1'\n";
+    std::fs::write(team.path().join("team.toml"), config).unwrap();
+
+    let ran = team.run(["run", "--yes"]);
+
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(format!("{ran:?}").contains("get failed: a lead plans anew (1 of 2)"), "{ran:?}");
+    let status = team.json(["status"]);
+    assert_eq!(status["replans"], json!([{"within": "api", "used": 1, "most": 2}]));
+    assert!(team.ok(["status"]).contains("planned anew  1 of 2 failures within api"));
+    assert_eq!(team.json(["show", "api"])["parts"], json!(["get", "replan-get", "route"]));
+    let route = team.json(["show", "route"]);
+    assert_eq!((&route["author"], &route["team"]), (&json!("api-1"), &json!("api-lead")));
+    assert!(team.ok(["show", "replan-get"]).contains("plans anew"), "{}", team.ok(["show", "replan-get"]));
+    assert_eq!(team.json(["show", "page"])["author"], "worker-1");
+}

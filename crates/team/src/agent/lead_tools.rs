@@ -1,0 +1,336 @@
+//! The tools with which a lead changes what it planned, and waits for the parts of its task.
+//!
+//! They reach as far as the lead's task does: within a delegated task its parts, elsewhere what is no part of another
+//! lead's task. A lead whose claim is over changes nothing.
+
+use agent_team_core::machine::{State, Task};
+use agent_team_core::record::TaskChange;
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Context;
+use super::team_tools::{AddTasksInput, add};
+use crate::model::ToolSpec;
+use crate::team_log::blocking;
+use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
+use crate::{Error, Refusal, Role, Stage, TaskId};
+
+/// What a lead's task is, as far as its tools depend on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leading {
+    /// It splits the task and waits for the parts.
+    Delegated,
+    /// It plans a failure anew.
+    Replan,
+}
+
+impl Context {
+    /// What the agent leads by the task that it works on; nothing if it does not.
+    pub(super) fn leading(&self) -> Option<Leading> {
+        if self.role != Role::Lead {
+            return None;
+        }
+        self.queue.team_log().look_at_known(|state| {
+            let (task, claim) = state.live_claim(self.token).ok()?;
+            let spec = Some(&task.spec).filter(|_| claim.stage == Stage::Work)?;
+            let delegated = spec.delegate.then_some(Leading::Delegated);
+            delegated.or_else(|| spec.replans.is_some().then_some(Leading::Replan))
+        })
+    }
+
+    /// Whether parts of the delegated task that the agent works on are not done.
+    pub(super) fn has_open_parts(&self) -> bool {
+        let held = |state: &State| state.live_claim(self.token).is_ok_and(|(task, _)| task.open_parts > 0);
+        self.queue.team_log().look_at_known(held)
+    }
+
+    /// Whether the agent's task reaches so far that it may change this one.
+    fn may_change(&self, id: &TaskId) -> Result<(), Error> {
+        self.queue.team_log().look(|state| {
+            let (own, _) = state.live_claim(self.token)?;
+            let task = state.task(id).ok_or_else(|| Refusal::NoSuchTask { task: id.clone() })?;
+            let whole = if own.spec.delegate { Some(own.id()) } else { own.above.first() };
+            let is_within = match whole {
+                Some(whole) => task.above.contains(whole),
+                None => task.above.is_empty(),
+            };
+            if is_within && id != own.id() {
+                return Ok(());
+            }
+            Err(Error::Input(format!("{id} is not yours to change: it is no part of what you lead")))
+        })?
+    }
+}
+
+/// Adds the tools of a lead that splits a task, or plans a failure anew.
+pub(super) fn with_lead_tools(toolbox: Toolbox, context: &Context, leading: Leading) -> Toolbox {
+    let toolbox = toolbox
+        .with(RetryTask(context.clone()))
+        .with(ReplaceTask(context.clone()))
+        .with(ChangeTask(context.clone()))
+        .with(CancelTask(context.clone()));
+    match leading {
+        Leading::Delegated => toolbox.with(Wait(context.clone())),
+        Leading::Replan => toolbox,
+    }
+}
+
+/// Does what a tool does on a thread that may block, and answers with what came out.
+async fn answer<Input: serde::de::DeserializeOwned + Send + 'static>(
+    spec: ToolSpec,
+    input: Value,
+    context: &Context,
+    work: impl FnOnce(Input, &Context) -> Result<String, Error> + Send + 'static,
+) -> ToolOutput {
+    let input: Input = match parse_input(&spec, input) {
+        Ok(input) => input,
+        Err(correction) => return ToolOutput::failure(correction.to_string()),
+    };
+    let context = context.clone();
+    match blocking(move || work(input, &context)).await {
+        Ok(text) => ToolOutput::text(text),
+        Err(error) => ToolOutput::failure(error.to_string()),
+    }
+}
+
+struct Wait(Context);
+
+#[derive(Deserialize, JsonSchema)]
+struct WaitInput {}
+
+#[async_trait]
+impl Tool for Wait {
+    fn spec(&self) -> ToolSpec {
+        spec_of::<WaitInput>(
+            "wait",
+            "Hands your task out: you stop here, and are given it back when all its parts are completed or cancelled. \
+             Failures of parts are put to you meanwhile, as tasks of their own.",
+        )
+    }
+
+    async fn call(&self, _: Value, _: &ToolContext) -> ToolOutput {
+        if !self.0.has_open_parts() {
+            return ToolOutput::failure(
+                "There is no part to wait for: add parts with `add_tasks`, or deliver with `finish`.",
+            );
+        }
+        ToolOutput { ends_turns: Some(Ending::Waits), ..ToolOutput::text("The parts are handed out.") }
+    }
+}
+
+struct RetryTask(Context);
+
+#[derive(Deserialize, JsonSchema)]
+struct RetryTaskInput {
+    /// The task that failed or was cancelled.
+    id: String,
+    /// A new text for whoever does it, if the old one led astray.
+    description: Option<String>,
+    /// A new title.
+    title: Option<String>,
+}
+
+#[async_trait]
+impl Tool for RetryTask {
+    fn spec(&self) -> ToolSpec {
+        spec_of::<RetryTaskInput>(
+            "retry_task",
+            "Gives a failed task all its attempts again, with another text if you say one.",
+        )
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        answer(self.spec(), input, &self.0, |input: RetryTaskInput, context| {
+            let id: TaskId = input.id.parse()?;
+            context.may_change(&id)?;
+            let text = input.description.map(|text| context.queue.team_log().text(text)).transpose()?;
+            let change = TaskChange { title: input.title, description: text, ..TaskChange::default() };
+            if change != TaskChange::default() {
+                context.queue.edit(&context.agent, &id, change)?;
+            }
+            context.queue.retry(&context.agent, &id)?;
+            Ok(format!("{id} is wanted again."))
+        })
+        .await
+    }
+}
+
+struct ReplaceTask(Context);
+
+#[derive(Deserialize, JsonSchema)]
+struct ReplaceTaskInput {
+    /// The task that is not wanted any more.
+    id: String,
+    /// The tasks that take its place: what waited for it waits for all of them.
+    #[serde(flatten)]
+    tasks: AddTasksInput,
+}
+
+#[async_trait]
+impl Tool for ReplaceTask {
+    fn spec(&self) -> ToolSpec {
+        spec_of::<ReplaceTaskInput>(
+            "replace_task",
+            "Adds tasks in the place of one: what waits for that one waits for all the new ones instead, and it is \
+             cancelled.",
+        )
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        answer(self.spec(), input, &self.0, |input: ReplaceTaskInput, context| {
+            let id: TaskId = input.id.parse()?;
+            context.may_change(&id)?;
+            let ids = add(context, input.tasks)?;
+            let dependents = context.queue.get_task(&id)?.dependents;
+            for dependent in &dependents {
+                let after = context.queue.get_task(dependent)?.after;
+                let kept = after.into_iter().filter(|needed| *needed != id);
+                let after: Vec<TaskId> = kept.chain(ids.iter().cloned()).collect();
+                let change = TaskChange { after: Some(after), ..TaskChange::default() };
+                context.queue.edit(&context.agent, dependent, change)?;
+            }
+            context.queue.cancel(&context.agent, &id, false)?;
+            let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
+            Ok(format!("{id} is cancelled; in its place: {}", ids.join(", ")))
+        })
+        .await
+    }
+}
+
+struct ChangeTask(Context);
+
+#[derive(Deserialize, JsonSchema)]
+struct ChangeTaskInput {
+    /// The task.
+    id: String,
+    /// A new title.
+    title: Option<String>,
+    /// A new text for whoever does it; one at work sees it with the next attempt.
+    description: Option<String>,
+    /// All tasks that must be completed first, in the place of those before.
+    after: Option<Vec<String>>,
+    /// Higher goes first.
+    priority: Option<i32>,
+}
+
+#[async_trait]
+impl Tool for ChangeTask {
+    fn spec(&self) -> ToolSpec {
+        let description = "Changes the words of a task, its priority, or what it waits for.";
+        spec_of::<ChangeTaskInput>("change_task", description)
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        answer(self.spec(), input, &self.0, |input: ChangeTaskInput, context| {
+            let id: TaskId = input.id.parse()?;
+            context.may_change(&id)?;
+            let after = input.after.map(|ids| ids.iter().map(|id| id.parse()).collect()).transpose()?;
+            let text = input.description.map(|text| context.queue.team_log().text(text)).transpose()?;
+            let change = TaskChange {
+                title: input.title,
+                description: text,
+                priority: input.priority,
+                after,
+                ..TaskChange::default()
+            };
+            context.queue.edit(&context.agent, &id, change)?;
+            Ok(format!("{id} is changed."))
+        })
+        .await
+    }
+}
+
+struct CancelTask(Context);
+
+#[derive(Deserialize, JsonSchema)]
+struct CancelTaskInput {
+    /// The task that is not wanted any more.
+    id: String,
+    /// Whether all that wait for it are cancelled with it.
+    dependents: Option<bool>,
+}
+
+#[async_trait]
+impl Tool for CancelTask {
+    fn spec(&self) -> ToolSpec {
+        spec_of::<CancelTaskInput>(
+            "cancel_task",
+            "Stops wanting a task, and the parts of a delegated one; whoever works on it loses it.",
+        )
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        answer(self.spec(), input, &self.0, |input: CancelTaskInput, context| {
+            let id: TaskId = input.id.parse()?;
+            context.may_change(&id)?;
+            context.queue.cancel(&context.agent, &id, input.dependents.unwrap_or(false))?;
+            Ok(format!("{id} is cancelled."))
+        })
+        .await
+    }
+}
+
+/// How the team stands, for its lead: members, tasks, what waits for a judgement or an answer. As far as there is room.
+pub(super) fn sheet(state: &State, own: &Task, lead: &crate::AgentId) -> String {
+    use std::fmt::Write;
+    let mut text = String::from("Members:\n");
+    for agent in state.agents().filter(|agent| !agent.left) {
+        let team = agent.lead.as_ref().map(|lead| format!(", in the team of {lead}")).unwrap_or_default();
+        let you = if agent.id == *lead { " (you)" } else { "" };
+        let held = state.held().filter(|(_, claim)| claim.agent == agent.id);
+        let held: Vec<&str> = held.map(|(task, _)| task.id().as_str()).collect();
+        let held = if held.is_empty() { String::new() } else { format!(", at work on {}", held.join(", ")) };
+        let _ = writeln!(text, "- {}{you}, {}{team}{held}", agent.id, agent.role);
+    }
+    let whole = if own.spec.delegate { Some(own.id()) } else { own.above.first() };
+    let is_within = |task: &&Task| {
+        whole.map_or(task.above.is_empty(), |whole| task.above.contains(whole)) && task.id() != own.id()
+    };
+    let mut tasks: Vec<&Task> = state.tasks().filter(is_within).collect();
+    // What is not done matters most, where there is not room for all.
+    tasks.sort_by_key(|task| (task.status.is_ended(), task.added));
+    let _ = writeln!(text, "\n{}:", if whole.is_some() { "Parts of your task" } else { "Tasks" });
+    for (place, task) in tasks.iter().enumerate() {
+        if text.len() > SHEET_BYTES_MAX {
+            let _ = writeln!(text, "- and {} more: call `list_tasks`", tasks.len() - place);
+            break;
+        }
+        let view = agent_team_core::view::task(state, task);
+        let waits = view.waits_for.as_ref().map(|what| format!(", waits for {what}")).unwrap_or_default();
+        let failure = task.failure.map(|failure| format!(" ({})", failure.as_str())).unwrap_or_default();
+        let _ = writeln!(text, "- {} [{}{failure}{waits}] {}", task.id(), task.status, task.spec.title);
+        let said = task.result().map(|result| result.preview().into_owned());
+        let wrong = || task.feedback.last().map(|last| last.text.preview().into_owned());
+        if let Some(said) = said.or_else(|| wrong().filter(|_| task.failure.is_some())) {
+            let head = said.get(..said.floor_char_boundary(RESULT_BYTES_MAX)).unwrap_or_default();
+            let _ = writeln!(text, "{}", super::prompt::quoted(lead_of_result(task, lead), head));
+        }
+    }
+    let plans = state.open_plans().filter(|(task, _)| state.may_approve(task, lead));
+    let plans: Vec<&str> = plans.map(|(task, _)| task.id().as_str()).collect();
+    if !plans.is_empty() {
+        let _ = writeln!(text, "\nPlans that wait to be judged: {}", plans.join(", "));
+    }
+    let questions: Vec<String> = state
+        .messages()
+        .open_questions()
+        .map(|asked| super::prompt::quoted(&asked.from, &asked.text.preview()))
+        .collect();
+    if !questions.is_empty() {
+        let _ = writeln!(text, "\nQuestions that nobody has answered:\n{}", questions.join("\n"));
+    }
+    text
+}
+
+/// The longest sheet, in bytes, before the rest is left to `list_tasks`.
+const SHEET_BYTES_MAX: usize = 8_000;
+/// How much of a result stands in it, in bytes.
+const RESULT_BYTES_MAX: usize = 1_000;
+
+/// Whose words a result, or what was wrong, are.
+fn lead_of_result<'a>(task: &'a Task, lead: &'a crate::AgentId) -> &'a crate::AgentId {
+    let author = task.submission.as_ref().map(|submission| &submission.author);
+    author.or_else(|| task.feedback.last().map(|last| &last.agent)).unwrap_or(lead)
+}

@@ -1,0 +1,174 @@
+//! Failures are put to a lead, as often as may be; a task that waits in vain for its parts is given up.
+//!
+//! What was put to whom stands in the log: a re-planning task names the failure. So a run that is started anew counts
+//! on, and puts no failure twice.
+
+use agent_team_core::machine::{Command, State, Status, Task};
+use agent_team_core::record::{Replan, TaskSpec};
+
+use super::Run;
+use crate::agent::{last_words, prompt};
+use crate::outside::new_id;
+use crate::progress::Progress;
+use crate::team_log::refusal;
+use crate::{AgentId, Error, RecordId, Role, Text};
+
+/// What is to be done about a failure.
+enum Answer {
+    /// A lead plans it anew.
+    Put(Box<Put>),
+    /// The task that waits for it as a part is given up.
+    GiveUp { whole: crate::TaskId, reason: String },
+    /// Nothing can be, but the user may want to know.
+    Tell { failure: RecordId, words: String },
+}
+
+struct Put {
+    failed: Box<Task>,
+    /// The task within which the failure is planned anew.
+    within: Option<crate::TaskId>,
+    /// Who plans, if it must be somebody in particular.
+    lead: Option<AgentId>,
+    /// Which re-plan it is within that, and how many there may be.
+    number: u32,
+    most: u32,
+    goal: String,
+    board: String,
+}
+
+impl Run<'_> {
+    /// Sees to one failure that somebody must hear of, and says whether there was one.
+    pub(super) fn see_to_a_failure(
+        &self,
+        told: &mut std::collections::BTreeSet<RecordId>,
+    ) -> Result<bool, Error> {
+        let first_lead = self.lead().map(|lead| lead.id.clone());
+        let answer = self.team.queue.team_log().look(|state| {
+            let mut failed = state.lost().filter(|task| task.status == Status::Failed);
+            failed.find_map(|task| {
+                let answer = answer(state, task, first_lead.as_ref())?;
+                let was_told = |failure| told.contains(failure);
+                (!matches!(&answer, Answer::Tell { failure, .. } if was_told(failure))).then_some(answer)
+            })
+        })?;
+        let Some(answer) = answer else { return Ok(false) };
+        match answer {
+            Answer::Put(put) => self.put(*put)?,
+            Answer::GiveUp { whole, reason } => {
+                let words = format!("{whole} is given up: {reason}");
+                let reason = self.team.queue.team_log().text(reason)?;
+                let command = Command::GiveUp { task: whole, reason };
+                // Somebody may have gone on with it meanwhile.
+                if refusal(self.team.queue.team_log().submit(&self.by, &command))?.is_ok() {
+                    self.reporter.report(Progress::Note(words));
+                }
+            }
+            Answer::Tell { failure, words } => {
+                told.insert(failure);
+                self.reporter.report(Progress::Note(words));
+            }
+        }
+        Ok(true)
+    }
+
+    fn put(&self, put: Put) -> Result<(), Error> {
+        let team_log = self.team.queue.team_log();
+        let whole = |text: &Text| team_log.read_text(text);
+        let failed = &put.failed;
+        let description = whole(&failed.spec.description)?;
+        let setbacks = failed.feedback.iter().map(|feedback| Ok((feedback.cause, whole(&feedback.text)?)));
+        let setbacks: Vec<_> = setbacks.collect::<Result<_, Error>>()?;
+        let left = put.most.saturating_sub(put.number);
+        let text = prompt::replanning(&prompt::Failed {
+            goal: &put.goal,
+            id: failed.id(),
+            title: &failed.spec.title,
+            description: &description,
+            reason: failed.failure.map_or("failed", |failure| failure.as_str()),
+            setbacks: &setbacks,
+            handoff: team_log.folder().and_then(|folder| last_words(failed, folder)),
+            dependents: &failed.dependents,
+            board: &put.board,
+            left,
+        });
+        let id = team_log.look(|state| {
+            let base = format!("replan-{}", failed.id());
+            let base = base.get(..base.floor_char_boundary(60)).unwrap_or("replan").to_owned();
+            let numbered = (2_u64..).map(|number| format!("{base}-{number}"));
+            let mut ids = std::iter::once(base.clone()).chain(numbered).filter_map(|id| id.parse().ok());
+            ids.find(|id| state.task(id).is_none())
+        })?;
+        let Some(id) = id else { return Ok(()) };
+        let mut spec = TaskSpec::new(id, format!("Plan anew: {} failed", failed.id()));
+        spec.description = team_log.text(text)?;
+        spec.role = Some(Role::Lead);
+        spec.agent = put.lead;
+        spec.parent = put.within;
+        spec.priority = i32::MAX;
+        spec.replans = Some(Replan { task: failed.id().clone(), failure: failed.revision });
+        let command = Command::AddTasks { tasks: vec![spec], batch: new_id() };
+        // Somebody may have retried it meanwhile.
+        if refusal(team_log.submit(&self.by, &command))?.is_ok() {
+            let (number, most) = (put.number, put.most);
+            let note = format!("{} failed: a lead plans anew ({number} of {most})", failed.id());
+            self.reporter.report(Progress::Note(note));
+        }
+        Ok(())
+    }
+}
+
+/// What is to be done about a task that failed for good; nothing if that has been done, or somebody else is at it.
+fn answer(state: &State, failed: &Task, first_lead: Option<&AgentId>) -> Option<Answer> {
+    let is_ended = |id: &crate::TaskId| state.task(id).is_none_or(|task| task.status.is_ended());
+    if failed.spec.replans.is_some() || failed.replan.as_ref().is_some_and(|replan| !is_ended(replan)) {
+        return None;
+    }
+    let whole = failed.above.first().and_then(|whole| state.task(whole));
+    if let Some(whole) = whole
+        && !(whole.status == Status::Blocked && whole.handed_out)
+    {
+        // Whoever holds it sees to its parts, or nobody wants it any more.
+        return None;
+    }
+    let within = state.planned_within(failed);
+    let (used, most) = (state.replans(within.as_ref()), state.replans_max());
+    let leads = || state.agents().filter(|agent| !agent.left && agent.role == Role::Lead);
+    if let Some(replan) = &failed.replan {
+        let said = state.task(replan).and_then(|task| {
+            let result = task.result().map(Text::preview);
+            result.or_else(|| task.feedback.last().map(|last| last.text.preview()))
+        });
+        let reason = format!(
+            "its part {} failed, and {replan} could not help: {}",
+            failed.id(),
+            said.as_deref().unwrap_or("it was not done")
+        );
+        return whole.map(|whole| Answer::GiveUp { whole: whole.id().clone(), reason });
+    }
+    if leads().next().is_none() || used >= most {
+        let last = failed.feedback.last().map(|last| last.text.preview().into_owned()).unwrap_or_default();
+        if let Some(whole) = whole {
+            let why = format!("its part {} failed, and {used} of {most} re-plans are used", failed.id());
+            return Some(Answer::GiveUp { whole: whole.id().clone(), reason: format!("{why}: {last}") });
+        }
+        let words = format!(
+            "WARNING {} failed, and {used} of {most} re-plans are used: nobody plans anew",
+            failed.id()
+        );
+        return leads().next().map(|_| Answer::Tell { failure: failed.revision, words });
+    }
+    // Who split it knows best what its parts are for.
+    let split_by = whole.and_then(|whole| whole.past_claims.last()).map(|claim| &claim.agent);
+    let lead = split_by.or(first_lead).filter(|lead| leads().any(|agent| agent.id == **lead));
+    let goal = whole.map(|whole| whole.spec.title.clone());
+    let goal = goal.or_else(|| state.runs().last().and_then(|run| run.goal.clone()));
+    Some(Answer::Put(Box::new(Put {
+        failed: Box::new(failed.clone()),
+        within,
+        lead: lead.cloned(),
+        number: used + 1,
+        most,
+        goal: goal.unwrap_or_default(),
+        board: super::board(state),
+    })))
+}

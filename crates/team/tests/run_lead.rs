@@ -1,0 +1,595 @@
+//! Runs that are led: failures are planned anew, tasks handed to leads with teams of their own, and leads that are killed
+//! know their team. Only the model's words are scripted.
+//!
+//! Where it matters when a process dies, the test is its own child: the test `child`, which an environment variable tells
+//! where its project is.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "the tests' own functions fail by panicking")]
+
+#[expect(dead_code, reason = "what other tests of runs need")]
+mod project;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use agent_team::agent::ModelAgent;
+use agent_team::model::Script;
+use agent_team::{
+    Account, AgentId, AgentTeam, Failure, NewMessage, NewTask, Progress, Recipient, Records, Reporter, Role,
+    RunOptions, RunOutcome, Status, TeamFolder, TeamLog,
+};
+use agent_team_core::machine::State;
+use project::{
+    LONG, Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, runs, script, task, view,
+    writes,
+};
+use serde_json::{Value, json};
+
+/// Where the child's project is.
+const ROLE: &str = "RUN_LEAD_PROJECT";
+
+fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> T {
+    name.parse().unwrap()
+}
+
+fn calls(name: &str, input: &Value) -> Value {
+    json!({"tool_calls": [{"name": name, "input": input}]})
+}
+
+fn adds(tasks: &[Value]) -> Value {
+    calls("add_tasks", &json!({"tasks": tasks}))
+}
+
+fn gives_up(reason: &str) -> Value {
+    calls("give_up", &json!({"reason": reason}))
+}
+
+/// The turns of a task, whichever attempt.
+fn does(task: &str, steps: &[Value]) -> Value {
+    json!({"when": {"task": task}, "steps": steps})
+}
+
+fn summary() -> Value {
+    json!({"when": {"task": "summary"}, "give": {"text": "All said."}})
+}
+
+fn failing(id: &str) -> NewTask {
+    NewTask { attempts: Some(1), ..task(id) }
+}
+
+fn statuses(team: &AgentTeam) -> Vec<(String, Status)> {
+    let tasks = team.queue().list_tasks().unwrap();
+    tasks.into_iter().map(|task| (task.id.to_string(), task.status)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_failed_is_planned_anew_and_what_waited_for_it_goes_on() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        summary(),
+        does("parse", &[gives_up("The grammar is ambiguous.")]),
+        does(
+            "replan-parse",
+            &[
+                calls(
+                    "replace_task",
+                    &json!({"id": "parse", "tasks": [
+                        {"id": "grammar", "title": "Make the grammar clear"},
+                        {"id": "parse-2", "title": "Parse by the clear grammar", "after": ["grammar"]},
+                    ]}),
+                ),
+                finishes("First the grammar, then the parser."),
+            ],
+        ),
+        does("grammar", &[writes("grammar", "clear\n"), finishes("It is clear.")]),
+        does("parse-2", &[writes("parse.sh", "echo ok\n"), finishes("It parses.")]),
+        does("print", &[writes("print.sh", "sh parse.sh\n"), finishes("It prints.")]),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(failing("parse")).unwrap();
+    team.add_task(task("print").after("parse").check("sh print.sh | grep ok")).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(view(&team, "parse").status, Status::Cancelled);
+    assert_eq!(view(&team, "print").after, [id("grammar"), id("parse-2")]);
+    assert_eq!(view(&team, "replan-parse").replans, Some(id("parse")));
+    let used: Vec<_> = report.status.replans.iter().map(|replans| (replans.used, replans.most)).collect();
+    assert_eq!(used, [(1, 3)]);
+    let prompt = model.prompt("replan-parse", 1);
+    for words in ["Do parse", "The grammar is ambiguous.", "What waits for it: print", "2 more failures"] {
+        assert!(prompt.contains(words), "{words} is missing in {prompt}");
+    }
+    let tools: Vec<String> = model
+        .asked()
+        .iter()
+        .find(|request| request.caller.role == "lead")
+        .unwrap()
+        .tools
+        .iter()
+        .map(|tool| tool.name.clone())
+        .collect();
+    for tool in ["write", "edit", "run"] {
+        assert!(!tools.iter().any(|known| known == tool), "a lead delegates only: {tools:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_is_retried_with_better_words() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        summary(),
+        does(
+            "replan-parse",
+            &[
+                calls(
+                    "retry_task",
+                    &json!({"id": "parse", "description": "Parse only what stands in a.txt."}),
+                ),
+                finishes("It may try again, on less."),
+            ],
+        ),
+        json!({"when": {"contains": "only what stands in a.txt"}, "give": finishes("It parses a.txt.")}),
+        does("parse", &[gives_up("There is too much of it.")]),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(failing("parse")).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(view(&team, "parse").result.unwrap().preview(), "It parses a.txt.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_so_many_failures_are_planned_anew_however_often_the_team_is_run() {
+    let project = TestProject::new();
+    let retries = |id: &str| {
+        let replan = format!("replan-{id}");
+        does(&replan, &[calls("retry_task", &json!({"id": id})), finishes("Once more.")])
+    };
+    let mut rules = vec![summary()];
+    for id in ["a", "a-2"] {
+        rules.push(json!({"when": {"role": "lead", "task": format!("replan-{id}")}, "steps": [
+            calls("retry_task", &json!({"id": "a"})), finishes("Once more.")]}));
+    }
+    rules.push(retries("b"));
+    rules.push(json!({"when": {"role": "worker"}, "give": gives_up("It cannot be done.")}));
+    let model = Remembering::new(script(&rules));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let reporter = Reporter::to(move |progress| {
+        if let Progress::Note(note) = progress {
+            let _ = said.send(note);
+        }
+    });
+    team.options(RunOptions { replans: Some(2), reporter, ..gated("true") });
+    team.add_task(failing("a")).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Stuck, "{report:?}");
+    assert_eq!(view(&team, "a").status, Status::Failed);
+    let replans = ["replan-a", "replan-a-2"].map(|replan| view(&team, replan).status);
+    assert_eq!(replans, [Status::Completed; 2]);
+    assert_eq!(report.status.counts.total, 3, "{:?}", statuses(&team));
+    let mut notes = Vec::new();
+    while let Ok(note) = heard.try_recv() {
+        notes.push(note);
+    }
+    assert!(notes.iter().any(|note| note.contains("a failed: a lead plans anew (2 of 2)")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("2 of 2 re-plans are used")), "{notes:?}");
+
+    team.add_task(failing("b")).unwrap();
+    let report = run(&team).await;
+    assert_eq!(report.outcome, RunOutcome::Stuck);
+    assert_eq!(report.status.counts.total, 4, "the log has counted: {:?}", statuses(&team));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_of_which_the_lead_says_that_nothing_can_be_done_is_put_to_it_once() {
+    let project = TestProject::new();
+    let model = script(&[
+        summary(),
+        json!({"when": {"role": "lead"}, "give": gives_up("Nobody can square the circle.")}),
+        json!({"give": gives_up("It cannot be done.")}),
+    ]);
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model)).unwrap();
+    team.options(gated("true"));
+    team.add_task(failing("circle")).unwrap();
+
+    for _ in 0..2 {
+        let report = run(&team).await;
+        assert_eq!(report.outcome, RunOutcome::Stuck, "{report:?}");
+        assert_eq!(report.status.counts.total, 2, "{:?}", statuses(&team));
+    }
+    assert_eq!(view(&team, "replan-circle").failure, Some(Failure::GivenUp));
+    assert!(feedback(&team, "replan-circle")[0].contains("Nobody can square the circle."));
+}
+
+/// A goal, of which the lead gives the larger part to a lead with a team of its own.
+fn nested(api: &[Value]) -> Vec<Value> {
+    let mut rules = vec![
+        summary(),
+        does(
+            "plan",
+            &[
+                adds(&[
+                    json!({"id": "api", "title": "The API", "delegate": true, "lead": "api-lead",
+                           "budget_tokens": 5_000_000}),
+                    json!({"id": "page", "title": "The page", "after": ["api"]}),
+                ]),
+                finishes("An API, and a page over it."),
+            ],
+        ),
+        does("page", &[writes("page.sh", "sh get.sh; sh put.sh\n"), finishes("The page shows both.")]),
+    ];
+    rules.extend(api.iter().cloned());
+    rules
+}
+
+fn nested_team(project: &TestProject, model: impl agent_team::model::Model + 'static) -> AgentTeam {
+    led_team(project.team(), model)
+}
+
+fn led_team(mut team: AgentTeam, model: impl agent_team::model::Model + 'static) -> AgentTeam {
+    let agent = agent(model);
+    team.add_agent("lead-1", Role::Lead, agent.clone()).unwrap();
+    team.add_agent("api-lead", Role::Lead, agent.clone()).unwrap();
+    for worker in ["worker-1", "api-1", "api-2"] {
+        team.add_agent(worker, Role::Worker, agent.clone()).unwrap();
+    }
+    for member in ["api-1", "api-2"] {
+        team.set_lead(member, "api-lead").unwrap();
+    }
+    team.options(RunOptions { goal: Some("A page over an API".into()), ..gated("true") });
+    team
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_hands_a_task_to_another_lead_whose_team_does_its_parts() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&nested(&[
+        does(
+            "api",
+            &[
+                adds(&[json!({"id": "get", "title": "GET"}), json!({"id": "put", "title": "PUT"})]),
+                finishes("too early"),
+                calls("wait", &json!({})),
+                finishes("GET and PUT work."),
+            ],
+        ),
+        does("get", &[writes("get.sh", "echo get\n"), finishes("It gets.")]),
+        does("put", &[writes("put.sh", "echo put\n"), finishes("It puts.")]),
+    ])));
+    let team = nested_team(&project, model.clone());
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(view(&team, "api").result.unwrap().preview(), "GET and PUT work.");
+    assert_eq!(view(&team, "api").author, Some(id("api-lead")));
+    assert_eq!(view(&team, "api").parts, [id("get"), id("put")]);
+    for part in ["get", "put"] {
+        let author = view(&team, part).author.unwrap();
+        assert!(["api-1", "api-2"].contains(&author.as_str()), "{author} is not of the team");
+    }
+    assert_eq!(view(&team, "page").author, Some(id("worker-1")), "the others' tasks are not the team's");
+    let last =
+        model.asked().iter().rev().find(|asked| asked.caller.task.as_deref() == Some("api")).unwrap().clone();
+    let text = format!("{:?}", last.messages);
+    for words in [
+        "How the team stands now",
+        "in the team of api-lead",
+        "get [completed]",
+        "It gets.",
+        "Parts of your task are not done",
+    ] {
+        assert!(text.contains(words), "{words} is missing in {text}");
+    }
+    let spent = |task: &str| {
+        team.queue()
+            .budgets()
+            .unwrap()
+            .into_iter()
+            .find(|budget| budget.account == Account::Task(id(task)))
+            .map_or(0, |budget| budget.spent.tokens())
+    };
+    let of = |agent: &str| {
+        report.status.agents.iter().find(|known| known.id.as_str() == agent).unwrap().spent.tokens()
+    };
+    assert_eq!(
+        spent("api"),
+        of("api-lead") + of("api-1") + of("api-2"),
+        "what the team spent counts for its task"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_plans_failures_of_its_parts_anew_and_the_one_above_hears_of_it_when_it_cannot() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&nested(&[
+        attempt(
+            "api",
+            1,
+            &[
+                adds(&[json!({"id": "get", "title": "GET"}), json!({"id": "put", "title": "PUT"})]),
+                calls("wait", &json!({})),
+            ],
+        ),
+        does("get", &[writes("get.sh", "echo get\n"), finishes("It gets.")]),
+        json!({"when": {"task": "put"}, "give": gives_up("The disk is read-only.")}),
+        json!({"when": {"task": "replan-put", "agent": "api-lead"}, "give": gives_up("No plan makes it writable.")}),
+        does(
+            "replan-api",
+            &[
+                calls("retry_task", &json!({"id": "api", "description": "Only GET is needed."})),
+                finishes("Without PUT."),
+            ],
+        ),
+        json!({"when": {"task": "api", "agent": "api-lead", "attempt": 2, "turn": 0},
+               "give": calls("cancel_task", &json!({"id": "put"}))}),
+        json!({"when": {"task": "api", "agent": "api-lead", "attempt": 2}, "give": finishes("GET works.")}),
+    ])));
+    let team = nested_team(&project, model.clone());
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Stuck, "a re-plan failed: {report:?}");
+    assert_eq!(view(&team, "api").result.unwrap().preview(), "GET works.");
+    assert_eq!(view(&team, "page").status, Status::Completed);
+    assert_eq!(view(&team, "replan-put").parent, Some(id("api")));
+    assert_eq!(view(&team, "replan-api").parent, Some(id("plan")));
+    let authors = ["replan-put", "replan-api"].map(|replan| view(&team, replan).claims[0].agent.to_string());
+    assert_eq!(authors, ["api-lead", "lead-1"]);
+    assert!(feedback(&team, "api")[0].contains("No plan makes it writable."), "{:?}", feedback(&team, "api"));
+    let mut records = Records::open(&TeamFolder::of(&project.root())).unwrap();
+    let mut kinds = Vec::new();
+    loop {
+        let read = records.read().unwrap();
+        if read.is_empty() {
+            break;
+        }
+        kinds.extend(read.into_iter().map(|record| (record.kind, record.task)));
+    }
+    let given_up = ("task_given_up".to_owned(), Some(id("api")));
+    assert!(kinds.contains(&given_up), "{kinds:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_lead_alone_leads_what_it_delegates_and_judges_plans_while_it_waits() {
+    let project = TestProject::new();
+    let model = script(&[
+        summary(),
+        json!({"when": {"role": "lead", "contains": "A plan waits for you"}, "give": {"text": "APPROVE: good."}}),
+        json!({"when": {"role": "lead", "contains": "A question"}, "give": {"text": "Use spaces."}}),
+        does(
+            "big",
+            &[
+                adds(&[json!({"id": "one", "title": "One", "plan": true})]),
+                calls("wait", &json!({})),
+                finishes("One is done."),
+            ],
+        ),
+        does(
+            "one",
+            &[
+                calls("ask", &json!({"question": "Tabs or spaces?", "to": "lead-1"})),
+                calls("submit_plan", &json!({"plan": "With spaces."})),
+                writes("one", "1\n"),
+                finishes("Done."),
+            ],
+        ),
+    ]);
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model)).unwrap();
+    team.options(gated("true"));
+    team.add_task(NewTask { delegate: true, ..task("big") }).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(view(&team, "big").attempt, 1, "it went on where it was");
+    assert_eq!(view(&team, "one").plan.unwrap().judged_by, Some(id("lead-1")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_changes_nothing_outside_of_what_it_leads_and_delegates_no_deeper_than_it_may() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        summary(),
+        does(
+            "big",
+            &[
+                calls("cancel_task", &json!({"id": "other"})),
+                adds(&[json!({"id": "deep", "title": "Deep", "delegate": true})]),
+                adds(&[json!({"id": "flat", "title": "Flat"})]),
+                calls("wait", &json!({})),
+                finishes("Flat."),
+            ],
+        ),
+        json!({"give": finishes("Done.")}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(RunOptions { max_depth: Some(1), ..gated("true") });
+    team.add_task(task("other")).unwrap();
+    team.add_task(NewTask { delegate: true, ..task("big") }).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(view(&team, "other").status, Status::Completed);
+    let text = format!(
+        "{:?}",
+        model
+            .asked()
+            .iter()
+            .rev()
+            .find(|asked| asked.caller.task.as_deref() == Some("big"))
+            .unwrap()
+            .messages
+    );
+    assert!(text.contains("is no part of what you lead"), "{text}");
+    assert!(text.contains("would be delegated deeper than 1"), "{text}");
+    assert!(team.queue().get_task(&id("deep")).is_err());
+}
+
+/// Workers that wait for a file, and a lead that plans; its second turn comes at once, or not before it is killed.
+fn killed_rules(root: &Path, thinks_ms: u64) -> Vec<Value> {
+    let wait = format!("while ! test -e {}; do sleep 0.01; done", root.join("../go").display());
+    let mut planned = finishes("An API, and a page over it.");
+    planned["delay_ms"] = json!(thinks_ms);
+    let rules = nested(&[
+        does(
+            "api",
+            &[
+                adds(&[json!({"id": "get", "title": "GET"}), json!({"id": "put", "title": "PUT"})]),
+                calls("wait", &json!({})),
+                finishes("GET and PUT work."),
+            ],
+        ),
+        does("get", &[runs(&wait), writes("get.sh", "echo get\n"), finishes("It gets.")]),
+        does("put", &[runs(&wait), writes("put.sh", "echo put\n"), finishes("It puts.")]),
+    ]);
+    let slowly = |mut rule: Value| {
+        if rule["when"]["task"] == "plan" {
+            rule["steps"][1] = planned.clone();
+        }
+        rule
+    };
+    rules.into_iter().map(slowly).collect()
+}
+
+/// The child that the other tests kill. Without a project it has nothing to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn child() {
+    let Some(root) = std::env::var_os(ROLE).map(PathBuf::from) else { return };
+    let thinks_ms = if root.join("../slowly").exists() { 600_000 } else { 0 };
+    let team = led_team(AgentTeam::new(&root).unwrap(), script(&killed_rules(&root, thinks_ms)));
+    assert!(team.run(Some(LONG)).await.unwrap().succeeded());
+}
+
+fn start_child(root: &Path) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["child", "--exact"]).env_clear().env(ROLE, root);
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", root.join(".."));
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Kills the run as soon as the log is as the question says, and runs the team to its end.
+async fn killed_when(
+    project: &TestProject,
+    is_so: impl Fn(&State) -> bool + Clone + Send + Sync + 'static,
+) -> (AgentTeam, Arc<Remembering<Script>>) {
+    let root = project.root();
+    drop(project.team());
+    let log = TeamLog::open(&TeamFolder::of(&root)).unwrap();
+    let mut news = log.follow();
+    let mut child = start_child(&root);
+    while !log.look(&is_so).unwrap() {
+        news.changed().await.unwrap();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop((log, news));
+    std::fs::write(project.beside("go"), "").unwrap();
+    let model = Remembering::new(script(&killed_rules(&root, 0)));
+    let team = led_team(project.team(), model.clone());
+    let report = run(&team).await;
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let ids: Vec<String> = statuses(&team).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["plan", "api", "page", "get", "put"], "nothing is planned twice");
+    assert_eq!(view(&team, "api").result.unwrap().preview(), "GET and PUT work.");
+    (team, model)
+}
+
+fn is_at_work_on(state: &State, task: &str) -> bool {
+    let turns = state.task(&id(task)).and_then(|task| task.claim.as_ref()).map_or(0, |claim| claim.turns);
+    turns > 0
+}
+
+/// What a lead was told in its last request for a task.
+fn last_words(model: &Remembering<Script>, task: &str) -> String {
+    let asked = model.asked();
+    let last = asked.iter().rev().find(|asked| asked.caller.task.as_deref() == Some(task)).unwrap();
+    format!("{:?}", last.messages)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_killed_while_the_parts_are_out_goes_on_with_a_lead_that_knows_them() {
+    let project = TestProject::new();
+    let both_are_out = |state: &State| is_at_work_on(state, "get") && is_at_work_on(state, "put");
+    let (team, model) = killed_when(&project, both_are_out).await;
+    let told = last_words(&model, "api");
+    for words in ["How the team stands now", "in the team of api-lead", "get [completed]", "put [completed]"]
+    {
+        assert!(told.contains(words), "{words} is missing in {told}");
+    }
+    assert!(told.contains("The parts are handed out."), "it goes on with its conversation: {told}");
+    assert_eq!(view(&team, "api").attempt, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_that_is_killed_in_the_middle_of_its_plan_knows_what_it_has_added() {
+    let project = TestProject::new();
+    std::fs::write(project.beside("slowly"), "").unwrap();
+    let (team, model) = killed_when(&project, |state| is_at_work_on(state, "get")).await;
+    let told = last_words(&model, "plan");
+    for words in ["How the team stands now", "Members:", "lead-1 (you)", "page [blocked, waits for api]"] {
+        assert!(told.contains(words), "{words} is missing in {told}");
+    }
+    assert_eq!(view(&team, "plan").attempt, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_whose_conversation_was_compacted_is_told_how_its_team_stands() {
+    let project = TestProject::new();
+    let mut read = calls("list_tasks", &json!({}));
+    read["usage"] = json!({"input_tokens": 9_000});
+    let model = Remembering::new(script(&[
+        summary(),
+        json!({"when": {"contains": "Write your account"}, "give": {"text": "I split it."}}),
+        does(
+            "big",
+            &[
+                adds(&[json!({"id": "one", "title": "The first part"})]),
+                calls("list_tasks", &json!({})),
+                read,
+                calls("wait", &json!({})),
+                finishes("One is done."),
+            ],
+        ),
+        json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
+    ]));
+    let mut team = project.team();
+    let lead = ModelAgent::new(model.clone()).context_tokens(8_000);
+    team.add_agent("lead-1", Role::Lead, Arc::new(lead)).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(NewTask { delegate: true, ..task("big") }).unwrap();
+    let asks = NewMessage::new(&id("worker-1"), Recipient::Agent(AgentId::human()), "Which colour?");
+    team.bus().post(NewMessage { asks: true, ..asks }).unwrap();
+
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+
+    let asked = model.asked();
+    let compacted = asked.iter().find(|asked| asked.caller.turns_left_out > 0).expect("it was compacted");
+    let told = format!("{:?}", compacted.messages);
+    for words in ["I split it.", "How the team stands now", "one [", "The first part", "Which colour?"] {
+        assert!(told.contains(words), "{words} is missing in {told}");
+    }
+}
