@@ -8,6 +8,7 @@ use agent_team_core::record::{AgentLeft, RunEnded};
 use agent_team_core::view::{self, StatusView, TaskView};
 
 use super::Run;
+use super::replan::is_settled;
 use crate::agent::{Activity, Assignment, Context, prompt};
 use crate::git::Landing;
 use crate::progress::Progress;
@@ -118,8 +119,7 @@ impl Run<'_> {
         };
         let status = self.team.queue.get_status()?;
         let unfinished = self.team.queue.team_log().look(|state| {
-            let done = |task: &&Task| matches!(task.status, Status::Completed | Status::Cancelled);
-            let mut open: Vec<&Task> = state.tasks().filter(|task| !done(task)).collect();
+            let mut open: Vec<&Task> = state.tasks().filter(|task| !is_settled(state, task)).collect();
             open.sort_by_key(|task| task.added);
             open.into_iter().map(|task| view::task(state, task)).collect()
         })?;
