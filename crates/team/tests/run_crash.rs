@@ -348,6 +348,8 @@ impl Interrupted {
             plan: None,
             lacks_plan: false,
             refute: false,
+            delegated: false,
+            team: None,
         };
         Self { folder, context, assignment }
     }

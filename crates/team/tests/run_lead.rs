@@ -346,7 +346,8 @@ async fn a_lead_plans_failures_of_its_parts_anew_and_the_one_above_hears_of_it_w
 
     let report = run(&team).await;
 
-    assert_eq!(report.outcome, RunOutcome::Stuck, "a re-plan failed: {report:?}");
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert!(report.unfinished.is_empty(), "a re-plan that failed is settled by the one above");
     assert_eq!(view(&team, "api").result.unwrap().preview(), "GET works.");
     assert_eq!(view(&team, "page").status, Status::Completed);
     assert_eq!(view(&team, "replan-put").parent, Some(id("api")));

@@ -8,6 +8,7 @@ use agent_team_core::record::{AgentLeft, RunEnded};
 use agent_team_core::view::{self, BudgetView, StatusView, TaskView};
 
 use super::Run;
+use super::replan::is_settled;
 use crate::agent::{Activity, Assignment, Context, prompt};
 use crate::git::Landing;
 use crate::outside::now_ms;
@@ -118,8 +119,7 @@ impl Run<'_> {
         let summary = if finished { self.sum_up().await } else { None };
         // Of the team that could not go on, and not of one that everybody has left.
         let (stuck, unfinished) = self.team.queue.team_log().look(|state| {
-            let done = |task: &&Task| matches!(task.status, Status::Completed | Status::Cancelled);
-            let mut open: Vec<&Task> = state.tasks().filter(|task| !done(task)).collect();
+            let mut open: Vec<&Task> = state.tasks().filter(|task| !is_settled(state, task)).collect();
             open.sort_by_key(|task| task.added);
             let unfinished: Vec<TaskView> = open.into_iter().map(|task| view::task(state, task)).collect();
             (view::stuck(state), unfinished)

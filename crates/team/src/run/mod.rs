@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_team_core::machine::{Claim, State, Task};
+use agent_team_core::machine::{Claim, State, Status, Task};
 use agent_team_core::record::{ClaimReleased, Policy, Resource};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -167,16 +167,18 @@ impl Run<'_> {
             self.name_what_waits_for_the_human(&mut named)?;
             while !self.stop.is_cancelled() && self.see_to_a_failure(&mut told)? {}
             let is_blocked = *merges_blocked.borrow_and_update();
-            let (may_go_on, merging, counts, seen) = team_log.look(|state| {
+            let (may_go_on, merging, counts, settled, seen) = team_log.look(|state| {
                 let merging = state.waiting_for(Stage::Merge).next().is_some();
                 let idle = state.held().next().is_none();
-                let goes_on = goes_on(state, agents.is_empty(), &self.purses);
-                (goes_on, merging && idle, state.counts(), state.records())
+                let failed = state.lost().filter(|task| task.status == Status::Failed);
+                let settled = failed.filter(|task| replan::is_settled(state, task)).count() as u64;
+                let may_go_on = goes_on(state, agents.is_empty(), &self.purses);
+                (may_go_on, merging && idle, state.counts(), settled, state.records())
             })?;
             self.name_foreign_holders(&mut named)?;
             let waits_for_user = merging && is_blocked && counts.ready == 0;
             if !may_go_on || waits_for_user {
-                let done = counts.completed + counts.cancelled == counts.total;
+                let done = counts.completed + counts.cancelled + settled == counts.total;
                 return Ok(match done {
                     true => RunOutcome::Completed,
                     // Agents that were told to stop may be gone before this is looked at.

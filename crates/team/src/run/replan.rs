@@ -117,6 +117,18 @@ impl Run<'_> {
     }
 }
 
+/// Whether nothing is left to be done about a task: it is completed or not wanted, or it was to plan a failure anew that is
+/// none any more.
+pub(super) fn is_settled(state: &State, task: &Task) -> bool {
+    match task.status {
+        Status::Completed | Status::Cancelled => true,
+        Status::Failed => task.spec.replans.as_ref().is_some_and(|replan| {
+            state.task(&replan.task).is_none_or(|failed| failed.status != Status::Failed)
+        }),
+        _ => false,
+    }
+}
+
 /// What is to be done about a task that failed for good; nothing if that has been done, or somebody else is at it.
 fn answer(state: &State, failed: &Task, first_lead: Option<&AgentId>) -> Option<Answer> {
     let is_ended = |id: &crate::TaskId| state.task(id).is_none_or(|task| task.status.is_ended());
