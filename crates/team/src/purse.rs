@@ -183,7 +183,7 @@ impl Purses {
 }
 
 /// The command that raises a limit, to this if it is known what it was.
-pub(crate) fn raise(account: &Account, what: Resource, to: Option<String>) -> String {
+pub(crate) fn raise(account: &Account, what: Resource, to: Option<&str>) -> String {
     let (flag, value) = match what {
         Resource::Money => ("--usd", "DOLLARS"),
         Resource::Tokens => ("--tokens", "N"),
@@ -192,7 +192,7 @@ pub(crate) fn raise(account: &Account, what: Resource, to: Option<String>) -> St
         Resource::Time => ("--time", "DURATION"),
         Resource::Elapsed => ("--elapsed", "DURATION"),
     };
-    format!("agent-team budget {} {flag} {}", account.as_named(), to.as_deref().unwrap_or(value))
+    format!("agent-team budget {} {flag} {}", account.as_named(), to.unwrap_or(value))
 }
 
 /// The command that doubles a limit.
@@ -209,7 +209,7 @@ pub(crate) fn double(state: &State, account: &Account, what: Resource) -> String
         Resource::Time => twice(bounds.time_ms).map(duration),
         Resource::Elapsed => twice(bounds.elapsed_ms).map(duration),
     };
-    raise(account, what, to)
+    raise(account, what, to.as_deref())
 }
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
