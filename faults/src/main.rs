@@ -1,11 +1,12 @@
 //! The command that tests agent-team under faults: one part after the other, one line each.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use agent_team_faults::parts::{bits, disk, files, points, random, stopped, writes};
 use agent_team_faults::setup::{Report, Setup};
-use agent_team_faults::{cleanup, worker};
+use agent_team_faults::{cleanup, rules, worker};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
@@ -47,9 +48,20 @@ enum Part {
     Files(Options),
     /// All parts
     All(Options),
+    /// Reads a log, and checks it by all rules of a team: one line for each, with how often the log shows it
+    Check(Check),
     /// The worker that the parts start
     #[command(hide = true)]
     AsWorker(worker::Work),
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    /// The log; its blobs lie beside it
+    log: PathBuf,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -102,6 +114,7 @@ fn main() -> ExitCode {
         Part::Bits(options) => ("bits", options),
         Part::Files(options) => ("files", options),
         Part::All(options) => ("all", options),
+        Part::Check(what) => return check(&what),
         Part::AsWorker(work) => {
             return match worker::work(work) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -116,6 +129,23 @@ fn main() -> ExitCode {
     match all(name, &options) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
+    }
+}
+
+fn check(what: &Check) -> ExitCode {
+    match rules::check(&what.log) {
+        Ok(checked) => {
+            if what.json {
+                println!("{}", checked.json());
+            } else {
+                checked.lines().iter().for_each(|line| println!("{line}"));
+            }
+            if checked.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            println!("ERROR   {}: {error:#}", what.log.display());
+            ExitCode::FAILURE
+        }
     }
 }
 
