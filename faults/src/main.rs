@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use agent_team_faults::parts::{bits, disk, files, points, random, stopped, writes};
+use agent_team_faults::parts::{bits, disk, files, long, points, random, rehearse, stopped, writes};
 use agent_team_faults::setup::{Report, Setup};
 use agent_team_faults::{cleanup, rules, worker};
 use anyhow::Result;
@@ -17,6 +17,9 @@ the reason and the seed. The exit code is 0 if all held, and 1 if not. Schedulin
 same tasks, sizes, bits and choices again, and not the same instant.
 
 Examples:
+  cargo run -p agent-team-faults -- rehearse
+  cargo run -p agent-team-faults -- rehearse plan-approval
+  cargo run -p agent-team-faults -- check .agent-team/log.jsonl
   cargo run --release -p agent-team-faults -- random
   cargo run --release -p agent-team-faults -- random --count 200 --seed 7
   cargo run --release -p agent-team-faults -- all --ci
@@ -46,6 +49,10 @@ enum Part {
     Bits(Options),
     /// The log deleted, cut off, replaced, written over; read-only folders; network file systems (10 times)
     Files(Options),
+    /// The rehearsals in `rehearsals/`, one for each behaviour of a team, through the real command
+    Rehearse(Rehearse),
+    /// One long rehearsal of a whole team, steered and killed (200 tasks by 16 agents; 40 by 7 for each change)
+    Long(Options),
     /// All parts
     All(Options),
     /// Reads a log, and checks it by all rules of a team: one line for each, with how often the log shows it
@@ -53,6 +60,14 @@ enum Part {
     /// The worker that the parts start
     #[command(hide = true)]
     AsWorker(worker::Work),
+}
+
+#[derive(Debug, Args)]
+struct Rehearse {
+    /// Only those whose name contains this
+    name: Option<String>,
+    #[command(flatten)]
+    options: Options,
 }
 
 #[derive(Debug, Args)]
@@ -94,7 +109,7 @@ struct Known {
     run: Run,
 }
 
-const PARTS: [Known; 7] = [
+const PARTS: [Known; 9] = [
     Known { name: "points", full: 100, short: 3, limit: Duration::from_secs(5400), run: points::run },
     Known { name: "random", full: 10_000, short: 300, limit: Duration::from_secs(3600), run: random::run },
     Known { name: "stopped", full: 1000, short: 64, limit: Duration::from_secs(1800), run: stopped::run },
@@ -102,6 +117,8 @@ const PARTS: [Known; 7] = [
     Known { name: "disk", full: 20, short: 2, limit: Duration::from_secs(1800), run: disk::run },
     Known { name: "bits", full: 1000, short: 200, limit: Duration::from_secs(1800), run: bits::run },
     Known { name: "files", full: 10, short: 1, limit: Duration::from_secs(1800), run: files::run },
+    Known { name: "rehearse", full: 1, short: 1, limit: Duration::from_secs(900), run: rehearse::run },
+    Known { name: "long", full: 200, short: 40, limit: Duration::from_secs(1800), run: long::run },
 ];
 
 fn main() -> ExitCode {
@@ -113,6 +130,10 @@ fn main() -> ExitCode {
         Part::Disk(options) => ("disk", options),
         Part::Bits(options) => ("bits", options),
         Part::Files(options) => ("files", options),
+        Part::Rehearse(Rehearse { name, options }) => {
+            ("rehearse", Options { only: name.or(options.only.clone()), ..options })
+        }
+        Part::Long(options) => ("long", options),
         Part::All(options) => ("all", options),
         Part::Check(what) => return check(&what),
         Part::AsWorker(work) => {

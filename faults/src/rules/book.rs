@@ -201,6 +201,19 @@ impl Guard {
     }
 }
 
+impl Guard {
+    /// The same for a rule that is about few cases: of all others it is not said that it holds.
+    pub fn must_where(
+        &mut self,
+        rule: Rule,
+        is_about: bool,
+        holds: bool,
+        why: impl FnOnce() -> String,
+    ) -> Result<(), NoEffect> {
+        if is_about || !holds { self.must(rule, holds, why) } else { Ok(()) }
+    }
+}
+
 /// What a log had of all rules.
 #[derive(Debug, Default)]
 pub struct Book {

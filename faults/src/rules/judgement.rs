@@ -57,20 +57,25 @@ impl Team {
         agent: &str,
         guard: &mut Guard,
     ) -> Result<(), NoEffect> {
-        if agent == HUMAN {
-            return Ok(());
-        }
         let delivered = task.submission.as_ref();
+        if agent == HUMAN {
+            let is_over = task.number("review_rounds").is_some_and(|most| task.rounds >= most);
+            guard.must_where(Rule::Rounds, is_over, true, String::new)?;
+            let was_for_human = delivered.is_some_and(|it| it.is_protected);
+            return guard.must_where(Rule::HumanOnly, was_for_human, true, String::new);
+        }
         let is_own = delivered.is_some_and(|it| it.author == agent);
         guard.must(Rule::OwnWork, !is_own, || format!("{agent} reviews their own work on {name}"))?;
         let for_human = delivered.is_some_and(|it| it.is_protected);
-        guard.must(Rule::HumanOnly, !for_human, || {
+        guard.must_where(Rule::HumanOnly, false, !for_human, || {
             format!("{agent} reviews {name}, which changes protected files")
         })?;
         let has_approved = task.approvals.iter().any(|known| known == agent);
-        guard.must(Rule::Quorum, !has_approved, || format!("{agent} reviews {name} again"))?;
+        let is_quorum = task.number("reviews").is_some_and(|wanted| wanted > 1);
+        guard
+            .must_where(Rule::Quorum, is_quorum, !has_approved, || format!("{agent} reviews {name} again"))?;
         if let Some(most) = task.number("review_rounds") {
-            guard.must(Rule::Rounds, task.rounds < most, || {
+            guard.must_where(Rule::Rounds, task.rounds > 0, task.rounds < most, || {
                 format!("{agent} reviews {name} after the last round")
             })?;
         }

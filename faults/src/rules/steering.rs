@@ -12,6 +12,11 @@ use crate::log_file::text;
 pub(super) struct Pauses(BTreeMap<String, bool>);
 
 impl Pauses {
+    /// Whether anybody is paused.
+    pub fn anybody(&self) -> bool {
+        self.0.values().any(|paused| *paused)
+    }
+
     /// Whose pause keeps an agent from claiming.
     pub fn holds_up(&self, agent: &str) -> Option<String> {
         let is_paused = |whom: &str| self.0.get(whom).copied().unwrap_or_default();

@@ -47,7 +47,7 @@ impl Team {
             |id: &str| self.tasks.contains_key(id) || specs.iter().any(|spec| text(&spec["id"]) == id);
         let missing = specs.iter().flat_map(|spec| spec["after"].as_array().into_iter().flatten());
         let missing = missing.map(text).find(|id| !is_there(id));
-        guard.must(Rule::Dependencies, missing.is_none(), || {
+        guard.must_where(Rule::Dependencies, false, missing.is_none(), || {
             format!("{missing:?} is waited for and not there")
         })
     }
@@ -70,7 +70,7 @@ impl Team {
             format!("{agent} claims {name} as it was before {}", task.revision)
         })?;
         let pause = self.pauses.holds_up(agent);
-        guard.must(Rule::Pause, pause.is_none(), || {
+        guard.must_where(Rule::Pause, self.pauses.anybody(), pause.is_none(), || {
             format!("{agent} claims {name} while {} is paused", pause.unwrap_or_default())
         })?;
         match stage {
@@ -102,13 +102,20 @@ impl Team {
     /// It has not ended, and what it waits for has.
     fn can_go_on(&self, task: &Task, name: &str, guard: &mut Guard) -> Result<(), NoEffect> {
         let gone = |cause| task.status == Status::Failed && task.exhausted == Some(cause);
-        guard.must(Rule::Attempts, !gone(Exhausted::Attempts), || format!("{name} has no attempt left"))?;
-        guard.must(Rule::Takeovers, !gone(Exhausted::Takeovers), || format!("{name} is in quarantine"))?;
-        guard.must(Rule::Conflicts, !gone(Exhausted::Conflicts), || format!("{name} had ten conflicts"))?;
+        guard.must_where(Rule::Attempts, task.failures > 0, !gone(Exhausted::Attempts), || {
+            format!("{name} has no attempt left")
+        })?;
+        guard.must_where(Rule::Takeovers, task.takeovers > 0, !gone(Exhausted::Takeovers), || {
+            format!("{name} is in quarantine")
+        })?;
+        guard.must_where(Rule::Conflicts, task.conflicts > 0, !gone(Exhausted::Conflicts), || {
+            format!("{name} had ten conflicts")
+        })?;
         guard.must(Rule::EndsOnce, !task.status.is_ended(), || format!("{name} has ended"))?;
         let is_open = |id: &&str| self.tasks.get(*id).is_none_or(|other| other.status != Status::Completed);
         let open = task.dependencies().find(is_open);
-        guard.must(Rule::Dependencies, open.is_none(), || {
+        let waited = task.dependencies().next().is_some();
+        guard.must_where(Rule::Dependencies, waited, open.is_none(), || {
             format!("{name} waits for {}", open.unwrap_or_default())
         })
     }
