@@ -8,6 +8,7 @@
 //! | what | where |
 //! |---|---|
 //! | the parts, one file each | `parts/` |
+//! | a rehearsal of each behaviour, and a long one of a whole team | `parts/rehearse`, `parts/long` |
 //! | what was promised, by those to whom it was said | `ledger` |
 //! | the log read anew, without the code of the other crates | `log_file`, `story` |
 //! | a checker of all rules, which reads only a log | `rules` |

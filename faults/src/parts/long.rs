@@ -187,4 +187,4 @@ fn rules_hold(place: &Place<'_>) -> Result<Checked> {
 }
 
 /// How long one run may take.
-const LONG: Duration = Duration::from_secs(1200);
+const LONG: Duration = Duration::from_secs(2400);

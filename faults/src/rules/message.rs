@@ -34,17 +34,20 @@ impl Messages {
         }
     }
 
-    /// Whoever leaves gives back what was for it alone.
-    pub fn returned_by(&mut self, agent: &str) {
+    /// Whoever leaves gives back what was for it alone. Says how much that is.
+    pub fn returned_by(&mut self, agent: &str) -> usize {
+        let mut returned = 0;
         for message in self.0.values_mut() {
             let is_read = message.read_by.get(agent) == Some(&true);
             if message.to == agent && !is_read && message.from != agent && message.returned_by.is_none() {
                 message.returned_by = Some(agent.to_owned());
+                returned += 1;
             }
             if !is_read {
                 message.in_thread_of.remove(agent);
             }
         }
+        returned
     }
 }
 

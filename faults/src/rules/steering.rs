@@ -61,7 +61,9 @@ impl Team {
         if let Some(member) = self.members.get_mut(agent) {
             member.has_left = true;
         }
-        self.messages.returned_by(agent);
+        for _ in 0..self.messages.returned_by(agent) {
+            self.book.held(Rule::Returned);
+        }
         Ok(())
     }
 

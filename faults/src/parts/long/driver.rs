@@ -88,6 +88,8 @@ pub(super) struct Driver<'a> {
     /// Who is paused, and from how many completed tasks on goes on.
     paused: Option<(Option<String>, u64)>,
     answered: BTreeSet<String>,
+    /// Whether the budget is about to end the run.
+    budget_ends_it: bool,
 }
 
 impl<'a> Driver<'a> {
@@ -101,6 +103,7 @@ impl<'a> Driver<'a> {
             added_agents: Vec::new(),
             paused: None,
             answered: BTreeSet::new(),
+            budget_ends_it: false,
         }
     }
 
@@ -113,6 +116,13 @@ impl<'a> Driver<'a> {
             if child.has_ended()? {
                 let ran = child.finish()?;
                 ensure!(matches!(ran.code, Some(0 | 5)), "a run ended otherwise: {ran:?}");
+                if std::mem::take(&mut self.budget_ends_it) {
+                    ensure!(ran.code == Some(5), "the budget did not end it: {ran:?}");
+                    ensure!(ran.stderr.contains("exceed the budget of the team"), "{ran:?}");
+                    self.ok(&["budget", "team", "--turns", "none"])?;
+                    child = self.start()?;
+                    continue;
+                }
                 if ran.code == Some(0) && self.deeds.is_empty() {
                     return Ok(self.driven);
                 }
@@ -130,7 +140,9 @@ impl<'a> Driver<'a> {
             let status = self.status()?;
             self.attend(&status)?;
             self.go_on(&status)?;
-            while let Some(deed) = self.next(&status) {
+            while !self.budget_ends_it
+                && let Some(deed) = self.next(&status)
+            {
                 eprintln!("  {:.0} s, {} done: {deed:?}", begun.elapsed().as_secs_f64(), status["completed"]);
                 match deed {
                     Deed::Kill => {
@@ -141,12 +153,8 @@ impl<'a> Driver<'a> {
                     Deed::EndBudget => {
                         let calls = status["spent"]["calls"].as_u64().unwrap_or_default();
                         self.ok(&["budget", "team", "--turns", &(calls + 12).to_string()])?;
-                        let ran =
-                            child.finish_within(Duration::from_secs(120)).context("a budget that ends it")?;
-                        ensure!(ran.code == Some(5), "the budget did not end it: {ran:?}");
-                        ensure!(ran.stderr.contains("exceed the budget of the team"), "{ran:?}");
-                        self.ok(&["budget", "team", "--turns", "none"])?;
-                        child = self.start()?;
+                        self.budget_ends_it = true;
+                        break;
                     }
                     other => self.does(other, &status)?,
                 }

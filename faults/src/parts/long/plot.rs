@@ -189,8 +189,8 @@ impl Plot {
     pub fn script(&self) -> Value {
         let mut rules = self.leads();
         rules.extend(self.storms());
-        rules.push(json!({"when": {"role": "reviewer", "contains": "draft"},
-            "give": call("review", json!({"approve": false, "feedback": "This is a draft."}))}));
+        rules.push(json!({"when": {"role": "reviewer", "contains": "ok draft"},
+            "give": call("review", json!({"approve": false, "feedback": "Not before it is final."}))}));
         rules.push(json!({"when": {"role": "reviewer"},
             "give": call("review", json!({"approve": true, "feedback": "I found nothing."}))}));
         self.tasks.iter().for_each(|task| rules.extend(task.says()));
