@@ -99,12 +99,9 @@ impl Team {
                 format!("{agent} gets what is for {}", message.to)
             });
             // A turn answers a request, so that what it read was put there before.
-            let forward = match (entry.kind, known) {
-                ("messages_delivered", Some(true)) => false,
-                ("turn_journalled", None) => false,
-                _ => true,
-            };
-            self.book.must(Rule::Delivery, forward, &[id, entry.id], || {
+            let backward =
+                matches!((entry.kind, known), ("messages_delivered", Some(true)) | ("turn_journalled", None));
+            self.book.must(Rule::Delivery, !backward, &[id, entry.id], || {
                 format!(
                     "a message goes backwards with {agent}: a {} when {known:?} was known of it",
                     entry.kind

@@ -261,7 +261,7 @@ impl Team {
             "task_added" => self.added(entry, guard)?,
             "batch_closed" => self.batch_closed(entry, guard)?,
             "task_edited" | "task_retried" | "task_cancelled" | "task_reassigned" => {
-                self.edited(entry, guard)?
+                self.edited(entry, guard)?;
             }
             "task_claimed" => self.claimed(entry, guard)?,
             "claim_renewed" | "turn_journalled" => self.alive(entry, guard)?,

@@ -142,10 +142,11 @@ impl Team {
 
     fn cancelled(&mut self, name: &str, entry: Entry<'_>) {
         let mut doomed = BTreeSet::from([name.to_owned()]);
-        while entry.body["dependents"] == true {
-            let waits = |task: &Task| task.dependencies().any(|id| doomed.contains(id));
-            let more: Vec<String> =
-                self.tasks.iter().filter(|(_, task)| waits(task)).map(|(id, _)| id.clone()).collect();
+        let with_dependents = entry.body["dependents"] == true;
+        loop {
+            let waits = |task: &Task| with_dependents && task.dependencies().any(|id| doomed.contains(id));
+            let waiting = self.tasks.iter().filter(|(_, task)| waits(task));
+            let more: Vec<String> = waiting.map(|(id, _)| id.clone()).collect();
             let known = doomed.len();
             doomed.extend(more);
             if doomed.len() == known {

@@ -308,7 +308,6 @@ impl<'a> Driver<'a> {
                 }
                 Ok(())
             }
-            Deed::PauseTeam | Deed::PauseAgent | Deed::Stop => Ok(()),
             Deed::Reassign => {
                 let Some((_, task)) = busy else { return Ok(()) };
                 let other = format!("worker-{}", 1 + self.random.below(self.plot.workers()));
@@ -319,7 +318,7 @@ impl<'a> Driver<'a> {
                 self.tries(&["set", &last, "--priority", "3"]).map(drop)
             }
             Deed::AddAgent => {
-                let name = format!("extra-{}", done);
+                let name = format!("extra-{done}");
                 self.ok(&["agent", "add", &name])?;
                 self.added_agents.push(name);
                 Ok(())
@@ -333,7 +332,8 @@ impl<'a> Driver<'a> {
             },
             Deed::Cancel => self.tries(&["cancel", UNWANTED]).map(drop),
             Deed::LimitAgent => self.ok(&["budget", "agent:worker-1", "--turns", "100000"]),
-            Deed::Kill | Deed::EndBudget => Ok(()),
+            // Somebody is paused already; and what ends a run is done where runs are started.
+            Deed::PauseTeam | Deed::PauseAgent | Deed::Stop | Deed::Kill | Deed::EndBudget => Ok(()),
         }
     }
 }
