@@ -4,6 +4,7 @@
 //! person would type there. At the end of each the checker reads its log.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -31,6 +32,10 @@ pub fn run(setup: &Setup, count: u64) -> Result<Report> {
         }
     }
     all.sort();
+    for program in ["bash", "jq"] {
+        let is_there = Command::new(program).arg("--version").stdout(Stdio::null()).status();
+        ensure!(is_there.is_ok(), "steps need {program}: install it, as by `apt-get install {program}`");
+    }
     ensure!(!all.is_empty(), "there is no such rehearsal in {}", folder.display());
     let many = all.len() as u64;
     let records = in_parallel(2, many * count, "rehearsals", |number| {
