@@ -90,6 +90,8 @@ pub(super) struct Driver<'a> {
     answered: BTreeSet<String>,
     /// Whether the budget is about to end the run.
     budget_ends_it: bool,
+    /// How often the team was steered when the run under way was started.
+    steered_before: u64,
 }
 
 impl<'a> Driver<'a> {
@@ -104,6 +106,7 @@ impl<'a> Driver<'a> {
             paused: None,
             answered: BTreeSet::new(),
             budget_ends_it: false,
+            steered_before: 0,
         }
     }
 
@@ -129,8 +132,10 @@ impl<'a> Driver<'a> {
                 // What is left waits for the human, or for a budget.
                 let did = self.attend(&self.status()?)?;
                 let due = self.due(&self.status()?)?;
+                // Or it was judged just when the run had seen that nothing could go on.
+                let was_late = self.driven.steered > self.steered_before;
                 ensure!(
-                    did || due,
+                    did || due || was_late,
                     "the run ended, and nothing waits for the human: {} {ran:?}",
                     self.status()?
                 );
@@ -165,6 +170,7 @@ impl<'a> Driver<'a> {
 
     fn start(&mut self) -> Result<Child> {
         self.driven.runs += 1;
+        self.steered_before = self.driven.steered;
         let goal = (self.driven.runs == 1).then_some("A file for each task");
         let arguments = ["run", "--yes"].into_iter().chain(goal);
         let child = Child::start(&mut self.place.command(arguments))?;
