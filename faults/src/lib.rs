@@ -8,8 +8,10 @@
 //! | what | where |
 //! |---|---|
 //! | the parts, one file each | `parts/` |
+//! | a rehearsal of each behaviour, and a long one of a whole team | `parts/rehearse`, `parts/long` |
 //! | what was promised, by those to whom it was said | `ledger` |
 //! | the log read anew, without the code of the other crates | `log_file`, `story` |
+//! | a checker of all rules, which reads only a log | `rules` |
 //! | faults at single system calls, through the library in `shim/` | `fault` |
 //! | a program over the public library that is killed and stopped | `worker` |
 //! | processes, folders and mounts that must not be left behind | `cleanup`, `child`, `place` |
@@ -21,6 +23,7 @@ pub mod ledger;
 pub mod log_file;
 pub mod parts;
 pub mod place;
+pub mod rules;
 pub mod seeded;
 pub mod setup;
 pub mod story;

@@ -98,6 +98,10 @@ fn record(line: &[u8]) -> Option<Value> {
 /// Whether a line is shorter than it says, or breaks off before it says how long it is.
 fn is_beginning(line: &[u8]) -> bool {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
+    if line.iter().all(|byte| *byte == 0) {
+        // The machine went down before the disk had what was written there.
+        return true;
+    }
     let Some(rest) = line.strip_prefix(b"{\"len\":") else { return b"{\"len\":".starts_with(line) };
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let length: Option<usize> = std::str::from_utf8(&rest[..digits]).ok().and_then(|text| text.parse().ok());

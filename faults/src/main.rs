@@ -1,11 +1,12 @@
 //! The command that tests agent-team under faults: one part after the other, one line each.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use agent_team_faults::parts::{bits, disk, files, points, random, stopped, writes};
+use agent_team_faults::parts::{bits, disk, files, long, points, random, rehearse, stopped, writes};
 use agent_team_faults::setup::{Report, Setup};
-use agent_team_faults::{cleanup, worker};
+use agent_team_faults::{cleanup, rules, worker};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
@@ -16,6 +17,9 @@ the reason and the seed. The exit code is 0 if all held, and 1 if not. Schedulin
 same tasks, sizes, bits and choices again, and not the same instant.
 
 Examples:
+  cargo run -p agent-team-faults -- rehearse
+  cargo run -p agent-team-faults -- rehearse plan-approval
+  cargo run -p agent-team-faults -- check .agent-team/log.jsonl
   cargo run --release -p agent-team-faults -- random
   cargo run --release -p agent-team-faults -- random --count 200 --seed 7
   cargo run --release -p agent-team-faults -- all --ci
@@ -45,11 +49,34 @@ enum Part {
     Bits(Options),
     /// The log deleted, cut off, replaced, written over; read-only folders; network file systems (10 times)
     Files(Options),
+    /// The rehearsals in `rehearsals/`, one for each behaviour of a team, through the real command
+    Rehearse(Rehearse),
+    /// One long rehearsal of a whole team, steered and killed (200 tasks by 16 agents; 40 by 7 for each change)
+    Long(Options),
     /// All parts
     All(Options),
+    /// Reads a log, and checks it by all rules of a team: one line for each, with how often the log shows it
+    Check(Check),
     /// The worker that the parts start
     #[command(hide = true)]
     AsWorker(worker::Work),
+}
+
+#[derive(Debug, Args)]
+struct Rehearse {
+    /// Only those whose name contains this
+    name: Option<String>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    /// The log; its blobs lie beside it
+    log: PathBuf,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -60,7 +87,7 @@ struct Options {
     /// From which everything random comes
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// The short counts, for each change: under five minutes in all
+    /// The short counts, for each change: under ten minutes in all
     #[arg(long)]
     ci: bool,
     /// Only the points, verbs or cases whose name contains this
@@ -82,7 +109,7 @@ struct Known {
     run: Run,
 }
 
-const PARTS: [Known; 7] = [
+const PARTS: [Known; 9] = [
     Known { name: "points", full: 100, short: 3, limit: Duration::from_secs(5400), run: points::run },
     Known { name: "random", full: 10_000, short: 300, limit: Duration::from_secs(3600), run: random::run },
     Known { name: "stopped", full: 1000, short: 64, limit: Duration::from_secs(1800), run: stopped::run },
@@ -90,6 +117,8 @@ const PARTS: [Known; 7] = [
     Known { name: "disk", full: 20, short: 2, limit: Duration::from_secs(1800), run: disk::run },
     Known { name: "bits", full: 1000, short: 200, limit: Duration::from_secs(1800), run: bits::run },
     Known { name: "files", full: 10, short: 1, limit: Duration::from_secs(1800), run: files::run },
+    Known { name: "rehearse", full: 1, short: 1, limit: Duration::from_secs(900), run: rehearse::run },
+    Known { name: "long", full: 200, short: 40, limit: Duration::from_secs(3600), run: long::run },
 ];
 
 fn main() -> ExitCode {
@@ -101,7 +130,12 @@ fn main() -> ExitCode {
         Part::Disk(options) => ("disk", options),
         Part::Bits(options) => ("bits", options),
         Part::Files(options) => ("files", options),
+        Part::Rehearse(Rehearse { name, options }) => {
+            ("rehearse", Options { only: name.or(options.only.clone()), ..options })
+        }
+        Part::Long(options) => ("long", options),
         Part::All(options) => ("all", options),
+        Part::Check(what) => return check(&what),
         Part::AsWorker(work) => {
             return match worker::work(work) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -116,6 +150,23 @@ fn main() -> ExitCode {
     match all(name, &options) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
+    }
+}
+
+fn check(what: &Check) -> ExitCode {
+    match rules::check(&what.log) {
+        Ok(checked) => {
+            if what.json {
+                println!("{}", checked.json());
+            } else {
+                checked.lines().iter().for_each(|line| println!("{line}"));
+            }
+            if checked.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            println!("ERROR   {}: {error:#}", what.log.display());
+            ExitCode::FAILURE
+        }
     }
 }
 

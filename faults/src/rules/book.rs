@@ -1,0 +1,279 @@
+//! The rules by name, and what a log had of each: how often it held, how often it kept a record from taking effect, and
+//! what breaks it. This knows no records.
+
+use std::collections::BTreeMap;
+
+/// The rules that a log can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "`words` says what each of them is")]
+pub enum Rule {
+    Records,
+    Format,
+    Texts,
+    Settings,
+    Batch,
+    Edits,
+    Members,
+    OneClaim,
+    Newest,
+    Dependencies,
+    Fit,
+    Pause,
+    PausedTurns,
+    Fencing,
+    Stage,
+    Renewal,
+    EndsOnce,
+    Attempts,
+    Takeovers,
+    Conflicts,
+    Delegates,
+    PlanFirst,
+    PlanText,
+    PlanNewest,
+    PlanAuthor,
+    Approver,
+    OwnWork,
+    Reviewer,
+    HumanOnly,
+    Quorum,
+    Rounds,
+    Submission,
+    Fence,
+    Intent,
+    MergedOnce,
+    Delivery,
+    Returned,
+    Budget,
+    UpperBound,
+    SettledOnce,
+    Limits,
+    Files,
+}
+
+impl Rule {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 42] = [
+        Self::Records,
+        Self::Format,
+        Self::Texts,
+        Self::Settings,
+        Self::Batch,
+        Self::Edits,
+        Self::Members,
+        Self::OneClaim,
+        Self::Newest,
+        Self::Dependencies,
+        Self::Fit,
+        Self::Pause,
+        Self::PausedTurns,
+        Self::Fencing,
+        Self::Stage,
+        Self::Renewal,
+        Self::EndsOnce,
+        Self::Attempts,
+        Self::Takeovers,
+        Self::Conflicts,
+        Self::Delegates,
+        Self::PlanFirst,
+        Self::PlanText,
+        Self::PlanNewest,
+        Self::PlanAuthor,
+        Self::Approver,
+        Self::OwnWork,
+        Self::Reviewer,
+        Self::HumanOnly,
+        Self::Quorum,
+        Self::Rounds,
+        Self::Submission,
+        Self::Fence,
+        Self::Intent,
+        Self::MergedOnce,
+        Self::Delivery,
+        Self::Returned,
+        Self::Budget,
+        Self::UpperBound,
+        Self::SettledOnce,
+        Self::Limits,
+        Self::Files,
+    ];
+
+    /// Its name, and what it says.
+    #[must_use]
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Records => ("records", "what a record names stands in the log before it"),
+            Self::Format => ("format", "records have the log's version, which only rises"),
+            Self::Texts => ("texts", "a text beside the log is the one that its hash names"),
+            Self::Settings => ("settings", "who sets a policy, a budget or a pause names what it replaces"),
+            Self::Batch => ("batch", "a batch of tasks takes effect whole"),
+            Self::Edits => {
+                ("edits", "who edits, retries, cancels or reassigns names the task's newest revision")
+            }
+            Self::Members => ("members", "only a member leaves or is paused"),
+            Self::OneClaim => ("one-claim", "a task has one claim in force"),
+            Self::Newest => ("newest", "a claim names the task's newest revision"),
+            Self::Dependencies => ("dependencies", "a task is claimed when all it waits for is completed"),
+            Self::Fit => ("fit", "a task is claimed by whom it is for"),
+            Self::Pause => ("pause", "nobody claims who is paused"),
+            Self::PausedTurns => {
+                ("paused-turns", "who is paused ends the turn under way and begins no other")
+            }
+            Self::Fencing => ("fencing", "what a holder does counts while its claim is in force"),
+            Self::Stage => ("stage", "a claim is for one stage, and the task stands there"),
+            Self::Renewal => ("renewal", "a claim is taken back on its last sign of life"),
+            Self::EndsOnce => ("ends-once", "a task ends once, unless somebody wants it again"),
+            Self::Attempts => ("attempts", "no task is worked on after its last attempt failed"),
+            Self::Takeovers => {
+                ("takeovers", "no task is worked on after its third takeover without progress")
+            }
+            Self::Conflicts => ("conflicts", "no task is worked on after its tenth conflict"),
+            Self::Delegates => ("delegates", "a lead delivers no commit"),
+            Self::PlanFirst => ("plan-first", "nothing is delivered before its plan is approved"),
+            Self::PlanText => ("plan-text", "an approval names the hash of the plan's text"),
+            Self::PlanNewest => ("plan-newest", "an approval is of the plan that waits"),
+            Self::PlanAuthor => ("plan-author", "nobody approves their own plan"),
+            Self::Approver => ("approver", "plans are approved by the human, whom the task names, or a lead"),
+            Self::OwnWork => ("own-work", "nobody reviews their own work"),
+            Self::Reviewer => ("reviewer", "reviews are for reviewers, leads and the human"),
+            Self::HumanOnly => ("human-only", "changes of protected files are for the human"),
+            Self::Quorum => ("quorum", "so many different reviewers approve as the task asks for"),
+            Self::Rounds => ("rounds", "after the last round of reviews the human judges"),
+            Self::Submission => ("submission", "a review is of what was delivered last"),
+            Self::Fence => ("fence", "a claim with a merge intent ends when the fence was moved"),
+            Self::Intent => ("intent", "a merge is the one that was intended"),
+            Self::MergedOnce => ("merged-once", "a commit is merged once"),
+            Self::Delivery => {
+                ("delivery", "messages go from queued to delivered to read, and to their readers")
+            }
+            Self::Returned => ("returned", "what was unread when its reader left was not read by it"),
+            Self::Budget => {
+                ("budget", "what is spent and set aside fits every limit when a call is set aside for")
+            }
+            Self::UpperBound => ("upper-bound", "a call uses at most what was set aside for it"),
+            Self::SettledOnce => ("settled-once", "a call is settled once"),
+            Self::Limits => ("limits", "a provider's limit fails no attempt"),
+            Self::Files => ("files", "a file is reserved under one claim"),
+        }
+    }
+}
+
+/// What a log had of one rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How often it was kept.
+    pub held: u64,
+    /// How many records took no effect since it was not. That is lawful, as long as nothing is built on them.
+    pub without_effect: u64,
+}
+
+/// Something that must not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// The rule.
+    pub rule: Rule,
+    /// The records that show it.
+    pub records: Vec<String>,
+    /// What they show.
+    pub reason: String,
+}
+
+/// Why a record took no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoEffect {
+    pub rule: Rule,
+    pub reason: String,
+}
+
+/// What one record is asked, rule by rule.
+#[derive(Debug, Default)]
+pub struct Guard(Vec<Rule>);
+
+impl Guard {
+    /// The rule must hold, or the record takes no effect.
+    pub fn must(&mut self, rule: Rule, holds: bool, why: impl FnOnce() -> String) -> Result<(), NoEffect> {
+        if holds {
+            self.0.push(rule);
+            Ok(())
+        } else {
+            Err(NoEffect { rule, reason: why() })
+        }
+    }
+}
+
+impl Guard {
+    /// The same for a rule that is about few cases: of all others it is not said that it holds.
+    pub fn must_where(
+        &mut self,
+        rule: Rule,
+        is_about: bool,
+        holds: bool,
+        why: impl FnOnce() -> String,
+    ) -> Result<(), NoEffect> {
+        if is_about || !holds { self.must(rule, holds, why) } else { Ok(()) }
+    }
+}
+
+/// What a log had of all rules.
+#[derive(Debug, Default)]
+pub struct Book {
+    tallies: BTreeMap<Rule, Tally>,
+    without_effect: BTreeMap<String, NoEffect>,
+    breaches: Vec<Breach>,
+}
+
+impl Book {
+    /// What came of a record.
+    pub fn judged(&mut self, record: &str, guard: Guard, verdict: Result<(), NoEffect>) {
+        match verdict {
+            Ok(()) => guard.0.into_iter().for_each(|rule| self.held(rule)),
+            Err(no_effect) => {
+                self.tallies.entry(no_effect.rule).or_default().without_effect += 1;
+                self.without_effect.insert(record.to_owned(), no_effect);
+            }
+        }
+    }
+
+    /// A rule was kept.
+    pub fn held(&mut self, rule: Rule) {
+        self.tallies.entry(rule).or_default().held += 1;
+    }
+
+    /// A rule must be kept, whatever the record does.
+    pub fn must(&mut self, rule: Rule, holds: bool, records: &[&str], why: impl FnOnce() -> String) {
+        if holds {
+            return self.held(rule);
+        }
+        let records = records.iter().map(|id| (*id).to_owned()).collect();
+        self.breaches.push(Breach { rule, records, reason: why() });
+    }
+
+    /// A record names another. Whoever wrote it believed that the other took effect: if that broke a rule, somebody acted
+    /// against the rule.
+    pub fn built_on(&mut self, record: &str, named: &str) {
+        let Some(NoEffect { rule, reason }) = self.without_effect.get(named) else { return };
+        let reason = format!("{reason}; and the latter builds on it");
+        self.breaches.push(Breach {
+            rule: *rule,
+            records: vec![named.to_owned(), record.to_owned()],
+            reason,
+        });
+    }
+
+    /// What there was of a rule.
+    #[must_use]
+    pub fn tally(&self, rule: Rule) -> Tally {
+        self.tallies.get(&rule).copied().unwrap_or_default()
+    }
+
+    /// The records that took no effect.
+    pub fn without_effect(&self) -> impl Iterator<Item = &String> {
+        self.without_effect.keys()
+    }
+
+    /// What must not be.
+    #[must_use]
+    pub fn breaches(&self) -> &[Breach] {
+        &self.breaches
+    }
+}
