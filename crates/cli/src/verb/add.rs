@@ -106,7 +106,7 @@ struct Wishes {
     delegate: bool,
     /// Only this lead and the members of its team may take it
     #[arg(long, value_name = "LEAD")]
-    team: Option<AgentId>,
+    for_team: Option<AgentId>,
 }
 
 impl Add {
@@ -151,7 +151,7 @@ impl Wishes {
             approver: self.approver.map(String::from),
             allow_protected: self.allow_protected,
             delegate: self.delegate,
-            team: self.team.map(String::from),
+            team: self.for_team.map(String::from),
         })
     }
 }

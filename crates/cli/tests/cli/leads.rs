@@ -18,7 +18,7 @@ fn a_delegated_task_is_split_by_a_lead_and_delivered_when_its_parts_are_done() {
     let token = claim(&team, "lea", "api");
     team.run(["hand-out", "api", "--as", "lea", "--token", &token])
         .failed(3, "no part that it could wait for");
-    team.ok(["add", "GET", "--id", "get", "--parent", "api", "--team", "lea"]);
+    team.ok(["add", "GET", "--id", "get", "--parent", "api", "--for-team", "lea"]);
     let complete = ["complete", "api", "--as", "lea", "--token", &token, "--result", "done"];
     team.run(complete).failed(3, "has parts that are not done: get");
     let handed_out = team.ok(["hand-out", "api", "--as", "lea", "--token", &token]);
