@@ -160,7 +160,7 @@ impl Witness {
         }
         let open = |after: &&[TaskId]| after.iter().find(|id| !self.may_be_completed(id, place)).cloned();
         let afters = self.afters(task, place);
-        if let Some(open) = afters.iter().map(open).reduce(|one, other| one.and(other)).flatten() {
+        if let Some(open) = afters.iter().map(open).reduce(Option::and).flatten() {
             return violation("dependency", format!("{task} was begun before {open} was completed"));
         }
         self.judge_begun_again(task, place)?;

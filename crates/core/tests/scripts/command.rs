@@ -139,17 +139,7 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
                 ..Policy::default()
             },
         },
-        "budget" => Command::SetBudget {
-            account: account(line.word(1)?)?,
-            bounds: Bounds {
-                micro_usd: line.option("usd")?,
-                tokens: line.option("tokens")?,
-                calls: line.option("calls")?,
-                attempts: line.option("attempts")?,
-                time_ms: line.option("time")?,
-                elapsed_ms: line.option("elapsed")?,
-            },
-        },
+        "budget" => Command::SetBudget { account: account(line.word(1)?)?, bounds: bounds(line)? },
         "pause" | "resume" => Command::Pause {
             agent: line.rest(1).first().map(|agent| parse(agent)).transpose()?,
             paused: line.word(0)? == "pause",
@@ -179,16 +169,7 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
     let id = |at: usize| world.id(line.word(at)?);
     let text = |at: usize| line.rest(at).first().map_or_else(Text::default, |text| text.as_str().into());
     Ok(match line.word(0)? {
-        "join" => AgentJoined {
-            agent: parse(line.word(1)?)?,
-            role: parse(line.word(2)?)?,
-            skills: line.list("skills")?,
-            with: None,
-            orchestrated: line.has("orchestrated"),
-            plan: line.has("plan"),
-            lead: line.option("lead")?,
-        }
-        .into(),
+        "join" => join(line)?,
         "leave" => AgentLeft { agent: parse(line.word(1)?)? }.into(),
         "renew" => ClaimRenewed { claim: id(1)? }.into(),
         "release" => {
@@ -277,6 +258,30 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
         "raise-format" => FormatRaised { version: parse(line.word(1)?)? }.into(),
         other => return Err(format!("`{other}` is no command")),
     })
+}
+
+fn bounds(line: &Line) -> Result<Bounds, Problem> {
+    Ok(Bounds {
+        micro_usd: line.option("usd")?,
+        tokens: line.option("tokens")?,
+        calls: line.option("calls")?,
+        attempts: line.option("attempts")?,
+        time_ms: line.option("time")?,
+        elapsed_ms: line.option("elapsed")?,
+    })
+}
+
+fn join(line: &Line) -> Result<Body, Problem> {
+    let joined = AgentJoined {
+        agent: parse(line.word(1)?)?,
+        role: parse(line.word(2)?)?,
+        skills: line.list("skills")?,
+        with: None,
+        orchestrated: line.has("orchestrated"),
+        plan: line.has("plan"),
+        lead: line.option("lead")?,
+    };
+    Ok(joined.into())
 }
 
 fn spec(world: &World, line: &Line) -> Result<TaskSpec, Problem> {
