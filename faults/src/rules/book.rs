@@ -14,6 +14,8 @@ pub enum Rule {
     Batch,
     Edits,
     Members,
+    AgentCap,
+    Depth,
     OneClaim,
     Newest,
     Dependencies,
@@ -28,6 +30,9 @@ pub enum Rule {
     Takeovers,
     Conflicts,
     Delegates,
+    Parts,
+    HandedOut,
+    Replans,
     PlanFirst,
     PlanText,
     PlanNewest,
@@ -45,6 +50,7 @@ pub enum Rule {
     Delivery,
     Returned,
     Budget,
+    AttemptBudget,
     UpperBound,
     SettledOnce,
     Limits,
@@ -53,7 +59,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 48] = [
         Self::Records,
         Self::Format,
         Self::Texts,
@@ -61,6 +67,8 @@ impl Rule {
         Self::Batch,
         Self::Edits,
         Self::Members,
+        Self::AgentCap,
+        Self::Depth,
         Self::OneClaim,
         Self::Newest,
         Self::Dependencies,
@@ -75,6 +83,9 @@ impl Rule {
         Self::Takeovers,
         Self::Conflicts,
         Self::Delegates,
+        Self::Parts,
+        Self::HandedOut,
+        Self::Replans,
         Self::PlanFirst,
         Self::PlanText,
         Self::PlanNewest,
@@ -92,6 +103,7 @@ impl Rule {
         Self::Delivery,
         Self::Returned,
         Self::Budget,
+        Self::AttemptBudget,
         Self::UpperBound,
         Self::SettledOnce,
         Self::Limits,
@@ -111,6 +123,8 @@ impl Rule {
                 ("edits", "who edits, retries, cancels or reassigns names the task's newest revision")
             }
             Self::Members => ("members", "only a member leaves or is paused"),
+            Self::AgentCap => ("agent-cap", "a team has so many members, and no more"),
+            Self::Depth => ("depth", "tasks are delegated so deep, and no deeper"),
             Self::OneClaim => ("one-claim", "a task has one claim in force"),
             Self::Newest => ("newest", "a claim names the task's newest revision"),
             Self::Dependencies => ("dependencies", "a task is claimed when all it waits for is completed"),
@@ -129,6 +143,11 @@ impl Rule {
             }
             Self::Conflicts => ("conflicts", "no task is worked on after its tenth conflict"),
             Self::Delegates => ("delegates", "a lead delivers no commit"),
+            Self::Parts => ("parts", "a delegated task goes on when its parts are done"),
+            Self::HandedOut => {
+                ("handed-out", "who hands a task out waits for a part, and gives up when one failed")
+            }
+            Self::Replans => ("re-plans", "a failure is planned anew once, and only so many are"),
             Self::PlanFirst => ("plan-first", "nothing is delivered before its plan is approved"),
             Self::PlanText => ("plan-text", "an approval names the hash of the plan's text"),
             Self::PlanNewest => ("plan-newest", "an approval is of the plan that waits"),
@@ -149,6 +168,9 @@ impl Rule {
             Self::Returned => ("returned", "what was unread when its reader left was not read by it"),
             Self::Budget => {
                 ("budget", "what is spent and set aside fits every limit when a call is set aside for")
+            }
+            Self::AttemptBudget => {
+                ("attempt-budget", "an attempt begins when every limit of attempts allows it")
             }
             Self::UpperBound => ("upper-bound", "a call uses at most what was set aside for it"),
             Self::SettledOnce => ("settled-once", "a call is settled once"),

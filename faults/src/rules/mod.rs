@@ -11,6 +11,7 @@
 //! | the rules by name, and what there was of each | `book` |
 //! | tasks, claims, results, checks | `task`, `work` |
 //! | plans and reviews | `judgement` |
+//! | delegated tasks, and failures planned anew | `lead` |
 //! | merges | `merge` |
 //! | edits, pauses, members, policy | `steering` |
 //! | messages | `message` |
@@ -20,6 +21,7 @@
 mod book;
 mod files;
 mod judgement;
+mod lead;
 mod merge;
 mod message;
 mod money;
@@ -75,6 +77,8 @@ struct Member {
     model: String,
     has_left: bool,
     must_plan: bool,
+    /// The lead to whose team it belongs.
+    lead: Option<String>,
 }
 
 /// The fold of a log.
@@ -91,6 +95,7 @@ struct Team {
     members: BTreeMap<String, Member>,
     /// The last record that set each thing that can be set.
     set_by: BTreeMap<String, String>,
+    policy: Value,
     pauses: steering::Pauses,
     merged: BTreeMap<String, String>,
     messages: message::Messages,
@@ -253,9 +258,12 @@ impl Team {
                 guard.must(Rule::Format, version > self.version, || "the version does not rise".into())?;
                 self.version = version;
             }
-            "policy_set" => self.sets("policy", entry, guard)?,
+            "policy_set" => {
+                self.sets("policy", entry, guard)?;
+                self.policy = entry.body["policy"].clone();
+            }
             "run_started" => self.ledger.begin_run(&mut self.set_by),
-            "agent_joined" => self.joined(entry),
+            "agent_joined" => self.joined(entry, guard)?,
             "agent_left" => self.left(entry, guard)?,
             "pause_set" => self.pause(entry, guard)?,
             "task_added" => self.added(entry, guard)?,
@@ -266,6 +274,8 @@ impl Team {
             "task_claimed" => self.claimed(entry, guard)?,
             "claim_renewed" | "turn_journalled" => self.alive(entry, guard)?,
             "claim_released" | "claim_expired" => self.given_back(entry, guard)?,
+            "task_delegated" => self.delegated(entry, guard)?,
+            "task_given_up" => self.given_up(entry, guard)?,
             "plan_submitted" => self.planned(entry, guard)?,
             "plan_judged" => self.plan_judged(entry, guard)?,
             "task_submitted" => self.submitted(entry, guard)?,

@@ -8,14 +8,19 @@ use super::book::{Guard, NoEffect, Rule};
 use super::{Entry, Team};
 use crate::log_file::text;
 
-/// Money, tokens, calls.
-type Amount = [u64; 3];
+/// Money, tokens, calls, milliseconds at work.
+type Amount = [u64; 4];
+
+/// A call is bounded by what was set aside for it; time at work may go on to the end of the turn.
+const BOUNDED: usize = 3;
 
 #[derive(Debug, Default)]
 struct Account {
     spent: Amount,
     reserved: Amount,
-    limit: [Option<u64>; 3],
+    limit: [Option<u64>; 4],
+    attempts: u64,
+    attempts_limit: Option<u64>,
 }
 
 /// All accounts, by name.
@@ -28,7 +33,12 @@ pub(super) struct Ledger {
 
 fn amount(value: &Value) -> Amount {
     let number = |field: &str| value[field].as_u64().unwrap_or_default();
-    [number("micro_usd"), number("input_tokens").saturating_add(number("output_tokens")), number("calls")]
+    [
+        number("micro_usd"),
+        number("input_tokens").saturating_add(number("output_tokens")),
+        number("calls"),
+        number("time_ms"),
+    ]
 }
 
 fn add(to: &mut Amount, more: Amount) {
@@ -36,10 +46,10 @@ fn add(to: &mut Amount, more: Amount) {
 }
 
 /// The accounts that a call touches.
-fn accounts(body: &Value) -> Vec<String> {
-    let task = body["task"].as_str().map(|task| format!("task {task}"));
+fn accounts(body: &Value, tasks: &[String]) -> Vec<String> {
+    let tasks = tasks.iter().map(|task| format!("task {task}"));
     let agent = format!("agent {}", text(&body["agent"]));
-    ["team".to_owned(), "run".to_owned(), agent].into_iter().chain(task).collect()
+    ["team".to_owned(), "run".to_owned(), agent].into_iter().chain(tasks).collect()
 }
 
 impl Ledger {
@@ -48,6 +58,13 @@ impl Ledger {
         let run = self.accounts.entry("run".to_owned()).or_default();
         *run = Account { reserved: run.reserved, ..Account::default() };
         set_by.remove("budget of run");
+    }
+
+    /// An agent begins an attempt.
+    pub fn begin_attempt(&mut self, agent: &str) {
+        for name in ["team".to_owned(), "run".to_owned(), format!("agent {agent}")] {
+            self.accounts.entry(name).or_default().attempts += 1;
+        }
     }
 }
 
@@ -60,16 +77,17 @@ impl Team {
         });
         let name = name.unwrap_or_default();
         self.sets(&format!("budget of {name}"), entry, guard)?;
-        let limit = ["micro_usd", "tokens", "calls"].map(|field| entry.body[field].as_u64());
-        self.ledger.accounts.entry(name).or_default().limit = limit;
+        let limit = ["micro_usd", "tokens", "calls", "time_ms"].map(|field| entry.body[field].as_u64());
+        let account = self.ledger.accounts.entry(name).or_default();
+        (account.limit, account.attempts_limit) = (limit, entry.body["attempts"].as_u64());
         Ok(())
     }
 
     pub(super) fn reserved(&mut self, entry: Entry<'_>, guard: &mut Guard) -> Result<(), NoEffect> {
-        let (upper, touched) = (amount(&entry.body["upper"]), accounts(entry.body));
+        let (upper, touched) = (amount(&entry.body["upper"]), accounts(entry.body, &self.touched(entry)));
         for name in &touched {
             let Some(account) = self.ledger.accounts.get(name) else { continue };
-            let over = (0..3).find(|unit| {
+            let over = (0..4).find(|unit| {
                 let sum =
                     account.spent[*unit].saturating_add(account.reserved[*unit]).saturating_add(upper[*unit]);
                 account.limit[*unit].is_some_and(|most| sum > most)
@@ -77,7 +95,7 @@ impl Team {
             if account.limit.iter().any(Option::is_some) {
                 guard.must(Rule::Budget, over.is_none(), || {
                     let (spent, reserved) = (account.spent, account.reserved);
-                    format!("{upper:?} do not fit into the {name}, which has {spent:?} spent, {reserved:?} set aside, and may have {:?} (micro-dollars, tokens, calls)", account.limit)
+                    format!("{upper:?} do not fit into the {name}, which has {spent:?} spent, {reserved:?} set aside, and may have {:?} (micro-dollars, tokens, calls, milliseconds)", account.limit)
                 })?;
             }
         }
@@ -94,7 +112,7 @@ impl Team {
         if let Some((touched, upper, is_settled)) = self.ledger.reservations.get_mut(id) {
             self.book
                 .must(Rule::SettledOnce, !*is_settled, &[id, entry.id], || "a call is settled again".into());
-            let is_within = actual.iter().zip(*upper).all(|(actual, upper)| *actual <= upper);
+            let is_within = actual.iter().zip(*upper).take(BOUNDED).all(|(actual, upper)| *actual <= upper);
             self.book.must(Rule::UpperBound, is_within, &[id, entry.id], || {
                 format!("a call used {actual:?}, and {upper:?} were set aside (micro-dollars, tokens, calls)")
             });
@@ -109,9 +127,28 @@ impl Team {
                 }
             }
         }
-        for name in accounts(entry.body) {
+        for name in accounts(entry.body, &self.touched(entry)) {
             add(&mut self.ledger.accounts.entry(name).or_default().spent, actual);
         }
+    }
+
+    /// The tasks whose accounts a call touches.
+    fn touched(&self, entry: Entry<'_>) -> Vec<String> {
+        entry.body["task"].as_str().map(|task| self.charged(task)).unwrap_or_default()
+    }
+
+    /// Every limit of attempts allows an agent one more.
+    pub(super) fn may_begin(&self, agent: &str, guard: &mut Guard) -> Result<(), NoEffect> {
+        for name in ["team".to_owned(), "run".to_owned(), format!("agent {agent}")] {
+            let account = self.ledger.accounts.get(&name);
+            let Some((account, most)) = account.and_then(|it| Some((it, it.attempts_limit?))) else {
+                continue;
+            };
+            guard.must(Rule::AttemptBudget, account.attempts < most, || {
+                format!("{agent} begins an attempt, and the {name} had {} of {most}", account.attempts)
+            })?;
+        }
+        Ok(())
     }
 
     /// A model may not be called for a time.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::book::{Guard, NoEffect, Rule};
 use super::task::{Status, Task};
-use super::{Entry, Member, Team};
+use super::{Entry, HUMAN, Member, Team};
 use crate::log_file::text;
 
 /// Who is paused: agents by name, and the team as the empty name.
@@ -38,7 +38,15 @@ impl Team {
         Ok(())
     }
 
-    pub(super) fn joined(&mut self, entry: Entry<'_>) {
+    pub(super) fn joined(&mut self, entry: Entry<'_>, guard: &mut Guard) -> Result<(), NoEffect> {
+        let agent = text(&entry.body["agent"]);
+        if let Some(most) = self.policy["max_agents"].as_u64().filter(|_| agent != HUMAN) {
+            let others = |(id, member): &(&String, &Member)| *id != HUMAN && *id != agent && !member.has_left;
+            let there = self.members.iter().filter(others).count() as u64;
+            guard.must(Rule::AgentCap, self.is_member(agent) || there < most, || {
+                format!("{agent} joins, and {there} of {most} agents are there")
+            })?;
+        }
         let skills =
             entry.body["skills"].as_array().into_iter().flatten().map(|skill| text(skill).to_owned());
         let member = Member {
@@ -47,8 +55,10 @@ impl Team {
             model: text(&entry.body["with"]).to_owned(),
             has_left: false,
             must_plan: entry.body["plan"] == true,
+            lead: entry.body["lead"].as_str().map(str::to_owned),
         };
-        self.members.insert(text(&entry.body["agent"]).to_owned(), member);
+        self.members.insert(agent.to_owned(), member);
+        Ok(())
     }
 
     fn is_member(&self, agent: &str) -> bool {
@@ -97,6 +107,10 @@ impl Team {
             format!("a {} on {name} as it was before {}", entry.kind, task.revision)
         })?;
         let may = match entry.kind {
+            // What somebody works on has begun: it waits for nothing any more.
+            "task_edited" if entry.body["change"]["after"].is_array() => {
+                matches!(task.status, Status::Open | Status::Failed)
+            }
             "task_edited" => !matches!(task.status, Status::Completed | Status::Cancelled),
             "task_retried" => matches!(task.status, Status::Failed | Status::Cancelled),
             "task_cancelled" => !matches!(task.status, Status::Completed | Status::Cancelled),
@@ -108,8 +122,13 @@ impl Team {
         if matches!(entry.kind, "task_cancelled" | "task_reassigned") {
             Self::fence_was_moved(task, name, entry, guard)?;
         }
+        let named = entry.body["change"]["after"].as_array().into_iter().flatten().map(text);
+        let missing = named.into_iter().find(|id| !self.tasks.contains_key(*id));
+        guard.must_where(Rule::Dependencies, false, missing.is_none(), || {
+            format!("{missing:?} is waited for and not there")
+        })?;
         match entry.kind {
-            "task_cancelled" => self.cancelled(name, entry),
+            "task_cancelled" => self.cancelled(name, entry, guard)?,
             _ => self.changed(name, entry),
         }
         Ok(())
@@ -120,7 +139,7 @@ impl Team {
         entry.id.clone_into(&mut task.revision);
         match entry.kind {
             "task_edited" => {
-                for field in ["priority", "allow_protected"] {
+                for field in ["priority", "allow_protected", "after"] {
                     if let Some(value) = entry.body["change"].get(field) {
                         task.spec[field] = value.clone();
                     }
@@ -132,6 +151,7 @@ impl Team {
             }
             _ => {
                 task.spec["agent"] = entry.body["agent"].clone();
+                task.resumed_by = None;
                 if task.status == Status::Running {
                     task.status = Status::Open;
                     task.claim = None;
@@ -140,19 +160,25 @@ impl Team {
         }
     }
 
-    fn cancelled(&mut self, name: &str, entry: Entry<'_>) {
+    fn cancelled(&mut self, name: &str, entry: Entry<'_>, guard: &mut Guard) -> Result<(), NoEffect> {
         let mut doomed = BTreeSet::from([name.to_owned()]);
         let with_dependents = entry.body["dependents"] == true;
         loop {
             let waits = |task: &Task| with_dependents && task.dependencies().any(|id| doomed.contains(id));
             let waiting = self.tasks.iter().filter(|(_, task)| waits(task));
-            let more: Vec<String> = waiting.map(|(id, _)| id.clone()).collect();
+            let parts = doomed.iter().flat_map(|id| self.part_names(id));
+            let more: Vec<String> = waiting.map(|(id, _)| id.clone()).chain(parts).collect();
             let known = doomed.len();
             doomed.extend(more);
             if doomed.len() == known {
                 break;
             }
         }
+        let mut others = doomed.iter().filter(|id| *id != name);
+        let merging = others.find(|id| self.tasks.get(*id).is_some_and(|task| task.intent.is_some()));
+        guard.must_where(Rule::Fence, false, merging.is_none(), || {
+            format!("{merging:?} is about to be merged, and is cancelled with {name}")
+        })?;
         for id in doomed {
             let Some(task) = self.tasks.get_mut(&id) else { continue };
             if matches!(task.status, Status::Completed | Status::Cancelled) {
@@ -162,8 +188,11 @@ impl Team {
             entry.id.clone_into(&mut task.revision);
             task.intent = None;
             task.exhausted = None;
+            task.is_handed_out = false;
+            task.resumed_by = None;
             task.status = Status::Cancelled;
             self.book.held(Rule::EndsOnce);
         }
+        Ok(())
     }
 }

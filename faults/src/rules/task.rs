@@ -83,6 +83,12 @@ pub(super) struct Task {
     pub takeovers: u64,
     pub intent: Option<(String, String)>,
     pub exhausted: Option<Exhausted>,
+    /// Whether it waits for its parts.
+    pub is_handed_out: bool,
+    /// Whether a task was added that plans its failure anew.
+    pub is_planned_anew: bool,
+    /// Who goes on with the attempt that was cut off, so that it is no new one.
+    pub resumed_by: Option<String>,
 }
 
 impl Task {
@@ -165,10 +171,14 @@ impl Task {
     /// Its claim is given back. That is no failed attempt.
     pub fn release(&mut self, record: &str) {
         record.clone_into(&mut self.revision);
-        self.claim = None;
+        let claim = self.claim.take();
         self.intent = None;
         if self.status == Status::Running {
             self.status = Status::Open;
+            self.resumed_by = claim
+                .filter(|claim| claim.is_orchestrated)
+                .map(|claim| claim.agent)
+                .or(self.resumed_by.take());
         }
     }
 }

@@ -210,6 +210,82 @@ fn a_budget_names_the_one_that_it_replaces() {
 }
 
 #[test]
+fn a_full_team_takes_nobody_in() {
+    takes_no_effect(Rule::AgentCap, |log| {
+        log.says("policy_set", json!({"on": null, "policy": {"max_agents": 1}}));
+        log.joins("w1", "worker");
+        log.says("agent_joined", json!({"agent": "w2", "role": "worker"}))
+    });
+}
+
+#[test]
+fn nobody_begins_an_attempt_that_no_limit_allows() {
+    takes_no_effect(Rule::AttemptBudget, |log| {
+        log.says("budget_set", json!({"account": "team", "on": null, "attempts": 1}));
+        log.work("w1", "a", json!({}));
+        log.work("w2", "b", json!({}))
+    });
+}
+
+#[test]
+fn tasks_are_delegated_so_deep_and_no_deeper() {
+    takes_no_effect(Rule::Depth, |log| {
+        log.says("policy_set", json!({"on": null, "policy": {"max_depth": 1}}));
+        log.task("whole", json!({"role": "lead", "delegate": true}));
+        log.task("part", json!({"role": "lead", "delegate": true, "parent": "whole"}))
+    });
+}
+
+#[test]
+fn a_delegated_task_is_delivered_when_its_parts_are_done() {
+    takes_no_effect(Rule::Parts, |log| {
+        log.joins("l", "lead");
+        let claim = log.work("l", "whole", json!({"role": "lead", "delegate": true}));
+        log.task("part", json!({"parent": "whole"}));
+        log.delivers(&claim, false)
+    });
+}
+
+#[test]
+fn a_task_that_was_handed_out_is_nobodys_before_its_parts_are_done() {
+    takes_no_effect(Rule::Parts, |log| {
+        log.joins("l", "lead");
+        let claim = log.work("l", "whole", json!({"role": "lead", "delegate": true}));
+        log.task("part", json!({"parent": "whole"}));
+        let on = log.says("task_delegated", json!({"claim": claim}));
+        log.claims("l", "whole", &on, "work")
+    });
+}
+
+#[test]
+fn a_task_without_parts_is_not_handed_out() {
+    takes_no_effect(Rule::HandedOut, |log| {
+        log.joins("l", "lead");
+        let claim = log.work("l", "whole", json!({"role": "lead", "delegate": true}));
+        log.says("task_delegated", json!({"claim": claim}))
+    });
+}
+
+#[test]
+fn a_failure_is_planned_anew_once() {
+    takes_no_effect(Rule::Replans, |log| {
+        let claim = log.work("w1", "a", json!({}));
+        let failure = log.says("task_failed", json!({"claim": claim, "error": "no", "for_good": true}));
+        let replan = json!({"task": "a", "failure": failure});
+        log.task("again", json!({"role": "lead", "replans": replan}));
+        log.task("once-more", json!({"role": "lead", "replans": replan}))
+    });
+}
+
+#[test]
+fn members_of_a_leads_team_take_its_tasks_and_no_others() {
+    takes_no_effect(Rule::Fit, |log| {
+        log.says("agent_joined", json!({"agent": "w1", "role": "worker", "lead": "l"}));
+        log.work("w1", "a", json!({}))
+    });
+}
+
+#[test]
 fn a_batch_that_is_not_whole_takes_no_effect() {
     takes_no_effect(Rule::Batch, |log| {
         log.says("task_added", json!({"task": {"id": "a", "title": "A"}, "batch": "b"}));

@@ -19,6 +19,7 @@ impl Team {
             return Ok(());
         }
         self.can_be_added(&[spec], guard)?;
+        self.plan_anew(spec);
         self.tasks.insert(text(&spec["id"]).to_owned(), Task::new(entry.id, spec));
         Ok(())
     }
@@ -30,6 +31,7 @@ impl Team {
         self.can_be_added(&added.iter().map(|(_, spec)| spec).collect::<Vec<_>>(), guard)?;
         self.batches.remove(text(&entry.body["batch"]));
         for (_, spec) in &added {
+            self.plan_anew(spec);
             self.tasks.insert(text(&spec["id"]).to_owned(), Task::new(entry.id, spec));
         }
         Ok(())
@@ -49,7 +51,8 @@ impl Team {
         let missing = missing.map(text).find(|id| !is_there(id));
         guard.must_where(Rule::Dependencies, false, missing.is_none(), || {
             format!("{missing:?} is waited for and not there")
-        })
+        })?;
+        self.may_be_led(specs, guard)
     }
 
     pub(super) fn claimed(&mut self, entry: Entry<'_>, guard: &mut Guard) -> Result<(), NoEffect> {
@@ -78,8 +81,15 @@ impl Team {
             "review" => self.may_review(task, name, agent, guard)?,
             _ => {}
         }
+        let resumes = task.resumed_by.as_deref() == Some(agent);
+        if stage == "work" && !resumes {
+            self.may_begin(agent, guard)?;
+            self.ledger.begin_attempt(agent);
+        }
         let Some(task) = self.tasks.get_mut(name) else { return Ok(()) };
+        task.resumed_by = None;
         if stage == "work" {
+            task.is_handed_out = false;
             task.submission = None;
             task.approvals.clear();
             task.status = Status::Running;
@@ -117,7 +127,8 @@ impl Team {
         let waited = task.dependencies().next().is_some();
         guard.must_where(Rule::Dependencies, waited, open.is_none(), || {
             format!("{name} waits for {}", open.unwrap_or_default())
-        })
+        })?;
+        if task.is_handed_out { self.parts_are_done(name, guard) } else { Ok(()) }
     }
 
     fn may_work(&self, task: &Task, name: &str, agent: &str, guard: &mut Guard) -> Result<(), NoEffect> {
@@ -131,7 +142,8 @@ impl Team {
         let fits = wants_agent.is_none_or(|wanted| wanted == agent)
             && wants_role.is_none_or(|wanted| wanted == role)
             && wants_skill.is_none_or(has_skill)
-            && (!wants_nobody || role == "worker");
+            && (!wants_nobody || role == "worker")
+            && self.is_for_team_of(agent, task);
         guard.must(Rule::Fit, fits, || format!("{name} is not for {agent}, a {role}"))
     }
 
@@ -198,6 +210,9 @@ impl Team {
         let Some(claim) = task.claim.clone() else { return Ok(()) };
         task.release(entry.id);
         let orchestrator_died = entry.body["cause"] == "process_gone" && claim.is_orchestrated;
+        if expires && !orchestrator_died {
+            task.resumed_by = None;
+        }
         if expires && !orchestrator_died && claim.stage != "review" {
             task.takeovers += 1;
             if task.takeovers >= TAKEOVERS_MAX {
@@ -212,14 +227,8 @@ impl Team {
         let name = self.holds(entry, Some("work"), guard)?;
         let Some(task) = self.tasks.get(&name) else { return Ok(()) };
         let author = task.claim.as_ref().map(|claim| claim.agent.clone()).unwrap_or_default();
-        let must_plan =
-            task.wants("plan") || self.members.get(&author).is_some_and(|member| member.must_plan);
-        if must_plan {
-            let is_approved = task.plan.as_ref().is_some_and(|plan| plan.approved == Some(true));
-            guard.must(Rule::PlanFirst, is_approved, || {
-                format!("{author} delivers {name} without an approved plan")
-            })?;
-        }
+        self.has_plan(&name, &author, guard)?;
+        self.parts_are_done(&name, guard)?;
         let has_commit = entry.body["commit"].is_object();
         if self.members.get(&author).is_some_and(|member| member.role == "lead") && author != HUMAN {
             self.book.must(Rule::Delegates, !has_commit, &[entry.id], || {
@@ -232,6 +241,19 @@ impl Team {
         task.submission = Some(Submission { id: entry.id.to_owned(), author, has_commit, is_protected });
         self.passed(&name, entry.id);
         Ok(())
+    }
+
+    /// Whose plan must be approved has an approved plan.
+    pub(super) fn has_plan(&self, name: &str, author: &str, guard: &mut Guard) -> Result<(), NoEffect> {
+        let Some(task) = self.tasks.get(name) else { return Ok(()) };
+        let must_plan = task.wants("plan") || self.members.get(author).is_some_and(|member| member.must_plan);
+        if !must_plan {
+            return Ok(());
+        }
+        let is_approved = task.plan.as_ref().is_some_and(|plan| plan.approved == Some(true));
+        guard.must(Rule::PlanFirst, is_approved, || {
+            format!("{author} delivers {name} without an approved plan")
+        })
     }
 
     /// A stage of a task is passed.
