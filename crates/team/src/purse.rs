@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use agent_team_core::id::HUMAN;
 use agent_team_core::machine::{State, Task, decide};
 use agent_team_core::record::{Account, Amount, Resource, SpendingReserved};
 use serde::Serialize;
@@ -85,6 +86,8 @@ pub struct KeptWork {
 /// The purses of the agents of one run.
 pub(crate) struct Purses {
     begun: Instant,
+    /// Who pays for calls.
+    paying: Mutex<BTreeSet<AgentId>>,
     empty: Mutex<BTreeMap<AgentId, UsedUp>>,
     told: Mutex<BTreeSet<(Account, Resource)>>,
     kept: Mutex<Vec<KeptWork>>,
@@ -95,8 +98,8 @@ pub(crate) struct Purses {
 impl Purses {
     /// Those of a run that begins now.
     pub fn new() -> Self {
-        let (empty, told, kept) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { begun: Instant::now(), empty, told, kept, changed: Notify::new() }
+        let (paying, empty, told, kept) = Default::default();
+        Self { begun: Instant::now(), paying, empty, told, kept, changed: Notify::new() }
     }
 
     /// How long the run has taken.
@@ -109,9 +112,21 @@ impl Purses {
         lock(&self.empty).get(agent).cloned()
     }
 
+    /// Notes that an agent pays for calls.
+    pub fn note_paying(&self, agent: &AgentId) {
+        lock(&self.paying).insert(agent.clone());
+    }
+
+    /// What keeps an agent from taking anything. Who waits for work has not found it out yet.
+    pub fn keeps(&self, state: &State, agent: &AgentId) -> Option<UsedUp> {
+        let elapsed = self.elapsed();
+        let known = self.lacks(agent).filter(|used_up| !used_up.is_over(state, elapsed));
+        known.or_else(|| UsedUp::look(state, agent, lock(&self.paying).contains(agent), elapsed))
+    }
+
     /// Whether an agent can take something.
     pub fn allow(&self, state: &State, agent: &AgentId) -> bool {
-        self.lacks(agent).is_none_or(|used_up| used_up.is_over(state, self.elapsed()))
+        self.keeps(state, agent).is_none()
     }
 
     /// What is used up, whoever found it out.
@@ -157,10 +172,11 @@ impl Purses {
 
     /// Whether somebody whose own budget is used up is about to leave something to others.
     pub fn is_anything_for_others(&self, state: &State) -> bool {
-        let is_own = |used_up: &&UsedUp| matches!(used_up.account, Account::Agent(_));
-        let agents: Vec<AgentId> =
-            lock(&self.empty).values().filter(is_own).map(|used_up| used_up.agent.clone()).collect();
-        agents.iter().any(|agent| !self.for_others(state, agent).is_empty())
+        let lacks_own = |agent: &AgentId| {
+            self.keeps(state, agent).is_some_and(|used_up| matches!(used_up.account, Account::Agent(_)))
+        };
+        let mut members = state.agents().filter(|agent| !agent.left && agent.id.as_str() != HUMAN);
+        members.any(|agent| lacks_own(&agent.id) && !self.for_others(state, &agent.id).is_empty())
     }
 
     /// What is used up for all agents at once.

@@ -106,13 +106,33 @@ async fn what_is_handed_back_is_kept_under_a_ref_and_the_next_run_goes_on_from_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_does_not_wait_for_somebody_idle_who_has_no_more_to_spend_than_the_others() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    let model = agent(script(&[json!({"when": {"task": "a"}, "steps": [finishes("Done.")]})]));
+    // The lead could review if there were no reviewer.
+    for (name, role) in [("lead-1", Role::Lead), ("worker-1", Role::Worker), ("critic", Role::Reviewer)] {
+        team.add_agent(name, role, model.clone()).unwrap();
+    }
+    team.options(RunOptions { budget_turns: Some(1), ..RunOptions::default() });
+    team.add_task(NewTask { review: true, ..task("a") }).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::OverBudget);
+    assert_eq!(view(&team, "a").status, Status::Reviewing);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_budget_that_is_raised_while_the_team_winds_down_lets_it_go_on() {
     let project = TestProject::new();
-    let open = project.beside("open");
-    let waits = format!("while [ ! -e '{}' ]; do sleep 0.02; done", open.display());
+    let (begun, open) = (project.beside("begun"), project.beside("open"));
+    let waits_for =
+        |file: &std::path::Path| format!("while [ ! -e '{}' ]; do sleep 0.02; done", file.display());
+    // Each makes one call before any makes a second.
+    let (opens, begins) = (format!("touch '{}'; {}", begun.display(), waits_for(&open)), waits_for(&begun));
     let model = Remembering::new(script(&[
-        attempt("long", 1, &[runs(&waits), writes("long", "x\n"), finishes("Done.")]),
-        attempt("other", 1, &[writes("other", "x\n"), finishes("Done.")]),
+        attempt("long", 1, &[runs(&opens), writes("long", "x\n"), finishes("Done.")]),
+        attempt("other", 1, &[runs(&begins), writes("other", "x\n"), finishes("Done.")]),
     ]));
     let mut team = project.team();
     workers(&mut team, 2, &agent(model.clone()));
@@ -139,7 +159,7 @@ async fn a_budget_that_is_raised_while_the_team_winds_down_lets_it_go_on() {
     assert_eq!(report.outcome, RunOutcome::Completed, "{:?}", said.lock().unwrap());
     raise.await.unwrap();
     assert_eq!((view(&team, "other").attempt, view(&team, "long").attempt), (1, 1));
-    assert_eq!(model.asked().len(), 5);
+    assert_eq!(model.asked().len(), 6);
 }
 
 /// A team whose first worker comes to no end within its budget, and whose second does.

@@ -24,13 +24,14 @@ use crate::setup::{Report, Setup};
 const GATE: &str = "for file in done/*.txt; do test ! -e $file || grep -q '^ok' $file || exit 1; done; ! grep -qs '^[<>]' shared.txt";
 
 /// The rules of which the log of a long rehearsal must show cases.
-const MUST_BE_SEEN: [&str; 34] = [
+const MUST_BE_SEEN: [&str; 38] = [
     "records",
     "format",
     "settings",
     "batch",
     "edits",
     "members",
+    "depth",
     "one-claim",
     "newest",
     "dependencies",
@@ -42,6 +43,9 @@ const MUST_BE_SEEN: [&str; 34] = [
     "ends-once",
     "attempts",
     "delegates",
+    "parts",
+    "handed-out",
+    "re-plans",
     "plan-first",
     "plan-text",
     "plan-newest",

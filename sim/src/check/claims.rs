@@ -88,10 +88,10 @@ impl Witness {
             }
         }
         if let Body::TaskCancelled(body) = body {
-            let tasks = self.doomed(&body.task, body.dependents);
-            for task in tasks {
+            let certain = self.certainly_doomed(&body.task, body.dependents);
+            for task in self.doomed(&body.task, body.dependents) {
                 // What a task waits for may have changed: then nobody knows here whether it was cancelled, too.
-                let is_certain = task == body.task || !self.is_rewired(&task);
+                let is_certain = certain.contains(&task);
                 for id in self.claims_of.get(&task).cloned().unwrap_or_default() {
                     let Some(claim) = self.claims.get_mut(&id) else { continue };
                     let endings = if is_certain { &mut claim.endings } else { &mut claim.perhaps };

@@ -35,18 +35,28 @@ impl Witness {
         }
     }
 
-    /// A task with its parts, and all that wait for it, directly or not, if those are meant.
+    /// A task with its parts, and all that may wait for it, directly or not, if those are meant.
     pub(super) fn doomed(&self, root: &TaskId, dependents: bool) -> Vec<TaskId> {
+        self.doomed_by(root, |task, found| {
+            let waits = |spec: &TaskSpec| spec.after.iter().any(|id| found.contains(id));
+            let mut rewired = self.afters(task, usize::MAX).into_iter().flatten();
+            dependents && (self.spec(task).is_some_and(waits) || rewired.any(|id| found.contains(id)))
+        })
+    }
+
+    /// The same without what is only reached by way of a task whose dependencies may have been changed.
+    pub(super) fn certainly_doomed(&self, root: &TaskId, dependents: bool) -> Vec<TaskId> {
+        self.doomed_by(root, |task, found| {
+            let waits = |spec: &TaskSpec| spec.after.iter().any(|id| found.contains(id));
+            dependents && !self.is_rewired(task) && self.spec(task).is_some_and(waits)
+        })
+    }
+
+    fn doomed_by(&self, root: &TaskId, waits: impl Fn(&TaskId, &BTreeSet<TaskId>) -> bool) -> Vec<TaskId> {
         let mut found = BTreeSet::from([root.clone()]);
         loop {
-            let waits = |task: &TaskId| {
-                let waits = |spec: &TaskSpec| dependents && spec.after.iter().any(|id| found.contains(id));
-                let is_part = || self.wholes(task).iter().any(|whole| found.contains(whole));
-                let mut rewired = self.afters(task, usize::MAX).into_iter().flatten();
-                self.spec(task).is_some_and(waits)
-                    || (dependents && rewired.any(|id| found.contains(id)))
-                    || is_part()
-            };
+            let is_part = |task: &TaskId| self.wholes(task).iter().any(|whole| found.contains(whole));
+            let waits = |task: &TaskId| is_part(task) || waits(task, &found);
             let more: Vec<TaskId> =
                 self.specs.keys().filter(|id| !found.contains(*id) && waits(id)).cloned().collect();
             if more.is_empty() {

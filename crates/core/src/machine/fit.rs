@@ -36,12 +36,6 @@ impl<'a> Member<'a> {
         if let Some(agent) = lane.agent.as_ref().filter(|agent| *agent != self.agent) {
             return Err(Unfit::ForAgent(agent.clone()));
         }
-        if let Some(role) = lane.role.filter(|role| *role != self.role) {
-            return Err(Unfit::WantsRole(role));
-        }
-        if let Some(skill) = lane.skill.as_ref().filter(|skill| !self.skills.contains(skill)) {
-            return Err(Unfit::WantsSkill(skill.clone()));
-        }
         match &lane.team {
             Some(team) if self.lead != Some(team) && self.agent != team => {
                 return Err(Unfit::ForTeam(team.clone()));
@@ -52,6 +46,12 @@ impl<'a> Member<'a> {
                 }
             }
             _ => {}
+        }
+        if let Some(role) = lane.role.filter(|role| *role != self.role) {
+            return Err(Unfit::WantsRole(role));
+        }
+        if let Some(skill) = lane.skill.as_ref().filter(|skill| !self.skills.contains(skill)) {
+            return Err(Unfit::WantsSkill(skill.clone()));
         }
         let wants_nobody = lane.agent.is_none() && lane.role.is_none() && lane.skill.is_none();
         if wants_nobody && self.role != Role::Worker {

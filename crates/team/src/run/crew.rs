@@ -61,6 +61,9 @@ impl Run<'_> {
         mate.reporter = self.reporter.clone();
         mate.holder = Some(self.holder.clone());
         mate.stays = true;
+        if mate.agent.is_metered() {
+            self.purses.note_paying(&mate.id);
+        }
         mate.purses = Some(self.purses.clone());
         crew.tokens.insert(member.id.clone(), dropped.clone());
         let id = member.id.clone();

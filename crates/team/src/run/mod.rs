@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use agent_team_core::id::HUMAN;
 use agent_team_core::machine::{Claim, State, Status, Task};
 use agent_team_core::record::{ClaimReleased, Policy, Resource};
 use tokio::sync::watch;
@@ -239,7 +240,10 @@ impl Run<'_> {
         self.team.queue.team_log().look(|state| {
             // What nobody could do anyway waits for no budget.
             if state.can_go_on() {
+                let members = state.agents().filter(|agent| !agent.left && agent.id.as_str() != HUMAN);
+                let kept = members.filter_map(|agent| self.purses.keeps(state, &agent.id));
                 all = self.purses.used_up();
+                all.extend(kept.map(|used_up| (used_up.account, used_up.what)));
             }
             if is_time_over(state, elapsed) {
                 all.push((Account::Run, Resource::Elapsed));

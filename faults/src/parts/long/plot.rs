@@ -9,9 +9,12 @@ use crate::seeded::Seeded;
 /// A task that the human cancels.
 pub(super) const UNWANTED: &str = "unwanted";
 
-/// How many leads below the first one a team has. With one more kind of lead, their part of the tasks is theirs to add:
-/// `leads_tasks` says which are the first lead's.
-const NESTED_LEADS: u64 = 0;
+/// The task that the first lead delegates, and the lead below it who hands it out in parts to a team of its own.
+const WHOLE: &str = "whole";
+const NESTED_LEAD: &str = "inner-lead";
+/// The part that fails until it is planned anew, and the words that help.
+const TOO_MUCH: &str = "p1";
+const LESS: &str = "Only one line.";
 
 /// What is special about a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub(super) enum Kind {
     Wrong,
     /// The first attempt gives up.
     GivesUp,
+    /// Every attempt gives up, until the task has other words.
+    TooMuch,
 }
 
 const KINDS: [Kind; 16] = [
@@ -78,6 +83,10 @@ pub(super) struct Plot {
     tasks: Vec<Planned>,
     /// How many the lead adds; the human adds the others.
     leads_tasks: usize,
+    /// What the lead below adds.
+    parts: Vec<Planned>,
+    /// How many do the parts.
+    inner: u64,
     workers: u64,
     reviewers: u64,
 }
@@ -114,18 +123,25 @@ impl Plot {
             let skill = kind == Kind::Plain && number % 5 == 0;
             tasks.push(Planned { id: format!("t{number}"), kind, after, skill });
         }
-        let workers = if many >= 200 { 11 } else { 3 };
-        let reviewers = if many >= 200 { 3 } else { 2 };
-        Self { leads_tasks: many / 2, tasks, workers, reviewers }
+        let (workers, inner, reviewers) = if many >= 200 { (8, 2, 3) } else { (3, 1, 2) };
+        let kinds = [Kind::Plain, Kind::TooMuch, Kind::Slow, Kind::Wrong];
+        let part = |number: usize| Planned {
+            id: format!("p{number}"),
+            kind: kinds[number % kinds.len()],
+            after: Vec::new(),
+            skill: false,
+        };
+        let parts = (0..kinds.len()).map(part).collect();
+        Self { leads_tasks: many / 2, tasks, parts, workers, inner, reviewers }
     }
 
     pub fn tasks(&self) -> u64 {
         self.tasks.len() as u64
     }
 
-    /// The lead, workers, reviewers, and one with a skill.
+    /// Two leads, workers of both, reviewers, and one with a skill.
     pub fn agents(&self) -> u64 {
-        1 + NESTED_LEADS + self.workers + self.reviewers + 1
+        2 + self.workers + self.inner + self.reviewers + 1
     }
 
     pub fn workers(&self) -> u64 {
@@ -134,7 +150,8 @@ impl Plot {
 
     /// `team.toml`.
     pub fn team(&self, gate: &str, script: &Path) -> String {
-        format!(
+        let members: Vec<String> = (1..=self.inner).map(|number| format!("'inner-{number}'")).collect();
+        let team = format!(
             "with = 'script:{}'\ngate = '''{gate}'''\ncontext_tokens = 60_000\n\
              [[agent]]\nname = 'lead'\nrole = 'lead'\n\
              [[agent]]\nname = 'worker'\ncount = {}\n\
@@ -143,7 +160,11 @@ impl Plot {
             script.display(),
             self.workers,
             self.reviewers
-        )
+        );
+        let members = members.join(", ");
+        let nested = format!("[[agent]]\nname = '{NESTED_LEAD}'\nrole = 'lead'\nmembers = [{members}]\n");
+        let inner = (1..=self.inner).map(|number| format!("[[agent]]\nname = 'inner-{number}'\n"));
+        [team, nested].into_iter().chain(inner).collect()
     }
 
     /// The tasks that the human adds, a line each.
@@ -194,7 +215,7 @@ impl Plot {
             "give": call("review", json!({"approve": false, "feedback": "Not before it is final."}))}));
         rules.push(json!({"when": {"role": "reviewer"},
             "give": call("review", json!({"approve": true, "feedback": "I found nothing."}))}));
-        self.tasks.iter().for_each(|task| rules.extend(task.says()));
+        self.tasks.iter().chain(&self.parts).for_each(|task| rules.extend(task.says()));
         json!({"rules": rules})
     }
 
@@ -205,14 +226,30 @@ impl Plot {
             json!({"when": {"role": "lead", "contains": "vague"}, "give": {"text": "REJECT: Say which file."}}),
             json!({"when": {"role": "lead", "contains": "A plan waits"}, "give": {"text": "APPROVE: good."}}),
         ];
-        let own: Vec<Value> =
+        let mut own: Vec<Value> =
             self.tasks.iter().take(self.leads_tasks).map(|task| self.wanted(task)).collect();
+        own.push(json!({"id": WHOLE, "title": "The parts", "delegate": true, "lead": NESTED_LEAD}));
         let mut steps: Vec<Value> =
             own.chunks(25).map(|tasks| call("add_tasks", json!({"tasks": tasks}))).collect();
         steps.push(call("finish", json!({"result": "These are the tasks."})));
         rules.push(json!({"when": {"role": "lead", "task": "plan"}, "steps": steps}));
+        rules.extend(self.nested_leads());
         rules.push(json!({"when": {"role": "lead"}, "give": {"text": "All of it is done."}}));
         rules
+    }
+
+    /// The lead below adds the parts and waits for them; a part that failed is to be tried again with other words.
+    fn nested_leads(&self) -> [Value; 4] {
+        let parts: Vec<Value> = self.parts.iter().map(|part| self.wanted(part)).collect();
+        let all_there = call("finish", json!({"result": "All parts are there."}));
+        let steps = [call("add_tasks", json!({"tasks": parts})), call("wait", json!({})), all_there.clone()];
+        let again = call("retry_task", json!({"id": TOO_MUCH, "description": LESS}));
+        [
+            json!({"when": {"task": WHOLE}, "steps": steps}),
+            json!({"when": {"task": WHOLE}, "give": all_there}),
+            json!({"when": {"agent": NESTED_LEAD, "turn": 0}, "give": again}),
+            json!({"when": {"agent": NESTED_LEAD}, "give": call("finish", json!({"result": "It may try again."}))}),
+        ]
     }
 
     /// The provider refuses calls: many at once twice, and one now and then.
@@ -285,6 +322,10 @@ impl Planned {
             ],
             Kind::Wrong => vec![first(write(id, "no"))],
             Kind::GivesUp => vec![first(call("give_up", json!({"reason": "Not today."})))],
+            Kind::TooMuch => vec![
+                when(json!({"contains": LESS}), ok()),
+                when(json!({"turn": 0}), call("give_up", json!({"reason": "It is too much."}))),
+            ],
         };
         says.push(when(json!({"turn": 0}), ok()));
         says.push(when(json!({}), call("finish", json!({"result": format!("done/{id}.txt is there.")}))));
