@@ -49,13 +49,8 @@ impl History {
         for number in 0..WORKERS {
             let agent = worker(number)?;
             let joined = AgentJoined {
-                agent: agent.clone(),
-                role: Role::Worker,
-                skills: Vec::new(),
                 with: Some("bench".to_owned()),
-                orchestrated: false,
-                plan: false,
-                lead: None,
+                ..AgentJoined::new(agent.clone(), Role::Worker)
             };
             writer.write(agent, joined)?;
         }

@@ -51,15 +51,7 @@ fn added(tasks: usize) -> Writer {
     let mut writer = Writer::default();
     for number in 0..AGENTS {
         let (role, skills) = (Role::Worker, Vec::new());
-        let joined = AgentJoined {
-            agent: agent(number),
-            role,
-            skills,
-            with: None,
-            orchestrated: false,
-            plan: false,
-            lead: None,
-        };
+        let joined = AgentJoined { skills, ..AgentJoined::new(agent(number), role) };
         writer.submit(&joined.into());
     }
     let id = |number: usize| -> TaskId { format!("task-{number}").parse().unwrap() };

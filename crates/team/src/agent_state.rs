@@ -210,17 +210,7 @@ mod tests {
         let queue = TaskQueue::in_memory().unwrap();
         let bus = MessageBus::over(queue.team_log().clone());
         let (human, worker) = (AgentId::human(), "worker-1".parse::<AgentId>().unwrap());
-        queue
-            .join(AgentJoined {
-                agent: worker.clone(),
-                role: Role::Worker,
-                skills: Vec::new(),
-                with: None,
-                orchestrated: false,
-                plan: false,
-                lead: None,
-            })
-            .unwrap();
+        queue.join(AgentJoined::new(worker.clone(), Role::Worker)).unwrap();
         assert_eq!(doing(&queue, &worker).0, Doing::Idle);
         assert!(doing(&queue, &worker).1.contains("no task has been added yet"));
         let task = queue.add_task(NewTask { plan: true, ..NewTask::new("a").id("a") }).unwrap();
@@ -244,15 +234,7 @@ mod tests {
     fn who_has_nothing_left_to_spend_is_idle_and_says_so() {
         let queue = TaskQueue::in_memory().unwrap();
         let worker: AgentId = "worker-1".parse().unwrap();
-        let member = AgentJoined {
-            agent: worker.clone(),
-            role: Role::Worker,
-            skills: Vec::new(),
-            with: None,
-            orchestrated: true,
-            plan: false,
-            lead: None,
-        };
+        let member = AgentJoined { orchestrated: true, ..AgentJoined::new(worker.clone(), Role::Worker) };
         queue.join(member).unwrap();
         queue.add_task("a").unwrap();
         assert_eq!(doing(&queue, &worker).1, "about to take a task");

@@ -36,13 +36,8 @@ impl TaskQueue {
             return Ok(());
         }
         self.join(AgentJoined {
-            agent: agent.clone(),
-            role: Role::Worker,
-            skills: Vec::new(),
             with: Some(with.to_owned()),
-            orchestrated: false,
-            plan: false,
-            lead: None,
+            ..AgentJoined::new(agent.clone(), Role::Worker)
         })
     }
 

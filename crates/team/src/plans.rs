@@ -69,15 +69,7 @@ mod tests {
     fn joined(queue: &TaskQueue, name: &str, role: Role) -> AgentId {
         let agent: AgentId = name.parse().unwrap();
         let (skills, with) = (Vec::new(), None);
-        let member = AgentJoined {
-            agent: agent.clone(),
-            role,
-            skills,
-            with,
-            orchestrated: false,
-            plan: false,
-            lead: None,
-        };
+        let member = AgentJoined { skills, with, ..AgentJoined::new(agent.clone(), role) };
         queue.join(member).unwrap();
         agent
     }

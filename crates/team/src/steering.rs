@@ -222,15 +222,7 @@ mod tests {
     fn joined(queue: &TaskQueue, name: &str) -> AgentId {
         let agent: AgentId = name.parse().unwrap();
         let (role, with) = (Role::Worker, None);
-        let member = AgentJoined {
-            agent: agent.clone(),
-            role,
-            skills: Vec::new(),
-            with,
-            orchestrated: false,
-            plan: false,
-            lead: None,
-        };
+        let member = AgentJoined { with, ..AgentJoined::new(agent.clone(), role) };
         queue.join(member).unwrap();
         agent
     }

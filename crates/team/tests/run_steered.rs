@@ -248,15 +248,8 @@ async fn agents_are_added_and_dropped_and_tasks_handed_over_while_the_team_runs(
     let report = steered(&team, async {
         until(&team, |status| works(status, "worker-1")).await;
         let (role, skills, with) = (Role::Worker, Vec::new(), None);
-        let joined = AgentJoined {
-            agent: id("worker-2"),
-            role,
-            skills,
-            with,
-            orchestrated: true,
-            plan: false,
-            lead: None,
-        };
+        let joined =
+            AgentJoined { skills, with, orchestrated: true, ..AgentJoined::new(id("worker-2"), role) };
         team.queue().join(joined).unwrap();
         team.queue().reassign(&human, &id("tool"), Some(&id("worker-2"))).unwrap();
         team.queue().drop_agent(&human, &id("worker-1")).unwrap();

@@ -1,33 +1,16 @@
 //! Whole runs of teams whose work is text: closures as agents, no repository.
 #![expect(clippy::unwrap_used, reason = "the tests' own functions fail by panicking")]
 
+mod closures;
+
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_team::agent::{Agent, llm_fn};
-use agent_team::{
-    AgentTeam, Error, NewTask, Progress, Recipient, Reporter, Role, RunOptions, RunOutcome, Status,
-};
-
-/// An agent that answers at once.
-fn quick(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Arc<dyn Agent> {
-    let answer = Arc::new(answer);
-    llm_fn(move |prompt: String| {
-        let answer = answer.clone();
-        async move { Ok::<_, Infallible>(answer(&prompt)) }
-    })
-}
-
-/// An agent that fails as the function says.
-fn fallible(answer: impl Fn(&str) -> Result<String, String> + Send + Sync + 'static) -> Arc<dyn Agent> {
-    let answer = Arc::new(answer);
-    llm_fn(move |prompt: String| {
-        let answer = answer.clone();
-        async move { answer(&prompt) }
-    })
-}
+use agent_team::{AgentTeam, Error, NewTask, Progress, Recipient, Role, RunOptions, RunOutcome, Status};
+use closures::{fallible, listening, quick, until};
 
 /// An agent that is never done, and a count of how often it began.
 fn hanging() -> (Arc<dyn Agent>, Arc<AtomicUsize>) {
@@ -40,25 +23,8 @@ fn hanging() -> (Arc<dyn Agent>, Arc<AtomicUsize>) {
     (agent, begun)
 }
 
-/// Resolves as soon as the team's state is as the question says.
-async fn until(team: &AgentTeam, is_so: impl Fn(&agent_team::view::StatusView) -> bool) {
-    let mut news = team.queue().team_log().follow();
-    while !is_so(&team.get_status().unwrap()) {
-        news.changed().await.unwrap();
-    }
-}
-
 fn status(team: &AgentTeam, task: &str) -> Status {
     team.queue().get_task(&task.parse().unwrap()).unwrap().status
-}
-
-/// What was reported during a run.
-fn listening(team: &mut AgentTeam, options: RunOptions) -> Arc<Mutex<Vec<Progress>>> {
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let ears = heard.clone();
-    let reporter = Reporter::to(move |progress| ears.lock().unwrap().push(progress));
-    team.options(RunOptions { reporter, ..options });
-    heard
 }
 
 #[tokio::test]
@@ -161,57 +127,6 @@ async fn a_task_of_a_skill_goes_to_the_specialist_and_others_do_not() {
         let expected = if task.skill.is_some() { "sql-1" } else { "worker-1" };
         assert_eq!(author.as_str(), expected, "{}", task.id);
     }
-}
-
-#[tokio::test]
-async fn a_reviewer_sends_back_what_is_wrong_and_approves_what_is_right() {
-    let mut team = AgentTeam::in_memory().unwrap();
-    let worker = quick(|prompt| if prompt.contains("too short") { "a long story" } else { "short" }.into());
-    let reviewer = quick(|prompt| match prompt.contains("a long story") {
-        true => "APPROVE: good".into(),
-        false => "REJECT: too short".into(),
-    });
-    team.add_agent("worker-1", Role::Worker, worker).unwrap();
-    team.add_agent("reviewer-1", Role::Reviewer, reviewer).unwrap();
-    team.add_task(NewTask::new("Tell a story").id("story").review(true)).unwrap();
-
-    let report = team.run(None).await.unwrap();
-    assert_eq!(report.outcome, RunOutcome::Completed);
-    let task = team.queue().get_task(&"story".parse().unwrap()).unwrap();
-    assert_eq!(team.queue().team_log().read_text(&task.result.unwrap()).unwrap(), "a long story");
-    assert_eq!(task.feedback.len(), 1);
-}
-
-#[tokio::test]
-async fn a_reviewer_that_always_breaks_down_does_not_keep_the_run_for_ever() {
-    tokio::time::pause();
-    let mut team = AgentTeam::in_memory().unwrap();
-    team.add_agent("worker-1", Role::Worker, quick(|_| "done".into())).unwrap();
-    let broken = fallible(|_| Err("invalid x-api-key".into()));
-    team.add_agent("reviewer-1", Role::Reviewer, broken).unwrap();
-    team.add_task(NewTask::new("Write").id("write").review(true)).unwrap();
-
-    let report = team.run(Some(Duration::from_secs(3_600))).await.unwrap();
-
-    assert_eq!(report.outcome, RunOutcome::Stuck);
-    assert_eq!(report.status.stuck[0].task.as_str(), "write");
-    assert!(report.status.stuck[0].reason.contains("reviewer"), "{}", report.status.stuck[0].reason);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_lead_reviews_where_no_reviewer_can() {
-    let mut team = AgentTeam::in_memory().unwrap();
-    team.add_agent("worker-1", Role::Worker, quick(|_| "done".into())).unwrap();
-    team.add_agent("reviewer-1", Role::Reviewer, fallible(|_| Err("no credit".into()))).unwrap();
-    let lead =
-        quick(|prompt| if prompt.contains("APPROVE") { "APPROVE: fine" } else { "All is well." }.into());
-    team.add_agent("lead-1", Role::Lead, lead).unwrap();
-    team.add_task(NewTask::new("Write").id("write").review(true)).unwrap();
-    let report = team.run(Some(Duration::from_secs(3_600))).await.unwrap();
-    assert_eq!(report.outcome, RunOutcome::Completed, "{:?}", report.status);
-    let claims = team.queue().get_task(&"write".parse().unwrap()).unwrap().claims;
-    assert_eq!(claims.last().unwrap().agent.as_str(), "lead-1");
-    assert_eq!(claims.iter().filter(|claim| claim.agent.as_str() == "reviewer-1").count(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -458,21 +373,6 @@ async fn each_task_of_a_chain_begins_when_the_one_before_ends_and_not_by_a_timer
     assert!(begun.elapsed() < Duration::from_millis(250), "timers had to help: {:?}", begun.elapsed());
 }
 
-/// Without a stage left out: work, check and review follow each other without a timer too.
-#[tokio::test(start_paused = true)]
-async fn reviews_follow_work_without_a_timer() {
-    let mut team = AgentTeam::in_memory().unwrap();
-    team.add_agent("worker-1", Role::Worker, quick(|_| "done".into())).unwrap();
-    team.add_agent("reviewer-1", Role::Reviewer, quick(|_| "APPROVE".into())).unwrap();
-    for task in 0..20 {
-        let new = NewTask::new("Link").id(format!("link-{task}")).review(true);
-        team.add_task(if task == 0 { new } else { new.after(format!("link-{}", task - 1)) }).unwrap();
-    }
-    let begun = tokio::time::Instant::now();
-    assert_eq!(team.run(None).await.unwrap().outcome, RunOutcome::Completed);
-    assert!(begun.elapsed() < Duration::from_millis(250), "timers had to help: {:?}", begun.elapsed());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_agents_work_in_one_process() {
     let at_work = Arc::new(AtomicUsize::new(0));
@@ -526,82 +426,4 @@ async fn what_is_broken_about_a_team_is_told_before_it_runs() {
     let report = team.run(None).await.unwrap();
     assert_eq!((report.outcome, report.status.counts.total), (RunOutcome::Completed, 0));
     assert!(heard.lock().unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn an_agent_without_tools_is_asked_for_its_plan_and_works_when_it_is_approved() {
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let prompts = asked.clone();
-    let mut team = AgentTeam::in_memory().unwrap();
-    let lead = quick(|prompt| match prompt {
-        prompt if prompt.contains("Delete everything") => "REJECT: keep the tests".into(),
-        prompt if prompt.contains("A plan waits for you") => "APPROVE".into(),
-        _ => "Done.".into(),
-    });
-    let worker = quick(move |prompt| {
-        prompts.lock().unwrap().push(prompt.to_owned());
-        match prompt {
-            prompt if prompt.contains("keep the tests") => "Delete all but the tests.".into(),
-            prompt if prompt.contains("Say how you mean to do it") => "Delete everything.".into(),
-            _ => "It is clean.".into(),
-        }
-    });
-    team.add_agent("lead-1", Role::Lead, lead).unwrap();
-    team.add_agent("worker-1", Role::Worker, worker).unwrap();
-    team.add_task(NewTask { plan: true, ..NewTask::new("Clean up").id("clean") }).unwrap();
-
-    let report = team.run(None).await.unwrap();
-
-    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
-    let task = team.queue().get_task(&"clean".parse().unwrap()).unwrap();
-    assert_eq!(task.result.unwrap().preview(), "It is clean.");
-    let plan = task.plan.unwrap();
-    assert_eq!((plan.round, plan.text.preview().as_ref()), (2, "Delete all but the tests."));
-    let asked = asked.lock().unwrap();
-    assert_eq!(asked.len(), 3, "{asked:?}");
-    assert!(asked[2].contains("The plan that was approved"), "it works by the plan: {}", asked[2]);
-}
-
-#[tokio::test]
-async fn where_one_reviewer_is_not_enough_the_lead_gives_the_second_approval() {
-    let mut team = AgentTeam::in_memory().unwrap();
-    for (name, role) in [("lead-1", Role::Lead), ("critic", Role::Reviewer)] {
-        team.add_agent(name, role, quick(|_| "APPROVE".into())).unwrap();
-    }
-    team.add_agent("worker-1", Role::Worker, quick(|_| "Done.".into())).unwrap();
-    team.add_task(NewTask { reviews: Some(2), ..NewTask::new("Change the lock").id("lock") }).unwrap();
-
-    let report = team.run(Some(Duration::from_secs(30))).await.unwrap();
-
-    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
-    let task = team.queue().get_task(&"lock".parse().unwrap()).unwrap();
-    let approvals: Vec<&str> = task.approvals.iter().map(agent_team::AgentId::as_str).collect();
-    assert_eq!(approvals, ["critic", "lead-1"]);
-}
-
-#[tokio::test]
-async fn what_waits_for_the_human_is_said_while_the_run_waits() {
-    let mut team = AgentTeam::in_memory().unwrap();
-    team.add_agent("worker-1", Role::Worker, quick(|_| "So.".into())).unwrap();
-    team.add_task(NewTask { plan: true, ..NewTask::new("Clean up").id("clean") }).unwrap();
-    let heard = listening(&mut team, RunOptions::default());
-    let approve = async {
-        let said = || {
-            let said = heard.lock().unwrap();
-            said.iter().any(|progress| {
-                matches!(progress, Progress::Note(note) if note.contains("agent-team plan show clean"))
-            })
-        };
-        let mut news = team.queue().team_log().follow();
-        until(&team, |status| !status.plans.is_empty()).await;
-        // The word comes with the run's next look, which no record brings.
-        while !said() {
-            let _ = tokio::time::timeout(Duration::from_millis(20), news.changed()).await;
-        }
-        let human = agent_team::AgentId::human();
-        let yes = agent_team::Verdict::Approved(String::new());
-        team.queue().judge_plan(&human, &"clean".parse().unwrap(), None, yes).unwrap();
-    };
-    let (report, ()) = tokio::join!(team.run(Some(Duration::from_secs(30))), approve);
-    assert_eq!(report.unwrap().outcome, RunOutcome::Completed);
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use agent_team::agent::llm_fn;
 use agent_team::{
     Account, AgentId, AgentJoined, AgentTeam, Bounds, NewTask, Progress, Reporter, Resource, Role,
-    RunOptions, RunOutcome, Status, TaskQueue,
+    RunOptions, RunOutcome, Stage, Status, TaskQueue,
 };
 use project::{
     Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, turns, view, workers,
@@ -123,6 +123,31 @@ async fn a_run_does_not_wait_for_somebody_idle_who_has_no_more_to_spend_than_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lead_reviews_when_the_reviewer_has_nothing_left_to_spend() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    let approves =
+        json!({"tool_calls": [{"name": "review", "input": {"approve": true, "feedback": "Good."}}]});
+    let model = agent(script(&[
+        json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
+        json!({"when": {"role": "lead", "task": "a"}, "give": approves}),
+        json!({"when": {"role": "lead"}, "give": {"text": "All said."}}),
+    ]));
+    for (name, role) in [("lead-1", Role::Lead), ("worker-1", Role::Worker), ("critic", Role::Reviewer)] {
+        team.add_agent(name, role, model.clone()).unwrap();
+    }
+    let critic = Account::Agent("critic".parse().unwrap());
+    limit(team.queue(), &critic, Bounds { calls: Some(0), ..Bounds::default() });
+    team.add_task(NewTask { review: true, ..task("a") }).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{:?}", report.unfinished);
+    let claims = view(&team, "a").claims;
+    let reviewer = claims.iter().find(|claim| claim.stage == Stage::Review).map(|claim| claim.agent.as_str());
+    assert_eq!(reviewer, Some("lead-1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_budget_that_is_raised_while_the_team_winds_down_lets_it_go_on() {
     let project = TestProject::new();
     let (begun, open) = (project.beside("begun"), project.beside("open"));
@@ -193,15 +218,7 @@ async fn what_one_agent_may_not_do_any_more_another_does() {
         queue.resume(&AgentId::human(), Some(&resumed)).unwrap();
     });
     team.options(RunOptions { reporter, ..gated("true") });
-    let member = AgentJoined {
-        agent: joined,
-        role: Role::Worker,
-        skills: Vec::new(),
-        with: None,
-        orchestrated: true,
-        plan: false,
-        lead: None,
-    };
+    let member = AgentJoined { orchestrated: true, ..AgentJoined::new(joined, Role::Worker) };
     team.queue().join(member).unwrap();
     team.queue().pause(&human, Some(&other), "the first goes first").unwrap();
 

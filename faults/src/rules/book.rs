@@ -3,181 +3,79 @@
 
 use std::collections::BTreeMap;
 
-/// The rules that a log can show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "`words` says what each of them is")]
-pub enum Rule {
-    Records,
-    Format,
-    Texts,
-    Settings,
-    Batch,
-    Edits,
-    Members,
-    AgentCap,
-    Depth,
-    OneClaim,
-    Newest,
-    Dependencies,
-    Fit,
-    Pause,
-    PausedTurns,
-    Fencing,
-    Stage,
-    Renewal,
-    EndsOnce,
-    Attempts,
-    Takeovers,
-    Conflicts,
-    Delegates,
-    Parts,
-    HandedOut,
-    Replans,
-    PlanFirst,
-    PlanText,
-    PlanNewest,
-    PlanAuthor,
-    Approver,
-    OwnWork,
-    Reviewer,
-    HumanOnly,
-    Quorum,
-    Rounds,
-    Submission,
-    Fence,
-    Intent,
-    MergedOnce,
-    Delivery,
-    Returned,
-    Budget,
-    AttemptBudget,
-    UpperBound,
-    SettledOnce,
-    Limits,
-    Files,
+/// The rules that a log can show, in the order in which they are told: each with its name and what it says.
+macro_rules! rules {
+    ($($rule:ident $name:literal: $says:literal,)*) => {
+        /// A rule that a log can show.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Rule {
+            $(#[doc = $says] $rule,)*
+        }
+
+        impl Rule {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$rule,)*];
+
+            /// Its name, and what it says.
+            #[must_use]
+            pub fn words(self) -> (&'static str, &'static str) {
+                match self {
+                    $(Self::$rule => ($name, $says),)*
+                }
+            }
+        }
+    };
 }
 
-impl Rule {
-    /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 48] = [
-        Self::Records,
-        Self::Format,
-        Self::Texts,
-        Self::Settings,
-        Self::Batch,
-        Self::Edits,
-        Self::Members,
-        Self::AgentCap,
-        Self::Depth,
-        Self::OneClaim,
-        Self::Newest,
-        Self::Dependencies,
-        Self::Fit,
-        Self::Pause,
-        Self::PausedTurns,
-        Self::Fencing,
-        Self::Stage,
-        Self::Renewal,
-        Self::EndsOnce,
-        Self::Attempts,
-        Self::Takeovers,
-        Self::Conflicts,
-        Self::Delegates,
-        Self::Parts,
-        Self::HandedOut,
-        Self::Replans,
-        Self::PlanFirst,
-        Self::PlanText,
-        Self::PlanNewest,
-        Self::PlanAuthor,
-        Self::Approver,
-        Self::OwnWork,
-        Self::Reviewer,
-        Self::HumanOnly,
-        Self::Quorum,
-        Self::Rounds,
-        Self::Submission,
-        Self::Fence,
-        Self::Intent,
-        Self::MergedOnce,
-        Self::Delivery,
-        Self::Returned,
-        Self::Budget,
-        Self::AttemptBudget,
-        Self::UpperBound,
-        Self::SettledOnce,
-        Self::Limits,
-        Self::Files,
-    ];
-
-    /// Its name, and what it says.
-    #[must_use]
-    pub fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Records => ("records", "what a record names stands in the log before it"),
-            Self::Format => ("format", "records have the log's version, which only rises"),
-            Self::Texts => ("texts", "a text beside the log is the one that its hash names"),
-            Self::Settings => ("settings", "who sets a policy, a budget or a pause names what it replaces"),
-            Self::Batch => ("batch", "a batch of tasks takes effect whole"),
-            Self::Edits => {
-                ("edits", "who edits, retries, cancels or reassigns names the task's newest revision")
-            }
-            Self::Members => ("members", "only a member leaves or is paused"),
-            Self::AgentCap => ("agent-cap", "a team has so many members, and no more"),
-            Self::Depth => ("depth", "tasks are delegated so deep, and no deeper"),
-            Self::OneClaim => ("one-claim", "a task has one claim in force"),
-            Self::Newest => ("newest", "a claim names the task's newest revision"),
-            Self::Dependencies => ("dependencies", "a task is claimed when all it waits for is completed"),
-            Self::Fit => ("fit", "a task is claimed by whom it is for"),
-            Self::Pause => ("pause", "nobody claims who is paused"),
-            Self::PausedTurns => {
-                ("paused-turns", "who is paused ends the turn under way and begins no other")
-            }
-            Self::Fencing => ("fencing", "what a holder does counts while its claim is in force"),
-            Self::Stage => ("stage", "a claim is for one stage, and the task stands there"),
-            Self::Renewal => ("renewal", "a claim is taken back on its last sign of life"),
-            Self::EndsOnce => ("ends-once", "a task ends once, unless somebody wants it again"),
-            Self::Attempts => ("attempts", "no task is worked on after its last attempt failed"),
-            Self::Takeovers => {
-                ("takeovers", "no task is worked on after its third takeover without progress")
-            }
-            Self::Conflicts => ("conflicts", "no task is worked on after its tenth conflict"),
-            Self::Delegates => ("delegates", "a lead delivers no commit"),
-            Self::Parts => ("parts", "a delegated task goes on when its parts are done"),
-            Self::HandedOut => {
-                ("handed-out", "who hands a task out waits for a part, and gives up when one failed")
-            }
-            Self::Replans => ("re-plans", "a failure is planned anew once, and only so many are"),
-            Self::PlanFirst => ("plan-first", "nothing is delivered before its plan is approved"),
-            Self::PlanText => ("plan-text", "an approval names the hash of the plan's text"),
-            Self::PlanNewest => ("plan-newest", "an approval is of the plan that waits"),
-            Self::PlanAuthor => ("plan-author", "nobody approves their own plan"),
-            Self::Approver => ("approver", "plans are approved by the human, whom the task names, or a lead"),
-            Self::OwnWork => ("own-work", "nobody reviews their own work"),
-            Self::Reviewer => ("reviewer", "reviews are for reviewers, leads and the human"),
-            Self::HumanOnly => ("human-only", "changes of protected files are for the human"),
-            Self::Quorum => ("quorum", "so many different reviewers approve as the task asks for"),
-            Self::Rounds => ("rounds", "after the last round of reviews the human judges"),
-            Self::Submission => ("submission", "a review is of what was delivered last"),
-            Self::Fence => ("fence", "a claim with a merge intent ends when the fence was moved"),
-            Self::Intent => ("intent", "a merge is the one that was intended"),
-            Self::MergedOnce => ("merged-once", "a commit is merged once"),
-            Self::Delivery => {
-                ("delivery", "messages go from queued to delivered to read, and to their readers")
-            }
-            Self::Returned => ("returned", "what was unread when its reader left was not read by it"),
-            Self::Budget => {
-                ("budget", "what is spent and set aside fits every limit when a call is set aside for")
-            }
-            Self::AttemptBudget => {
-                ("attempt-budget", "an attempt begins when every limit of attempts allows it")
-            }
-            Self::UpperBound => ("upper-bound", "a call uses at most what was set aside for it"),
-            Self::SettledOnce => ("settled-once", "a call is settled once"),
-            Self::Limits => ("limits", "a provider's limit fails no attempt"),
-            Self::Files => ("files", "a file is reserved under one claim"),
-        }
-    }
+rules! {
+    Records "records": "what a record names stands in the log before it",
+    Format "format": "records have the log's version, which only rises",
+    Texts "texts": "a text beside the log is the one that its hash names",
+    Settings "settings": "who sets a policy, a budget or a pause names what it replaces",
+    Batch "batch": "a batch of tasks takes effect whole",
+    Edits "edits": "who edits, retries, cancels or reassigns names the task's newest revision",
+    Members "members": "only a member leaves or is paused",
+    AgentCap "agent-cap": "a team has so many members, and no more",
+    Depth "depth": "tasks are delegated so deep, and no deeper",
+    OneClaim "one-claim": "a task has one claim in force",
+    Newest "newest": "a claim names the task's newest revision",
+    Dependencies "dependencies": "a task is claimed when all it waits for is completed",
+    Fit "fit": "a task is claimed by whom it is for",
+    Pause "pause": "nobody claims who is paused",
+    PausedTurns "paused-turns": "who is paused ends the turn under way and begins no other",
+    Fencing "fencing": "what a holder does counts while its claim is in force",
+    Stage "stage": "a claim is for one stage, and the task stands there",
+    Renewal "renewal": "a claim is taken back on its last sign of life",
+    EndsOnce "ends-once": "a task ends once, unless somebody wants it again",
+    Attempts "attempts": "no task is worked on after its last attempt failed",
+    Takeovers "takeovers": "no task is worked on after its third takeover without progress",
+    Conflicts "conflicts": "no task is worked on after its tenth conflict",
+    Delegates "delegates": "a lead delivers no commit",
+    Parts "parts": "a delegated task goes on when its parts are done",
+    HandedOut "handed-out": "who hands a task out waits for a part, and gives up when one failed",
+    Replans "re-plans": "a failure is planned anew once, and only so many are",
+    PlanFirst "plan-first": "nothing is delivered before its plan is approved",
+    PlanText "plan-text": "an approval names the hash of the plan's text",
+    PlanNewest "plan-newest": "an approval is of the plan that waits",
+    PlanAuthor "plan-author": "nobody approves their own plan",
+    Approver "approver": "plans are approved by the human, whom the task names, or a lead",
+    OwnWork "own-work": "nobody reviews their own work",
+    Reviewer "reviewer": "reviews are for reviewers, leads and the human",
+    HumanOnly "human-only": "changes of protected files are for the human",
+    Quorum "quorum": "so many different reviewers approve as the task asks for",
+    Rounds "rounds": "after the last round of reviews the human judges",
+    Submission "submission": "a review is of what was delivered last",
+    Fence "fence": "a claim with a merge intent ends when the fence was moved",
+    Intent "intent": "a merge is the one that was intended",
+    MergedOnce "merged-once": "a commit is merged once",
+    Delivery "delivery": "messages go from queued to delivered to read, and to their readers",
+    Returned "returned": "what was unread when its reader left was not read by it",
+    Budget "budget": "what is spent and set aside fits every limit when a call is set aside for",
+    AttemptBudget "attempt-budget": "an attempt begins when every limit of attempts allows it",
+    UpperBound "upper-bound": "a call uses at most what was set aside for it",
+    SettledOnce "settled-once": "a call is settled once",
+    Limits "limits": "a provider's limit fails no attempt",
+    Files "files": "a file is reserved under one claim",
 }
 
 /// What a log had of one rule.

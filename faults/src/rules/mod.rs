@@ -115,7 +115,7 @@ pub fn check(path: &Path) -> Result<Checked> {
     for record in &log.records {
         team.record(record);
     }
-    let tallies = Rule::ALL.into_iter().map(|rule| (rule, team.book.tally(rule))).collect();
+    let tallies = Rule::ALL.iter().map(|rule| (*rule, team.book.tally(*rule))).collect();
     let breaches = team.book.breaches().to_vec();
     let without_effect = team.book.without_effect().cloned().collect();
     let (records, repeated, torn) = (log.records.len(), log.repeated, log.torn);

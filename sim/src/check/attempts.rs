@@ -11,7 +11,9 @@ impl Witness {
             return Ok(());
         }
         for account in [Account::Team, Account::Run, Account::Agent(body.agent.clone())] {
-            let Some(most) = self.limit(&account, place).and_then(|limit| limit.attempts) else { continue };
+            let Some(most) = self.limit(&account, place).and_then(|limit| limit.bounds.attempts) else {
+                continue;
+            };
             let places = self.since(&account, place)..place;
             let begun = self.claims.values().filter(|claim| {
                 let at = self.place(claim.tag);

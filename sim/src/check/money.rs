@@ -22,8 +22,8 @@ impl Witness {
         for account in accounts.into_iter().chain(tasks) {
             let Some(limit) = self.limit(&account, place) else { continue };
             let used = self.used(&account, tag, place).plus(body.upper);
-            if limit.micro_usd.is_some_and(|most| used.micro_usd > most)
-                || limit.calls.is_some_and(|most| used.calls > most)
+            if limit.bounds.micro_usd.is_some_and(|most| used.micro_usd > most)
+                || limit.bounds.calls.is_some_and(|most| used.calls > most)
             {
                 let (money, calls) = (used.micro_usd, used.calls);
                 let what = format!("{money} and {calls} calls may be spent from {account}: {limit:?}");
@@ -85,7 +85,7 @@ impl Witness {
     /// Settings only ever count up here, so one that does not was made by somebody who had not seen the last.
     pub(super) fn judge_setting(&self, body: &Body, place: usize) -> Verdict {
         let value = |body: &Body| match body {
-            Body::BudgetSet(body) => body.micro_usd.map(|limit| (Some(body.account.clone()), limit)),
+            Body::BudgetSet(body) => body.bounds.micro_usd.map(|limit| (Some(body.account.clone()), limit)),
             Body::PolicySet(body) => body.policy.gate_limit_ms.map(|limit| (None, limit)),
             _ => None,
         };

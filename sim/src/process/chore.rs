@@ -146,7 +146,7 @@ impl Process {
         let calls = counts_calls.then(|| known.bounds.calls.unwrap_or(0) + world.random.between(2, 12));
         let attempts = self.more_attempts(world, &account);
         let bounds = Bounds { micro_usd, calls, attempts, ..Bounds::default() };
-        self.submit(Submit::new(BudgetSet::new(account, known.revision, bounds)));
+        self.submit(Submit::new(BudgetSet { account, on: known.revision, bounds }));
         self.job = Job::Chore("budget set");
     }
 
@@ -209,13 +209,10 @@ impl Process {
             let length = world.random.below(6000);
             let with = Some(world.filler(length)).filter(|_| length > 1000);
             self.submit(Submit::new(AgentJoined {
-                agent,
-                role,
                 skills,
                 with,
-                orchestrated: false,
-                plan: false,
                 lead: "lead".parse().ok().filter(|_| world.is_steered && world.random.chance(500)),
+                ..AgentJoined::new(agent, role)
             }));
         }
         self.job = Job::Chore("guest");

@@ -127,13 +127,10 @@ impl Process {
             let skills = if self.part.skilled { "rust".parse().into_iter().collect() } else { Vec::new() };
             let (agent, role, orchestrated) = (self.by(), self.part.role, self.part.orchestrated);
             self.submit(Submit::new(AgentJoined {
-                agent,
-                role,
                 skills,
-                with: None,
                 orchestrated,
                 plan: self.part.plans && world.is_steered,
-                lead: None,
+                ..AgentJoined::new(agent, role)
             }));
             self.job = Job::Joining;
             return;

@@ -66,13 +66,12 @@ impl Agent {
                 }
                 let with = with.map(|with| with.to_string());
                 queue.join(AgentJoined {
-                    agent: name.clone(),
-                    role,
                     skills,
                     with,
                     orchestrated: true,
                     plan,
                     lead,
+                    ..AgentJoined::new(name.clone(), role)
                 })?;
                 if out.is_json() {
                     out.json(&json!({ "agent": name, "role": role, "plan": plan }))?;

@@ -44,13 +44,11 @@ impl Join {
         let (agent, role) = (self.agent, self.role);
         let (skills, with) = (self.skill, Some(self.with));
         queue.join(AgentJoined {
-            agent: agent.clone(),
-            role,
             skills,
             with,
-            orchestrated: false,
             plan: self.plan,
             lead: self.lead,
+            ..AgentJoined::new(agent.clone(), role)
         })?;
         if out.is_json() {
             out.json(&json!({ "agent": agent, "role": role }))?;

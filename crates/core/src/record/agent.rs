@@ -94,6 +94,14 @@ pub struct AgentJoined {
     pub lead: Option<AgentId>,
 }
 
+impl AgentJoined {
+    /// A member without skills, which nobody runs and which is in no lead's team.
+    pub fn new(agent: AgentId, role: Role) -> Self {
+        let skills = Vec::new();
+        Self { agent, role, skills, with: None, orchestrated: false, plan: false, lead: None }
+    }
+}
+
 /// An agent left. Takes effect on a member; its unread direct mail goes back to the senders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentLeft {

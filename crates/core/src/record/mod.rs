@@ -153,7 +153,7 @@ impl Body {
             Self::MergeRefused(body) => body.cause == RefusalCause::Hook,
             Self::MessageSent(body) => matches!(body.to, Recipient::Task(_)),
             Self::BudgetSet(body) => {
-                let bounds = body.bounds();
+                let bounds = body.bounds;
                 let new = [bounds.calls, bounds.attempts, bounds.time_ms, bounds.elapsed_ms];
                 body.account == Account::Run || new.iter().any(Option::is_some)
             }

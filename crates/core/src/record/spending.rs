@@ -155,7 +155,7 @@ pub struct Bounds {
     /// Time at work, in milliseconds, of all agents together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_ms: Option<u64>,
-    /// For a run: how long it may take by the clock, in milliseconds.
+    /// For a run: how long it may take by the clock, in milliseconds. Whoever runs the team heeds it: no rule knows a clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elapsed_ms: Option<u64>,
 }
@@ -167,36 +167,9 @@ pub struct BudgetSet {
     pub account: Account,
     /// The revision of its limit.
     pub on: Revision,
-    /// The most money, in millionths of a US dollar; `None` for no limit.
-    pub micro_usd: Option<u64>,
-    /// The most tokens; `None` for no limit.
-    pub tokens: Option<u64>,
-    /// The most calls to models; `None` for no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calls: Option<u64>,
-    /// The most attempts at tasks; `None` for no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempts: Option<u64>,
-    /// The most time at work, in milliseconds; `None` for no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_ms: Option<u64>,
-    /// How long a run may take by the clock, in milliseconds. Whoever runs the team heeds it: no rule knows a clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub elapsed_ms: Option<u64>,
-}
-
-impl BudgetSet {
-    /// The record that sets these bounds.
-    pub fn new(account: Account, on: Revision, bounds: Bounds) -> Self {
-        let Bounds { micro_usd, tokens, calls, attempts, time_ms, elapsed_ms } = bounds;
-        Self { account, on, micro_usd, tokens, calls, attempts, time_ms, elapsed_ms }
-    }
-
-    /// What it sets.
-    pub fn bounds(&self) -> Bounds {
-        let Self { account: _, on: _, micro_usd, tokens, calls, attempts, time_ms, elapsed_ms } = *self;
-        Bounds { micro_usd, tokens, calls, attempts, time_ms, elapsed_ms }
-    }
+    /// The bounds.
+    #[serde(flatten)]
+    pub bounds: Bounds,
 }
 
 /// Money, tokens, turns or time were set aside before they are used. Void if they do not fit into what is left of every account.

@@ -256,13 +256,12 @@ impl Story<'_> {
             .into(),
             3 => RunEnded { run: self.any_id(), outcome: self.line() }.into(),
             4 | 5 => AgentJoined {
-                agent: self.agent(),
-                role: self.role(),
                 skills: self.many(Self::skill),
                 with: self.some(Self::line),
                 orchestrated: self.flag(),
                 plan: self.byte() < 8,
                 lead: self.some(Self::agent).filter(|_| self.byte() < 32),
+                ..AgentJoined::new(self.agent(), self.role())
             }
             .into(),
             6 => AgentLeft { agent: self.agent() }.into(),
@@ -441,7 +440,7 @@ impl Story<'_> {
                     attempts: self.some(Self::number),
                     ..Bounds::default()
                 };
-                BudgetSet::new(account, on, bounds).into()
+                BudgetSet { account, on, bounds }.into()
             }
             5 => SpendingReserved { agent: self.agent(), task: self.some(Self::task), upper: self.amount() }
                 .into(),

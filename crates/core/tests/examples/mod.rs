@@ -74,13 +74,9 @@ fn team() -> Vec<Body> {
         .into(),
         RunEnded { run: id(3), outcome: "completed".into() }.into(),
         AgentJoined {
-            agent: agent(),
-            role: Role::Specialist,
             skills: vec!["rust".parse().unwrap()],
             with: Some("shell".into()),
-            orchestrated: false,
-            plan: false,
-            lead: None,
+            ..AgentJoined::new(agent(), Role::Specialist)
         }
         .into(),
         AgentLeft { agent: agent() }.into(),
@@ -187,12 +183,14 @@ fn resources() -> Vec<Body> {
         BudgetSet {
             account: Account::Agent(agent()),
             on: None,
-            micro_usd: Some(5_000_000),
-            tokens: None,
-            calls: Some(100),
-            attempts: Some(50),
-            time_ms: Some(7_200_000),
-            elapsed_ms: Some(3_600_000),
+            bounds: Bounds {
+                micro_usd: Some(5_000_000),
+                tokens: None,
+                calls: Some(100),
+                attempts: Some(50),
+                time_ms: Some(7_200_000),
+                elapsed_ms: Some(3_600_000),
+            },
         }
         .into(),
         SpendingReserved { agent: agent(), task: Some(task()), upper }.into(),

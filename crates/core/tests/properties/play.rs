@@ -52,10 +52,7 @@ impl Play {
         };
         for (name, role) in [(2, Role::Worker), (3, Role::Reviewer)] {
             let (agent, skills, with) = (agent(name), Vec::new(), None);
-            play.write(
-                AgentJoined { agent, role, skills, with, orchestrated: false, plan: false, lead: None }
-                    .into(),
-            );
+            play.write(AgentJoined { skills, with, ..AgentJoined::new(agent, role) }.into());
         }
         play
     }
@@ -239,16 +236,7 @@ impl Play {
             34 if b.is_multiple_of(2) => AgentLeft { agent: agent(2) }.into(),
             34 => {
                 let (role, skills) = (Role::Worker, Vec::new());
-                AgentJoined {
-                    agent: agent(2),
-                    role,
-                    skills,
-                    with: None,
-                    orchestrated: true,
-                    plan: false,
-                    lead: None,
-                }
-                .into()
+                AgentJoined { skills, orchestrated: true, ..AgentJoined::new(agent(2), role) }.into()
             }
             35 => {
                 let to = [Recipient::Agent(agent(b)), Recipient::Role(Role::Reviewer), Recipient::Everyone];

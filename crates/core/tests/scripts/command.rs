@@ -273,13 +273,11 @@ fn bounds(line: &Line) -> Result<Bounds, Problem> {
 
 fn join(line: &Line) -> Result<Body, Problem> {
     let joined = AgentJoined {
-        agent: parse(line.word(1)?)?,
-        role: parse(line.word(2)?)?,
         skills: line.list("skills")?,
-        with: None,
         orchestrated: line.has("orchestrated"),
         plan: line.has("plan"),
         lead: line.option("lead")?,
+        ..AgentJoined::new(parse(line.word(1)?)?, parse(line.word(2)?)?)
     };
     Ok(joined.into())
 }

@@ -8,6 +8,9 @@ use std::str::Chars;
 /// The line as text: invalid UTF-8 replaced, escape sequences and control characters other than tabs removed.
 pub(crate) fn clean_line(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
+    if !may_hold_control(text.as_bytes()) {
+        return text.into_owned();
+    }
     let mut clean = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
@@ -20,6 +23,17 @@ pub(crate) fn clean_line(line: &[u8]) -> String {
         }
     }
     clean
+}
+
+/// Whether a text may hold control characters. Most lines hold none, and need not be looked at by character.
+fn may_hold_control(text: &[u8]) -> bool {
+    for byte in text {
+        // Those from U+0080 to U+009F begin with 0xc2 in UTF-8.
+        if matches!(byte, 0..=8 | 10..=31 | 0x7f | 0xc2) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Skips what follows an ESC.

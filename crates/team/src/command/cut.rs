@@ -104,19 +104,17 @@ impl Cutter {
     /// Takes the next piece of the output, which may end within a line or a character.
     pub fn push(&mut self, bytes: &[u8]) {
         self.total_bytes += bytes.len() as u64;
-        for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
-            match piece.split_last() {
-                Some((b'\n', text)) => {
-                    self.line.push(text);
-                    self.end_line();
-                }
-                Some((b'\r', text)) => {
-                    self.line.push(text);
-                    self.line.returned = true;
-                }
-                _ => self.line.push(piece),
+        let mut rest = bytes;
+        while let Some(end) = memchr::memchr2(b'\n', b'\r', rest) {
+            let (text, ended) = rest.split_at(end);
+            self.line.push(text);
+            match ended.split_first() {
+                Some((b'\n', _)) => self.end_line(),
+                _ => self.line.returned = true,
             }
+            rest = ended.get(1..).unwrap_or_default();
         }
+        self.line.push(rest);
     }
 
     /// What was kept; `whole` is named in the first note, for who wants to read the rest.

@@ -132,13 +132,12 @@ fn gather_members(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
     }
     for member in &team.members {
         team.queue.join(AgentJoined {
-            agent: member.id.clone(),
-            role: member.role,
             skills: member.skills.clone(),
             with: Some(member.agent.with()),
             orchestrated: true,
             plan: member.plan,
             lead: member.lead.clone(),
+            ..AgentJoined::new(member.id.clone(), member.role)
         })?;
     }
     Ok(())

@@ -291,7 +291,8 @@ impl Process {
             37 => {
                 let (account, micro_usd) = (agent_team_core::record::Account::Team, Some(1_000_000));
                 (
-                    BudgetSet::new(account, stale, Bounds { micro_usd, ..Bounds::default() }).into(),
+                    BudgetSet { account, on: stale, bounds: Bounds { micro_usd, ..Bounds::default() } }
+                        .into(),
                     "what it replaces was never so",
                 )
             }

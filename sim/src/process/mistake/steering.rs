@@ -81,8 +81,7 @@ impl Process {
         let is_there = self.state.is_member(&agent);
         let agent = if is_there { format!("guest-{}", world.random.below(3)).parse().ok()? } else { agent };
         let (role, skills) = (Role::Specialist, Vec::new());
-        let body =
-            AgentJoined { agent, role, skills, with: None, orchestrated: false, plan: false, lead: None };
+        let body = AgentJoined { skills, ..AgentJoined::new(agent, role) };
         Some((vec![body.into()], None))
     }
 

@@ -18,7 +18,7 @@ impl Rule for BudgetSet {
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
-        let limit = Limit { bounds: self.bounds(), revision: Some(meta.id) };
+        let limit = Limit { bounds: self.bounds, revision: Some(meta.id) };
         state.ledger.set_limit(&self.account, limit);
     }
 }

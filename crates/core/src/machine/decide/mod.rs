@@ -70,7 +70,7 @@ fn bodies(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>, Re
         }
         Command::SetBudget { account, bounds } => {
             let on = state.ledger.limit(account).revision;
-            BudgetSet::new(account.clone(), on, *bounds).into()
+            BudgetSet { account: account.clone(), on, bounds: *bounds }.into()
         }
         Command::Pause { agent, paused, release, reason } => {
             let known = state.pauses.get(agent);
