@@ -109,12 +109,14 @@ impl WorkTime {
     /// Whether some account that this touches bounds time at work, as far as this process has read the log.
     fn is_bounded(&self) -> bool {
         self.team_log
-            .look_at_known(|state| self.accounts().iter().any(|account| bound(state, account).is_some()))
+            .look_at_known(|state| self.accounts(state).any(|account| bound(state, &account).is_some()))
     }
 
-    fn accounts(&self) -> [Account; 4] {
-        let agent = Account::Agent(self.agent.clone());
-        [Account::Team, Account::Run, agent, Account::Task(self.task.clone())]
+    /// The accounts that the time counts for: for a part also those of the delegated tasks above it.
+    fn accounts(&self, state: &State) -> impl Iterator<Item = Account> + use<> {
+        let above = state.task(&self.task).map(|task| task.above.clone()).unwrap_or_default();
+        let tasks = std::iter::once(self.task.clone()).chain(above).map(Account::Task);
+        [Account::Team, Account::Run, Account::Agent(self.agent.clone())].into_iter().chain(tasks)
     }
 
     fn next_look(&self) -> Duration {
@@ -132,7 +134,7 @@ impl WorkTime {
     /// The least that an account leaves, in milliseconds; `None` if none bounds it.
     fn left(&self) -> Result<Option<(u64, Account)>, Error> {
         self.team_log.look(|state| {
-            let left = self.accounts().into_iter().filter_map(|account| {
+            let left = self.accounts(state).filter_map(|account| {
                 let ledger = state.ledger();
                 let most_ms = bound(state, &account)?;
                 let used = ledger.spent(&account).plus(ledger.reserved(&account));
@@ -280,6 +282,24 @@ mod tests {
         assert_eq!(first.reserved.unwrap().1, 400);
         drop(first);
         assert_eq!((of_team().reserved.time_ms, of_team().spent.time_ms / 1_000), (0, 1));
+    }
+
+    #[tokio::test]
+    async fn the_time_of_a_part_is_that_of_the_whole_too() {
+        let (_folder, queue, ..) = two_at_work(60_000);
+        let whole = crate::NewTask { delegate: true, role: Some(crate::Role::Lead), ..crate::NewTask::new("w").id("w") };
+        queue.add_task(whole).unwrap();
+        queue.add_task(crate::NewTask { parent: Some("w".into()), ..crate::NewTask::new("p").id("p") }).unwrap();
+        let bounds = Bounds { time_ms: Some(1), ..Bounds::default() };
+        let account = Account::Task("w".parse().unwrap());
+        queue.set_budget(&AgentId::human(), &account, bounds).unwrap();
+        let part = "p".parse().unwrap();
+        let mut first = WorkTime::begin(queue.team_log(), &"worker-1".parse().unwrap(), &part, None);
+        first.reserve().await.unwrap().unwrap();
+        assert_eq!(first.reserved.unwrap().1, 1);
+        let mut second = WorkTime::begin(queue.team_log(), &"worker-2".parse().unwrap(), &part, None);
+        let refused = second.reserve().await.unwrap().unwrap_err();
+        assert_eq!(refused, Refusal::OverBudget { account, what: Resource::Time });
     }
 
     #[tokio::test]

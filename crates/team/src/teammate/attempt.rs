@@ -1,0 +1,195 @@
+//! One attempt at an assignment: where it is made, how long it may take, and what it came to.
+
+use std::time::Duration;
+
+use agent_team_core::record::Stage;
+use tokio_util::sync::CancellationToken;
+
+use super::Teammate;
+use super::outcome::Outcome;
+use crate::agent::{Activity, AgentError, Assignment, Context, prompt};
+use crate::progress::Progress;
+use crate::team_log::{blocking, refusal};
+use crate::work_time::WorkTime;
+use crate::{Account, Claimed, Error, Refusal, liveness};
+
+/// Plans for one attempt that may be rejected before it fails.
+const PLANS_MAX: usize = 5;
+/// How long a turn under way may take once time at work is used up.
+const LAST_TURN: Duration = Duration::from_secs(20);
+
+impl Teammate {
+    /// Does one assignment and delivers what came out.
+    pub(crate) async fn execute(&self, claimed: Claimed) -> Result<Outcome, Error> {
+        let token = claimed.token;
+        let Ok(assignment) = refusal(Assignment::of(self.queue.team_log(), token))? else {
+            return Ok(Outcome::Lost);
+        };
+        self.reporter.report(Progress::Began {
+            agent: self.id.clone(),
+            task: assignment.id.clone(),
+            stage: assignment.stage,
+            attempt: assignment.attempt,
+        });
+        let limit = claimed.task.time_limit_ms.map(Duration::from_millis);
+        let attempt = self.attempt(assignment, claimed, limit).await?;
+        let lost = attempt == Outcome::Lost;
+        self.reporter.report(Progress::Idle { agent: self.id.clone() });
+        if lost {
+            self.reporter.report(Progress::Note(format!("{} lost its claim", self.id)));
+        }
+        Ok(attempt)
+    }
+
+    async fn attempt(
+        &self,
+        mut assignment: Assignment,
+        claimed: Claimed,
+        limit: Option<Duration>,
+    ) -> Result<Outcome, Error> {
+        let stop = self.stop.child_token();
+        let context = match self.context(&mut assignment, &claimed, stop.clone()).await {
+            Ok(context) => context,
+            Err(error) => {
+                let reason = format!("its workspace cannot be made: {error}");
+                return self.fail(&claimed, reason, false).await;
+            }
+        };
+        let stage = assignment.stage;
+        let (team_log, task) = (self.queue.team_log(), &claimed.task.id);
+        let mut time = WorkTime::begin(team_log, &self.id, task, self.purses.clone());
+        let mut work = Box::pin(async {
+            if assignment.lacks_plan && !self.agent.plans() {
+                self.have_plan_approved(&mut assignment, &context).await?;
+            }
+            self.agent.execute_task(&assignment, &context).await.map(|answer| (answer, assignment))
+        });
+        let out_of_time = async {
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        // When time at work is used up, the turn under way is finished, and what it delivers counts.
+        let budgeted = async {
+            let used_up = time.until_used_up().await?;
+            stop.cancel();
+            tokio::time::sleep(LAST_TURN).await;
+            Ok::<AgentError, Error>(used_up)
+        };
+        let ended = tokio::select! {
+            answer = &mut work => Some(answer),
+            () = self.abort.cancelled() => Some(Err(AgentError::Stopped)),
+            () = liveness::claim_lost(team_log, claimed.token) => None,
+            () = out_of_time => {
+                let limit = limit.unwrap_or_default();
+                Some(Err(AgentError::Failed(format!("it took longer than its time limit of {limit:?}"))))
+            }
+            used_up = budgeted => Some(Err(used_up?)),
+        };
+        // What it still runs ends here, so that nothing changes any more in its folder.
+        drop(work);
+        let used_up = time.used_up();
+        time.end().await?;
+        let Some(answer) = ended else { return Ok(Outcome::Lost) };
+        let answer = match (answer, used_up) {
+            (Err(AgentError::Stopped), Some(used_up)) => Err(used_up),
+            (answer, _) => answer,
+        };
+        match answer {
+            Ok((answer, assignment)) if stage == Stage::Review => {
+                self.judge(&claimed, &assignment, answer).await
+            }
+            Ok((answer, assignment)) => self.deliver(&claimed, &assignment, answer).await,
+            Err(AgentError::Failed(reason)) => self.fail(&claimed, reason, false).await,
+            Err(AgentError::GaveUp(reason) | AgentError::TooLong(reason)) => {
+                self.fail(&claimed, reason, true).await
+            }
+            Err(AgentError::Stopped) => self.give_back(&claimed, "stopped").await,
+            Err(AgentError::Waits) => self.hand_out(&claimed).await,
+            // What else is to be done has a budget of its own.
+            Err(AgentError::OverBudget {
+                refusal: refused @ Refusal::OverBudget { account: Account::Task(_), .. },
+                ..
+            }) => {
+                let kept = self.keep_work(&claimed).await?;
+                self.fail(&claimed, format!("{refused}{kept}"), true).await
+            }
+            Err(AgentError::OverBudget { refusal, upper }) => {
+                self.over_budget(&claimed, refusal, upper).await
+            }
+            Err(AgentError::Unable(reason)) => self.unable(&claimed, reason).await,
+            Err(AgentError::Broken(Error::Refused(_))) => Ok(Outcome::Lost),
+            Err(AgentError::Broken(error)) => Err(error),
+        }
+    }
+
+    /// Asks an agent that has no tools to submit a plan how it means to do the task, until somebody approves of it.
+    async fn have_plan_approved(
+        &self,
+        assignment: &mut Assignment,
+        context: &Context,
+    ) -> Result<(), AgentError> {
+        let mut rejected = Vec::new();
+        while rejected.len() < PLANS_MAX {
+            let asked = prompt::plan_wanted(assignment, &rejected);
+            context.activity.is("makes a plan");
+            let plan =
+                self.agent.answer(&Assignment::question(assignment.id.clone(), asked), context).await?;
+            let judged = context.have_judged(plan.clone()).await?;
+            if judged.approved {
+                assignment.plan = Some(plan);
+                assignment.lacks_plan = false;
+                return Ok(());
+            }
+            rejected.push((plan, judged));
+        }
+        Err(AgentError::Failed(format!("{PLANS_MAX} of its plans were rejected")))
+    }
+
+    async fn context(
+        &self,
+        assignment: &mut Assignment,
+        claimed: &Claimed,
+        stop: CancellationToken,
+    ) -> Result<Context, Error> {
+        let mut environment = self.environment.clone();
+        let mut workspace = None;
+        if let Some(desk) = self.desk.clone().filter(|_| self.agent.needs_workspace()) {
+            let (agent, given) = (self.id.clone(), assignment.clone());
+            let place = blocking(move || desk.place(&agent, &given)).await?;
+            for (name, value) in place.environment {
+                environment = environment.with(name, value);
+            }
+            workspace = Some(place.folder);
+            assignment.note = place.note;
+            if !place.goes_on {
+                // The words of an attempt whose files are not here would only mislead.
+                assignment.resumes = None;
+            }
+        }
+        if let (Some(desk), Some(delivered)) = (self.desk.clone(), assignment.delivered.as_mut())
+            && let Some((commit, base)) = delivered.commit.clone()
+        {
+            delivered.diff = Some(blocking(move || desk.diff(&base, &commit)).await?);
+        }
+        let folder = self.queue.team_log().folder();
+        let root = assignment.resumes.unwrap_or(claimed.token);
+        let (reporter, agent) = (self.reporter.clone(), self.id.clone());
+        let activity = move |what| reporter.report(Progress::Activity { agent: agent.clone(), what });
+        let reporter = self.reporter.clone();
+        let notes = move |text| reporter.report(Progress::Note(text));
+        Ok(Context {
+            agent: self.id.clone(),
+            role: self.role,
+            token: claimed.token,
+            queue: self.queue.clone(),
+            bus: self.bus.clone(),
+            workspace,
+            attempt_folder: folder.map(|folder| folder.attempt(root)),
+            environment,
+            stop,
+            activity: Activity::told_to(activity).notes_to(notes),
+        })
+    }
+}

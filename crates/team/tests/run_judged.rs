@@ -1,0 +1,154 @@
+//! Whole runs in which somebody judges: plans before the work, reviews after it. Closures as agents, no repository.
+#![expect(clippy::unwrap_used, reason = "the tests' own functions fail by panicking")]
+
+mod closures;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use agent_team::{AgentTeam, NewTask, Progress, Role, RunOptions, RunOutcome};
+use closures::{fallible, listening, quick, until};
+
+#[tokio::test]
+async fn a_reviewer_sends_back_what_is_wrong_and_approves_what_is_right() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    let worker = quick(|prompt| if prompt.contains("too short") { "a long story" } else { "short" }.into());
+    let reviewer = quick(|prompt| match prompt.contains("a long story") {
+        true => "APPROVE: good".into(),
+        false => "REJECT: too short".into(),
+    });
+    team.add_agent("worker-1", Role::Worker, worker).unwrap();
+    team.add_agent("reviewer-1", Role::Reviewer, reviewer).unwrap();
+    team.add_task(NewTask::new("Tell a story").id("story").review(true)).unwrap();
+
+    let report = team.run(None).await.unwrap();
+    assert_eq!(report.outcome, RunOutcome::Completed);
+    let task = team.queue().get_task(&"story".parse().unwrap()).unwrap();
+    assert_eq!(team.queue().team_log().read_text(&task.result.unwrap()).unwrap(), "a long story");
+    assert_eq!(task.feedback.len(), 1);
+}
+
+#[tokio::test]
+async fn a_reviewer_that_always_breaks_down_does_not_keep_the_run_for_ever() {
+    tokio::time::pause();
+    let mut team = AgentTeam::in_memory().unwrap();
+    team.add_agent("worker-1", Role::Worker, quick(|_| "done".into())).unwrap();
+    let broken = fallible(|_| Err("invalid x-api-key".into()));
+    team.add_agent("reviewer-1", Role::Reviewer, broken).unwrap();
+    team.add_task(NewTask::new("Write").id("write").review(true)).unwrap();
+
+    let report = team.run(Some(Duration::from_secs(3_600))).await.unwrap();
+
+    assert_eq!(report.outcome, RunOutcome::Stuck);
+    assert_eq!(report.status.stuck[0].task.as_str(), "write");
+    assert!(report.status.stuck[0].reason.contains("reviewer"), "{}", report.status.stuck[0].reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lead_reviews_where_no_reviewer_can() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    team.add_agent("worker-1", Role::Worker, quick(|_| "done".into())).unwrap();
+    team.add_agent("reviewer-1", Role::Reviewer, fallible(|_| Err("no credit".into()))).unwrap();
+    let lead =
+        quick(|prompt| if prompt.contains("APPROVE") { "APPROVE: fine" } else { "All is well." }.into());
+    team.add_agent("lead-1", Role::Lead, lead).unwrap();
+    team.add_task(NewTask::new("Write").id("write").review(true)).unwrap();
+    let report = team.run(Some(Duration::from_secs(3_600))).await.unwrap();
+    assert_eq!(report.outcome, RunOutcome::Completed, "{:?}", report.status);
+    let claims = team.queue().get_task(&"write".parse().unwrap()).unwrap().claims;
+    assert_eq!(claims.last().unwrap().agent.as_str(), "lead-1");
+    assert_eq!(claims.iter().filter(|claim| claim.agent.as_str() == "reviewer-1").count(), 3);
+}
+
+/// Without a stage left out: work, check and review follow each other without a timer too.
+#[tokio::test(start_paused = true)]
+async fn reviews_follow_work_without_a_timer() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    team.add_agent("worker-1", Role::Worker, quick(|_| "done".into())).unwrap();
+    team.add_agent("reviewer-1", Role::Reviewer, quick(|_| "APPROVE".into())).unwrap();
+    for task in 0..20 {
+        let new = NewTask::new("Link").id(format!("link-{task}")).review(true);
+        team.add_task(if task == 0 { new } else { new.after(format!("link-{}", task - 1)) }).unwrap();
+    }
+    let begun = tokio::time::Instant::now();
+    assert_eq!(team.run(None).await.unwrap().outcome, RunOutcome::Completed);
+    assert!(begun.elapsed() < Duration::from_millis(250), "timers had to help: {:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_agent_without_tools_is_asked_for_its_plan_and_works_when_it_is_approved() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let prompts = asked.clone();
+    let mut team = AgentTeam::in_memory().unwrap();
+    let lead = quick(|prompt| match prompt {
+        prompt if prompt.contains("Delete everything") => "REJECT: keep the tests".into(),
+        prompt if prompt.contains("A plan waits for you") => "APPROVE".into(),
+        _ => "Done.".into(),
+    });
+    let worker = quick(move |prompt| {
+        prompts.lock().unwrap().push(prompt.to_owned());
+        match prompt {
+            prompt if prompt.contains("keep the tests") => "Delete all but the tests.".into(),
+            prompt if prompt.contains("Say how you mean to do it") => "Delete everything.".into(),
+            _ => "It is clean.".into(),
+        }
+    });
+    team.add_agent("lead-1", Role::Lead, lead).unwrap();
+    team.add_agent("worker-1", Role::Worker, worker).unwrap();
+    team.add_task(NewTask { plan: true, ..NewTask::new("Clean up").id("clean") }).unwrap();
+
+    let report = team.run(None).await.unwrap();
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let task = team.queue().get_task(&"clean".parse().unwrap()).unwrap();
+    assert_eq!(task.result.unwrap().preview(), "It is clean.");
+    let plan = task.plan.unwrap();
+    assert_eq!((plan.round, plan.text.preview().as_ref()), (2, "Delete all but the tests."));
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert!(asked[2].contains("The plan that was approved"), "it works by the plan: {}", asked[2]);
+}
+
+#[tokio::test]
+async fn where_one_reviewer_is_not_enough_the_lead_gives_the_second_approval() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    for (name, role) in [("lead-1", Role::Lead), ("critic", Role::Reviewer)] {
+        team.add_agent(name, role, quick(|_| "APPROVE".into())).unwrap();
+    }
+    team.add_agent("worker-1", Role::Worker, quick(|_| "Done.".into())).unwrap();
+    team.add_task(NewTask { reviews: Some(2), ..NewTask::new("Change the lock").id("lock") }).unwrap();
+
+    let report = team.run(Some(Duration::from_secs(30))).await.unwrap();
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let task = team.queue().get_task(&"lock".parse().unwrap()).unwrap();
+    let approvals: Vec<&str> = task.approvals.iter().map(agent_team::AgentId::as_str).collect();
+    assert_eq!(approvals, ["critic", "lead-1"]);
+}
+
+#[tokio::test]
+async fn what_waits_for_the_human_is_said_while_the_run_waits() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    team.add_agent("worker-1", Role::Worker, quick(|_| "So.".into())).unwrap();
+    team.add_task(NewTask { plan: true, ..NewTask::new("Clean up").id("clean") }).unwrap();
+    let heard = listening(&mut team, RunOptions::default());
+    let approve = async {
+        let said = || {
+            let said = heard.lock().unwrap();
+            said.iter().any(|progress| {
+                matches!(progress, Progress::Note(note) if note.contains("agent-team plan show clean"))
+            })
+        };
+        let mut news = team.queue().team_log().follow();
+        until(&team, |status| !status.plans.is_empty()).await;
+        // The word comes with the run's next look, which no record brings.
+        while !said() {
+            let _ = tokio::time::timeout(Duration::from_millis(20), news.changed()).await;
+        }
+        let human = agent_team::AgentId::human();
+        let yes = agent_team::Verdict::Approved(String::new());
+        team.queue().judge_plan(&human, &"clean".parse().unwrap(), None, yes).unwrap();
+    };
+    let (report, ()) = tokio::join!(team.run(Some(Duration::from_secs(30))), approve);
+    assert_eq!(report.unwrap().outcome, RunOutcome::Completed);
+}
