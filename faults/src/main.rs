@@ -51,7 +51,7 @@ enum Part {
     Files(Options),
     /// The rehearsals in `rehearsals/`, one for each behaviour of a team, through the real command
     Rehearse(Rehearse),
-    /// One long rehearsal of a whole team, steered and killed (200 tasks by 16 agents; 40 by 7 for each change)
+    /// One long rehearsal of a whole team, steered and killed (200 tasks by 16 agents; 40 by 9 for each change)
     Long(Options),
     /// All parts
     All(Options),

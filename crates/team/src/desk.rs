@@ -71,15 +71,27 @@ impl Desk {
             Landing::Gather { branch, .. } => branch.clone(),
             Landing::BranchOnly | Landing::Checkout { .. } | Landing::Blocked { .. } => self.target.clone(),
         };
-        let tip = self.project.tip(&branch)?;
-        let tip = tip.ok_or_else(|| Error::Input(format!("the branch {branch} is gone")))?;
+        let tip = self.tip(&branch)?;
         Ok((landing, branch, tip))
+    }
+
+    /// The newest commit that holds all work merged so far. Unlike [`Desk::landing`] it asks nothing about the project's
+    /// own folder and makes no branch: whoever begins work may do so while somebody else lands.
+    pub fn newest(&self) -> Result<String, Error> {
+        match self.project.gathered(&self.target)? {
+            Some(gathered) => Ok(gathered.tip),
+            None => self.tip(&self.target),
+        }
+    }
+
+    fn tip(&self, branch: &str) -> Result<String, Error> {
+        self.project.tip(branch)?.ok_or_else(|| Error::Input(format!("the branch {branch} is gone")))
     }
 
     /// The folder in which an agent does, or judges, an assignment.
     pub fn place(&self, agent: &AgentId, assignment: &Assignment) -> Result<Place, Error> {
         if let Some(delivered) = assignment.delivered.as_ref() {
-            let tip = self.landing()?.2;
+            let tip = self.newest()?;
             let commit = delivered.commit.as_ref().map_or(tip.as_str(), |(commit, _)| commit.as_str());
             let prepared = Workspace::prepare(&self.project, agent.as_str(), assignment.id.as_str(), commit)?;
             return Ok(place(&prepared.workspace, None));
@@ -90,7 +102,7 @@ impl Desk {
         {
             return Ok(Place { goes_on: true, ..place(&workspace, None) });
         }
-        let tip = self.landing()?.2;
+        let tip = self.newest()?;
         let Prepared { workspace, .. } =
             Workspace::prepare(&self.project, agent.as_str(), assignment.id.as_str(), &tip)?;
         let earlier = assignment.setbacks.last().and_then(|setback| setback.commit.as_deref());

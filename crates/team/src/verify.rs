@@ -124,7 +124,7 @@ impl Verifier {
                         bench.reset_pristine(&as_it_is(&work.commit))?;
                     }
                 },
-                None => bench.reset_pristine(&as_it_is(&desk.landing()?.2))?,
+                None => bench.reset_pristine(&as_it_is(&desk.newest()?))?,
             }
             Ok(bench)
         })

@@ -149,13 +149,24 @@ impl Project {
             }
         };
         if waiting.is_none() {
-            let tip = self.git().args(["rev-parse", "--verify", &branch_ref(target)?]).succeed()?.text();
-            let old = self.tip(&branch)?.unwrap_or_else(|| "0".repeat(tip.len()));
-            self.git().synced().args(["update-ref", &branch_ref(&branch)?, &tip, &old]).succeed()?;
+            self.begin_to_gather(target, &branch)?;
         }
         let only = if waiting.is_none_or(|waiting| waiting.is_fast_forward) { "--ff-only " } else { "" };
         let command = format!("git merge {only}{}", quoted(&branch));
         Ok(Landing::Gather { branch, checkout, reason: reason.to_owned(), command })
+    }
+
+    /// Lets the gather branch start at the target's tip.
+    fn begin_to_gather(&self, target: &str, branch: &str) -> Result<(), GitError> {
+        let tip = self.git().args(["rev-parse", "--verify", &branch_ref(target)?]).succeed()?.text();
+        let old = self.tip(branch)?;
+        let expected = old.clone().unwrap_or_else(|| "0".repeat(tip.len()));
+        let update = self.git().synced().args(["update-ref", &branch_ref(branch)?, &tip, &expected]).succeed();
+        match update {
+            // Another process began, too, and was faster: the branch is there, and may hold work already.
+            Err(_) if self.tip(branch)? != old => Ok(()),
+            update => update.map(drop),
+        }
     }
 
     /// Moves a branch, if fence and branch are where the intent says, in one synced transaction. Then moves

@@ -264,7 +264,7 @@ impl Run<'_> {
             Some(desk) => {
                 let bench = blocking(move || {
                     let bench = desk.bench(0)?;
-                    bench.reset_pristine(&as_it_is(&desk.landing()?.2))?;
+                    bench.reset_pristine(&as_it_is(&desk.newest()?))?;
                     Ok(bench)
                 })
                 .await?;

@@ -221,10 +221,11 @@ impl<'a> Driver<'a> {
         // Nothing is left to be steered.
         let is_done = status["completed"] == status["total"]
             || self.plot.tasks() <= status["completed"].as_u64().unwrap_or_default();
+        let has_just_ended = is_done && !self.deeds.is_empty();
         if is_done {
             self.deeds.clear();
         }
-        Ok(is_done || status["ready"].as_u64().is_some_and(|ready| ready > 0))
+        Ok(has_just_ended || status["ready"].as_u64().is_some_and(|ready| ready > 0))
     }
 
     /// Answers, judges and reviews what waits for the human. Says whether there was anything.

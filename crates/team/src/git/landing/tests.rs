@@ -119,6 +119,24 @@ fn work_that_gathered_beside_commits_of_the_user_is_merged_by_him() {
 }
 
 #[test]
+fn many_may_begin_to_gather_at_the_same_time() {
+    let user = TestRepository::new();
+    for round in 0..5 {
+        // What gathered last time is in the target by now, so that the branch starts anew.
+        user.write("README", &format!("{round}\n"));
+        user.git(&["commit", "-aqm", "newer"]);
+        let gather = || user.project.gather("main", "a file is in the way").unwrap();
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(gather)).collect();
+            for one in all {
+                assert!(matches!(one.join().unwrap(), Landing::Gather { .. }));
+            }
+        });
+        assert_eq!(user.tip("agent-team/main"), user.tip("main"));
+    }
+}
+
+#[test]
 fn a_gather_branch_that_the_user_looks_at_is_not_moved_under_him() {
     let user = TestRepository::new();
     user.git(&["branch", "agent-team/main"]);
