@@ -125,15 +125,33 @@ async fn a_model_that_answers_nothing_fails_its_attempts_and_says_so() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_never_stops_calling_what_is_not_there_ends_at_its_turns() {
-    let fake = FakeProvider::by(Protocol::OpenAi, |_| Answer::call("frobnicate", json!({}))).await;
+/// How an attempt of a model ends that makes the same call for ever.
+async fn ending_of_who_always_calls(tool: &'static str) -> (usize, Vec<String>) {
+    let fake = FakeProvider::by(Protocol::OpenAi, move |_| Answer::call(tool, json!({}))).await;
     let project = TestProject::new();
     let (team, failures) = team(&project, "openai:gpt-test", fake.url(), PATIENT);
     team.add_task(task("work").attempts(1)).unwrap();
     let report = team.run(Some(LONG)).await.unwrap();
     assert_eq!((report.outcome, view(&team, "work").status), (RunOutcome::Stuck, Status::Failed));
-    assert_eq!(*failures.lock().unwrap(), ["work: it did not finish within 200 turns"]);
+    let told = failures.lock().unwrap().clone();
+    (fake.requests().len(), told)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_never_stops_calling_what_is_not_there_is_told_and_then_ended() {
+    let (calls, failures) = ending_of_who_always_calls("frobnicate").await;
+    assert_eq!(calls, 10);
+    let [failure] = &failures[..] else { panic!("{failures:?}") };
+    assert!(
+        failure.starts_with("work: it went round in circles: 10 turns in a row called `frobnicate`"),
+        "{failure}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_never_stops_looking_around_ends_at_its_turns() {
+    let (calls, failures) = ending_of_who_always_calls("list_tasks").await;
+    assert_eq!((calls, failures), (200, vec!["work: it did not finish within 200 turns".to_owned()]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

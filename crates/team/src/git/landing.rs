@@ -161,7 +161,8 @@ impl Project {
         let tip = self.git().args(["rev-parse", "--verify", &branch_ref(target)?]).succeed()?.text();
         let old = self.tip(branch)?;
         let expected = old.clone().unwrap_or_else(|| "0".repeat(tip.len()));
-        let update = self.git().synced().args(["update-ref", &branch_ref(branch)?, &tip, &expected]).succeed();
+        let update =
+            self.git().synced().args(["update-ref", &branch_ref(branch)?, &tip, &expected]).succeed();
         match update {
             // Another process began, too, and was faster: the branch is there, and may hold work already.
             Err(_) if self.tip(branch)? != old => Ok(()),

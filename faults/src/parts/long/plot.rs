@@ -300,6 +300,8 @@ impl Planned {
                     when(json!({"contains": "Say which file"}), good()),
                     when(json!({"contains": "`submit_plan`"}), good()),
                     first(plan(words)),
+                    // The attempt before may have ended before anybody planned.
+                    when(json!({"contains": "Until it is approved you can only read"}), good()),
                 ]
             }
             Kind::AsksLead | Kind::AsksHuman => {

@@ -1,0 +1,459 @@
+//! One attempt of a model: turn after turn until it finishes, gives up, or may not go on.
+
+use std::cmp::Ordering;
+
+use agent_team_core::record::TurnJournalled;
+use tokio_util::sync::CancellationToken;
+
+use super::ModelAgent;
+use super::circles::{Circles, Circling, Round};
+use crate::agent::closure::verdict;
+use crate::agent::compaction::{self, Compaction};
+use crate::agent::edits::Told;
+use crate::agent::journal::{Journal, Line};
+use crate::agent::metered::Meter;
+use crate::agent::prompt::{self, Results};
+use crate::agent::team_tools::{APPROVE, ENDINGS, REJECT};
+use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment};
+use crate::model::{Caller, Delta, Message, Part, Request, Response, StopReason};
+use crate::outside::now_ms;
+use crate::tools::{Ending, ToolContext, ToolOutput, Toolbox};
+use crate::{AgentMessage, RecordId, Role, Stage};
+
+/// Answers in a row that may do nothing before the attempt fails.
+const IDLE_ANSWERS_MAX: u32 = 3;
+
+/// One attempt under way.
+pub(super) struct Attempt<'a> {
+    agent: &'a ModelAgent,
+    task: &'a Assignment,
+    context: &'a Context,
+    toolbox: Toolbox,
+    tools: ToolContext,
+    meter: Meter,
+    journal: Journal,
+    /// How large the conversation may become; less than the agent's limit, once the model could not read so much.
+    context_tokens: u64,
+    /// Answers in a row that did nothing.
+    idle_answers: u32,
+    circles: Circles,
+    /// Who was told that it edits the same files.
+    told: Told,
+}
+
+impl<'a> Attempt<'a> {
+    /// Opens its journal, which may hold turns that were made before.
+    pub fn begin(
+        agent: &'a ModelAgent,
+        task: &'a Assignment,
+        context: &'a Context,
+    ) -> Result<Self, AgentError> {
+        let folder = context.attempt_folder.as_deref();
+        let mut journal = folder.map_or_else(|| Ok(Journal::in_memory()), Journal::open)?;
+        journal.write(Line::Began {
+            at_ms: now_ms(),
+            token: context.token,
+            task: task.id.clone(),
+            attempt: task.attempt,
+            agent: context.agent.clone(),
+            with: agent.with(),
+        })?;
+        if journal.conversation().is_empty() {
+            let parts = vec![Part::text(prompt::task(task, Results::Beginning))];
+            journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+        } else if let Some(team) = &task.team {
+            // Much may have happened since it said its last word.
+            let parts = vec![Part::text(prompt::team_now(team))];
+            journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+        }
+        let tools = ToolContext {
+            workspace: context.workspace.clone().unwrap_or_default(),
+            output_folder: folder.map_or_else(std::env::temp_dir, |folder| folder.join("outputs")),
+            // What is dropped ends its commands; a turn that is finished in peace lets them end.
+            stop: CancellationToken::new(),
+            environment: context.environment.clone(),
+            command_time_limit: agent.command_limit,
+        };
+        let meter =
+            Meter::new(context.queue.team_log(), agent.prices.clone(), &context.agent, Some(task.id.clone()))
+                .stopped_by(context.stop.clone());
+        let toolbox = ModelAgent::toolbox(context, task.stage);
+        Ok(Self {
+            agent,
+            task,
+            context,
+            toolbox,
+            tools,
+            meter,
+            journal,
+            context_tokens: agent.context_tokens,
+            idle_answers: 0,
+            circles: Circles::default(),
+            told: Told::new(),
+        })
+    }
+
+    /// Turn after turn until it ends, and the journal says how.
+    pub async fn to_its_end(mut self) -> Result<Answer, AgentError> {
+        let outcome = self.run().await;
+        let words = match &outcome {
+            Ok(answer) => format!("finished: {}", answer.text),
+            Err(error) => error.to_string(),
+        };
+        self.journal.write(Line::Ended { at_ms: now_ms(), outcome: words })?;
+        outcome
+    }
+
+    async fn run(&mut self) -> Result<Answer, AgentError> {
+        if let Some(answer) = self.end_again().await? {
+            return Ok(answer);
+        }
+        loop {
+            if self.context.stop.is_cancelled() {
+                return Err(AgentError::Stopped);
+            }
+            let turn = self.journal.turns() + 1;
+            if turn > self.agent.turns_max {
+                let most = self.agent.turns_max;
+                return Err(AgentError::Failed(format!("it did not finish within {most} turns")));
+            }
+            if !self.context.let_go().await? {
+                return Err(AgentError::Stopped);
+            }
+            // What an agent may do is in its tools: they change when its plan is approved.
+            self.toolbox = ModelAgent::toolbox(self.context, self.task.stage);
+            if compaction::is_due(&self.journal, self.context_tokens) {
+                self.compact().await?;
+            }
+            let messages = self.tell_news()?;
+            let answer = match self.turn(turn, messages.clone()).await {
+                Err(AgentError::TooLong(reason)) => {
+                    self.context_tokens = self.context_tokens.min(compaction::tokens(&self.journal) / 4 * 3);
+                    if !self.compact().await? {
+                        return Err(AgentError::TooLong(reason));
+                    }
+                    self.turn(turn, messages).await?
+                }
+                answer => answer?,
+            };
+            let Some(response) = answer else { continue };
+            let calls = calls(&response);
+            let answer = match calls.is_empty() {
+                true => self.without_calls(&response)?,
+                false => {
+                    self.idle_answers = 0;
+                    self.act(calls).await?
+                }
+            };
+            if let Some(answer) = answer {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Ends as the last turn wanted to, if the attempt was cut off before its result was delivered. Calls that end an
+    /// attempt have no other effect, so they are made again, and the model need not be asked.
+    async fn end_again(&mut self) -> Result<Option<Answer>, AgentError> {
+        let Some((last, results)) = self.journal.last_turn() else { return Ok(None) };
+        let mut calls = calls(&last);
+        if calls.is_empty() {
+            return self.without_calls(&last);
+        }
+        let open = calls.iter().position(|call| !results.contains(&call.id)).unwrap_or(calls.len());
+        let Some(ending) = calls.iter().position(|call| ENDINGS.contains(&call.name.as_str())) else {
+            return Ok(None);
+        };
+        match ending.cmp(&open) {
+            // What stands before it may not have had its effect.
+            Ordering::Greater => Ok(None),
+            Ordering::Equal => self.act(calls.drain(ending..=ending).collect()).await,
+            Ordering::Less => {
+                let Call { name, input, .. } = calls.swap_remove(ending);
+                let ended = self.toolbox.call(&name, input, &self.tools).await.ends_turns;
+                ended.map(|ended| self.ended(ended)).transpose()
+            }
+        }
+    }
+
+    /// Puts new messages of others into the conversation.
+    fn tell_news(&mut self) -> Result<Vec<RecordId>, AgentError> {
+        let unread = self.context.bus.unread(&self.context.agent)?;
+        let ids: Vec<RecordId> = unread.iter().map(|message| message.id).collect();
+        if !ids.is_empty() {
+            let parts = vec![Part::text(prompt::messages(&unread))];
+            self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: ids.clone() })?;
+            self.context.bus.mark_delivered(&self.context.agent, ids.clone())?;
+        }
+        Ok(ids)
+    }
+
+    /// Puts an account into the place of the oldest turns. Says no if there are none.
+    async fn compact(&mut self) -> Result<bool, AgentError> {
+        let context = self.context;
+        let Some(compaction) = Compaction::of(&self.journal, self.context_tokens) else { return Ok(false) };
+        let before = compaction::tokens(&self.journal);
+        context.activity.is("compacts its conversation");
+        let request = Request {
+            system: compaction::SYSTEM.to_owned(),
+            messages: vec![Message::user(compaction.question(&self.journal))],
+            tools: Vec::new(),
+            max_output_tokens: None,
+            caller: self.caller(),
+        };
+        // As with a turn: whoever is asked to stop does not wait for the next try of a call that failed.
+        let failing = CancellationToken::new();
+        let mut watch = |delta| {
+            if let Delta::Retry { .. } = delta {
+                failing.cancel();
+            }
+        };
+        let answer = tokio::select! {
+            answer = self.meter.call(self.agent.model.as_ref(), request, &mut watch) => answer,
+            () = async { tokio::join!(failing.cancelled(), context.stop.cancelled()); } => {
+                return Err(AgentError::Stopped);
+            }
+        };
+        let answer = match answer {
+            Ok((response, _)) => Some(response),
+            Err(error @ (AgentError::OverBudget { .. } | AgentError::Stopped | AgentError::Broken(_))) => {
+                return Err(error);
+            }
+            // The journal gives an account, too.
+            Err(_) => None,
+        };
+        let plan = context.queue.plan(&self.task.id)?.filter(|plan| plan.approved == Some(true));
+        let plan = plan.map(|plan| context.queue.team_log().read_text(&plan.text)).transpose()?;
+        let open = self.open_questions()?;
+        let line = compaction.line(&self.journal, answer.as_ref(), plan.as_deref(), &open, &context.agent);
+        self.journal.write(line)?;
+        self.tell_team()?;
+        let after = compaction::tokens(&self.journal);
+        context.activity.note(format!(
+            "{} compacted its conversation about task {}: from about {before} tokens to {after}",
+            context.agent, self.task.id
+        ));
+        Ok(true)
+    }
+
+    /// Tells a lead how its team stands: an account of its conversation may have left that out.
+    fn tell_team(&mut self) -> Result<(), AgentError> {
+        let team_log = self.context.queue.team_log();
+        let sheet = team_log.look_at_known(|state| {
+            let (task, claim) = state.live_claim(self.context.token).ok()?;
+            assignment::team(state, task, claim)
+        });
+        if let Some(sheet) = sheet {
+            let parts = vec![Part::text(prompt::team_now(&sheet))];
+            self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+        }
+        Ok(())
+    }
+
+    /// Questions of others that the agent has read and not answered, and its own that nobody has answered.
+    fn open_questions(&self) -> Result<Vec<AgentMessage>, AgentError> {
+        let me = &self.context.agent;
+        let unread: Vec<RecordId> = self.context.bus.unread(me)?.iter().map(|message| message.id).collect();
+        let mut open = self.context.bus.questions(Some(me))?;
+        // What it has not read comes by itself.
+        open.retain(|message| !unread.contains(&message.id));
+        open.extend(self.context.bus.questions(None)?.into_iter().filter(|message| message.from == *me));
+        Ok(open)
+    }
+
+    fn caller(&self) -> Caller {
+        Caller {
+            agent: self.context.agent.to_string(),
+            role: self.context.role.to_string(),
+            task: Some(self.task.id.to_string()),
+            attempt: self.task.attempt,
+            turns_left_out: self.journal.turns_left_out(),
+            ..Caller::default()
+        }
+    }
+
+    /// Calls the model once, and journals what it answered; nothing if somebody interrupted it.
+    async fn turn(&mut self, turn: u32, read: Vec<RecordId>) -> Result<Option<Response>, AgentError> {
+        let context = self.context;
+        let request = Request {
+            system: prompt::system(&context.agent, context.role, &self.agent.instructions, true),
+            messages: self.journal.conversation(),
+            tools: self.toolbox.specs(),
+            max_output_tokens: None,
+            caller: self.caller(),
+        };
+        context.activity.is(format!("turn {turn}: thinking"));
+        // Whoever is asked to stop finishes a call that is under way, but does not wait for the next try of a failed one.
+        let failing = CancellationToken::new();
+        let mut watch = |delta| match delta {
+            Delta::Retry { wait_ms, reason } => {
+                context.activity.is(format!("waits {wait_ms} ms for the model: {reason}"));
+                failing.cancel();
+            }
+            Delta::Waits { reason } => context.activity.is(format!("waits for the model: {reason}")),
+            Delta::Begins => context.activity.is(format!("turn {turn}: thinking")),
+            _ => {}
+        };
+        let (response, _) = tokio::select! {
+            answer = self.meter.call(self.agent.model.as_ref(), request, &mut watch) => answer?,
+            interrupted = context.interrupted() => {
+                context.activity.is("interrupted");
+                return interrupted.map(|()| None).map_err(AgentError::from);
+            }
+            () = async { tokio::join!(failing.cancelled(), context.stop.cancelled()); } => {
+                return Err(AgentError::Stopped);
+            }
+        };
+        self.journal.write(Line::Answered {
+            at_ms: now_ms(),
+            turn,
+            parts: response.parts.clone(),
+            usage: response.usage,
+            stop: response.stop,
+        })?;
+        let body = TurnJournalled { claim: context.token, turn, read };
+        context.queue.team_log().submit(&context.agent, &body.into())?;
+        Ok(Some(response))
+    }
+
+    /// Runs the tools that a turn asked for.
+    async fn act(&mut self, calls: Vec<Call>) -> Result<Option<Answer>, AgentError> {
+        let mut ending = None;
+        let mut round = Round::default();
+        // A turn is its answer and its calls: whoever is asked to stop ends after both.
+        for Call { id: call_id, name, input } in calls {
+            self.context.activity.is(doing(&name, &input));
+            let edited = touched(&name, &input);
+            round.calls(&name, &input);
+            let ToolOutput { mut text, is_error, ends_turns } = tokio::select! {
+                result = self.toolbox.call(&name, input, &self.tools) => result,
+                // What was not done is shown to the model as interrupted, this call and those that follow.
+                interrupted = self.context.interrupted() => {
+                    self.context.activity.is("interrupted");
+                    interrupted?;
+                    break;
+                }
+            };
+            if let Some(path) = edited.filter(|_| !is_error)
+                && let Some(warning) = self.context.announce_edit(&path, &mut self.told)?
+            {
+                text = format!("{text}\n{warning}");
+            }
+            round.ends(&text, is_error);
+            self.journal.write(Line::ToolResult {
+                at_ms: now_ms(),
+                call_id,
+                name,
+                output: text,
+                is_error,
+            })?;
+            ending = ending.or(ends_turns);
+        }
+        if ending.is_none() {
+            self.look_for_circles(round)?;
+        }
+        ending.map(|ending| self.ended(ending)).transpose()
+    }
+
+    /// Tells a model that does the same over and over, and fails the attempt of one that does not listen.
+    fn look_for_circles(&mut self, round: Round) -> Result<(), AgentError> {
+        match self.circles.take(round) {
+            Circling::No => Ok(()),
+            Circling::Told(words) => {
+                let parts = vec![Part::text(words)];
+                self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+                Ok(())
+            }
+            Circling::Hopeless(reason) => Err(AgentError::Failed(reason)),
+        }
+    }
+
+    fn ended(&self, ending: Ending) -> Result<Answer, AgentError> {
+        match ending {
+            // A lead has seen how its team stands: another attempt would see the same.
+            Ending::GaveUp { reason } if self.context.leading().is_some() => {
+                Err(AgentError::GaveUp(format!("the lead gave up: {reason}")))
+            }
+            Ending::GaveUp { reason } => Err(AgentError::Failed(format!("the agent gave up: {reason}"))),
+            Ending::Waits => Err(AgentError::Waits),
+            Ending::Finished { result } => Ok(self.answer(&result)),
+        }
+    }
+
+    /// An answer that calls no tool is the result.
+    fn without_calls(&mut self, response: &Response) -> Result<Option<Answer>, AgentError> {
+        match response.stop {
+            StopReason::Refused => Err(AgentError::Failed(format!("the model refused: {}", response.text()))),
+            StopReason::Length => {
+                let parts =
+                    vec![Part::text("Your answer was cut at its greatest length. Go on, in smaller steps.")];
+                self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+                Ok(None)
+            }
+            _ if response.text().trim().is_empty() => self.correct(
+                "answered nothing",
+                "Your answer was empty. Go on with the task by calling a tool; when it is done, call `finish`.",
+            ),
+            _ if self.task.stage == Stage::Work && self.context.lacks_plan() => {
+                let tool = if self.context.role == Role::Lead { "add_tasks" } else { "submit_plan" };
+                let words = format!(
+                    "Nothing counts before your plan is approved: call `{tool}`, or `give_up` with the reason."
+                );
+                self.correct("delivered without an approved plan", &words)
+            }
+            _ if self.context.has_open_parts() => Err(AgentError::Waits),
+            StopReason::End | StopReason::ToolCalls => Ok(Some(self.answer(&response.text()))),
+        }
+    }
+
+    /// Tells the model what was wrong with an answer that calls no tool. So many of them in a row fail the attempt.
+    fn correct(&mut self, fault: &str, words: &str) -> Result<Option<Answer>, AgentError> {
+        self.idle_answers += 1;
+        if self.idle_answers == IDLE_ANSWERS_MAX {
+            return Err(AgentError::Failed(format!("the model {fault}, {IDLE_ANSWERS_MAX} times in a row")));
+        }
+        let parts = vec![Part::text(words)];
+        self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+        Ok(None)
+    }
+
+    fn answer(&self, text: &str) -> Answer {
+        if self.task.stage != Stage::Review {
+            return Answer::text(text);
+        }
+        let said = text.strip_prefix(APPROVE).or_else(|| text.strip_prefix(REJECT));
+        let feedback = said.map_or(text, |rest| rest.trim_start_matches([':', ' ']));
+        Answer { text: feedback.to_owned(), ..verdict(text) }
+    }
+}
+
+/// A tool call of a turn.
+struct Call {
+    id: String,
+    name: String,
+    input: serde_json::Value,
+}
+
+fn calls(response: &Response) -> Vec<Call> {
+    let calls = response.parts.iter().filter_map(|part| match part {
+        Part::ToolCall { id, name, input } => {
+            Some(Call { id: id.clone(), name: name.clone(), input: input.clone() })
+        }
+        _ => None,
+    });
+    calls.collect()
+}
+
+/// The file that a tool call changes, if it does.
+fn touched(name: &str, input: &serde_json::Value) -> Option<String> {
+    let changes = matches!(name, "write" | "edit");
+    changes.then(|| input.get("path")?.as_str().map(str::to_owned)).flatten()
+}
+
+/// What a tool call does, in a few words.
+fn doing(name: &str, input: &serde_json::Value) -> String {
+    let argument = ["path", "command", "pattern", "to"].into_iter().find_map(|key| input.get(key)?.as_str());
+    match argument {
+        Some(argument) => format!("{name} {}", argument.lines().next().unwrap_or_default()),
+        None => name.to_owned(),
+    }
+}
