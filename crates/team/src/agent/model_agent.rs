@@ -91,7 +91,7 @@ impl ModelAgent {
 #[async_trait]
 impl Agent for ModelAgent {
     async fn execute_task(&self, task: &Assignment, context: &Context) -> Result<Answer, AgentError> {
-        Attempt::begin(self, task, context)?.to_its_end().await
+        Attempt::begin(self, task, context)?.run().await
     }
 
     /// One call without tools.

@@ -94,8 +94,8 @@ impl<'a> Attempt<'a> {
     }
 
     /// Turn after turn until it ends, and the journal says how.
-    pub async fn to_its_end(mut self) -> Result<Answer, AgentError> {
-        let outcome = self.run().await;
+    pub async fn run(mut self) -> Result<Answer, AgentError> {
+        let outcome = self.turns().await;
         let words = match &outcome {
             Ok(answer) => format!("finished: {}", answer.text),
             Err(error) => error.to_string(),
@@ -104,7 +104,7 @@ impl<'a> Attempt<'a> {
         outcome
     }
 
-    async fn run(&mut self) -> Result<Answer, AgentError> {
+    async fn turns(&mut self) -> Result<Answer, AgentError> {
         if let Some(answer) = self.end_again().await? {
             return Ok(answer);
         }
