@@ -71,6 +71,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         over: CancellationToken::new(),
         merges_blocked: Arc::default(),
         purses: Arc::new(Purses::new()),
+        unfinished: Arc::default(),
     };
     match run.prepare(earlier).await {
         Ok(()) => Ok((run, alone)),

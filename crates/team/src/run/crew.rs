@@ -56,6 +56,7 @@ impl Run<'_> {
         let dropped = self.abort.child_token();
         mate.stop = self.stop.child_token();
         mate.abort = dropped.clone();
+        mate.at_once = self.team.stop.at_once.clone();
         mate.desk = self.desk.clone();
         mate.environment = self.environment.clone();
         mate.reporter = self.reporter.clone();
@@ -65,6 +66,7 @@ impl Run<'_> {
             self.purses.note_paying(&mate.id);
         }
         mate.purses = Some(self.purses.clone());
+        mate.unfinished = Some(self.unfinished.clone());
         crew.tokens.insert(member.id.clone(), dropped.clone());
         let id = member.id.clone();
         crew.at_work.spawn(async move {

@@ -13,8 +13,9 @@ use crate::agent::{Activity, Assignment, Context, prompt};
 use crate::git::Landing;
 use crate::outside::now_ms;
 use crate::progress::Progress;
-use crate::purse::{KeptWork, how_to_go_on};
+use crate::purse::how_to_go_on;
 use crate::team_log::{blocking, refusal};
+use crate::unfinished::KeptWork;
 use crate::{Error, Judgement, RecordId};
 
 /// How long the lead may take to sum up. The work is done by then, so nothing is lost without it.
@@ -72,7 +73,8 @@ pub struct RunReport {
     pub landing: Option<Landed>,
     /// What each account may use, and what of it is gone.
     pub budgets: Vec<BudgetView>,
-    /// Unfinished work that was handed back when a budget was used up, and where it is kept.
+    /// Unfinished work that was handed back or lost when a budget was used up, somebody stopped it, or time was over, and
+    /// where it is kept.
     pub kept: Vec<KeptWork>,
     /// The command that goes on, if a budget ended the run.
     pub go_on: Option<String>,
@@ -143,7 +145,7 @@ impl Run<'_> {
             .team_log()
             .look(|state| (view::budgets(state, now_ms()), how_to_go_on(state, &used_up)))?;
         let is_open = |kept: &KeptWork| unfinished.iter().any(|task| task.id == kept.task);
-        let kept = self.purses.kept().into_iter().filter(is_open).collect();
+        let kept = self.unfinished.kept().into_iter().filter(is_open).collect();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(RunReport {

@@ -30,6 +30,7 @@ use crate::merge_queue::{Merger, Turn};
 use crate::progress::{Progress, Reporter};
 use crate::purse::{Purses, is_time_over};
 use crate::team_log::{TeamLog, refusal};
+use crate::unfinished::{KEEP_LIMIT, Unfinished};
 use crate::verify::{Verified, Verifier};
 use crate::{Account, AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
 
@@ -68,6 +69,8 @@ struct Run<'a> {
     merges_blocked: Arc<watch::Sender<bool>>,
     /// What the agents have used up.
     purses: Arc<Purses>,
+    /// What they leave unfinished.
+    unfinished: Arc<Unfinished>,
 }
 
 pub(crate) async fn run(team: &AgentTeam, timeout: Option<Duration>) -> Result<RunReport, Error> {
@@ -334,6 +337,8 @@ impl Run<'_> {
         let out_of_patience = async {
             patience.await;
             self.abort.cancel();
+            // Whoever cannot wait for their work to be kept either says so.
+            let _ = tokio::time::timeout(KEEP_LIMIT, self.team.stop.at_once.cancelled()).await;
             tokio::time::sleep(LAST_GRACE).await;
         };
         tokio::pin!(out_of_patience);
