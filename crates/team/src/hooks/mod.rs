@@ -27,7 +27,8 @@ use blocks::Blocks;
 pub(crate) use claim::Again;
 pub(crate) use event::{BeforeMerge, Event};
 pub(crate) use moments::{
-    agent_idle, attempt_failed, may_add, may_complete, may_merge, may_submit_plan, plan_judged, quarantined,
+    agent_idle, attempt_failed, may_add, may_complete, may_merge, may_plan_anew, may_submit_plan,
+    plan_judged, quarantined,
 };
 
 /// The variable that names the hook to its command. A verb that finds it was started by a hook, and asks none.

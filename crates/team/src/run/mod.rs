@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crew::Crew;
 pub(crate) use end::board;
 pub use end::{Landed, RunOutcome, RunReport};
+use replan::Failures;
 use stuck::Watched;
 
 use crate::agent_team::AgentTeam;
@@ -163,13 +164,19 @@ impl Run<'_> {
         tokio::pin!(time_over);
         let mut merges_blocked = self.merges_blocked.subscribe();
         let (mut named, mut watched, mut warned) = (BTreeSet::new(), Watched::default(), BTreeSet::new());
-        let mut told = BTreeSet::new();
+        let mut failures = Failures::default();
         loop {
             self.follow_members(agents)?;
             self.look_who_is_stuck(&mut watched)?;
             self.warn_of_budgets(&mut warned)?;
             self.name_what_waits_for_the_human(&mut named)?;
-            while !self.stop.is_cancelled() && self.see_to_a_failure(&mut told)? {}
+            tokio::select! {
+                biased;
+                seen = self.see_to_failures(&mut failures) => seen?,
+                // A hook that is asked meanwhile keeps nobody who stops the run.
+                () = self.team.stop.gently.cancelled() => {}
+                () = &mut time_over => return Ok(RunOutcome::TimedOut),
+            }
             let is_blocked = *merges_blocked.borrow_and_update();
             let (may_go_on, merging, counts, settled, seen) = team_log.look(|state| {
                 let merging = state.waiting_for(Stage::Merge).next().is_some();
