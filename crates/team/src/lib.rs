@@ -60,7 +60,7 @@ pub use doctor::{DamagedStretch, Diagnosis, HolderHealth, LostText, OddRecord, S
 pub use duration::{NotADuration, format_duration, parse_duration};
 pub use error::Error;
 pub use folder::{FOLDER, TeamFolder};
-pub use hooks::{Blocked, HOOK_LIMIT, HOOK_VARIABLE, Hook, Hooks};
+pub use hooks::{Blocked, HOOK_LIMIT, HOOK_VARIABLE, Hook, Hooks, is_called_by_hook};
 pub use judge::{JUDGE_LIMIT, Judge, Judgement};
 pub use liveness::{Health, Observer, TakenBack, holder_of_process};
 pub use message_bus::{AgentMessage, MessageBus, NewMessage};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use agent_team::config::{AgentConfig, CONFIG_FILE, Config, HookCommands};
 use agent_team::git::{GitProgram, Project};
 use agent_team::model::ModelSpec;
-use agent_team::{AgentId, HOOK_VARIABLE, Role, RunOutcome, Stop, TeamFolder, TeamLog, assemble};
+use agent_team::{AgentId, Role, RunOutcome, Stop, TeamFolder, TeamLog, assemble, is_called_by_hook};
 use clap::Args;
 
 use crate::approve::{approve_plans, somebody_is_there};
@@ -148,7 +148,7 @@ impl Run {
         } else {
             Config::default()
         };
-        if std::env::var_os(HOOK_VARIABLE).is_some() {
+        if !config.hooks.is_empty() && is_called_by_hook() {
             // A hook started this run.
             config.hooks = HookCommands::default();
         }
