@@ -257,8 +257,15 @@ fn the_examples_of_the_documentation_are_read() {
     }
 }
 
-/// A team with a lead whose hook lets no failure be planned anew, and what its run says.
-fn not_planned_anew(project: &TestProject) -> (AgentTeam, Arc<Remembering<Script>>, Arc<Mutex<Vec<String>>>) {
+/// A team with a lead whose hook lets no failure be planned anew.
+struct NotPlannedAnew {
+    team: AgentTeam,
+    model: Arc<Remembering<Script>>,
+    /// What its run says.
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+fn not_planned_anew(project: &TestProject) -> NotPlannedAnew {
     let added = "grep -q '\"replans\":\"part\"' || exit 0; echo asked >> ../asked; echo no budget; exit 2";
     let mut team = team(project, HookCommands { task_added: Some(added.into()), ..HookCommands::default() });
     let gives_up = json!({"tool_calls": [{"name": "give_up", "input": {"reason": "It is locked."}}]});
@@ -279,13 +286,13 @@ fn not_planned_anew(project: &TestProject) -> (AgentTeam, Arc<Remembering<Script
         }
     });
     team.options(RunOptions { reporter, ..gated("true") });
-    (team, model, said)
+    NotPlannedAnew { team, model, said }
 }
 
 #[tokio::test]
 async fn a_failure_is_not_planned_anew_if_the_hook_says_no_and_it_is_asked_once_in_a_run() {
     let project = TestProject::new();
-    let (team, model, said) = not_planned_anew(&project);
+    let NotPlannedAnew { team, model, said } = not_planned_anew(&project);
     team.add_task(NewTask { attempts: Some(1), ..task("part") }).unwrap();
     // It goes on after that, so that there is reason to look again.
     team.add_task(task("other")).unwrap();
@@ -307,7 +314,7 @@ async fn a_failure_is_not_planned_anew_if_the_hook_says_no_and_it_is_asked_once_
 #[tokio::test]
 async fn a_task_that_waits_for_such_a_failure_as_its_part_is_given_up_with_what_the_hook_said() {
     let project = TestProject::new();
-    let (team, _, said) = not_planned_anew(&project);
+    let NotPlannedAnew { team, said, .. } = not_planned_anew(&project);
     let whole = NewTask { delegate: true, attempts: Some(1), ..task("whole") };
     team.add_task(whole).unwrap();
 

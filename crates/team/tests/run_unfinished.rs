@@ -7,13 +7,11 @@ mod project;
 
 use std::time::Duration;
 
-use agent_team::agent::ModelAgent;
 use agent_team::{
-    AgentId, AgentTeam, NewTask, Progress, Reporter, RunOptions, RunOutcome, RunReport, Status,
+    AgentId, AgentTeam, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome, RunReport, Status,
 };
 use project::{
-    LONG, Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, view, workers,
-    writes,
+    Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, view, workers, writes,
 };
 use serde_json::json;
 
@@ -21,7 +19,7 @@ fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> T {
     name.parse().unwrap()
 }
 
-/// Calls for something once an agent is at work, by the words that it is told to run.
+/// Does something when an agent runs a command with these words in it.
 fn when_it_runs(words: &'static str, then: impl Fn() + Send + Sync + 'static) -> Reporter {
     Reporter::to(move |progress| {
         if matches!(&progress, Progress::Activity { what, .. } if what.contains(words)) {
@@ -32,7 +30,8 @@ fn when_it_runs(words: &'static str, then: impl Fn() + Send + Sync + 'static) ->
 
 /// The one piece of work that a run says is kept: what a file of it holds.
 fn kept(project: &TestProject, report: &RunReport, agent: &str, file: &str) -> String {
-    let [kept] = report.kept.as_slice() else { panic!("{:?}", report.kept) };
+    assert_eq!(report.kept.len(), 1, "{:?}", report.kept);
+    let kept = &report.kept[0];
     assert_eq!((kept.task.as_str(), kept.agent.as_str()), ("half", agent));
     assert!(kept.reference.starts_with("refs/agent-team/attempts/"), "{kept:?}");
     assert_eq!(project.git(&["rev-parse", &kept.reference]), kept.commit);
@@ -55,7 +54,7 @@ async fn goes_on(project: &TestProject, worker: &str) -> (AgentTeam, String) {
     let mut team = project.team();
     let rest = [runs("echo second >> half"), finishes("Done.")];
     let model = Remembering::new(script(&[json!({"when": {"task": "half"}, "steps": rest})]));
-    team.add_agent(worker, agent_team::Role::Worker, agent(model.clone())).unwrap();
+    team.add_agent(worker, Role::Worker, agent(model.clone())).unwrap();
     team.options(gated("true"));
     assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
     assert_eq!(project.read("half"), "first\nsecond\n");
@@ -150,7 +149,7 @@ async fn what_a_stopped_agent_did_is_kept_while_its_task_waits_for_it() {
             });
         }
         Progress::Note(note) if note.contains("worker-1 has lost half; its work so far is kept as") => {
-            stop.gently()
+            stop.gently();
         }
         _ => {}
     });
@@ -200,20 +199,11 @@ async fn what_git_cannot_take_stays_in_the_folder_and_the_run_says_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_twice_waits_for_nothing_and_the_folder_has_the_work() {
     let project = TestProject::new();
-    let mut team = project.team();
-    let steps = [writes("half", "first\n"), runs("sleep 600"), finishes("Done.")];
-    let model = script(&[attempt("half", 1, &steps)]);
-    team.add_agent(
-        "worker-1",
-        agent_team::Role::Worker,
-        std::sync::Arc::new(ModelAgent::new(std::sync::Arc::new(model))),
-    )
-    .unwrap();
-    team.add_task(task("half")).unwrap();
+    let mut team = half_done(&project, "sleep 600");
     let stop = team.stop();
     team.options(RunOptions { reporter: when_it_runs("sleep 600", move || stop.at_once()), ..gated("true") });
 
-    let report = team.run(Some(LONG)).await.unwrap();
+    let report = run(&team).await;
 
     assert_eq!((report.outcome, report.kept.len()), (RunOutcome::Interrupted, 0));
     assert_eq!(
