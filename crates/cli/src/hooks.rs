@@ -3,7 +3,7 @@
 //! `run` has them from the configuration that it runs.
 
 use agent_team::config::{CONFIG_FILE, Config};
-use agent_team::{HOOK_VARIABLE, Hooks, Progress, Reporter, TeamLog};
+use agent_team::{HOOK_VARIABLE, Hooks, Progress, Reporter, TeamLog, is_called_by_hook};
 use serde_json::json;
 
 use crate::exit::Failure;
@@ -19,7 +19,7 @@ pub fn set(team_log: &TeamLog, out: &Output) -> Result<(), Failure> {
         return Ok(());
     }
     let config = Config::load(&file).map_err(|error| Failure::usage(error.to_string()))?;
-    if config.hooks.is_empty() {
+    if config.hooks.is_empty() || is_called_by_hook() {
         return Ok(());
     }
     let environment = config.environment.environment(std::env::vars_os());

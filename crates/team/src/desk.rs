@@ -3,13 +3,14 @@
 //! Blocking calls around [`crate::git`], with the team's words on both sides.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use agent_team_core::record::WorkCommit;
 
 use crate::agent::Assignment;
 use crate::git::{
     Candidate, Captured, FILE_LIMIT_BYTES, GitProgram, Intent, Landed, Landing, MergeWorktree, Prepared,
-    Project, Protected, Replayed, Submission, Workspace,
+    Project, Protected, Replayed, Submission, Unfinished, Workspace,
 };
 use crate::{AgentId, Error};
 
@@ -36,6 +37,16 @@ pub(crate) struct Place {
     pub note: Option<String>,
     /// Whether it holds what the attempt did before it was cut off.
     pub goes_on: bool,
+}
+
+/// What became of work that an agent left unfinished.
+pub(crate) enum Kept {
+    /// Nothing was changed.
+    Nothing,
+    /// A ref holds it.
+    Commit { reference: String, commit: String },
+    /// It is only in the agent's folder, for this reason.
+    InFolder(String),
 }
 
 /// What an agent's work came to.
@@ -88,8 +99,9 @@ impl Desk {
         self.project.tip(branch)?.ok_or_else(|| Error::Input(format!("the branch {branch} is gone")))
     }
 
-    /// The folder in which an agent does, or judges, an assignment.
-    pub fn place(&self, agent: &AgentId, assignment: &Assignment) -> Result<Place, Error> {
+    /// The folder in which an agent does, or judges, an assignment. What the last attempt left unfinished under one of
+    /// these tokens, the newest first, is in it.
+    pub fn place(&self, agent: &AgentId, assignment: &Assignment, left: &[String]) -> Result<Place, Error> {
         if let Some(delivered) = assignment.delivered.as_ref() {
             let tip = self.newest()?;
             let commit = delivered.commit.as_ref().map_or(tip.as_str(), |(commit, _)| commit.as_str());
@@ -105,23 +117,22 @@ impl Desk {
         let tip = self.newest()?;
         let Prepared { workspace, .. } =
             Workspace::prepare(&self.project, agent.as_str(), assignment.id.as_str(), &tip)?;
-        let earlier = assignment.setbacks.last().and_then(|setback| setback.commit.as_deref());
-        let note = match earlier {
-            None => None,
-            Some(commit) => Some(match workspace.replay(commit)? {
-                Replayed::Clean => {
-                    "Your folder is at the newest state of the target, with the changes of the earlier attempt in it."
-                        .to_owned()
-                }
-                Replayed::Conflict(conflict) => format!(
-                    "Your folder is at the newest state of the target, with the changes of the earlier attempt in it. \
-                     Where both changed the same lines, the files hold conflict markers (`target` and `yours`) that \
-                     you must resolve: {}",
-                    conflict.files.join(", ")
-                ),
-            }),
+        let delivered = assignment.setbacks.last().and_then(|setback| setback.commit.clone());
+        let (earlier, what) = match self.project.unfinished(left)? {
+            Some(Unfinished::Nothing) => (None, ""),
+            Some(Unfinished::Commit(commit)) => (Some(commit), "what the earlier attempt left unfinished"),
+            None => (delivered, "the changes of the earlier attempt"),
         };
-        Ok(place(&workspace, note))
+        let Some(commit) = earlier else { return Ok(place(&workspace, None)) };
+        let mut note = format!("Your folder is at the newest state of the target, with {what} in it.");
+        if let Replayed::Conflict(conflict) = workspace.replay(&commit)? {
+            note += &format!(
+                " Where both changed the same lines, the files hold conflict markers (`target` and `yours`) that you \
+                 must resolve: {}",
+                conflict.files.join(", ")
+            );
+        }
+        Ok(place(&workspace, Some(note)))
     }
 
     /// What a commit changes, for a reviewer.
@@ -166,16 +177,18 @@ impl Desk {
         })
     }
 
-    /// Makes one commit of what an agent left in its workspace unfinished, held by a ref: the ref and the commit. `None` if
-    /// there is nothing, or nothing that git can hold; what lies in the folder stays there.
+    /// Makes one commit of what an agent left in its workspace unfinished, held by a ref; what lies in the folder stays
+    /// there. With a limit, git is ended after this time.
     pub fn keep(
         &self,
         agent: &AgentId,
         token: &str,
         task: &str,
         title: &str,
-    ) -> Result<Option<(String, String)>, Error> {
-        let Some(workspace) = Workspace::open(&self.project, agent.as_str())? else { return Ok(None) };
+        limit: Option<Duration>,
+    ) -> Result<Kept, Error> {
+        let project = limit.map_or_else(|| self.project.clone(), |limit| self.project.within(limit));
+        let Some(workspace) = Workspace::open(&project, agent.as_str())? else { return Ok(Kept::Nothing) };
         let captured = workspace.capture(&Submission {
             token,
             task,
@@ -184,8 +197,11 @@ impl Desk {
             file_limit_bytes: self.file_limit_bytes,
         })?;
         Ok(match captured {
-            Captured::Done(capture) if !capture.is_empty => Some((capture.reference, capture.commit)),
-            Captured::Done(_) | Captured::Refused(_) => None,
+            Captured::Done(capture) if capture.is_empty => Kept::Nothing,
+            Captured::Done(capture) => Kept::Commit { reference: capture.reference, commit: capture.commit },
+            Captured::Refused(problems) => {
+                Kept::InFolder(problems.first().map(ToString::to_string).unwrap_or_default())
+            }
         })
     }
 

@@ -1,5 +1,5 @@
-//! Who of this process has used up what it may spend, and what becomes of that: it hands back what it works on, its work is
-//! kept, and it waits until there is more.
+//! Who of this process has used up what it may spend, and what becomes of that: it hands back what it works on, and waits
+//! until there is more.
 //!
 //! Whether something fits into a budget is for the log to say, before every call. What is remembered here only spares an
 //! agent from claiming what it could not do, and a run from waiting for it. The clock of a run is the one thing that no
@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use agent_team_core::id::HUMAN;
 use agent_team_core::machine::{State, Task, decide};
 use agent_team_core::record::{Account, Amount, Resource, SpendingReserved};
-use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::progress::{Progress, Reporter};
@@ -70,19 +69,6 @@ pub(crate) fn is_time_over(state: &State, elapsed: Duration) -> bool {
     most_ms.is_some_and(|most_ms| elapsed >= Duration::from_millis(most_ms))
 }
 
-/// Work that was handed back unfinished, and the ref that holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct KeptWork {
-    /// The task.
-    pub task: TaskId,
-    /// Who worked on it.
-    pub agent: AgentId,
-    /// The ref in the project's repository.
-    pub reference: String,
-    /// The commit that it holds.
-    pub commit: String,
-}
-
 /// The purses of the agents of one run.
 pub(crate) struct Purses {
     begun: Instant,
@@ -90,7 +76,6 @@ pub(crate) struct Purses {
     paying: Mutex<BTreeSet<AgentId>>,
     empty: Mutex<BTreeMap<AgentId, UsedUp>>,
     told: Mutex<BTreeSet<(Account, Resource)>>,
-    kept: Mutex<Vec<KeptWork>>,
     /// Rings when one of them is empty, or has something in it again.
     pub changed: Notify,
 }
@@ -98,8 +83,8 @@ pub(crate) struct Purses {
 impl Purses {
     /// Those of a run that begins now.
     pub fn new() -> Self {
-        let (paying, empty, told, kept) = Default::default();
-        Self { begun: Instant::now(), paying, empty, told, kept, changed: Notify::new() }
+        let (paying, empty, told) = Default::default();
+        Self { begun: Instant::now(), paying, empty, told, changed: Notify::new() }
     }
 
     /// How long the run has taken.
@@ -183,18 +168,6 @@ impl Purses {
     pub fn used_up_for_all(&self) -> Option<UsedUp> {
         let is_for_all = |used_up: &&UsedUp| matches!(used_up.account, Account::Team | Account::Run);
         lock(&self.empty).values().find(is_for_all).cloned()
-    }
-
-    /// Notes where unfinished work is kept.
-    pub fn keep(&self, kept: KeptWork) {
-        lock(&self.kept).push(kept);
-    }
-
-    /// Where unfinished work is kept, the newest of each task.
-    pub fn kept(&self) -> Vec<KeptWork> {
-        let newest: BTreeMap<TaskId, KeptWork> =
-            lock(&self.kept).iter().map(|kept| (kept.task.clone(), kept.clone())).collect();
-        newest.into_values().collect()
     }
 }
 

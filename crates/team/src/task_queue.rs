@@ -127,15 +127,20 @@ impl TaskQueue {
         if tasks.is_empty() {
             return Ok(Vec::new());
         }
+        let mut is_asked = false;
         loop {
             let (ids, generated) = self.ids_for(tasks)?;
             let with_ids = tasks.iter().zip(&ids);
             let specs: Result<Vec<TaskSpec>, Error> =
                 with_ids.map(|(task, id)| task.spec(&self.team_log, id.clone())).collect();
             let command = Command::AddTasks { tasks: specs?, batch: new_id() };
-            // Nobody is asked about what cannot be added anyway.
+            // Nobody is asked about what cannot be added anyway, nor again because of another generated id: a hook that
+            // adds a task itself takes one each time.
             self.team_log.look(|state| decide(state, &command, now_ms()).map(|_| ()))??;
-            hooks::may_add(&self.team_log, by, ids.iter().zip(tasks))?;
+            if !is_asked {
+                hooks::may_add(&self.team_log, by, ids.iter().zip(tasks))?;
+                is_asked = true;
+            }
             match refusal(self.team_log.submit(by, &command))? {
                 Ok(_) => return Ok(ids),
                 // Somebody took a generated id in the meantime: there are more of them.

@@ -1,6 +1,7 @@
 //! One agent at work: claims what fits it, does it, delivers it, and begins anew.
 
 mod attempt;
+mod keep;
 mod next;
 mod outcome;
 
@@ -18,6 +19,7 @@ use crate::desk::Desk;
 use crate::progress::{Progress, Reporter};
 use crate::purse::Purses;
 use crate::team_log::{blocking, refusal};
+use crate::unfinished::Unfinished;
 use crate::{AgentId, Error, Holder, MessageBus, RecordId, Role, TaskQueue};
 
 /// Reviews in a row that may break down before a reviewer is taken for useless: it would come back to them for ever.
@@ -50,6 +52,8 @@ pub struct Teammate {
     pub(crate) stop: CancellationToken,
     /// Cancelled when it should drop everything.
     pub(crate) abort: CancellationToken,
+    /// Cancelled when nobody waits for it any more, not even for its work to be kept.
+    pub(crate) at_once: CancellationToken,
     pub(crate) desk: Option<Desk>,
     pub(crate) environment: Environment,
     pub(crate) reporter: Reporter,
@@ -61,6 +65,8 @@ pub struct Teammate {
     pub(crate) stays: bool,
     /// What the agents of its run have used up, if a run has it at work.
     pub(crate) purses: Option<Arc<Purses>>,
+    /// What the agents of its run leave unfinished, if a run has it at work.
+    pub(crate) unfinished: Option<Arc<Unfinished>>,
     /// How often it tried in vain to do something for others.
     pub(crate) tries: Arc<Mutex<BTreeMap<RecordId, u32>>>,
 }
@@ -80,6 +86,7 @@ impl Teammate {
             agent,
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
+            at_once: CancellationToken::new(),
             desk: None,
             environment: Environment::of_this_process(),
             reporter: Reporter::default(),
@@ -87,6 +94,7 @@ impl Teammate {
             stages,
             stays: false,
             purses: None,
+            unfinished: None,
             tries: Arc::default(),
         }
     }

@@ -8,12 +8,15 @@
 #[expect(dead_code, reason = "this needs only a part of it")]
 mod project;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use agent_team::agent::{ModelAgent, llm_fn};
 use agent_team::command::Environment;
 use agent_team::config::{Config, HookCommands};
-use agent_team::{AgentTeam, Hooks, NewTask, Reporter, Role, RunOutcome, Status, TeamFolder};
+use agent_team::model::Script;
+use agent_team::{
+    AgentTeam, Hooks, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome, Status, TeamFolder,
+};
 use project::{
     Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, script, task, view, workers,
     writes,
@@ -207,7 +210,7 @@ async fn an_agent_without_tools_is_asked_for_another_plan_where_the_hook_says_no
     let project = TestProject::new();
     let mut team = team(&project, careful());
     let lead = llm_fn(|_: String| async { Ok::<_, String>("REJECT: never.".to_owned()) });
-    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let asked = Arc::new(Mutex::new(Vec::new()));
     let prompts = asked.clone();
     let worker = llm_fn(move |prompt: String| {
         let is_told = prompt.contains("by the user's hook plan_submitted: Say how you try it out.");
@@ -252,4 +255,76 @@ fn the_examples_of_the_documentation_are_read() {
     for event in page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()) {
         serde_json::from_str::<serde_json::Value>(event).unwrap();
     }
+}
+
+/// A team with a lead whose hook lets no failure be planned anew.
+struct NotPlannedAnew {
+    team: AgentTeam,
+    model: Arc<Remembering<Script>>,
+    /// What its run says.
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+fn not_planned_anew(project: &TestProject) -> NotPlannedAnew {
+    let added = "grep -q '\"replans\":\"part\"' || exit 0; echo asked >> ../asked; echo no budget; exit 2";
+    let mut team = team(project, HookCommands { task_added: Some(added.into()), ..HookCommands::default() });
+    let gives_up = json!({"tool_calls": [{"name": "give_up", "input": {"reason": "It is locked."}}]});
+    let adds = json!({"tool_calls": [{"name": "add_tasks", "input": {"tasks": [{"id": "part", "title": "A part", "attempts": 1}]}}]});
+    let waits = json!({"tool_calls": [{"name": "wait", "input": {}}]});
+    let model = Remembering::new(script(&[
+        json!({"when": {"task": "part"}, "give": gives_up}),
+        json!({"when": {"task": "whole"}, "steps": [adds, waits]}),
+        json!({"give": {"text": "All said."}}),
+    ]));
+    team.add_agent("lead", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let said = Arc::<Mutex<Vec<String>>>::default();
+    let heard = said.clone();
+    let reporter = Reporter::to(move |progress| {
+        if let Progress::Note(note) = progress {
+            heard.lock().unwrap().push(note);
+        }
+    });
+    team.options(RunOptions { reporter, ..gated("true") });
+    NotPlannedAnew { team, model, said }
+}
+
+#[tokio::test]
+async fn a_failure_is_not_planned_anew_if_the_hook_says_no_and_it_is_asked_once_in_a_run() {
+    let project = TestProject::new();
+    let NotPlannedAnew { team, model, said } = not_planned_anew(&project);
+    team.add_task(NewTask { attempts: Some(1), ..task("part") }).unwrap();
+    // It goes on after that, so that there is reason to look again.
+    team.add_task(task("other")).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!((report.outcome, report.status.counts.total), (RunOutcome::Stuck, 2), "{report:?}");
+    assert_eq!(noted(&project, "asked"), ["asked"]);
+    let told = |words: &str| said.lock().unwrap().iter().filter(|note| note.contains(words)).count();
+    let words =
+        "part failed, and is not planned anew: the hook task_added says no to task `replan-part`: no budget";
+    assert_eq!(told(words), 1, "{said:?}");
+    assert!(model.asked().iter().all(|request| request.caller.task.as_deref() != Some("replan-part")));
+    // Another run may be told otherwise.
+    assert_eq!(run(&team).await.outcome, RunOutcome::Stuck);
+    assert_eq!(noted(&project, "asked").len(), 2);
+}
+
+#[tokio::test]
+async fn a_task_that_waits_for_such_a_failure_as_its_part_is_given_up_with_what_the_hook_said() {
+    let project = TestProject::new();
+    let NotPlannedAnew { team, said, .. } = not_planned_anew(&project);
+    let whole = NewTask { delegate: true, attempts: Some(1), ..task("whole") };
+    team.add_task(whole).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Stuck, "{report:?}");
+    assert_eq!(view(&team, "whole").status, Status::Failed);
+    let told = feedback(&team, "whole");
+    let words = "its part part failed, and is not planned anew: the hook task_added says no to task `replan-part`: no budget";
+    assert_eq!(told, [words]);
+    let said = said.lock().unwrap();
+    assert_eq!(said.iter().filter(|note| note.contains("no budget")).count(), 1, "{said:?}");
 }

@@ -63,8 +63,8 @@ impl Resume {
 #[derive(Debug, Args)]
 #[command(
     about = "Stop agents at once, and take back what they work on",
-    long_about = "Stop agents at once. What each works on goes back to the queue, its folder and its transcript are kept, \
-                  and it takes nothing more until `resume`: then it goes on where it was, unless somebody else took the \
+    long_about = "Stop agents at once. What each works on goes back to the queue, its work so far (under a ref) and its \
+                  transcript are kept, and it takes nothing more until `resume`: then it goes on where it was, unless somebody else took the \
                   task.",
     after_help = "Examples:\n  agent-team stop worker-1 --reason 'It deletes tests'\n  agent-team resume worker-1"
 )]

@@ -1,7 +1,7 @@
 //! `plan`: shows, submits and judges plans.
 
 use agent_team::view::PlanView;
-use agent_team::{AgentId, HOOK_VARIABLE, RecordId, TaskId, TaskQueue, Verdict};
+use agent_team::{AgentId, RecordId, TaskId, TaskQueue, Verdict, is_called_by_hook};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -81,7 +81,7 @@ struct Judge {
 
 impl Plan {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        if matches!(self.what, What::Approve { .. }) && std::env::var_os(HOOK_VARIABLE).is_some() {
+        if matches!(self.what, What::Approve { .. }) && is_called_by_hook() {
             return Err(Failure::refused("a hook approves no plan")
                 .hint("let it say no, and approve by yourself: agent-team plan approve"));
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use agent_team::config::{AgentConfig, CONFIG_FILE, Config, HookCommands};
 use agent_team::git::{GitProgram, Project};
 use agent_team::model::ModelSpec;
-use agent_team::{AgentId, HOOK_VARIABLE, Role, RunOutcome, Stop, TeamFolder, TeamLog, assemble};
+use agent_team::{AgentId, Role, RunOutcome, Stop, TeamFolder, TeamLog, assemble, is_called_by_hook};
 use clap::Args;
 
 use crate::approve::{approve_plans, somebody_is_there};
@@ -22,8 +22,9 @@ use crate::time::parse_duration;
 const LONG_ABOUT: &str = "\
 Run the team: its agents claim tasks, work each in a workspace of their own, and what passes its check and the gate is \
 merged. It ends when all is done, when nothing can go on (and says what waits for what), at --timeout, or on Ctrl-C: \
-the first lets agents finish their turns and give back what they hold, the second ends at once. Running it again goes \
-on where it ended.
+the first lets agents finish their turns and give back what they hold, the second ends at once. Unfinished work is kept \
+under refs, which the end names; the second Ctrl-C leaves it in the agents' folders. Running it again goes on where it \
+ended.
 
 Agents, models, tasks, gate and budget come from team.toml, if there is one; the command line goes first. A goal with \
 one agent is that agent's task; with more, the first is the lead, who splits it, and --check proves the whole at the end. \
@@ -147,7 +148,7 @@ impl Run {
         } else {
             Config::default()
         };
-        if std::env::var_os(HOOK_VARIABLE).is_some() {
+        if !config.hooks.is_empty() && is_called_by_hook() {
             // A hook started this run.
             config.hooks = HookCommands::default();
         }

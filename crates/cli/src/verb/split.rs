@@ -5,7 +5,9 @@ mod progress;
 mod report;
 
 use std::collections::BTreeSet;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use agent_team::command::Environment;
@@ -40,7 +42,7 @@ With --together each command is given all inputs at once ({}, and standard input
 that fail become tasks.
 
 With --run nothing is split: the inputs, or a sample of them, are run, each failure is a line that begins with ERROR, and \
-the exit code is 3 if there is one. That is what checks and gates call.
+the exit code is 3 if there is one. That is what checks and gates call; --check-file does this several times, as a file says.
 
 Commands see your environment without keys. Checks and gates see less: see [environment] in team.toml.";
 
@@ -60,8 +62,8 @@ pub struct Split {
     #[arg(value_name = "INPUT")]
     inputs: Vec<String>,
     /// The command that is to become right
-    #[arg(long, value_name = "COMMAND")]
-    candidate: String,
+    #[arg(long, value_name = "COMMAND", required_unless_present = "check_file")]
+    candidate: Option<String>,
     /// The command that is right
     #[arg(long, value_name = "COMMAND")]
     oracle: Option<String>,
@@ -87,6 +89,10 @@ pub struct Split {
     /// Only run the inputs, and say which fail
     #[arg(long, conflicts_with = "dry_run")]
     run: bool,
+    /// Only run the check of a task that this file has, since it is too long for a command line. One that is not in the
+    /// current folder is looked for in the team's
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inputs", "candidate", "inputs_from", "run", "dry_run", "sample"])]
+    check_file: Option<PathBuf>,
     /// With --run, the share that is run, as in 10%; else the share that tasks name for a quick look (10% if not said)
     #[arg(long, value_name = "SHARE")]
     sample: Option<Share>,
@@ -107,15 +113,18 @@ pub struct Split {
 impl Split {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let folder = std::env::current_dir().map_err(|error| Failure::io("the current folder", &error))?;
+        let known = global.folder().ok();
+        if let Some(file) = &self.check_file {
+            return Err(run_check(&found_from(file, &folder, known.as_ref())));
+        }
         let suite = Suite {
-            candidate: self.candidate.clone(),
+            candidate: self.candidate.clone().unwrap_or_default(),
             oracle: self.oracle.clone(),
             together: self.together,
             time_limit: self.timeout,
             environment: environment(),
             folder,
         };
-        let known = global.folder().ok();
         let inputs = self.inputs(&suite.folder, known.as_ref())?;
         if self.run {
             return self.only_run(&suite, inputs, out);
@@ -256,7 +265,7 @@ impl Split {
             let share = self.sample.unwrap_or(Share::TENTH);
             let named = commands.of_task(&folder, sets.len(), share, except);
             if !self.dry_run {
-                commands.write_task(&folder, &sets, &named.check)?;
+                commands.write_task(&folder, &sets)?;
             }
             tasks.push(task(suite, group, total, shrunk.as_ref(), &named).id(id.as_str()));
         }
@@ -286,6 +295,14 @@ fn found_from(file: &Path, folder: &Path, team: Option<&TeamFolder>) -> PathBuf 
         }
         _ => file.to_owned(),
     }
+}
+
+/// Runs a check in the place of this process, so that its exit code is this one's. Returns only if it cannot be run.
+fn run_check(file: &Path) -> Failure {
+    if let Err(error) = std::fs::metadata(file) {
+        return Failure::usage(format!("{}: {error}", file.display()));
+    }
+    Failure::io("cannot run sh", &Command::new("sh").arg("--").arg(file).exec())
 }
 
 fn read_list(file: &Path) -> Result<String, Failure> {

@@ -171,3 +171,41 @@ fn a_plan_is_sent_back_by_its_hook_and_approved_by_none() {
     team.ok(["plan", "approve", "a"]);
     assert_eq!(seen(&team, "judged").len(), 2);
 }
+
+#[test]
+fn a_hook_that_clears_its_environment_approves_no_plan_either() {
+    let approve = "plan approve a 2>> said";
+    let binary = env!("CARGO_BIN_EXE_agent-team");
+    for (how, command) in [
+        ("its last command", format!("env -i {binary} {approve}")),
+        ("instead of itself", format!("exec env -i {binary} {approve}")),
+        ("a shell between", format!("exec env -i sh -c '{binary} {approve}; echo $? >> codes'")),
+        ("its variable alone", format!("unset AGENT_TEAM_HOOK; {binary} {approve}; true")),
+        ("a script", "sh hooks/added".to_owned()),
+    ] {
+        let team = Team::new();
+        team.ok(["add", "Write it", "--id", "a", "--plan"]);
+        team.ok(["claim", "--as", "w"]);
+        team.ok(["plan", "submit", "a", "All of it.", "--as", "w"]);
+        std::fs::create_dir(team.path().join("hooks")).unwrap();
+        let script = format!("#!/bin/sh\nenv -i {binary} {approve}\necho $? >> codes\n");
+        std::fs::write(team.path().join("hooks/added"), script).unwrap();
+        let toml = format!("[hooks]\ntask_added = \"\"\"{command}\"\"\"\n");
+        std::fs::write(team.path().join("team.toml"), toml).unwrap();
+        team.ok(["add", "Write more"]);
+        let said = std::fs::read_to_string(team.path().join("said")).unwrap();
+        assert!(said.contains("a hook approves no plan"), "{how}: {said}");
+        assert_eq!(team.json(["plan", "show", "a"])["plan"]["approved"], Value::Null, "{how}");
+        team.ok(["plan", "approve", "a"]);
+    }
+}
+
+#[test]
+fn a_hook_that_clears_its_environment_does_not_come_back_to_itself() {
+    let binary = env!("CARGO_BIN_EXE_agent-team");
+    let team =
+        team(&format!("task_added = 'echo asked >> asked; env -i {binary} add \"And document it\"'\n"));
+    team.ok(["add", "Write it"]);
+    assert_eq!(std::fs::read_to_string(team.path().join("asked")).unwrap(), "asked\n");
+    assert_eq!(team.count("total"), 2);
+}

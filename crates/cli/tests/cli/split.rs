@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -248,6 +248,59 @@ fn many_sets_of_one_bug_are_one_task_whose_check_runs_each_of_them() {
     shell(&team, &check).failed(3, "1 of 1 inputs did not pass");
     script(&team, "build", "#!/bin/sh\n");
     assert_eq!(shell(&team, &check).stdout.matches("1 of 1 inputs passed\n").count(), 20);
+}
+
+/// Splits a suite of this many sets that fail by one bug, in a folder below the team's, moves the project, and gives the
+/// task's check, which must hold for what was moved.
+fn moved(sets: usize) -> String {
+    let team = Team::without_init();
+    let (old, new) = (team.path().join("old"), team.path().join("new"));
+    let at = |folder: &Path, arguments: &[&str]| {
+        Ran::of(team.command(arguments).current_dir(folder).output().unwrap())
+    };
+    let json = |ran: Ran| -> Value { serde_json::from_str(&ran.stdout).unwrap() };
+    fs::create_dir_all(old.join("src")).unwrap();
+    let broken =
+        "#!/bin/sh\nfor file; do case $file in bad-*) echo error: no such type; exit 1; esac; done\n";
+    script(&team, "old/src/build", broken);
+    assert_eq!(at(&old, &["init"]).code, 0);
+    let names: Vec<String> = (1..=sets).map(|number| format!("bad-{number}")).collect();
+    let split = ["split", "--json", "--together", "--candidate", "./build {}"];
+    let names = names.iter().map(String::as_str);
+    let report = json(at(&old.join("src"), &split.into_iter().chain(names).collect::<Vec<_>>()));
+    let shown = json(at(&old, &["show", &task(&report, "no such type"), "--json"]));
+    let check = shown["check"].as_str().unwrap().to_owned();
+    assert!(!check.contains(old.to_str().unwrap()), "{check}");
+
+    fs::rename(&old, &new).unwrap();
+    let shell = |folder: &Path| {
+        Ran::of(team.program("sh").args(["-c", &check]).current_dir(folder).output().unwrap())
+    };
+    let red = shell(&new);
+    red.failed(3, "1 of 1 inputs did not pass");
+    assert_eq!(red.stdout.matches("ERROR ").count(), 1, "the first set that fails ends it: {red:?}");
+    // In a checkout the check runs the checkout's candidate.
+    let checkout = new.join(".agent-team/merge/0");
+    fs::create_dir_all(checkout.join("src")).unwrap();
+    script(&team, "new/.agent-team/merge/0/src/build", "#!/bin/sh\n");
+    let green = shell(&checkout);
+    assert_eq!((green.code, green.stdout.matches("1 of 1 inputs passed\n").count()), (0, sets), "{green:?}");
+    check
+}
+
+#[test]
+fn a_check_holds_in_a_project_that_was_moved() {
+    assert!(!moved(3).contains("--check-file"));
+}
+
+#[test]
+fn a_check_that_is_too_long_for_a_task_holds_in_a_project_that_was_moved() {
+    let check = moved(45);
+    assert!(check.contains(" split --check-file .agent-team/split/split-exit-code-1"), "{check}");
+    let team = Team::new();
+    team.run(["split", "--check-file", "gone"]).failed(2, "gone: No such file or directory");
+    team.run(["split", "--check-file", "gone", "--candidate", "true"]).failed(2, "--candidate");
+    team.run(["split", "in"]).failed(2, "--candidate");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// The variable that holds the mark. Within a command of another agent-team, that one's stands before it, so that
 /// whoever ends the outer command finds what the inner ones left behind.
-pub(super) const VARIABLE: &str = "AGENT_TEAM_COMMAND";
+pub(crate) const VARIABLE: &str = "AGENT_TEAM_COMMAND";
 
 /// How long the search goes on while there is still somebody: one who forks faster than we look is given up at last.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -159,6 +159,34 @@ pub enum Problem {
     },
 }
 
+/// What was captured of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfinished {
+    /// It changed nothing.
+    Nothing,
+    /// A commit on the base of the attempt.
+    Commit(String),
+}
+
+impl Project {
+    /// What was captured under the first of these tokens that has a capture; none if none of them has one.
+    ///
+    /// # Errors
+    /// [`GitError`] when git breaks or a token is not safe.
+    pub fn unfinished(&self, tokens: &[String]) -> Result<Option<Unfinished>, GitError> {
+        for token in tokens {
+            let reference = format!("{ATTEMPTS}/{}", check_id("attempt", token)?);
+            let Some(commit) = self.read_ref(&reference)? else { continue };
+            let (before, after) = (
+                self.read_ref(&format!("{commit}^1^{{tree}}"))?,
+                self.read_ref(&format!("{commit}^{{tree}}"))?,
+            );
+            return Ok(Some(if before == after { Unfinished::Nothing } else { Unfinished::Commit(commit) }));
+        }
+        Ok(None)
+    }
+}
+
 /// Captures the folder behind `repository` and stores it in the project.
 pub(super) fn capture(
     project: &Project,

@@ -47,6 +47,8 @@ pub struct GitProgram {
     /// Where it is. A program that is given by its path is started without copying this process first.
     path: Arc<Path>,
     environment: Arc<Vec<(OsString, OsString)>>,
+    /// When each of its commands is over at the latest, whatever its own time limit.
+    deadline: Option<Instant>,
 }
 
 impl GitProgram {
@@ -71,7 +73,12 @@ impl GitProgram {
         let mut places = path.into_iter().flat_map(std::env::split_paths).map(|folder| folder.join("git"));
         // Where there is none, the first command says so.
         let path = places.find(is_program).unwrap_or_else(|| PathBuf::from("git"));
-        Self { path: path.into(), environment: Arc::new(environment) }
+        Self { path: path.into(), environment: Arc::new(environment), deadline: None }
+    }
+
+    /// The same, for several commands that must all be over by then.
+    pub(super) fn until(&self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
     }
 
     /// Refuses a git that is too old, and says which version is needed.
@@ -221,9 +228,11 @@ impl GitCommand {
         let failed = |source| GitError::Start { source };
         let mut pipes = Pipes::of(&mut child, self.input.clone(), self.output_limit_bytes, ERROR_LIMIT_BYTES)
             .map_err(failed)?;
-        if !pipes.talk(Instant::now() + self.time_limit).map_err(failed)? {
+        let left = self.program.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let limit = left.map_or(self.time_limit, |left| left.min(self.time_limit));
+        if !pipes.talk(Instant::now() + limit).map_err(failed)? {
             stop(&mut child, &mut pipes);
-            return Err(GitError::TimedOut { command: self.shown(), limit: self.time_limit });
+            return Err(GitError::TimedOut { command: self.shown(), limit });
         }
         let status = child.wait().map_err(|source| GitError::Start { source })?;
         let Pipes { output, error, .. } = pipes;
@@ -356,6 +365,14 @@ mod tests {
         let output = command.succeed().unwrap();
         assert_eq!(output.bytes().len(), 100);
         assert!(output.is_cut());
+    }
+
+    #[test]
+    fn a_command_ends_with_the_time_that_all_have_together() {
+        let program = GitProgram::from_process_environment().until(Instant::now());
+        let command = program.in_repository_of_ours(Path::new("/"));
+        let command = command.args(["-c", "alias.wait=!sleep 600", "wait"]);
+        assert!(matches!(command.succeed(), Err(GitError::TimedOut { .. })));
     }
 
     #[test]

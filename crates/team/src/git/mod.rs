@@ -29,7 +29,7 @@ mod workspace;
 mod test_repository;
 
 pub use candidate::{Candidate, MergeWorktree, Rebased};
-pub use capture::{Capture, Captured, FILE_LIMIT_BYTES, OwnCommits, Problem, Submission};
+pub use capture::{Capture, Captured, FILE_LIMIT_BYTES, OwnCommits, Problem, Submission, Unfinished};
 pub use checkout::{Checkout, CheckoutMove, CheckoutState};
 pub use command::GitProgram;
 pub use error::GitError;

@@ -2,6 +2,7 @@
 //! Nothing here changes a branch or a file that the user works on; see `landing` and `checkout` for that.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::command::{GitCommand, GitProgram};
 use super::error::{GitError, append, file};
@@ -102,6 +103,12 @@ impl Project {
         let root = absolute(program, path, "--show-toplevel")?;
         let common_dir = absolute(program, path, "--git-common-dir")?;
         Ok(Self { program: program.clone(), root, common_dir, object_format })
+    }
+
+    /// The same repository, for work that must be over in this time: git is ended then.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        Self { program: self.program.until(Instant::now() + limit), ..self.clone() }
     }
 
     /// The top folder of the work tree.

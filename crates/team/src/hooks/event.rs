@@ -93,8 +93,15 @@ impl Event {
         Ok(Self { id: Some(id.clone()), task, ..Self::new(event, team_log, agent) })
     }
 
-    /// An event about a task that is only asked for. It has no state yet, so it shows what was said of it.
-    pub fn about_new(team_log: &TeamLog, by: &AgentId, id: &TaskId, task: &NewTask) -> Self {
+    /// An event about a task that is only asked for, to plan anew what failed, say. It has no state yet, so it shows what
+    /// was said of it.
+    pub fn about_new(
+        team_log: &TeamLog,
+        by: &AgentId,
+        id: &TaskId,
+        task: &NewTask,
+        replans: Option<&TaskId>,
+    ) -> Self {
         let value = json!({
             "id": id,
             "title": task.full_title(),
@@ -109,6 +116,7 @@ impl Event {
             "labels": task.labels,
             "parent": task.parent,
             "review": task.review,
+            "replans": replans,
         });
         Self { id: Some(id.clone()), task: Some(value), ..Self::new(Hook::TaskAdded, team_log, by) }
     }

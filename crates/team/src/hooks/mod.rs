@@ -5,6 +5,7 @@
 //! rehearsal. What a hook cannot do is to break anything: one that fails, hangs or is not there is noted and passed
 //! over. Knows neither models nor git.
 
+mod ancestry;
 mod ask;
 mod blocks;
 mod claim;
@@ -23,14 +24,17 @@ use crate::config::HookCommands;
 use crate::folder::TeamFolder;
 use crate::progress::{Progress, Reporter};
 
+pub use ancestry::is_called_by_hook;
 use blocks::Blocks;
 pub(crate) use claim::Again;
 pub(crate) use event::{BeforeMerge, Event};
 pub(crate) use moments::{
-    agent_idle, attempt_failed, may_add, may_complete, may_merge, may_submit_plan, plan_judged, quarantined,
+    agent_idle, attempt_failed, may_add, may_complete, may_merge, may_plan_anew, may_submit_plan,
+    plan_judged, quarantined,
 };
 
-/// The variable that names the hook to its command. A verb that finds it was started by a hook, and asks none.
+/// The variable that names the hook to its command. A verb that finds it was started by a hook, and asks none; see
+/// [`is_called_by_hook`].
 pub const HOOK_VARIABLE: &str = "AGENT_TEAM_HOOK";
 /// How long a hook may take if nobody says otherwise.
 pub const HOOK_LIMIT: Duration = Duration::from_secs(60);

@@ -21,9 +21,25 @@ pub(crate) fn may_add<'a>(
         return Ok(());
     }
     for (id, task) in tasks {
-        ask(team_log, &Event::about_new(team_log, by, id, task))?;
+        ask(team_log, &Event::about_new(team_log, by, id, task, None))?;
     }
     Ok(())
+}
+
+/// Whether a task may be added by which a failure is put to a lead, or why not.
+pub(crate) fn may_plan_anew(
+    team_log: &TeamLog,
+    by: &AgentId,
+    (id, task): (&TaskId, &NewTask),
+    failed: &TaskId,
+    stop: &CancellationToken,
+) -> Result<(), Blocked> {
+    let Some(hooks) = team_log.hooks(Hook::TaskAdded) else { return Ok(()) };
+    let event = Event::about_new(team_log, by, id, task, Some(failed));
+    match hooks.ask(&event, stop) {
+        Ruling::Pass => Ok(()),
+        Ruling::Block(feedback) => Err(Blocked { hook: event.event, task: Some(id.clone()), feedback }),
+    }
 }
 
 /// Whether a result may be delivered. Nobody is asked about one that comes too late.

@@ -9,6 +9,7 @@ use agent_team_core::record::{Account, AgentJoined, AgentLeft, Bounds, Policy, P
 use agent_team_log::{AnnounceError, Presence, ProcessIdentity};
 use tokio_util::sync::CancellationToken;
 
+use super::over::End;
 use super::{Run, RunOutcome};
 use crate::agent::prompt;
 use crate::agent_team::{AgentTeam, Member};
@@ -71,11 +72,12 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         over: CancellationToken::new(),
         merges_blocked: Arc::default(),
         purses: Arc::new(Purses::new()),
+        unfinished: Arc::default(),
     };
     match run.prepare(earlier).await {
         Ok(()) => Ok((run, alone)),
         Err(error) => {
-            run.ended(RunOutcome::Broken)?;
+            run.ended(End::cut_off(RunOutcome::Broken))?;
             Err(error)
         }
     }

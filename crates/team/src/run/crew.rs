@@ -43,11 +43,15 @@ impl Crew {
 }
 
 impl Run<'_> {
-    /// Starts the members of the team.
-    pub(super) fn start_crew(&self) -> Crew {
+    /// Starts the members of the team who have not left meanwhile.
+    pub(super) fn start_crew(&self) -> Result<Crew, Error> {
         let mut crew = Crew::default();
-        self.team.members.iter().for_each(|member| self.start(&mut crew, member));
-        crew
+        let here: Vec<&Member> = self.team.queue.team_log().look(|state| {
+            let is_here = |member: &&Member| state.agent(&member.id).is_some_and(|known| !known.left);
+            self.team.members.iter().filter(is_here).collect()
+        })?;
+        here.into_iter().for_each(|member| self.start(&mut crew, member));
+        Ok(crew)
     }
 
     fn start(&self, crew: &mut Crew, member: &Member) {
@@ -56,6 +60,7 @@ impl Run<'_> {
         let dropped = self.abort.child_token();
         mate.stop = self.stop.child_token();
         mate.abort = dropped.clone();
+        mate.at_once = self.team.stop.at_once.clone();
         mate.desk = self.desk.clone();
         mate.environment = self.environment.clone();
         mate.reporter = self.reporter.clone();
@@ -65,6 +70,7 @@ impl Run<'_> {
             self.purses.note_paying(&mate.id);
         }
         mate.purses = Some(self.purses.clone());
+        mate.unfinished = Some(self.unfinished.clone());
         crew.tokens.insert(member.id.clone(), dropped.clone());
         let id = member.id.clone();
         crew.at_work.spawn(async move {

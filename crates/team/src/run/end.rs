@@ -4,17 +4,19 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use agent_team_core::machine::{State, Status, Task};
-use agent_team_core::record::{AgentLeft, RunEnded};
+use agent_team_core::record::AgentLeft;
 use agent_team_core::view::{self, BudgetView, StatusView, TaskView};
 
 use super::Run;
+use super::over::End;
 use super::replan::is_settled;
 use crate::agent::{Activity, Assignment, Context, prompt};
 use crate::git::Landing;
 use crate::outside::now_ms;
 use crate::progress::Progress;
-use crate::purse::{KeptWork, how_to_go_on};
+use crate::purse::how_to_go_on;
 use crate::team_log::{blocking, refusal};
+use crate::unfinished::KeptWork;
 use crate::{Error, Judgement, RecordId};
 
 /// How long the lead may take to sum up. The work is done by then, so nothing is lost without it.
@@ -72,7 +74,8 @@ pub struct RunReport {
     pub landing: Option<Landed>,
     /// What each account may use, and what of it is gone.
     pub budgets: Vec<BudgetView>,
-    /// Unfinished work that was handed back when a budget was used up, and where it is kept.
+    /// Unfinished work that was handed back or lost when a budget was used up, somebody stopped it, or time was over, and
+    /// where it is kept.
     pub kept: Vec<KeptWork>,
     /// The command that goes on, if a budget ended the run.
     pub go_on: Option<String>,
@@ -99,15 +102,10 @@ impl RunReport {
 }
 
 impl Run<'_> {
-    /// Records the end of the run.
-    pub(super) fn ended(&self, outcome: RunOutcome) -> Result<(), Error> {
-        let body = RunEnded { run: self.id, outcome: outcome.as_str().to_owned() };
-        self.team.queue.team_log().submit(&self.by, &body.into())?;
-        Ok(())
-    }
-
-    /// Ends the run: the goal's check, the lead's words, the members' leave.
-    pub(super) async fn report(&self, outcome: RunOutcome, took: Duration) -> Result<RunReport, Error> {
+    /// Ends the run: the goal's check, the lead's words, the members' leave. `None` if something can go on meanwhile: then it
+    /// has not ended.
+    pub(super) async fn report(&self, end: End, took: Duration) -> Result<Option<RunReport>, Error> {
+        let outcome = end.outcome;
         let finished = matches!(outcome, RunOutcome::Completed | RunOutcome::Stuck);
         let proving = outcome == RunOutcome::Completed && !self.team.stop.is_asked();
         let check = if proving { self.prove_goal().await? } else { None };
@@ -124,10 +122,13 @@ impl Run<'_> {
             let unfinished: Vec<TaskView> = open.into_iter().map(|task| view::task(state, task)).collect();
             (view::stuck(state), unfinished)
         })?;
+        if !self.ended(End { outcome, ..end })? {
+            return Ok(None);
+        }
+        // Only then, since nobody could take what came meanwhile.
         if finished {
             self.say_goodbye()?;
         }
-        self.ended(outcome)?;
         let landing = match self.desk.clone() {
             None => None,
             Some(desk) => {
@@ -143,10 +144,10 @@ impl Run<'_> {
             .team_log()
             .look(|state| (view::budgets(state, now_ms()), how_to_go_on(state, &used_up)))?;
         let is_open = |kept: &KeptWork| unfinished.iter().any(|task| task.id == kept.task);
-        let kept = self.purses.kept().into_iter().filter(is_open).collect();
+        let kept = self.unfinished.kept().into_iter().filter(is_open).collect();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(RunReport {
+        Ok(Some(RunReport {
             outcome,
             status,
             unfinished,
@@ -158,7 +159,7 @@ impl Run<'_> {
             kept,
             go_on,
             took_ms,
-        })
+        }))
     }
 
     /// Runs the check of the whole goal. Where the goal was one task, that task's check was it.

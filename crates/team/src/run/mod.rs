@@ -3,6 +3,7 @@
 mod begin;
 mod crew;
 mod end;
+mod over;
 mod replan;
 mod stuck;
 
@@ -10,9 +11,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_team_core::id::HUMAN;
 use agent_team_core::machine::{Claim, State, Status, Task};
-use agent_team_core::record::{ClaimReleased, Policy, Resource};
+use agent_team_core::record::{ClaimReleased, Policy};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 use crew::Crew;
 pub(crate) use end::board;
 pub use end::{Landed, RunOutcome, RunReport};
+use over::{End, goes_on};
+use replan::Failures;
 use stuck::Watched;
 
 use crate::agent_team::AgentTeam;
@@ -28,8 +30,9 @@ use crate::desk::Desk;
 use crate::liveness::{self, TakenBack};
 use crate::merge_queue::{Merger, Turn};
 use crate::progress::{Progress, Reporter};
-use crate::purse::{Purses, is_time_over};
+use crate::purse::Purses;
 use crate::team_log::{TeamLog, refusal};
+use crate::unfinished::{KEEP_LIMIT, Unfinished};
 use crate::verify::{Verified, Verifier};
 use crate::{Account, AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
 
@@ -68,39 +71,64 @@ struct Run<'a> {
     merges_blocked: Arc<watch::Sender<bool>>,
     /// What the agents have used up.
     purses: Arc<Purses>,
+    /// What they leave unfinished.
+    unfinished: Arc<Unfinished>,
+}
+
+/// What a run has said already, or knows.
+#[derive(Default)]
+struct Noted {
+    named: BTreeSet<RecordId>,
+    warned: BTreeSet<(Account, bool)>,
+    failures: Failures,
 }
 
 pub(crate) async fn run(team: &AgentTeam, timeout: Option<Duration>) -> Result<RunReport, Error> {
     let started = std::time::Instant::now();
-    let (run, _alone) = begin::begin(team).await?;
-    let outcome = run.work(timeout).await;
-    let given_back = run.give_back_all();
-    let outcome = match outcome.and_then(|outcome| given_back.map(|()| outcome)) {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            run.ended(RunOutcome::Broken)?;
-            return Err(error);
+    let (mut run, _alone) = begin::begin(team).await?;
+    let mut noted = Noted::default();
+    loop {
+        let left = timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
+        let end = run.work(left, &mut noted).await;
+        let given_back = run.give_back_all();
+        let end = match end.and_then(|end| given_back.map(|()| end)) {
+            Ok(end) => end,
+            Err(error) => {
+                run.ended(End::cut_off(RunOutcome::Broken))?;
+                return Err(error);
+            }
+        };
+        if let Some(report) = run.report(end, started.elapsed()).await? {
+            return Ok(report);
         }
-    };
-    run.report(outcome, started.elapsed()).await
+        run.go_on();
+    }
 }
 
 impl Run<'_> {
-    async fn work(&self, timeout: Option<Duration>) -> Result<RunOutcome, Error> {
+    async fn work(&self, timeout: Option<Duration>, noted: &mut Noted) -> Result<End, Error> {
         if self.stop.is_cancelled() {
-            return Ok(RunOutcome::Interrupted);
+            return Ok(End::cut_off(RunOutcome::Interrupted));
         }
-        let mut agents = self.start_crew();
+        let mut agents = self.start_crew()?;
         let mut stages = self.start_stages();
-        let outcome = self.until_the_end(timeout, &mut agents, &mut stages).await;
+        let end = self.until_the_end(timeout, noted, &mut agents, &mut stages).await;
         self.stop.cancel();
-        let finished = self.finish(&mut agents, outcome.as_ref().ok().copied()).await;
+        let finished = self.finish(&mut agents, end.as_ref().ok().map(|end| end.outcome)).await;
         self.over.cancel();
         while let Some(ended) = stages.join_next().await {
             broken_down(ended)?;
         }
         finished?;
-        outcome
+        end
+    }
+
+    /// Makes it ready to work again: something came that can go on before the end was written down.
+    fn go_on(&mut self) {
+        self.stop = self.team.stop.gently.child_token();
+        self.abort = self.team.stop.at_once.child_token();
+        self.over = CancellationToken::new();
+        self.reporter.report(Progress::Note("goes on: there is something to do again".to_owned()));
     }
 
     /// Starts what serves all agents: checks, merges, and the look for holders that are gone.
@@ -147,9 +175,10 @@ impl Run<'_> {
     async fn until_the_end(
         &self,
         timeout: Option<Duration>,
+        noted: &mut Noted,
         agents: &mut Crew,
         stages: &mut JoinSet<Result<(), Error>>,
-    ) -> Result<RunOutcome, Error> {
+    ) -> Result<End, Error> {
         let team_log = self.team.queue.team_log();
         let time_over = async {
             match timeout {
@@ -159,35 +188,37 @@ impl Run<'_> {
         };
         tokio::pin!(time_over);
         let mut merges_blocked = self.merges_blocked.subscribe();
-        let (mut named, mut watched, mut warned) = (BTreeSet::new(), Watched::default(), BTreeSet::new());
-        let mut told = BTreeSet::new();
+        let mut watched = Watched::default();
         loop {
             self.follow_members(agents)?;
             self.look_who_is_stuck(&mut watched)?;
-            self.warn_of_budgets(&mut warned)?;
-            self.name_what_waits_for_the_human(&mut named)?;
-            while !self.stop.is_cancelled() && self.see_to_a_failure(&mut told)? {}
-            let is_blocked = *merges_blocked.borrow_and_update();
-            let (may_go_on, merging, counts, settled, seen) = team_log.look(|state| {
-                let merging = state.waiting_for(Stage::Merge).next().is_some();
-                let idle = state.held().next().is_none();
+            self.warn_of_budgets(&mut noted.warned)?;
+            self.name_what_waits_for_the_human(&mut noted.named)?;
+            tokio::select! {
+                biased;
+                seen = self.see_to_failures(&mut noted.failures) => seen?,
+                // A hook that is asked meanwhile keeps nobody who stops the run.
+                () = self.team.stop.gently.cancelled() => {}
+                () = &mut time_over => return Ok(End::cut_off(RunOutcome::TimedOut)),
+            }
+            merges_blocked.mark_unchanged();
+            let nobody = agents.is_empty();
+            let (is_over, counts, settled, seen) = team_log.look(|state| {
                 let failed = state.lost().filter(|task| task.status == Status::Failed);
                 let settled = failed.filter(|task| replan::is_settled(state, task)).count() as u64;
-                let may_go_on = goes_on(state, agents.is_empty(), &self.purses);
-                (may_go_on, merging && idle, state.counts(), settled, state.records())
+                (self.is_over(state, nobody), state.counts(), settled, state.records())
             })?;
-            self.name_foreign_holders(&mut named)?;
-            let waits_for_user = merging && is_blocked && counts.ready == 0;
-            if !may_go_on || waits_for_user {
+            self.name_foreign_holders(&mut noted.named)?;
+            if is_over {
                 let done = counts.completed + counts.cancelled + settled == counts.total;
-                return Ok(match done {
+                let outcome = match done {
                     true => RunOutcome::Completed,
                     // Agents that were told to stop may be gone before this is looked at.
                     false if self.stop.is_cancelled() => RunOutcome::Interrupted,
                     false => self.why_nothing_goes_on()?,
-                });
+                };
+                return Ok(End { outcome, without_agents: Some(nobody) });
             }
-            let nobody = agents.is_empty();
             let purses = self.purses.clone();
             let over = team_log.until(move |state| !goes_on(state, nobody, &purses));
             // What else is looked at here can wait a second, and waits for ever while nothing happens.
@@ -200,8 +231,10 @@ impl Run<'_> {
                 }
             };
             tokio::select! {
-                () = self.team.stop.gently.cancelled() => return Ok(RunOutcome::Interrupted),
-                () = &mut time_over => return Ok(RunOutcome::TimedOut),
+                () = self.team.stop.gently.cancelled() => {
+                    return Ok(End::cut_off(RunOutcome::Interrupted));
+                }
+                () = &mut time_over => return Ok(End::cut_off(RunOutcome::TimedOut)),
                 Some(ended) = agents.ended() => ended?,
                 () = self.purses.changed.notified() => {}
                 () = tokio::time::sleep(self.interval()?) => {}
@@ -226,34 +259,6 @@ impl Run<'_> {
             })
         })?;
         Ok(clock.map_or(usual, |clock| clock.min(usual)))
-    }
-
-    /// What is left may wait for a budget, or for something else.
-    fn why_nothing_goes_on(&self) -> Result<RunOutcome, Error> {
-        Ok(if self.used_up()?.is_empty() { RunOutcome::Stuck } else { RunOutcome::OverBudget })
-    }
-
-    /// The budgets that keep what is left from being done.
-    fn used_up(&self) -> Result<Vec<(Account, Resource)>, Error> {
-        let mut all = Vec::new();
-        let elapsed = self.purses.elapsed();
-        self.team.queue.team_log().look(|state| {
-            // What nobody could do anyway waits for no budget.
-            if state.can_go_on() {
-                let members = state.agents().filter(|agent| !agent.left && agent.id.as_str() != HUMAN);
-                let kept = members.filter_map(|agent| self.purses.keeps(state, &agent.id));
-                all = self.purses.used_up();
-                all.extend(kept.map(|used_up| (used_up.account, used_up.what)));
-            }
-            if is_time_over(state, elapsed) {
-                all.push((Account::Run, Resource::Elapsed));
-            }
-            let ready = state.ready().filter_map(|mut lane| lane.next());
-            all.extend(ready.filter_map(|task| Some((state.lacks_attempts(task)?, Resource::Attempts))));
-        })?;
-        all.sort();
-        all.dedup();
-        Ok(all)
     }
 
     /// Says once of each account that most of what it may spend is gone.
@@ -334,6 +339,8 @@ impl Run<'_> {
         let out_of_patience = async {
             patience.await;
             self.abort.cancel();
+            // Whoever cannot wait for their work to be kept either says so.
+            let _ = tokio::time::timeout(KEEP_LIMIT, self.team.stop.at_once.cancelled()).await;
             tokio::time::sleep(LAST_GRACE).await;
         };
         tokio::pin!(out_of_patience);
@@ -370,22 +377,6 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether anything can go on: without agents only what needs none, checks and merges. When the clock of the run is over
-/// those do not, either: then only what agents still hand back.
-fn goes_on(state: &State, without_agents: bool, purses: &Purses) -> bool {
-    if is_time_over(state, purses.elapsed()) {
-        let works = |claim: &Claim| matches!(claim.stage, Stage::Work | Stage::Review);
-        return !without_agents && state.held().any(|(_, claim)| claim.holder.orchestrated && works(claim));
-    }
-    if !without_agents {
-        return state.can_go_on_with(|agent| purses.allow(state, agent))
-            || purses.is_anything_for_others(state);
-    }
-    state.held().next().is_some()
-        || state.waiting_for(Stage::Verify).next().is_some()
-        || state.waiting_for(Stage::Merge).any(|task| state.may_merge(task))
 }
 
 /// An error of a part of the run is the run's.

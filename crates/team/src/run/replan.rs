@@ -1,24 +1,37 @@
 //! Failures are put to a lead, as often as may be; a task that waits in vain for its parts is given up.
 //!
 //! What was put to whom stands in the log: a re-planning task names the failure. So a run that is started anew counts
-//! on, and puts no failure twice.
+//! on, and puts no failure twice. What a hook kept from being put is known to this run alone: the next one asks again.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent_team_core::machine::{Command, State, Status, Task};
-use agent_team_core::record::{Replan, TaskSpec};
+use agent_team_core::record::Replan;
+use tokio_util::sync::CancellationToken;
 
 use super::Run;
 use crate::agent::{last_words, prompt};
+use crate::hooks::{self, Blocked, Hook};
 use crate::outside::new_id;
 use crate::progress::Progress;
-use crate::team_log::refusal;
-use crate::{AgentId, Error, RecordId, Role, Text};
+use crate::team_log::{blocking, refusal};
+use crate::{AgentId, Error, NewTask, RecordId, Role, TaskId, Text};
+
+/// What this run knows of failures, each by the record of the failure.
+#[derive(Default)]
+pub(super) struct Failures {
+    /// Those that the user was told of.
+    told: BTreeSet<RecordId>,
+    /// Those that a hook kept from being planned anew, and what it said.
+    blocked: BTreeMap<RecordId, Blocked>,
+}
 
 /// What is to be done about a failure.
 enum Answer {
     /// A lead plans it anew.
     Put(Box<Put>),
     /// The task that waits for it as a part is given up.
-    GiveUp { whole: crate::TaskId, reason: String },
+    GiveUp { whole: TaskId, reason: String },
     /// Nothing can be, but the user may want to know.
     Tell { failure: RecordId, words: String },
 }
@@ -26,7 +39,9 @@ enum Answer {
 struct Put {
     failed: Box<Task>,
     /// The task within which the failure is planned anew.
-    within: Option<crate::TaskId>,
+    within: Option<TaskId>,
+    /// Whether a task waits for the failed one as its part.
+    is_part: bool,
     /// Who plans, if it must be somebody in particular.
     lead: Option<AgentId>,
     /// Which re-plan it is within that, and how many there may be.
@@ -37,23 +52,26 @@ struct Put {
 }
 
 impl Run<'_> {
-    /// Sees to one failure that somebody must hear of, and says whether there was one.
-    pub(super) fn see_to_a_failure(
-        &self,
-        told: &mut std::collections::BTreeSet<RecordId>,
-    ) -> Result<bool, Error> {
+    /// Sees to the failures that somebody must hear of. May be dropped half-way.
+    pub(super) async fn see_to_failures(&self, failures: &mut Failures) -> Result<(), Error> {
+        while !self.stop.is_cancelled() && self.see_to_a_failure(failures).await? {}
+        Ok(())
+    }
+
+    /// Sees to one failure, and says whether there was one.
+    async fn see_to_a_failure(&self, failures: &mut Failures) -> Result<bool, Error> {
         let first_lead = self.lead().map(|lead| lead.id.clone());
         let answer = self.team.queue.team_log().look(|state| {
             let mut failed = state.lost().filter(|task| task.status == Status::Failed);
             failed.find_map(|task| {
-                let answer = answer(state, task, first_lead.as_ref())?;
-                let was_told = |failure| told.contains(failure);
+                let answer = answer(state, task, first_lead.as_ref(), &failures.blocked)?;
+                let was_told = |failure| failures.told.contains(failure);
                 (!matches!(&answer, Answer::Tell { failure, .. } if was_told(failure))).then_some(answer)
             })
         })?;
         let Some(answer) = answer else { return Ok(false) };
         match answer {
-            Answer::Put(put) => self.put(*put)?,
+            Answer::Put(put) => self.put(*put, failures).await?,
             Answer::GiveUp { whole, reason } => {
                 let words = format!("{whole} is given up: {reason}");
                 let reason = self.team.queue.team_log().text(reason)?;
@@ -64,14 +82,70 @@ impl Run<'_> {
                 }
             }
             Answer::Tell { failure, words } => {
-                told.insert(failure);
+                failures.told.insert(failure);
                 self.reporter.report(Progress::Note(words));
             }
         }
         Ok(true)
     }
 
-    fn put(&self, put: Put) -> Result<(), Error> {
+    /// Puts a failure to a lead, if the hook has nothing against it.
+    async fn put(&self, put: Put, failures: &mut Failures) -> Result<(), Error> {
+        let team_log = self.team.queue.team_log();
+        let failed = &put.failed;
+        let id = team_log.look(|state| {
+            let base = format!("replan-{}", failed.id());
+            let base = base.get(..base.floor_char_boundary(60)).unwrap_or("replan").to_owned();
+            let numbered = (2_u64..).map(|number| format!("{base}-{number}"));
+            let mut ids = std::iter::once(base.clone()).chain(numbered).filter_map(|id| id.parse().ok());
+            ids.find(|id| state.task(id).is_none())
+        })?;
+        let Some(id) = id else { return Ok(()) };
+        let task = NewTask {
+            agent: put.lead.as_ref().map(ToString::to_string),
+            parent: put.within.as_ref().map(ToString::to_string),
+            ..NewTask::new(format!("Plan anew: {} failed", failed.id()))
+        };
+        let task = task.description(self.words(&put)?).role(Role::Lead).priority(i32::MAX);
+        if let Err(blocked) = self.may_put(&id, &task, failed.id()).await? {
+            if !put.is_part {
+                let note = format!("WARNING {} failed, and is not planned anew: {blocked}", failed.id());
+                self.reporter.report(Progress::Note(note));
+            }
+            failures.blocked.insert(failed.revision, blocked);
+            return Ok(());
+        }
+        let mut spec = task.spec(team_log, id)?;
+        spec.replans = Some(Replan { task: failed.id().clone(), failure: failed.revision });
+        let command = Command::AddTasks { tasks: vec![spec], batch: new_id() };
+        // Somebody may have retried it meanwhile.
+        if refusal(team_log.submit(&self.by, &command))?.is_ok() {
+            let (number, most) = (put.number, put.most);
+            let note = format!("{} failed: a lead plans anew ({number} of {most})", failed.id());
+            self.reporter.report(Progress::Note(note));
+        }
+        Ok(())
+    }
+
+    /// What the hook says of a task that puts a failure to a lead. Whoever stops waiting for it ends it.
+    async fn may_put(
+        &self,
+        id: &TaskId,
+        task: &NewTask,
+        failed: &TaskId,
+    ) -> Result<Result<(), Blocked>, Error> {
+        let team_log = self.team.queue.team_log().clone();
+        if team_log.hooks(Hook::TaskAdded).is_none() {
+            return Ok(Ok(()));
+        }
+        let (by, id, task, failed) = (self.by.clone(), id.clone(), task.clone(), failed.clone());
+        let stop = CancellationToken::new();
+        let _ended = stop.clone().drop_guard();
+        blocking(move || Ok(hooks::may_plan_anew(&team_log, &by, (&id, &task), &failed, &stop))).await
+    }
+
+    /// What the lead is told of a failure.
+    fn words(&self, put: &Put) -> Result<String, Error> {
         let team_log = self.team.queue.team_log();
         let whole = |text: &Text| team_log.read_text(text);
         let failed = &put.failed;
@@ -79,7 +153,7 @@ impl Run<'_> {
         let setbacks = failed.feedback.iter().map(|feedback| Ok((feedback.cause, whole(&feedback.text)?)));
         let setbacks: Vec<_> = setbacks.collect::<Result<_, Error>>()?;
         let left = put.most.saturating_sub(put.number);
-        let text = prompt::replanning(&prompt::Failed {
+        Ok(prompt::replanning(&prompt::Failed {
             goal: &put.goal,
             id: failed.id(),
             title: &failed.spec.title,
@@ -90,30 +164,7 @@ impl Run<'_> {
             dependents: &failed.dependents,
             board: &put.board,
             left,
-        });
-        let id = team_log.look(|state| {
-            let base = format!("replan-{}", failed.id());
-            let base = base.get(..base.floor_char_boundary(60)).unwrap_or("replan").to_owned();
-            let numbered = (2_u64..).map(|number| format!("{base}-{number}"));
-            let mut ids = std::iter::once(base.clone()).chain(numbered).filter_map(|id| id.parse().ok());
-            ids.find(|id| state.task(id).is_none())
-        })?;
-        let Some(id) = id else { return Ok(()) };
-        let mut spec = TaskSpec::new(id, format!("Plan anew: {} failed", failed.id()));
-        spec.description = team_log.text(text)?;
-        spec.role = Some(Role::Lead);
-        spec.agent = put.lead;
-        spec.parent = put.within;
-        spec.priority = i32::MAX;
-        spec.replans = Some(Replan { task: failed.id().clone(), failure: failed.revision });
-        let command = Command::AddTasks { tasks: vec![spec], batch: new_id() };
-        // Somebody may have retried it meanwhile.
-        if refusal(team_log.submit(&self.by, &command))?.is_ok() {
-            let (number, most) = (put.number, put.most);
-            let note = format!("{} failed: a lead plans anew ({number} of {most})", failed.id());
-            self.reporter.report(Progress::Note(note));
-        }
-        Ok(())
+        }))
     }
 }
 
@@ -130,8 +181,13 @@ pub(super) fn is_settled(state: &State, task: &Task) -> bool {
 }
 
 /// What is to be done about a task that failed for good; nothing if that has been done, or somebody else is at it.
-fn answer(state: &State, failed: &Task, first_lead: Option<&AgentId>) -> Option<Answer> {
-    let is_ended = |id: &crate::TaskId| state.task(id).is_none_or(|task| task.status.is_ended());
+fn answer(
+    state: &State,
+    failed: &Task,
+    first_lead: Option<&AgentId>,
+    blocked: &BTreeMap<RecordId, Blocked>,
+) -> Option<Answer> {
+    let is_ended = |id: &TaskId| state.task(id).is_none_or(|task| task.status.is_ended());
     if failed.spec.replans.is_some() || failed.replan.as_ref().is_some_and(|replan| !is_ended(replan)) {
         return None;
     }
@@ -141,6 +197,10 @@ fn answer(state: &State, failed: &Task, first_lead: Option<&AgentId>) -> Option<
     {
         // Whoever holds it sees to its parts, or nobody wants it any more.
         return None;
+    }
+    if let Some(blocked) = blocked.get(&failed.revision) {
+        let reason = format!("its part {} failed, and is not planned anew: {blocked}", failed.id());
+        return whole.map(|whole| Answer::GiveUp { whole: whole.id().clone(), reason });
     }
     let within = state.planned_within(failed);
     let (used, most) = (state.replans(within.as_ref()), state.replans_max());
@@ -177,6 +237,7 @@ fn answer(state: &State, failed: &Task, first_lead: Option<&AgentId>) -> Option<
     Some(Answer::Put(Box::new(Put {
         failed: Box::new(failed.clone()),
         within,
+        is_part: whole.is_some(),
         lead: lead.cloned(),
         number: used + 1,
         most,

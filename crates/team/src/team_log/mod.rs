@@ -226,6 +226,40 @@ impl TeamLog {
         Ok(seen)
     }
 
+    /// Does what a command wishes, if the newest state is as the question says; else nothing is written. Whoever writes
+    /// takes a turn, so what others write comes before the question or after the record; only one that waited for its turn
+    /// in vain may come in between, as this one then does.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub(crate) fn submit_if(
+        &self,
+        by: &AgentId,
+        command: &Command,
+        is_so: impl Fn(&State) -> bool,
+    ) -> Result<Option<Written>, Error> {
+        let mut replica = self.lock();
+        for _ in 0..TRIES_MAX {
+            let turn = self.wait_for_turn(&mut replica, |_| Ok(()))?;
+            if let Some(found) = replica.state.newer_format() {
+                return Err(Error::NewerFormat { found, known: NEWEST_FORMAT });
+            }
+            if !is_so(&replica.state) {
+                return Ok(None);
+            }
+            let bodies = decide(&replica.state, command, now_ms())?;
+            let must_sync = bodies.iter().any(must_survive_power_cuts);
+            if let Some(written) = self.append_bodies(&mut replica, by, bodies, turn)? {
+                drop(replica);
+                if must_sync && self.0.durability == Durability::Power {
+                    self.0.log.sync()?;
+                }
+                return Ok(Some(written));
+            }
+        }
+        Err(Error::Overtaken { tries: TRIES_MAX })
+    }
+
     fn write(
         &self,
         replica: &mut Replica,
@@ -250,35 +284,46 @@ impl TeamLog {
                 decided => decided?,
             };
             let must_sync = bodies.iter().any(must_survive_power_cuts);
-            let mut format = replica.state.format();
-            let mut ids = Vec::with_capacity(bodies.len());
-            let record = |body| {
-                let id = new_id();
-                let record = Record { id, format, at_ms: now_ms(), by: by.clone(), body };
-                match &record.body {
-                    // That somebody else raised it first is no reason to decide again.
-                    Body::FormatRaised(raised) => format = raised.version,
-                    _ => ids.push(id),
-                }
-                record
-            };
-            let records: Vec<Record> = bodies.into_iter().map(record).collect();
-            if let [raised] = records.as_slice()
-                && ids.is_empty()
-            {
-                ids.push(raised.id);
-            }
-            self.append(replica, records, turn)?;
-            if ids.iter().all(|id| replica.state.why_void(*id).is_none()) {
-                return Ok((Written { ids }, must_sync));
+            if let Some(written) = self.append_bodies(replica, by, bodies, turn)? {
+                return Ok((written, must_sync));
             }
         }
         Err(Error::Overtaken { tries: TRIES_MAX })
     }
 
+    /// Appends what was decided, and reads it back; `None` if it took no effect.
+    fn append_bodies(
+        &self,
+        replica: &mut Replica,
+        by: &AgentId,
+        bodies: Vec<Body>,
+        turn: Option<Turn<'_>>,
+    ) -> Result<Option<Written>, Error> {
+        let mut format = replica.state.format();
+        let mut ids = Vec::with_capacity(bodies.len());
+        let record = |body| {
+            let id = new_id();
+            let record = Record { id, format, at_ms: now_ms(), by: by.clone(), body };
+            match &record.body {
+                // That somebody else raised it first is no reason to decide again.
+                Body::FormatRaised(raised) => format = raised.version,
+                _ => ids.push(id),
+            }
+            record
+        };
+        let records: Vec<Record> = bodies.into_iter().map(record).collect();
+        if let [raised] = records.as_slice()
+            && ids.is_empty()
+        {
+            ids.push(raised.id);
+        }
+        self.append(replica, records, turn)?;
+        let is_void = ids.iter().any(|id| replica.state.why_void(*id).is_some());
+        Ok((!is_void).then_some(Written { ids }))
+    }
+
     /// Takes the turn and applies what came before it. Without the turn a proposal is only voided more often.
     fn take_turn(&self, replica: &mut Replica, command: &Command) -> Result<Option<Turn<'_>>, Error> {
-        let log = self.0.log.as_ref();
         // Most is applied before the turn is taken, so that others need not wait for that.
         if !replica.is_caught_up_since(JUST_NOW) || is_undisputed(command) {
             self.catch_up(replica, &mut Own::none())?;
@@ -286,12 +331,22 @@ impl TeamLog {
         if is_undisputed(command) {
             return Ok(None);
         }
+        // Whoever is refused needs no turn: many who wait for work would keep those from it who have some.
+        self.wait_for_turn(replica, |state| decide(state, command, now_ms()).map(|_| ()))
+    }
+
+    /// Waits for the turn, and not for ever, as long as there is something to be done in it.
+    fn wait_for_turn(
+        &self,
+        replica: &mut Replica,
+        is_needed: impl Fn(&State) -> Result<(), Refusal>,
+    ) -> Result<Option<Turn<'_>>, Error> {
+        let log = self.0.log.as_ref();
         let begun = Instant::now();
         let mut turn = log.turn(Duration::ZERO).ok().flatten();
         self.catch_up(replica, &mut Own::none())?;
         while turn.is_none() && begun.elapsed() < PATIENCE {
-            // Whoever is refused needs no turn: many who wait for work would keep those from it who have some.
-            decide(&replica.state, command, now_ms())?;
+            is_needed(&replica.state)?;
             turn = log.turn(PATIENCE_BETWEEN_LOOKS).ok().flatten();
             self.catch_up(replica, &mut Own::none())?;
         }

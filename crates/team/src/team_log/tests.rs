@@ -65,3 +65,21 @@ fn a_program_that_is_too_old_does_not_append_again_what_failed() {
     );
     assert_eq!(log.read(Position::START, 1 << 20).unwrap().len(), 1, "nothing but what raised the format");
 }
+
+#[test]
+fn what_is_written_only_if_something_is_so_is_not_written_when_somebody_made_it_otherwise() {
+    let log: Arc<dyn Log> = Arc::new(MemoryLog::new());
+    let of_one = TeamLog::over(log.clone(), None, Durability::Process, false).unwrap();
+    let of_another = TeamLog::over(log, None, Durability::Process, false).unwrap();
+    let human = AgentId::human();
+    let add = |id: &str| {
+        let tasks = vec![TaskSpec::new(id.parse().unwrap(), "Work")];
+        Command::AddTasks { tasks, batch: new_id() }
+    };
+    let has = |count| move |state: &State| state.counts().total == count;
+    assert!(of_one.submit_if(&human, &add("a"), has(0)).unwrap().is_some());
+    of_another.submit(&human, &add("b")).unwrap();
+    assert_eq!(of_one.submit_if(&human, &add("c"), has(1)).unwrap().map(|written| written.id()), None);
+    assert!(of_one.submit_if(&human, &add("c"), has(2)).unwrap().is_some());
+    assert_eq!(of_another.look(|state| state.counts().total).unwrap(), 3);
+}

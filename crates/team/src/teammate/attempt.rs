@@ -48,6 +48,7 @@ impl Teammate {
         limit: Option<Duration>,
     ) -> Result<Outcome, Error> {
         let stop = self.stop.child_token();
+        let _at_work = self.unfinished.as_ref().map(|unfinished| unfinished.begin(claimed.token));
         let context = match self.context(&mut assignment, &claimed, stop.clone()).await {
             Ok(context) => context,
             Err(error) => {
@@ -77,11 +78,13 @@ impl Teammate {
             tokio::time::sleep(LAST_TURN).await;
             Ok::<AgentError, Error>(used_up)
         };
+        let mut took_too_long = false;
         let ended = tokio::select! {
             answer = &mut work => Some(answer),
             () = self.abort.cancelled() => Some(Err(AgentError::Stopped)),
             () = liveness::claim_lost(team_log, claimed.token) => None,
             () = out_of_time => {
+                took_too_long = true;
                 let limit = limit.unwrap_or_default();
                 Some(Err(AgentError::Failed(format!("it took longer than its time limit of {limit:?}"))))
             }
@@ -91,7 +94,7 @@ impl Teammate {
         drop(work);
         let used_up = time.used_up();
         time.end().await?;
-        let Some(answer) = ended else { return Ok(Outcome::Lost) };
+        let Some(answer) = ended else { return self.lost(&claimed).await };
         let answer = match (answer, used_up) {
             (Err(AgentError::Stopped), Some(used_up)) => Err(used_up),
             (answer, _) => answer,
@@ -101,25 +104,25 @@ impl Teammate {
                 self.judge(&claimed, &assignment, answer).await
             }
             Ok((answer, assignment)) => self.deliver(&claimed, &assignment, answer).await,
+            Err(AgentError::Failed(reason)) if took_too_long => {
+                self.fail_unfinished(&claimed, &reason, false).await
+            }
             Err(AgentError::Failed(reason)) => self.fail(&claimed, reason, false).await,
             Err(AgentError::GaveUp(reason) | AgentError::TooLong(reason)) => {
                 self.fail(&claimed, reason, true).await
             }
-            Err(AgentError::Stopped) => self.give_back(&claimed, "stopped").await,
+            Err(AgentError::Stopped) => self.hand_back(&claimed, "stopped").await,
             Err(AgentError::Waits) => self.hand_out(&claimed).await,
             // What else is to be done has a budget of its own.
             Err(AgentError::OverBudget {
                 refusal: refused @ Refusal::OverBudget { account: Account::Task(_), .. },
                 ..
-            }) => {
-                let kept = self.keep_work(&claimed).await?;
-                self.fail(&claimed, format!("{refused}{kept}"), true).await
-            }
+            }) => self.fail_unfinished(&claimed, &refused.to_string(), true).await,
             Err(AgentError::OverBudget { refusal, upper }) => {
                 self.over_budget(&claimed, refusal, upper).await
             }
             Err(AgentError::Unable(reason)) => self.unable(&claimed, reason).await,
-            Err(AgentError::Broken(Error::Refused(_))) => Ok(Outcome::Lost),
+            Err(AgentError::Broken(Error::Refused(_))) => self.lost(&claimed).await,
             Err(AgentError::Broken(error)) => Err(error),
         }
     }
@@ -157,7 +160,8 @@ impl Teammate {
         let mut workspace = None;
         if let Some(desk) = self.desk.clone().filter(|_| self.agent.needs_workspace()) {
             let (agent, given) = (self.id.clone(), assignment.clone());
-            let place = blocking(move || desk.place(&agent, &given)).await?;
+            let left = self.left_by_the_last_attempt(claimed).await;
+            let place = blocking(move || desk.place(&agent, &given, &left)).await?;
             for (name, value) in place.environment {
                 environment = environment.with(name, value);
             }

@@ -7,7 +7,7 @@ use crate::agent::{Answer, Assignment};
 use crate::desk::Delivery;
 use crate::hooks::{self, Hook};
 use crate::progress::Progress;
-use crate::purse::{KeptWork, UsedUp};
+use crate::purse::UsedUp;
 use crate::team_log::{blocking, refusal};
 use crate::{Amount, Claimed, Error, FeedbackCause, Refusal};
 
@@ -144,37 +144,8 @@ impl Teammate {
         let (Some(purses), Some(used_up)) = (&self.purses, used_up) else {
             return self.unable(claimed, refused.to_string()).await;
         };
-        let kept = self.keep_work(claimed).await?;
         purses.note_empty(used_up, &self.reporter);
-        let reason = format!("{refused}{kept}");
-        let outcome = self.give_back(claimed, &reason).await?;
-        if outcome == Outcome::GivenBack {
-            let (agent, task) = (&self.id, &claimed.task.id);
-            self.reporter.report(Progress::Note(format!("{agent} hands back {task}: {reason}")));
-        }
-        Ok(outcome)
-    }
-
-    /// Keeps what lies in the workspace under a ref, and says in words where.
-    pub(super) async fn keep_work(&self, claimed: &Claimed) -> Result<String, Error> {
-        let is_work = claimed.task.stage != Some(Stage::Review);
-        let Some(desk) = self.desk.clone().filter(|_| is_work && self.agent.needs_workspace()) else {
-            return Ok(String::new());
-        };
-        let (agent, token) = (self.id.clone(), claimed.token.to_string());
-        let (task, title) = (claimed.task.id.clone(), claimed.task.title.clone());
-        let kept = match blocking(move || desk.keep(&agent, &token, task.as_str(), &title)).await {
-            // What git cannot take stays in the folder.
-            Err(Error::Git(_)) => None,
-            kept => kept?,
-        };
-        let Some((reference, commit)) = kept else { return Ok(String::new()) };
-        let words = format!("; its work so far is kept as {reference}");
-        if let Some(purses) = &self.purses {
-            let (task, agent) = (claimed.task.id.clone(), self.id.clone());
-            purses.keep(KeptWork { task, agent, reference, commit });
-        }
-        Ok(words)
+        self.hand_back(claimed, &refused.to_string()).await
     }
 
     /// The agent has split its task, and has it back when the parts are done.
@@ -193,7 +164,7 @@ impl Teammate {
     /// The agent can do nothing more, whatever the task.
     pub(super) async fn unable(&self, claimed: &Claimed, reason: String) -> Result<Outcome, Error> {
         self.reporter.report(Progress::Note(format!("ERROR {} takes nothing more: {reason}", self.id)));
-        self.give_back(claimed, &reason).await?;
+        self.hand_back(claimed, &reason).await?;
         Ok(Outcome::Unable)
     }
 

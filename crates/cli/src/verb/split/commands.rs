@@ -18,9 +18,19 @@ const INPUTS_TYPED_MAX: usize = 8;
 /// The longest check; a task takes 4096 bytes.
 const CHECK_BYTES_MAX: usize = 4_000;
 
+/// How a task's check is written down.
+enum Check {
+    /// As a command line.
+    Typed(String),
+    /// As the lines of a file for the shell.
+    File(Vec<String>),
+}
+
 /// What the command lines of one suite have in common.
 pub struct Commands<'a> {
     split: &'a Split,
+    /// The way from the team's folder to where the suite is run, if it is another one.
+    enter: Option<String>,
     /// The beginning of each, up to the choice of inputs.
     begin: String,
     /// Where relative inputs are found that a checkout does not have.
@@ -35,11 +45,9 @@ impl<'a> Commands<'a> {
     pub fn new(split: &'a Split, suite: &Suite, team: &'a TeamFolder, inputs: &'a [String]) -> Self {
         let workspace = team.workspace();
         let within = suite.folder.strip_prefix(workspace).unwrap_or(&suite.folder);
-        let mut begin = String::new();
-        if !within.as_os_str().is_empty() {
-            begin = format!("cd {} && ", quote(&within.to_string_lossy()));
-        }
-        begin += &format!("{} split --run --candidate {}", program(), quote(&suite.candidate));
+        let is_there = within.as_os_str().is_empty();
+        let enter = (!is_there).then(|| format!("cd {}", quote(&within.to_string_lossy())));
+        let mut begin = format!("{} split --run --candidate {}", program(), quote(&suite.candidate));
         if let Some(oracle) = &suite.oracle {
             begin += &format!(" --oracle {}", quote(oracle));
         }
@@ -51,7 +59,7 @@ impl<'a> Commands<'a> {
             |input: &String| Path::new(input).is_relative() && suite.folder.join(input).exists();
         let folder = split.inputs_base(&suite.folder, Some(team)).unwrap_or_else(|| suite.folder.clone());
         let base = inputs.iter().any(is_relative).then(|| path(&folder, workspace));
-        Self { split, begin, base, folder: team.split().join(suite.name()), workspace, inputs }
+        Self { split, enter, begin, base, folder: team.split().join(suite.name()), workspace, inputs }
     }
 
     /// The file with the inputs that did not pass, which gate and samples leave out.
@@ -78,7 +86,8 @@ impl<'a> Commands<'a> {
 
     /// The command for the gate: all that pass now.
     pub fn gate(&self, except: &[String]) -> String {
-        let mut text = format!("{}{}", self.begin, self.base());
+        let enter = self.enter.as_ref().map_or_else(String::new, |enter| format!("{enter} && "));
+        let mut text = format!("{enter}{}{}", self.begin, self.base());
         if !except.is_empty() {
             text += &format!(" --except {}", self.seen(&self.except()));
         }
@@ -88,12 +97,11 @@ impl<'a> Commands<'a> {
     /// The commands for a task whose lists are in `folder`.
     pub fn of_task(&self, folder: &Path, sets: usize, share: Share, except: &[String]) -> TaskCommands {
         let lists = self.lists(folder, sets);
-        let one = |list: &PathBuf| format!("{}{} --inputs-from {}", self.begin, self.base(), self.seen(list));
-        let check = lists.iter().map(one).collect::<Vec<_>>().join(" && ");
-        let check = if check.len() > CHECK_BYTES_MAX {
-            format!("sh {}", quote(&folder.join("check").to_string_lossy()))
-        } else {
-            check
+        let check = match self.check(&lists) {
+            Check::Typed(check) => check,
+            Check::File(_) => {
+                format!("{} split --check-file {}", program(), self.seen(&folder.join("check")))
+            }
         };
         let sample = format!("{} --sample {share} --as YOUR-NAME", self.gate(except));
         let list = lists.iter().map(|list| list.display().to_string()).collect::<Vec<_>>().join(", ");
@@ -101,18 +109,26 @@ impl<'a> Commands<'a> {
     }
 
     /// Writes the lists that a task's check reads, and the check itself if it is too long for a task.
-    pub fn write_task(&self, folder: &Path, sets: &[Vec<String>], check: &str) -> Result<(), Error> {
+    pub fn write_task(&self, folder: &Path, sets: &[Vec<String>]) -> Result<(), Error> {
         let lists = self.lists(folder, sets.len());
         for (list, inputs) in lists.iter().zip(sets) {
             write_list(list, inputs)?;
         }
-        if check.starts_with("sh ") {
-            let lines = lists.iter().map(|list| {
-                format!("({}{} --inputs-from {}) || exit", self.begin, self.base(), self.seen(list))
-            });
-            write_list(&folder.join("check"), &lines.collect::<Vec<_>>())?;
+        match self.check(&lists) {
+            Check::Typed(_) => Ok(()),
+            Check::File(lines) => write_list(&folder.join("check"), &lines),
         }
-        Ok(())
+    }
+
+    /// The check that runs some lists, one after the other.
+    fn check(&self, lists: &[PathBuf]) -> Check {
+        let one = |list: &PathBuf| format!("{}{} --inputs-from {}", self.begin, self.base(), self.seen(list));
+        let steps: Vec<String> = self.enter.iter().cloned().chain(lists.iter().map(one)).collect();
+        let typed = steps.join(" && ");
+        if typed.len() <= CHECK_BYTES_MAX {
+            return Check::Typed(typed);
+        }
+        Check::File(steps.iter().map(|step| format!("{step} || exit")).collect())
     }
 
     /// The files with the inputs of a task: one of all, or for inputs that fail together one of each set.
