@@ -229,7 +229,7 @@ impl Hash for Letters {
 /// As a text.
 impl BorshSerialize for Letters {
     fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
-        BorshSerialize::serialize(self.as_str(), writer)
+        BorshSerialize::serialize(self.as_bytes(), writer)
     }
 }
 
