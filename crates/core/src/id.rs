@@ -3,7 +3,10 @@
 //! Names end up in file names, git refs and terminal output, so the alphabet is small and everything that could
 //! mislead (`..`, a leading dash, marks that change the direction of writing) is refused when a name is made.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::io;
 use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -134,13 +137,106 @@ fn fault(text: &str) -> Option<&'static str> {
     if !bytes.first().is_some_and(letter) || !bytes.last().is_some_and(letter) {
         return Some("it must begin and end with a letter or a digit");
     }
-    if text.contains("..") {
+    if bytes.windows(2).any(|pair| pair == b"..") {
         return Some("it must not contain `..`");
     }
     if text.ends_with(".lock") {
         return Some("git reserves the ending `.lock`");
     }
     None
+}
+
+/// The text of a name. Most names are short and stand where they are used: the fold looks for names in tables again and
+/// again, and would follow a pointer for each that it compares.
+#[derive(Clone)]
+enum Letters {
+    /// Filled up with zeros, which no name holds: so these compare as their texts do.
+    Short([u8; SHORT_BYTES_MAX], u8),
+    /// A pointer and no more, so that a name takes two words.
+    Long(Arc<String>),
+}
+
+/// The longest name that takes no memory elsewhere, in bytes.
+const SHORT_BYTES_MAX: usize = 14;
+
+impl Letters {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(bytes, length) => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Long(text) => text.as_bytes(),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Short(..) => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
+            Self::Long(text) => text,
+        }
+    }
+}
+
+impl From<&str> for Letters {
+    fn from(text: &str) -> Self {
+        let mut bytes = [0; SHORT_BYTES_MAX];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(begin), Ok(length)) => {
+                begin.copy_from_slice(text.as_bytes());
+                Self::Short(bytes, length)
+            }
+            _ => Self::Long(Arc::new(text.to_owned())),
+        }
+    }
+}
+
+/// The same order for short names, from two words that overlap.
+fn words(bytes: &[u8; SHORT_BYTES_MAX]) -> [u64; 2] {
+    [bytes.first_chunk(), bytes.last_chunk()].map(|word| word.copied().map_or(0, u64::from_be_bytes))
+}
+
+impl Ord for Letters {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Short(one, length), Self::Short(other, other_length)) => {
+                words(one).cmp(&words(other)).then(length.cmp(other_length))
+            }
+            _ => self.as_bytes().cmp(other.as_bytes()),
+        }
+    }
+}
+
+impl PartialOrd for Letters {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Letters {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Letters {}
+
+impl Hash for Letters {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.as_str().hash(hasher);
+    }
+}
+
+/// As a text.
+impl BorshSerialize for Letters {
+    fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
+        BorshSerialize::serialize(self.as_bytes(), writer)
+    }
+}
+
+impl BorshDeserialize for Letters {
+    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
+        String::deserialize_reader(reader).map(|text| text.as_str().into())
+    }
 }
 
 /// Reads what is written as a text, without a copy of the text.
@@ -162,11 +258,11 @@ macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal $(, not $reserved:literal: $because:literal)?) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
-        pub struct $name(Arc<str>);
+        pub struct $name(Letters);
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
+                serializer.serialize_str(self.as_str())
             }
         }
 
@@ -179,7 +275,12 @@ macro_rules! name {
         impl $name {
             /// The name as text.
             pub fn as_str(&self) -> &str {
-                &self.0
+                self.0.as_str()
+            }
+
+            /// The bytes of the text: to compare them takes less than to make sure that they are one.
+            pub fn as_bytes(&self) -> &[u8] {
+                self.0.as_bytes()
             }
         }
 
@@ -217,25 +318,25 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0.as_ref().to_owned()
+                name.as_str().to_owned()
             }
         }
 
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
-                &self.0
+                self.as_str()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
+                f.pad(self.as_str())
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
+                f.pad(self.as_str())
             }
         }
     };
@@ -315,6 +416,21 @@ mod tests {
         for good in ["a", "T-1", "parse.header_2", &"x".repeat(64)] {
             assert_eq!(TaskId::try_from(good).unwrap().as_str(), good);
         }
+    }
+
+    #[test]
+    fn names_are_equal_and_sorted_as_their_texts_are_whether_they_are_short_or_long() {
+        let texts =
+            ["a", "a-b", "aa", "task-number-14", "task-number-15x", "task-number-1", "task-number-142"];
+        let name = |text: &str| TaskId::try_from(text).unwrap();
+        for one in texts {
+            assert_eq!(borsh::from_slice::<TaskId>(&borsh::to_vec(&name(one)).unwrap()).unwrap(), name(one));
+            for two in texts {
+                assert_eq!(name(one).cmp(&name(two)), one.cmp(two), "{one} {two}");
+                assert_eq!(name(one) == name(two), one == two, "{one} {two}");
+            }
+        }
+        assert_eq!(size_of::<Option<TaskId>>(), 2 * size_of::<usize>());
     }
 
     #[test]

@@ -15,15 +15,19 @@ pub const INLINE_BYTES_MAX: usize = 4096;
 pub enum Text {
     /// The text itself.
     Inline(String),
-    /// A text that is kept as a blob beside the log.
-    Blob {
-        /// The blob's hash.
-        blob: String,
-        /// The length of the whole text, in bytes.
-        size_bytes: u64,
-        /// How the text begins.
-        head: String,
-    },
+    /// A text that is kept as a blob beside the log. Elsewhere, since few are: each task has room for several texts.
+    Blob(Box<LongText>),
+}
+
+/// What a record holds of a text that is kept as a blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+pub struct LongText {
+    /// The blob's hash.
+    pub blob: String,
+    /// The length of the whole text, in bytes.
+    pub size_bytes: u64,
+    /// How the text begins.
+    pub head: String,
 }
 
 /// By hand: what is derived for untagged enums reads a text twice.
@@ -47,15 +51,8 @@ impl<'de> Deserialize<'de> for Text {
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, fields: A) -> Result<Text, A::Error> {
-                #[derive(Deserialize)]
-                struct Blob {
-                    blob: String,
-                    size_bytes: u64,
-                    head: String,
-                }
-                let Blob { blob, size_bytes, head } =
-                    Blob::deserialize(de::value::MapAccessDeserializer::new(fields))?;
-                Ok(Text::Blob { blob, size_bytes, head })
+                let fields = de::value::MapAccessDeserializer::new(fields);
+                Ok(Text::Blob(Deserialize::deserialize(fields)?))
             }
         }
 
@@ -68,7 +65,7 @@ impl Text {
     pub fn preview(&self) -> Cow<'_, str> {
         match self {
             Self::Inline(text) => Cow::Borrowed(text),
-            Self::Blob { head, size_bytes, .. } => Cow::Owned(format!("{head}… ({size_bytes} bytes)")),
+            Self::Blob(long) => Cow::Owned(format!("{}… ({} bytes)", long.head, long.size_bytes)),
         }
     }
 
@@ -76,7 +73,7 @@ impl Text {
     pub fn hash(&self) -> String {
         match self {
             Self::Inline(text) => blake3::hash(text.as_bytes()).to_hex().to_string(),
-            Self::Blob { blob, .. } => blob.clone(),
+            Self::Blob(long) => long.blob.clone(),
         }
     }
 

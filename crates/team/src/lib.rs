@@ -53,7 +53,7 @@ pub use agent_team_core::machine::{Ending, Failure, FeedbackCause, Receipt, Refu
 pub use agent_team_core::record::{
     Account, AgentJoined, Amount, Bounds, ExpiryCause, Holder, Recipient, Resource, Role, Stage, TaskChange,
 };
-pub use agent_team_core::text::Text;
+pub use agent_team_core::text::{LongText, Text};
 pub use agent_team_core::view;
 pub use assemble::{Assembled, assemble};
 pub use doctor::{DamagedStretch, Diagnosis, HolderHealth, LostText, OddRecord, SnapshotHealth};

@@ -47,7 +47,7 @@ impl Witness {
         let (task, by) = (&body.task, &body.by);
         let text = match &plan.text {
             Text::Inline(text) => BlobHash::of(text.as_bytes()).to_string(),
-            Text::Blob { blob, .. } => blob.clone(),
+            Text::Blob(long) => long.blob.clone(),
         };
         if text != body.text_hash {
             return violation("plan", format!("another text was judged than the plan for {task}"));

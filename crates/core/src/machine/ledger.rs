@@ -47,22 +47,22 @@ struct Reserved {
 impl Ledger {
     /// What an account has spent.
     pub fn spent(&self, account: &Account) -> Amount {
-        self.balance(account).spent
+        self.balance(account).map(|balance| balance.spent).unwrap_or_default()
     }
 
     /// What is set aside for calls that have not been settled; what a dead holder set aside stays so.
     pub fn reserved(&self, account: &Account) -> Amount {
-        self.balance(account).reserved
+        self.balance(account).map(|balance| balance.reserved).unwrap_or_default()
     }
 
     /// How many attempts at tasks were begun for an account. Those of a task are its own to count.
     pub fn attempts(&self, account: &Account) -> u64 {
-        self.balance(account).attempts
+        self.balance(account).map(|balance| balance.attempts).unwrap_or_default()
     }
 
     /// What an account may use.
     pub fn limit(&self, account: &Account) -> Limit {
-        self.balance(account).limit
+        self.balance(account).map(|balance| balance.limit).unwrap_or_default()
     }
 
     /// What each model used, by its name.
@@ -82,12 +82,12 @@ impl Ledger {
         self.reservations.iter().map(|(id, held)| (*id, &held.agent, held.tasks.first(), held.upper))
     }
 
-    fn balance(&self, account: &Account) -> Balance {
+    fn balance(&self, account: &Account) -> Option<&Balance> {
         match account {
-            Account::Team => self.team,
-            Account::Run => self.run,
-            Account::Agent(agent) => self.agents.get(agent).copied().unwrap_or_default(),
-            Account::Task(task) => self.tasks.get(task).copied().unwrap_or_default(),
+            Account::Team => Some(&self.team),
+            Account::Run => Some(&self.run),
+            Account::Agent(agent) => self.agents.get(agent),
+            Account::Task(task) => self.tasks.get(task),
         }
     }
 
@@ -112,7 +112,7 @@ impl Ledger {
     /// Whether an amount fits into every account that it touches.
     pub(crate) fn fits(&self, agent: &AgentId, tasks: &[TaskId], upper: Amount) -> Result<(), Refusal> {
         for account in accounts(agent, tasks) {
-            let balance = self.balance(&account);
+            let balance = self.balance(&account).copied().unwrap_or_default();
             let used = balance.spent.plus(balance.reserved);
             let sum = used.plus(upper);
             // Sums stop at the greatest number: what was added beyond it could not be given back.
@@ -135,8 +135,9 @@ impl Ledger {
 
     /// Whether an account allows no more attempts.
     pub(crate) fn has_no_attempts(&self, account: &Account) -> bool {
-        let balance = self.balance(account);
-        balance.limit.bounds.attempts.is_some_and(|most| balance.attempts >= most)
+        let is_used_up =
+            |balance: &Balance| balance.limit.bounds.attempts.is_some_and(|most| balance.attempts >= most);
+        self.balance(account).is_some_and(is_used_up)
     }
 
     /// Whether an agent may begin one more attempt.

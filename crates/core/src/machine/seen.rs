@@ -1,7 +1,7 @@
 //! The ids of all records so far, and which task each claim was on.
 //!
-//! Ids begin with the time at which they were made, so that most are greater than all before them, and what is looked up
-//! is mostly new. Ids of a snapshot stay there as bytes, sorted, and are looked up in place.
+//! Ids begin with the time at which they were made, so that most are greater than nearly all before them, and what is
+//! looked up is mostly new. Ids of a snapshot stay there as bytes, sorted, and are looked up in place.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -14,11 +14,11 @@ use crate::id::RecordId;
 /// Every record id so far: a repeated one is the same record. A claim's id leads to its task, for ever.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
-    /// Ids that were greater than all before them, those of the snapshot too, so that they are sorted.
-    rising: Vec<RecordId>,
+    /// Sorted.
+    ids: Vec<RecordId>,
     /// For each of these one more than the number of its task, if it is a claim's, and else 0.
     tasks: Vec<u32>,
-    /// The others, with the same: those of writers that were overtaken, or whose clocks are behind.
+    /// Those for which many would have to make room, with the same: of writers whose clocks are behind.
     others: BTreeMap<RecordId, u32>,
     frozen: Frozen,
 }
@@ -34,38 +34,37 @@ struct Frozen {
 /// An id, and one more than the number of its task.
 const ENTRY_BYTES: usize = 16 + 4;
 
+/// How many ids make room for a new one. Of several writers that are quick, many ids are of the same instant.
+const ROOM_MAX: usize = 256;
+
 impl Seen {
     /// Notes an id. Says whether it is new.
     pub fn insert(&mut self, id: RecordId) -> bool {
-        if self.greatest().is_none_or(|greatest| greatest < id) {
-            self.rising.push(id);
-            self.tasks.push(0);
-            return true;
-        }
-        if self.contains(id) {
+        let Err(place) = self.place(id) else { return false };
+        if self.others.contains_key(&id) || self.frozen.find(id).is_some() {
             return false;
         }
-        self.others.insert(id, 0);
+        if self.ids.len() - place <= ROOM_MAX {
+            self.ids.insert(place, id);
+            self.tasks.insert(place, 0);
+        } else {
+            self.others.insert(id, 0);
+        }
         true
-    }
-
-    /// The greatest of all ids: each of the others is smaller than one that came before it.
-    fn greatest(&self) -> Option<RecordId> {
-        self.rising.last().copied().or_else(|| self.frozen.greatest())
     }
 
     pub fn contains(&self, id: RecordId) -> bool {
         self.find(id).is_some() || self.frozen.find(id).is_some()
     }
 
-    /// Notes that the record that came last is a claim on a task.
+    /// Notes that a record is a claim on a task.
     pub fn note_claim(&mut self, claim: RecordId, task: Slot) {
-        if self.rising.last() == Some(&claim) {
-            if let Some(last) = self.tasks.last_mut() {
-                *last = task.above();
-            }
-        } else if let Some(other) = self.others.get_mut(&claim) {
-            *other = task.above();
+        let known = match self.place(claim) {
+            Ok(place) => self.tasks.get_mut(place),
+            Err(_) => self.others.get_mut(&claim),
+        };
+        if let Some(known) = known {
+            *known = task.above();
         }
     }
 
@@ -76,35 +75,37 @@ impl Seen {
 
     /// What is noted of an id that is in no snapshot.
     fn find(&self, id: RecordId) -> Option<u32> {
-        let from_rising = self.place(id).and_then(|place| self.tasks.get(place));
-        from_rising.or_else(|| self.others.get(&id)).copied()
+        let known = match self.place(id) {
+            Ok(place) => self.tasks.get(place),
+            Err(_) => self.others.get(&id),
+        };
+        known.copied()
     }
 
-    /// Where an id stands among the rising ones. Looks near the end first (Bentley and Yao, An almost optimal algorithm
-    /// for unbounded searching).
-    fn place(&self, id: RecordId) -> Option<usize> {
+    /// Where an id stands among the sorted ones, or would. Looks near the end first (Bentley and Yao, An almost optimal
+    /// algorithm for unbounded searching).
+    fn place(&self, id: RecordId) -> Result<usize, usize> {
         let mut reach = 1;
-        let near = loop {
-            let begin = self.rising.len().saturating_sub(reach);
-            let near = self.rising.get(begin..)?;
-            if begin == 0 || near.first()? <= &id {
-                break near;
+        loop {
+            let begin = self.ids.len().saturating_sub(reach);
+            let near = self.ids.get(begin..).unwrap_or_default();
+            if begin == 0 || near.first().is_some_and(|first| *first <= id) {
+                return near.binary_search(&id).map(|place| begin + place).map_err(|place| begin + place);
             }
             reach *= 8;
-        };
-        Some(self.rising.len() - near.len() + near.binary_search(&id).ok()?)
+        }
     }
 
     /// All of them by id, each with its task if it is a claim's.
     pub fn iter(&self) -> impl Iterator<Item = (RecordId, Option<Slot>)> {
-        let rising = self.rising.iter().copied().zip(self.tasks.iter().copied());
+        let ids = self.ids.iter().copied().zip(self.tasks.iter().copied());
         let others = self.others.iter().map(|(id, above)| (*id, *above));
-        let own = merged(rising, others, |(id, _)| *id).map(|(id, above)| (id, Slot::below(above)));
+        let own = merged(ids, others, |(id, _)| *id).map(|(id, above)| (id, Slot::below(above)));
         merged(own, (0..self.frozen.count()).filter_map(|place| self.frozen.get(place)), |(id, _)| *id)
     }
 
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.reserve((self.rising.len() + self.others.len() + self.frozen.count()) * ENTRY_BYTES);
+        out.reserve((self.ids.len() + self.others.len() + self.frozen.count()) * ENTRY_BYTES);
         for (id, slot) in self.iter() {
             out.extend_from_slice(&id.0.to_be_bytes());
             out.extend_from_slice(&slot.map_or(0, Slot::above).to_le_bytes());
@@ -195,6 +196,27 @@ mod tests {
         assert!(seen.iter().map(|(id, _)| id).eq(sorted.iter().copied()));
         for id in (0..6_000).map(RecordId) {
             assert_eq!(seen.contains(id), sorted.binary_search(&id).is_ok(), "{id}");
+        }
+    }
+
+    #[test]
+    fn ids_of_one_instant_are_found_in_whatever_order_they_come() {
+        let (mut seen, mut mix) = (Seen::default(), 1_u128);
+        let ids: Vec<RecordId> = (0..2_000)
+            .map(|number| {
+                mix = mix * 48_271 % 0x7fff_ffff;
+                RecordId((number / 40) << 32 | mix)
+            })
+            .collect();
+        for (number, id) in (0_u32..).zip(&ids) {
+            assert!(seen.insert(*id) && !seen.insert(*id));
+            if let Some(task) = Slot::below(number) {
+                seen.note_claim(*id, task);
+            }
+        }
+        assert!(seen.others.is_empty() && seen.iter().is_sorted_by_key(|(id, _)| id));
+        for (number, id) in (0_u32..).zip(&ids) {
+            assert_eq!(seen.task_of_claim(*id), Slot::below(number));
         }
     }
 

@@ -62,7 +62,7 @@ impl Tasks {
 
     /// The number of a task.
     pub fn slot(&self, id: &TaskId) -> Option<Slot> {
-        self.index.find(hash(id.as_str()), |number| self.has_id(Slot(number), id)).map(Slot)
+        self.index.find(hash(id), |number| self.has_id(Slot(number), id)).map(Slot)
     }
 
     pub fn contains(&self, id: &TaskId) -> bool {
@@ -100,7 +100,7 @@ impl Tasks {
     pub fn push(&mut self, task: Task) -> Option<Slot> {
         // The last number is left out: a free place of the index is told from a taken one by it.
         let number = u32::try_from(self.count).ok().filter(|number| *number < u32::MAX)?;
-        self.index.push(hash(task.id().as_str()), number);
+        self.index.push(hash(task.id()), number);
         let slot = Slot(number);
         if split(slot).0 == self.chunks.len() {
             self.chunks.push(OnceLock::new());
@@ -190,7 +190,7 @@ impl Frozen {
 
     /// Whether a task has this id, which stands first in its bytes, after its length.
     fn begins_with(&self, place: usize, id: &TaskId) -> bool {
-        let id = id.as_str().as_bytes();
+        let id = id.as_bytes();
         let found = self.get(place);
         found.as_ref().and_then(|bytes| bytes.split_first_chunk::<4>()).is_some_and(|(length, rest)| {
             u32::from_le_bytes(*length) as usize == id.len() && rest.starts_with(id)
@@ -199,10 +199,12 @@ impl Frozen {
 }
 
 /// The hash of an id.
-fn hash(id: &str) -> u32 {
-    let word = |chunk: &[u8]| chunk.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
-    let length = id.len() as u64;
-    index::hash(std::iter::once(length).chain(id.as_bytes().chunks(8).map(word)))
+fn hash(id: &TaskId) -> u32 {
+    let id = id.as_bytes();
+    let (words, rest) = id.as_chunks::<8>();
+    let words = words.iter().map(|word| u64::from_be_bytes(*word));
+    let rest = rest.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+    index::hash(std::iter::once(id.len() as u64).chain(words).chain([rest]))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use agent_team_core::record::{
     TaskDelegated, TaskEdited, TaskFailed, TaskGivenUp, TaskReassigned, TaskRetried, TaskSpec, TaskSubmitted,
     TurnJournalled, WorkCommit,
 };
-use agent_team_core::text::Text;
+use agent_team_core::text::{LongText, Text};
 
 use crate::fold::Fold;
 
@@ -111,7 +111,10 @@ impl Story<'_> {
     fn text(&mut self) -> Text {
         match self.byte() % 4 {
             0 => Text::default(),
-            1 => Text::Blob { blob: "f00d".into(), size_bytes: self.number(), head: "\u{202e}".into() },
+            1 => {
+                let (blob, size_bytes, head) = ("f00d".into(), self.number(), "\u{202e}".into());
+                Text::Blob(Box::new(LongText { blob, size_bytes, head }))
+            }
             _ => "text\n".into(),
         }
     }

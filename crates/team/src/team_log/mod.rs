@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use agent_team_core::id::{AgentId, RecordId};
 use agent_team_core::machine::{Command, Refusal, State, decide};
 use agent_team_core::record::{Body, NEWEST_FORMAT, Record};
-use agent_team_core::text::{INLINE_BYTES_MAX, Text};
+use agent_team_core::text::{INLINE_BYTES_MAX, LongText, Text};
 use agent_team_log::{
     BlobHash, BlobStore, FileLog, Log, MemoryLog, OpenError, Position, Presence, ProcessIdentity, Turn,
 };
@@ -478,7 +478,7 @@ impl TeamLog {
             Some(blobs) if text.len() > INLINE_BYTES_MAX => {
                 let blob = blobs.put(text.as_bytes())?.to_string();
                 let head = text.chars().take(200).collect();
-                Ok(Text::Blob { blob, size_bytes: text.len() as u64, head })
+                Ok(Text::Blob(Box::new(LongText { blob, size_bytes: text.len() as u64, head })))
             }
             _ => Ok(Text::Inline(text)),
         }
@@ -491,8 +491,8 @@ impl TeamLog {
     pub fn read_text(&self, text: &Text) -> Result<String, Error> {
         let (blob, blobs) = match (text, &self.0.blobs) {
             (Text::Inline(text), _) => return Ok(text.clone()),
-            (Text::Blob { .. }, None) => return Ok(text.preview().into_owned()),
-            (Text::Blob { blob, .. }, Some(blobs)) => (blob, blobs),
+            (Text::Blob(_), None) => return Ok(text.preview().into_owned()),
+            (Text::Blob(long), Some(blobs)) => (&long.blob, blobs),
         };
         let hash: BlobHash = blob.parse().map_err(|_| Error::Input(format!("`{blob}` names no blob")))?;
         Ok(String::from_utf8_lossy(&blobs.get(&hash)?).into_owned())

@@ -7,7 +7,7 @@ use crate::machine::messages::Receipt;
 use crate::machine::task::{Ending, Failure, FeedbackCause};
 use crate::machine::transition::Status;
 use crate::record::{Recipient, Role, Stage};
-use crate::text::Text;
+use crate::text::{LongText, Text};
 
 /// Writes lines of the form `task/parse/claim/stage work`.
 pub(super) struct Lines<'a> {
@@ -165,7 +165,8 @@ impl Leaf for Text {
     fn write(&self, line: &mut String) {
         match self {
             Self::Inline(text) => text.write(line),
-            Self::Blob { blob, size_bytes, head } => {
+            Self::Blob(long) => {
+                let LongText { blob, size_bytes, head } = &**long;
                 line.push_str("blob ");
                 blob.write(line);
                 let _ = write!(line, " {size_bytes} ");

@@ -4,7 +4,6 @@
 //! Only the envelope and the bodies of which a log has most are read here. Whatever looks otherwise is left to the JSON
 //! library. What is read here means the same there: tests and a fuzzer compare the two.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -17,41 +16,62 @@ use crate::text::Text;
 /// What comes again and again, so that it is read and kept once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
-    agents: BTreeMap<Box<str>, AgentId>,
     /// The one that was named last: a record often names its agent twice.
-    last: Option<AgentId>,
+    agent: Option<AgentId>,
     /// By their JSON.
-    holders: BTreeMap<Box<str>, Arc<Holder>>,
+    holders: Recent<Arc<Holder>>,
 }
 
-/// More agents or processes than this are not worth remembering.
-const KNOWN_MAX: usize = 10_000;
+/// Texts that came lately, and what each was read as. One that came between and has the same place only means that a text
+/// is read anew.
+#[derive(Debug, Clone)]
+struct Recent<T>(Vec<Option<(Box<str>, T)>>);
+
+/// How many places there are, as a power of two.
+const PLACES_LOG: u32 = 10;
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Clone> Recent<T> {
+    fn read(&mut self, text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        if self.0.is_empty() {
+            self.0.resize(1 << PLACES_LOG, None);
+        }
+        let place = self.0.get_mut(place(text))?;
+        if let Some((_, value)) = place.as_ref().filter(|(known, _)| **known == *text) {
+            return Some(value.clone());
+        }
+        let value = read(text)?;
+        *place = Some((text.into(), value.clone()));
+        Some(value)
+    }
+}
+
+/// Where a text is kept: its end says most, as it names the presence of a process (Knuth, The Art of Computer
+/// Programming 3, 6.4: Fibonacci hashing).
+fn place(text: &str) -> usize {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let end = match text.as_bytes().last_chunk() {
+        Some(end) => u64::from_le_bytes(*end),
+        None => text.bytes().fold(0, |end, byte| end << 8 | u64::from(byte)),
+    };
+    (end.wrapping_mul(FACTOR) >> (u64::BITS - PLACES_LOG)) as usize
+}
 
 impl Known {
     fn agent(&mut self, name: &str) -> Option<AgentId> {
-        if let Some(last) = self.last.as_ref().filter(|last| last.as_str() == name) {
-            return Some(last.clone());
+        if self.agent.as_ref().is_none_or(|known| known.as_bytes() != name.as_bytes()) {
+            self.agent = Some(name.parse().ok()?);
         }
-        if let Some(known) = self.agents.get(name) {
-            self.last = Some(known.clone());
-            return Some(known.clone());
-        }
-        let agent: AgentId = name.parse().ok()?;
-        if self.agents.len() < KNOWN_MAX {
-            self.agents.insert(name.into(), agent.clone());
-        }
-        Some(agent)
+        self.agent.clone()
     }
 
     fn holder(&mut self, json: &str) -> Option<Arc<Holder>> {
-        if let Some(known) = self.holders.get(json) {
-            return Some(Arc::clone(known));
-        }
-        let holder: Arc<Holder> = serde_json::from_str(json).ok()?;
-        if self.holders.len() < KNOWN_MAX {
-            self.holders.insert(json.into(), Arc::clone(&holder));
-        }
-        Some(holder)
+        self.holders.read(json, |json| serde_json::from_str(json).ok())
     }
 }
 
@@ -170,8 +190,12 @@ impl<'a> Rest<'a> {
     fn number(&mut self) -> Option<u64> {
         let mut number: u64 = 0;
         let mut digits = 0;
-        for byte in self.0.bytes().take_while(u8::is_ascii_digit) {
-            number = number.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+        for byte in self.0.bytes() {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
             digits += 1;
         }
         // JSON knows no leading zeros.
