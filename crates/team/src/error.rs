@@ -31,6 +31,9 @@ pub enum Error {
         /// What is known of that process.
         holder: String,
     },
+    /// A command that the team's agents, checks or gate run wants to change the team.
+    #[error("a command of an agent, a check or the gate changes nothing in its own team")]
+    WithinCommand,
     /// The log was written by a newer version: it can be read, but not written.
     #[error("the log has format {found}, and this program writes format {known}")]
     NewerFormat {
@@ -143,6 +146,9 @@ impl Error {
             Self::AlreadyRunning { .. } => Some("wait for it, or end that process".into()),
             Self::GateRed { .. } => Some(
                 "mend it first; what is still to be reached belongs into checks, not into the gate".into(),
+            ),
+            Self::WithinCommand => Some(
+                "agents have tools for what they may do; run it yourself, in a shell of your own, or from a hook".into(),
             ),
             Self::NewerFormat { .. } => Some("update agent-team; reading still works".into()),
             Self::Overtaken { .. } => Some("try again; `agent-team doctor` shows what is void".into()),

@@ -4,6 +4,7 @@
 pub mod agent;
 mod agent_state;
 mod agent_team;
+mod ancestry;
 mod assemble;
 pub mod command;
 pub mod config;
@@ -55,12 +56,13 @@ pub use agent_team_core::record::{
 };
 pub use agent_team_core::text::{LongText, Text};
 pub use agent_team_core::view;
+pub use ancestry::is_called_by_hook;
 pub use assemble::{Assembled, assemble};
 pub use doctor::{DamagedStretch, Diagnosis, HolderHealth, LostText, OddRecord, SnapshotHealth};
 pub use duration::{NotADuration, format_duration, parse_duration};
 pub use error::Error;
 pub use folder::{FOLDER, TeamFolder};
-pub use hooks::{Blocked, HOOK_LIMIT, HOOK_VARIABLE, Hook, Hooks, is_called_by_hook};
+pub use hooks::{Blocked, HOOK_LIMIT, HOOK_VARIABLE, Hook, Hooks};
 pub use judge::{JUDGE_LIMIT, Judge, Judgement};
 pub use liveness::{Health, Observer, TakenBack, holder_of_process};
 pub use message_bus::{AgentMessage, MessageBus, NewMessage};

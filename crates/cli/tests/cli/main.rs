@@ -5,6 +5,7 @@
     reason = "the allowance for tests does not reach what they share"
 )]
 
+mod authority;
 mod budgets;
 mod checks;
 mod claims;

@@ -5,7 +5,6 @@
 //! rehearsal. What a hook cannot do is to break anything: one that fails, hangs or is not there is noted and passed
 //! over. Knows neither models nor git.
 
-mod ancestry;
 mod ask;
 mod blocks;
 mod claim;
@@ -24,7 +23,6 @@ use crate::config::HookCommands;
 use crate::folder::TeamFolder;
 use crate::progress::{Progress, Reporter};
 
-pub use ancestry::is_called_by_hook;
 use blocks::Blocks;
 pub(crate) use claim::Again;
 pub(crate) use event::{BeforeMerge, Event};
@@ -34,7 +32,7 @@ pub(crate) use moments::{
 };
 
 /// The variable that names the hook to its command. A verb that finds it was started by a hook, and asks none; see
-/// [`is_called_by_hook`].
+/// [`is_called_by_hook`](crate::is_called_by_hook).
 pub const HOOK_VARIABLE: &str = "AGENT_TEAM_HOOK";
 /// How long a hook may take if nobody says otherwise.
 pub const HOOK_LIMIT: Duration = Duration::from_secs(60);

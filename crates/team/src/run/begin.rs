@@ -13,6 +13,7 @@ use super::over::End;
 use super::{Run, RunOutcome};
 use crate::agent::prompt;
 use crate::agent_team::{AgentTeam, Member};
+use crate::ancestry::WITHIN_VARIABLE;
 use crate::command::Environment;
 use crate::desk::{Desk, as_it_is};
 use crate::git::DiscoverError;
@@ -63,7 +64,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         by,
         holder,
         desk,
-        environment: team.options.environment.clone().unwrap_or_else(Environment::of_this_process),
+        environment: environment(team),
         reporter,
         errors,
         policy,
@@ -80,6 +81,15 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
             run.ended(End::cut_off(RunOutcome::Broken))?;
             Err(error)
         }
+    }
+}
+
+/// The environment of all commands of the run. By what it says of the team they are known for its own.
+fn environment(team: &AgentTeam) -> Environment {
+    let environment = team.options.environment.clone().unwrap_or_else(Environment::of_this_process);
+    match team.queue.team_log().folder() {
+        Some(folder) => environment.with(WITHIN_VARIABLE, folder.workspace()),
+        None => environment,
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 use crate::Error;
 use crate::agent::Governor;
+use crate::ancestry::is_called_within;
 use crate::folder::TeamFolder;
 use crate::follow::Follower;
 use crate::hooks::{Hook, Hooks};
@@ -76,6 +77,8 @@ pub(crate) struct Shared {
     /// Held by the one who looks for holders that are gone, for all who wait in this process.
     lookout: tokio::sync::Mutex<()>,
     hooks: OnceLock<Hooks>,
+    /// Whether this process is a command of the team's own: it looks, and changes nothing. Found out when it first matters.
+    is_within: OnceLock<bool>,
 }
 
 /// What [`TeamLog::submit`] wrote.
@@ -160,6 +163,7 @@ impl TeamLog {
             governor: Governor::default(),
             lookout: tokio::sync::Mutex::default(),
             hooks: OnceLock::new(),
+            is_within: OnceLock::new(),
         })))
     }
 
@@ -171,6 +175,12 @@ impl TeamLog {
     /// Has hooks asked from now on, by all clones. They are set once: the first ones stay.
     pub fn set_hooks(&self, hooks: Hooks) {
         let _ = self.0.hooks.set(hooks);
+    }
+
+    /// Whether this process belongs to a command that an agent, a check or the gate of this very team runs.
+    fn is_within(&self) -> bool {
+        let is_called = || self.0.folder.as_ref().is_some_and(|folder| is_called_within(folder.workspace()));
+        *self.0.is_within.get_or_init(is_called)
     }
 
     /// The hooks, if one of them is asked at this moment.
@@ -361,6 +371,9 @@ impl TeamLog {
         records: Vec<Record>,
         mut turn: Option<Turn<'_>>,
     ) -> Result<(), Error> {
+        if self.is_within() {
+            return Err(Error::WithinCommand);
+        }
         let mut own = Own::of(records, &mut replica.encoder)?;
         let appended = self.0.log.append_behind(replica.position, &own.lines());
         // Others need not wait until this one has seen what it wrote.

@@ -1,0 +1,92 @@
+//! Whose word counts: what a command of an agent cannot do to its own team, and which names nobody else may have.
+
+use serde_json::json;
+
+use crate::support::Team;
+
+/// A repository whose only worker runs a command and finishes.
+fn repository(command: &str) -> Team {
+    let team = Team::without_init();
+    let git = |arguments: &[&str]| assert!(team.program("git").args(arguments).status().unwrap().success());
+    git(&["init", "--quiet"]);
+    let author = ["-c", "user.name=U", "-c", "user.email=u@localhost"];
+    git(&[&author[..], &["commit", "--quiet", "--allow-empty", "--message", "begin"]].concat());
+    let calls =
+        |name: &str, input: serde_json::Value| json!({"tool_calls": [{"name": name, "input": input}]});
+    let words = json!({"rules": [
+        {"when": {"task": "own", "turn": 0}, "give": calls("run", json!({"command": command}))},
+        {"when": {"task": "own"}, "give": calls("finish", json!({"result": "done"}))},
+    ]});
+    std::fs::write(team.path().join("words.json"), words.to_string()).unwrap();
+    let config = "with = 'script:words.json'\nno_gate = true\n[[agent]]\nname = 'worker-1'\n[[task]]\nid = 'own'\ntitle = 'Own'\n";
+    std::fs::write(team.path().join("team.toml"), config).unwrap();
+    team.ok(["init"]);
+    team
+}
+
+/// What the worker did in its only attempt.
+fn transcript(team: &Team) -> String {
+    let mut attempts = std::fs::read_dir(team.path().join(".agent-team/attempts")).unwrap();
+    let attempt = attempts.next().unwrap().unwrap().path();
+    std::fs::read_to_string(attempt.join("transcript.jsonl")).unwrap()
+}
+
+#[test]
+fn a_command_of_an_agent_looks_at_its_team_and_changes_nothing() {
+    let agent_team = env!("CARGO_BIN_EXE_agent-team");
+    let tries = [
+        "plan approve theirs",
+        "budget team --turns none",
+        "say everyone 'I am the human'",
+        "add 'More work'",
+        "agent add helper --team $TEAM",
+        "cancel theirs",
+        "inbox --as human",
+        "hand-out theirs --as other",
+    ];
+    let tries: Vec<String> = tries
+        .iter()
+        .map(|words| {
+            format!(
+                "{agent_team} {words} >> $TMPDIR/out 2>&1; echo {} $? >> $TMPDIR/out",
+                words.split(' ').next().unwrap()
+            )
+        })
+        .collect();
+    let command = format!(
+        "{}; {agent_team} status >> $TMPDIR/out; AGENT_TEAM_HOOK=x {agent_team} budget team --turns none; cat $TMPDIR/out",
+        tries.join("; ")
+    );
+    let team = repository(&command);
+    team.ok(["add", "Theirs", "--id", "theirs", "--plan"]);
+    team.ok(["claim", "theirs", "--as", "other"]);
+    team.ok(["plan", "submit", "theirs", "All of it.", "--as", "other"]);
+    team.ok(["budget", "team", "--turns", "50"]);
+    team.ok(["send", "human", "A word", "--from", "other"]);
+
+    team.run(["run", "--yes"]);
+
+    let transcript = transcript(&team);
+    for verb in ["plan", "budget", "say", "add", "agent", "cancel", "inbox", "hand-out"] {
+        let refused = format!("{verb} 1");
+        assert!(transcript.contains(&refused), "{verb}: {transcript}");
+    }
+    assert!(transcript.contains("changes nothing in its own team"), "{transcript}");
+    assert!(transcript.contains("agent  worker-1"), "it may look: {transcript}");
+    assert_eq!(team.json(["plan", "show", "theirs"])["plan"]["approved"], json!(null));
+    assert_eq!(team.count("total"), 2);
+    assert_eq!(team.json(["inbox", "--as", "human", "--peek"]).as_array().unwrap().len(), 1);
+    let budget = team.ok(["budget"]);
+    assert!(budget.contains("of 50 turns"), "{budget}");
+}
+
+#[test]
+fn a_command_of_an_agent_may_have_teams_of_its_own() {
+    let agent_team = env!("CARGO_BIN_EXE_agent-team");
+    let team = repository(&format!(
+        "mkdir $TMPDIR/mine && cd $TMPDIR/mine && {agent_team} init && {agent_team} add 'A task' && {agent_team} list"
+    ));
+    team.run(["run", "--yes"]);
+    let transcript = transcript(&team);
+    assert!(transcript.contains("A task") && transcript.contains("\"is_error\":false"), "{transcript}");
+}
