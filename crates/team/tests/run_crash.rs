@@ -405,11 +405,13 @@ async fn a_scripted_turn_whose_call_was_interrupted_is_said_again() {
 /// Wherever an attempt is cut off that was compacted, it goes on from the compacted conversation.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_was_compacted_goes_on_from_there_and_pays_for_no_second_account() {
-    let mut long = runs("true");
+    // No command, since what is said of one has its time in it; and nothing that says something else the second time.
+    let reads = json!({"tool_calls": [{"name": "read", "input": {"path": "a"}}]});
+    let mut long = writes("c", "x\n");
     long["usage"] = json!({"input_tokens": 9_000});
     let rules = [
         json!({"when": {"contains": "Write your account"}, "give": {"text": "I wrote a, for a reason."}}),
-        attempt("work", 1, &[writes("a", "x\n"), writes("b", "x\n"), long, runs("true"), finishes("Done.")]),
+        attempt("work", 1, &[writes("a", "x\n"), writes("b", "x\n"), long, reads, finishes("Done.")]),
     ];
     let whole = {
         let attempt = Interrupted::new();
