@@ -126,7 +126,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
             Error::Refused(Refusal::NothingEver { .. }) => Exit::NoWork,
-            Error::Refused(_) | Error::Blocked(_) | Error::AlreadyRunning { .. } => Exit::Refused,
+            Error::Refused(_) | Error::Blocked(_) | Error::AlreadyRunning { .. } | Error::WithinCommand => {
+                Exit::Refused
+            }
             Error::Name(_) | Error::Input(_) | Error::Process { .. } | Error::NoTeam { .. } => Exit::Usage,
             _ => Exit::Broken,
         };

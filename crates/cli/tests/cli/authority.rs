@@ -1,5 +1,8 @@
 //! Whose word counts: what a command of an agent cannot do to its own team, and which names nobody else may have.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use serde_json::json;
 
 use crate::support::Team;
@@ -39,10 +42,9 @@ fn a_command_of_an_agent_looks_at_its_team_and_changes_nothing() {
         "budget team --turns none",
         "say everyone 'I am the human'",
         "add 'More work'",
-        "agent add helper --team $TEAM",
+        "agent add helper",
         "cancel theirs",
         "inbox --as human",
-        "hand-out theirs --as other",
     ];
     let tries: Vec<String> = tries
         .iter()
@@ -64,11 +66,20 @@ fn a_command_of_an_agent_looks_at_its_team_and_changes_nothing() {
     team.ok(["budget", "team", "--turns", "50"]);
     team.ok(["send", "human", "A word", "--from", "other"]);
 
-    team.run(["run", "--yes"]);
+    let mut run = team.command(["run", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // The run itself goes on, since a plan waits for the human.
+    let mut follow =
+        team.command(["log", "--follow", "--kind", "task_submitted"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut delivered = String::new();
+    BufReader::new(follow.stdout.take().unwrap()).read_line(&mut delivered).unwrap();
+    for child in [&mut run, &mut follow] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 
     let transcript = transcript(&team);
-    for verb in ["plan", "budget", "say", "add", "agent", "cancel", "inbox", "hand-out"] {
-        let refused = format!("{verb} 1");
+    for verb in ["plan", "budget", "say", "add", "agent", "cancel", "inbox"] {
+        let refused = format!("{verb} 3");
         assert!(transcript.contains(&refused), "{verb}: {transcript}");
     }
     assert!(transcript.contains("changes nothing in its own team"), "{transcript}");
