@@ -10,13 +10,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_team_core::id::HUMAN;
-use agent_team_core::machine::{State, Task, decide};
+use agent_team_core::machine::{State, Task, WARNING_PERCENT, Warning, decide};
 use agent_team_core::record::{Account, Amount, Resource, SpendingReserved};
 use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::progress::{Progress, Reporter};
-use crate::{AgentId, Refusal, TaskId};
+use crate::team_log::TeamLog;
+use crate::{AgentId, Error, Refusal, TaskId};
 
 /// Something that an agent needs and that no budget leaves it.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +91,8 @@ pub(crate) struct Purses {
     paying: Mutex<BTreeSet<AgentId>>,
     empty: Mutex<BTreeMap<AgentId, UsedUp>>,
     told: Mutex<BTreeSet<(Account, Resource)>>,
+    /// How many warnings of the log were said, once those are said that stood when the run began.
+    warned: Mutex<Option<usize>>,
     kept: Mutex<Vec<KeptWork>>,
     /// Rings when one of them is empty, or has something in it again.
     pub changed: Notify,
@@ -98,8 +101,8 @@ pub(crate) struct Purses {
 impl Purses {
     /// Those of a run that begins now.
     pub fn new() -> Self {
-        let (paying, empty, told, kept) = Default::default();
-        Self { begun: Instant::now(), paying, empty, told, kept, changed: Notify::new() }
+        let (paying, empty, told, warned, kept) = Default::default();
+        Self { begun: Instant::now(), paying, empty, told, warned, kept, changed: Notify::new() }
     }
 
     /// How long the run has taken.
@@ -136,6 +139,26 @@ impl Purses {
         all.sort();
         all.dedup();
         all
+    }
+
+    /// Says what is nearly used up, of each limit once when most of it is and once when all is, and gives how many warnings
+    /// the log has. Whatever a record brought about is said, however late this looks.
+    pub fn warn(&self, team_log: &TeamLog, reporter: &Reporter) -> Result<usize, Error> {
+        // Held until it is said, so that nobody says meanwhile that all is used up.
+        let mut warned = lock(&self.warned);
+        let (news, count) = team_log.look(|state| {
+            let all = state.ledger().warnings();
+            let news = match *warned {
+                Some(said) => all.get(said..).unwrap_or_default().to_vec(),
+                None => standing_warnings(state),
+            };
+            (news, all.len())
+        })?;
+        *warned = Some(count);
+        news.into_iter().for_each(|Warning { account, what, percent }| {
+            reporter.report(warning(&account, what, percent));
+        });
+        Ok(count)
     }
 
     /// Notes that nothing is left for an agent. Of each budget it is told once, as long as nothing is put into it.
@@ -198,17 +221,38 @@ impl Purses {
     }
 }
 
+/// What there is to warn of when a run begins: not of tasks that have ended.
+fn standing_warnings(state: &State) -> Vec<Warning> {
+    let is_open = |id: &TaskId| state.task(id).is_some_and(|task| !task.status.is_ended());
+    let concerns = |warning: &Warning| match &warning.account {
+        Account::Task(task) => is_open(task),
+        Account::Team | Account::Run | Account::Agent(_) => true,
+    };
+    state.ledger().standing_warnings().filter(concerns).collect()
+}
+
+/// A line that warns.
+fn warning(account: &Account, what: Resource, percent: u64) -> Progress {
+    Progress::Note(format!("WARNING {percent} % of {what} in the budget of {account} is used"))
+}
+
+/// The warning of a run's clock, if it is time for one: of each limit when most of it is used, and when all is.
+pub(crate) fn warning_of_the_clock(
+    state: &State,
+    elapsed: Duration,
+    said: &mut BTreeSet<(u64, bool)>,
+) -> Option<Progress> {
+    let most_ms = state.ledger().limit(&Account::Run).bounds.elapsed_ms?;
+    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let percent = elapsed_ms.saturating_mul(100).checked_div(most_ms).unwrap_or(100);
+    let is_new = percent >= WARNING_PERCENT && said.insert((most_ms, percent >= 100));
+    is_new.then(|| warning(&Account::Run, Resource::Elapsed, percent))
+}
+
 /// The command that raises a limit, to this if it is known what it was.
 pub(crate) fn raise(account: &Account, what: Resource, to: Option<&str>) -> String {
-    let (flag, value) = match what {
-        Resource::Money => ("--usd", "DOLLARS"),
-        Resource::Tokens => ("--tokens", "N"),
-        Resource::Turns => ("--turns", "N"),
-        Resource::Attempts => ("--attempts", "N"),
-        Resource::Time => ("--time", "DURATION"),
-        Resource::Elapsed => ("--elapsed", "DURATION"),
-    };
-    format!("agent-team budget {} {flag} {}", account.as_named(), to.unwrap_or(value))
+    let (option, value) = what.as_option();
+    format!("agent-team budget {} {option} {}", account.as_named(), to.unwrap_or(value))
 }
 
 /// The command that doubles a limit.

@@ -85,7 +85,7 @@ impl TaskQueue {
         // First it leaves, so that it does not claim again what it loses.
         self.team_log().submit(by, &AgentLeft { agent: agent.clone() }.into())?;
         for claim in held {
-            let body = ClaimReleased { claim, reason: format!("{agent} was dropped"), fenced: None };
+            let body = ClaimReleased::new(claim, format!("{agent} was dropped"));
             // If it ended meanwhile, that is what was wanted.
             let _ = refusal(self.team_log().submit(by, &body.into()))?;
         }

@@ -132,7 +132,7 @@ impl TaskQueue {
             let with_ids = tasks.iter().zip(&ids);
             let specs: Result<Vec<TaskSpec>, Error> =
                 with_ids.map(|(task, id)| task.spec(&self.team_log, id.clone())).collect();
-            let command = Command::AddTasks { tasks: specs?, batch: new_id() };
+            let command = Command::AddTasks { tasks: specs?, batch: new_id(), limits: Vec::new() };
             // Nobody is asked about what cannot be added anyway.
             self.team_log.look(|state| decide(state, &command, now_ms()).map(|_| ()))??;
             hooks::may_add(&self.team_log, by, ids.iter().zip(tasks))?;
@@ -154,7 +154,7 @@ impl TaskQueue {
         let with_ids = tasks.iter().zip(ids);
         let specs: Result<Vec<TaskSpec>, Error> =
             with_ids.map(|(task, id)| task.spec(&self.team_log, id)).collect();
-        let command = Command::AddTasks { tasks: specs?, batch: new_id() };
+        let command = Command::AddTasks { tasks: specs?, batch: new_id(), limits: Vec::new() };
         self.team_log.look(|state| decide(state, &command, now_ms()).map(|_| ()))??;
         Ok(())
     }
@@ -480,7 +480,7 @@ impl TaskQueue {
     /// # Errors
     /// A refusal when the claim is lost.
     pub fn release(&self, token: RecordId, agent: &AgentId, reason: &str) -> Result<(), Error> {
-        let body = ClaimReleased { claim: token, reason: reason.to_owned(), fenced: None };
+        let body = ClaimReleased::new(token, reason);
         self.team_log.submit(agent, &body.into())?;
         Ok(())
     }

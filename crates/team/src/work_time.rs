@@ -287,9 +287,15 @@ mod tests {
     #[tokio::test]
     async fn the_time_of_a_part_is_that_of_the_whole_too() {
         let (_folder, queue, ..) = two_at_work(60_000);
-        let whole = crate::NewTask { delegate: true, role: Some(crate::Role::Lead), ..crate::NewTask::new("w").id("w") };
+        let whole = crate::NewTask {
+            delegate: true,
+            role: Some(crate::Role::Lead),
+            ..crate::NewTask::new("w").id("w")
+        };
         queue.add_task(whole).unwrap();
-        queue.add_task(crate::NewTask { parent: Some("w".into()), ..crate::NewTask::new("p").id("p") }).unwrap();
+        queue
+            .add_task(crate::NewTask { parent: Some("w".into()), ..crate::NewTask::new("p").id("p") })
+            .unwrap();
         let bounds = Bounds { time_ms: Some(1), ..Bounds::default() };
         let account = Account::Task("w".parse().unwrap());
         queue.set_budget(&AgentId::human(), &account, bounds).unwrap();

@@ -71,6 +71,29 @@ async fn attempts_that_are_used_up_end_the_run_and_the_next_one_goes_on_when_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_warning_comes_before_the_end_however_fast_an_agent_is() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    let looks = json!({"give": {"tool_calls": [{"name": "list_tasks", "input": {}}]}});
+    workers(&mut team, 1, &agent(script(&[looks])));
+    let (reporter, said) = when("nobody says this", || ());
+    team.options(RunOptions { budget_turns: Some(10), reporter, ..RunOptions::default() });
+    team.add_task(task("endless")).unwrap();
+    limit(team.queue(), &of_worker(1), Bounds { calls: Some(10), ..Bounds::default() });
+
+    assert_eq!(run(&team).await.outcome, RunOutcome::OverBudget);
+
+    let said = said.lock().unwrap();
+    let place = |words: &str| said.iter().position(|note| note.starts_with(words));
+    let end = place("ERROR the budget of the team is used up");
+    for account in ["the team", "agent worker-1"] {
+        let warning = place(&format!("WARNING 80 % of turns in the budget of {account} is used"));
+        assert!(warning.is_some() && end.is_some() && warning < end, "{account}: {said:?}");
+    }
+    let again = said.iter().filter(|note| note.starts_with("WARNING 80 %")).count();
+    assert_eq!(again, 2, "each is said once: {said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_handed_back_is_kept_under_a_ref_and_the_next_run_goes_on_from_its_last_turn() {
     let project = TestProject::new();
     let model = Remembering::new(script(&[

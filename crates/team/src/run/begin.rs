@@ -53,6 +53,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         goal: team.options.goal.clone(),
         rehearsal: team.options.rehearsal,
         budget: Some(said(team)).filter(|said| *said != Bounds::default()),
+        budgets: None,
     };
     let earlier = team_log.look(|state| state.runs().last().and_then(|run| run.budget))?;
     let id = team_log.submit(&by, &started.into())?.id();

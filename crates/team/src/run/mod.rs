@@ -28,7 +28,7 @@ use crate::desk::Desk;
 use crate::liveness::{self, TakenBack};
 use crate::merge_queue::{Merger, Turn};
 use crate::progress::{Progress, Reporter};
-use crate::purse::{Purses, is_time_over};
+use crate::purse::{Purses, is_time_over, warning_of_the_clock};
 use crate::team_log::{TeamLog, refusal};
 use crate::verify::{Verified, Verifier};
 use crate::{Account, AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
@@ -90,6 +90,7 @@ impl Run<'_> {
         if self.stop.is_cancelled() {
             return Ok(RunOutcome::Interrupted);
         }
+        self.purses.warn(self.team.queue.team_log(), &self.reporter)?;
         let mut agents = self.start_crew();
         let mut stages = self.start_stages();
         let outcome = self.until_the_end(timeout, &mut agents, &mut stages).await;
@@ -99,6 +100,7 @@ impl Run<'_> {
         while let Some(ended) = stages.join_next().await {
             broken_down(ended)?;
         }
+        self.purses.warn(self.team.queue.team_log(), &self.reporter)?;
         finished?;
         outcome
     }
@@ -159,12 +161,13 @@ impl Run<'_> {
         };
         tokio::pin!(time_over);
         let mut merges_blocked = self.merges_blocked.subscribe();
-        let (mut named, mut watched, mut warned) = (BTreeSet::new(), Watched::default(), BTreeSet::new());
+        let (mut named, mut watched, mut clock) = (BTreeSet::new(), Watched::default(), BTreeSet::new());
         let mut told = BTreeSet::new();
         loop {
             self.follow_members(agents)?;
             self.look_who_is_stuck(&mut watched)?;
-            self.warn_of_budgets(&mut warned)?;
+            let warnings = self.purses.warn(team_log, &self.reporter)?;
+            self.warn_of_the_clock(&mut clock)?;
             self.name_what_waits_for_the_human(&mut named)?;
             while !self.stop.is_cancelled() && self.see_to_a_failure(&mut told)? {}
             let is_blocked = *merges_blocked.borrow_and_update();
@@ -199,6 +202,7 @@ impl Run<'_> {
                     _ = merges_blocked.changed() => Ok(()),
                 }
             };
+            let warned = team_log.until(move |state| state.ledger().warnings().len() != warnings);
             tokio::select! {
                 () = self.team.stop.gently.cancelled() => return Ok(RunOutcome::Interrupted),
                 () = &mut time_over => return Ok(RunOutcome::TimedOut),
@@ -208,6 +212,7 @@ impl Run<'_> {
                 // None ends by itself: what needs it would wait for ever.
                 Some(ended) = stages.join_next() => broken_down(ended)?,
                 waited = over => waited?,
+                waited = warned => waited?,
                 waited = news => waited?,
             }
         }
@@ -256,15 +261,12 @@ impl Run<'_> {
         Ok(all)
     }
 
-    /// Says once of each account that most of what it may spend is gone.
-    fn warn_of_budgets(&self, warned: &mut BTreeSet<(Account, bool)>) -> Result<(), Error> {
-        for budget in self.team.queue.budgets()?.into_iter().filter(|budget| budget.is_near_end) {
-            let percent = budget.used_percent.unwrap_or(100);
-            let of = budget.nearest.map(|what| format!(" of {what}")).unwrap_or_default();
-            if warned.insert((budget.account.clone(), percent >= 100)) {
-                let note = format!("WARNING {percent} %{of} in the budget of {} is used", budget.account);
-                self.reporter.report(Progress::Note(note));
-            }
+    /// Says when most of the time on the clock is used up. No record says so.
+    fn warn_of_the_clock(&self, said: &mut BTreeSet<(u64, bool)>) -> Result<(), Error> {
+        let elapsed = self.purses.elapsed();
+        let look = |state: &State| warning_of_the_clock(state, elapsed, said);
+        if let Some(warning) = self.team.queue.team_log().look(look)? {
+            self.reporter.report(warning);
         }
         Ok(())
     }
@@ -364,7 +366,7 @@ impl Run<'_> {
                 Some(intent) => liveness::fence_off(team_log, &self.by, &task, intent)?,
                 None => None,
             };
-            let body = ClaimReleased { claim: claim.id, reason: "the run ended".into(), fenced };
+            let body = ClaimReleased { fenced, ..ClaimReleased::new(claim.id, "the run ended") };
             // If it ended meanwhile, that is what was wanted.
             let _ = refusal(team_log.submit(&claim.agent, &body.into()))?;
         }

@@ -106,7 +106,7 @@ impl Run<'_> {
         spec.parent = put.within;
         spec.priority = i32::MAX;
         spec.replans = Some(Replan { task: failed.id().clone(), failure: failed.revision });
-        let command = Command::AddTasks { tasks: vec![spec], batch: new_id() };
+        let command = Command::AddTasks { tasks: vec![spec], batch: new_id(), limits: Vec::new() };
         // Somebody may have retried it meanwhile.
         if refusal(team_log.submit(&self.by, &command))?.is_ok() {
             let (number, most) = (put.number, put.most);

@@ -57,7 +57,8 @@ fn a_program_that_is_too_old_does_not_append_again_what_failed() {
     let log = Arc::new(Overtaken { log: MemoryLog::new(), has_failed: Mutex::new(false) });
     let team_log = TeamLog::over(log.clone(), None, Durability::Process, false).unwrap();
     let id: TaskId = "t1".parse().unwrap();
-    let wish = Command::AddTasks { tasks: vec![TaskSpec::new(id, "Late")], batch: new_id() };
+    let wish =
+        Command::AddTasks { tasks: vec![TaskSpec::new(id, "Late")], batch: new_id(), limits: Vec::new() };
     let outcome = team_log.submit(&AgentId::human(), &wish);
     assert!(
         matches!(outcome, Err(Error::NewerFormat { found, .. }) if found == NEWEST_FORMAT + 1),

@@ -145,6 +145,7 @@ impl Teammate {
             return self.unable(claimed, refused.to_string()).await;
         };
         let kept = self.keep_work(claimed).await?;
+        purses.warn(self.queue.team_log(), &self.reporter)?;
         purses.note_empty(used_up, &self.reporter);
         let reason = format!("{refused}{kept}");
         let outcome = self.give_back(claimed, &reason).await?;
