@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use agent_team_core::id::HUMAN;
 use agent_team_core::machine::{State, Task, WARNING_PERCENT, Warning, decide};
-use agent_team_core::record::{Account, Amount, Resource, SpendingReserved};
+use agent_team_core::record::{Account, Amount, Resource, Revision, SpendingReserved};
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -91,6 +91,8 @@ pub(crate) struct Purses {
     paying: Mutex<BTreeSet<AgentId>>,
     empty: Mutex<BTreeMap<AgentId, UsedUp>>,
     told: Mutex<BTreeSet<(Account, Resource)>>,
+    /// The same of tasks, each with the limit that is used up.
+    told_of_tasks: Mutex<BTreeSet<(Account, Resource, Revision)>>,
     /// How many warnings of the log were said, once those are said that stood when the run began.
     warned: Mutex<Option<usize>>,
     kept: Mutex<Vec<KeptWork>>,
@@ -101,8 +103,9 @@ pub(crate) struct Purses {
 impl Purses {
     /// Those of a run that begins now.
     pub fn new() -> Self {
-        let (paying, empty, told, warned, kept) = Default::default();
-        Self { begun: Instant::now(), paying, empty, told, warned, kept, changed: Notify::new() }
+        let (paying, empty, told, told_of_tasks, warned, kept) = Default::default();
+        let (begun, changed) = (Instant::now(), Notify::new());
+        Self { begun, paying, empty, told, told_of_tasks, warned, kept, changed }
     }
 
     /// How long the run has taken.
@@ -175,6 +178,24 @@ impl Purses {
         self.changed.notify_one();
     }
 
+    /// Tells of the budget of a task that nothing is left in it, once of each limit.
+    pub fn tell_used_up(
+        &self,
+        refused: &Refusal,
+        team_log: &TeamLog,
+        reporter: &Reporter,
+    ) -> Result<(), Error> {
+        let Refusal::OverBudget { account, what } = refused else { return Ok(()) };
+        let revision = team_log.look(|state| state.ledger().limit(account).revision)?;
+        if lock(&self.told_of_tasks).insert((account.clone(), *what, revision)) {
+            let raise = raise(account, *what, None);
+            reporter.report(Progress::Note(format!(
+                "ERROR the budget of {account} is used up ({what}): it waits, and others go on; `{raise}` lets it go on"
+            )));
+        }
+        Ok(())
+    }
+
     /// Notes that there may be something for an agent again.
     pub fn note_filled(&self, agent: &AgentId) {
         let filled = lock(&self.empty).remove(agent);
@@ -188,7 +209,8 @@ impl Purses {
     pub fn for_others(&self, state: &State, agent: &AgentId) -> Vec<TaskId> {
         let can_be_done = |task: &&Task| {
             let mut members = state.members_who_may(task);
-            members.any(|other| other.id != *agent && self.allow(state, &other.id))
+            let is_payable = state.short_of(task).is_none();
+            is_payable && members.any(|other| other.id != *agent && self.allow(state, &other.id))
         };
         state.waiting_for_return_of(agent).filter(can_be_done).map(|task| task.id().clone()).collect()
     }
@@ -255,21 +277,30 @@ pub(crate) fn raise(account: &Account, what: Resource, to: Option<&str>) -> Stri
     format!("agent-team budget {} {option} {}", account.as_named(), to.unwrap_or(value))
 }
 
-/// The command that doubles a limit.
+/// The command that doubles a limit, or raises it to what those need that wait for it, if that is more.
 pub(crate) fn double(state: &State, account: &Account, what: Resource) -> String {
-    let bounds = state.ledger().limit(account).bounds;
-    let twice = |limit: Option<u64>| limit.map(|limit| limit.saturating_mul(2).max(1));
-    let dollars = |micro: u64| format!("{}.{:02}", micro / 1_000_000, micro % 1_000_000 / 10_000);
+    let ledger = state.ledger();
+    let bounds = ledger.limit(account).bounds;
+    let waiting = state.short_of_budget().filter(|(_, short_of, _)| short_of == account);
+    let needs = waiting.filter_map(|(task, ..)| task.needs).fold(Amount::default(), Amount::at_least);
+    let least = ledger.spent(account).plus(ledger.reserved(account)).plus(needs);
+    let twice = |limit: Option<u64>, least: u64| limit.map(|limit| limit.saturating_mul(2).max(least).max(1));
     let duration = |limit: u64| crate::format_duration(Duration::from_millis(limit));
     let to = match what {
-        Resource::Money => twice(bounds.micro_usd).map(|micro| dollars(micro.max(10_000))),
-        Resource::Tokens => twice(bounds.tokens).map(|limit| limit.to_string()),
-        Resource::Turns => twice(bounds.calls).map(|limit| limit.to_string()),
-        Resource::Attempts => twice(bounds.attempts).map(|limit| limit.to_string()),
-        Resource::Time => twice(bounds.time_ms).map(duration),
-        Resource::Elapsed => twice(bounds.elapsed_ms).map(duration),
+        Resource::Money => twice(bounds.micro_usd, least.micro_usd).map(dollars),
+        Resource::Tokens => twice(bounds.tokens, least.tokens()).map(|limit| limit.to_string()),
+        Resource::Turns => twice(bounds.calls, least.calls).map(|limit| limit.to_string()),
+        Resource::Attempts => twice(bounds.attempts, 0).map(|limit| limit.to_string()),
+        Resource::Time => twice(bounds.time_ms, least.time_ms).map(duration),
+        Resource::Elapsed => twice(bounds.elapsed_ms, 0).map(duration),
     };
     raise(account, what, to.as_deref())
+}
+
+/// Dollars, with the last cent whole.
+fn dollars(micro_usd: u64) -> String {
+    let cents = micro_usd.div_ceil(10_000);
+    format!("{}.{:02}", cents / 100, cents % 100)
 }
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {

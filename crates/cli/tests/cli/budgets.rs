@@ -114,6 +114,45 @@ fn a_run_whose_budget_is_used_up_says_what_is_left_and_the_command_that_it_names
 }
 
 #[test]
+fn a_task_whose_own_budget_is_used_up_says_so_and_goes_on_with_more_of_it_alone() {
+    let team = in_a_repository();
+    team.ok(["budget", "task:two", "--turns", "1"]);
+    let run = ["run", "--with", "script:script.json", "--gate", "true"];
+
+    let ran = team.run(run);
+
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let (waits, raise) =
+        ("waits for more turns in the budget of task two", "agent-team budget task:two --turns");
+    for words in [
+        "BUDGET USED UP: 1 of 2 tasks completed, 1 ready".to_owned(),
+        format!("open two ready: {waits}"),
+        format!("allow more: {raise} N"),
+        "kept two by worker-1: refs/agent-team/attempts/".to_owned(),
+        format!("go on with: {raise} 2 && agent-team run\n"),
+    ] {
+        assert!(ran.stdout.contains(&words), "{words}: {ran:?}");
+    }
+    for arguments in [&["status"][..], &["list"], &["show", "two"]] {
+        let said = team.ok(arguments.iter().copied());
+        assert!(said.contains("more turns in the budget of task two"), "{said}");
+        assert!(said.contains(&format!("{raise} N")), "{said}");
+    }
+    let refused = team.run(["claim", "--as", "w9"]);
+    refused.failed(3, "the budget of task two: turns");
+    assert!(refused.stderr.contains(&format!("{raise} N")), "{refused:?}");
+
+    team.ok(["budget", "task:two", "--turns", "2"]);
+    assert_eq!(team.run(run).code, 5);
+    team.ok(["budget", "task:two", "--turns", "3"]);
+    let again = team.run(run);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert_eq!(std::fs::read_to_string(team.path().join("two")).unwrap(), "2\n");
+    let two = team.json(["show", "two"]);
+    assert_eq!((&two["attempt"], &two["failure"], &two["remedy"]), (&1.into(), &Value::Null, &Value::Null));
+}
+
+#[test]
 fn a_run_shares_its_attempts_with_those_who_claim_in_a_shell() {
     let team = in_a_repository();
     team.ok(["budget", "team", "--attempts", "2"]);

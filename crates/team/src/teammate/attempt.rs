@@ -110,11 +110,8 @@ impl Teammate {
             // What else is to be done has a budget of its own.
             Err(AgentError::OverBudget {
                 refusal: refused @ Refusal::OverBudget { account: Account::Task(_), .. },
-                ..
-            }) => {
-                let kept = self.keep_work(&claimed).await?;
-                self.fail(&claimed, format!("{refused}{kept}"), true).await
-            }
+                upper,
+            }) => self.over_task_budget(&claimed, refused, upper).await,
             Err(AgentError::OverBudget { refusal, upper }) => {
                 self.over_budget(&claimed, refusal, upper).await
             }

@@ -1,6 +1,6 @@
 //! What becomes of an assignment: delivered, judged, failed, handed back or handed out.
 
-use agent_team_core::record::{ReviewGiven, Stage};
+use agent_team_core::record::{ClaimReleased, ReviewGiven, Stage};
 
 use super::Teammate;
 use crate::agent::{Answer, Assignment};
@@ -147,13 +147,41 @@ impl Teammate {
         let kept = self.keep_work(claimed).await?;
         purses.warn(self.queue.team_log(), &self.reporter)?;
         purses.note_empty(used_up, &self.reporter);
-        let reason = format!("{refused}{kept}");
-        let outcome = self.give_back(claimed, &reason).await?;
-        if outcome == Outcome::GivenBack {
-            let (agent, task) = (&self.id, &claimed.task.id);
-            self.reporter.report(Progress::Note(format!("{agent} hands back {task}: {reason}")));
+        self.hand_back(claimed, format!("{refused}{kept}"), None).await
+    }
+
+    /// The budget of the task itself is used up: its work so far is kept, and it waits until there is enough for the next
+    /// step. The agent does what else there is.
+    pub(super) async fn over_task_budget(
+        &self,
+        claimed: &Claimed,
+        refused: Refusal,
+        upper: Amount,
+    ) -> Result<Outcome, Error> {
+        let kept = self.keep_work(claimed).await?;
+        if let Some(purses) = &self.purses {
+            purses.warn(self.queue.team_log(), &self.reporter)?;
+            purses.tell_used_up(&refused, self.queue.team_log(), &self.reporter)?;
         }
-        Ok(outcome)
+        self.hand_back(claimed, format!("{refused}{kept}"), Some(upper)).await
+    }
+
+    /// Gives a claim back for want of a budget: of that of the task, if it is said what the next step needs.
+    async fn hand_back(
+        &self,
+        claimed: &Claimed,
+        reason: String,
+        needs: Option<Amount>,
+    ) -> Result<Outcome, Error> {
+        let (team_log, agent) = (self.queue.team_log().clone(), self.id.clone());
+        let note = format!("{agent} hands back {}: {reason}", claimed.task.id);
+        let body = ClaimReleased { needs, ..ClaimReleased::new(claimed.token, reason) };
+        let released = blocking(move || team_log.submit(&agent, &body.into())).await;
+        if refusal(released)?.is_err() {
+            return Ok(Outcome::Lost);
+        }
+        self.reporter.report(Progress::Note(note));
+        Ok(Outcome::GivenBack)
     }
 
     /// Keeps what lies in the workspace under a ref, and says in words where.
