@@ -5,6 +5,7 @@ pub mod agent;
 mod agent_state;
 mod agent_team;
 mod assemble;
+mod budget;
 pub mod command;
 pub mod config;
 pub mod demo;
@@ -55,6 +56,7 @@ pub use agent_team_core::record::{
 pub use agent_team_core::text::Text;
 pub use agent_team_core::view;
 pub use assemble::{Assembled, assemble};
+pub use budget::{AgentBudget, TaskBudget};
 pub use doctor::{DamagedStretch, Diagnosis, HolderHealth, LostText, OddRecord, SnapshotHealth};
 pub use duration::{NotADuration, format_duration, parse_duration};
 pub use error::Error;

@@ -132,7 +132,9 @@ impl TaskQueue {
             let with_ids = tasks.iter().zip(&ids);
             let specs: Result<Vec<TaskSpec>, Error> =
                 with_ids.map(|(task, id)| task.spec(&self.team_log, id.clone())).collect();
-            let command = Command::AddTasks { tasks: specs?, batch: new_id(), limits: Vec::new() };
+            let with_budget = tasks.iter().zip(&ids).filter(|(task, _)| !task.budget.is_empty());
+            let limits = with_budget.map(|(task, id)| (id.clone(), task.budget.bounds())).collect();
+            let command = Command::AddTasks { tasks: specs?, batch: new_id(), limits };
             // Nobody is asked about what cannot be added anyway.
             self.team_log.look(|state| decide(state, &command, now_ms()).map(|_| ()))??;
             hooks::may_add(&self.team_log, by, ids.iter().zip(tasks))?;
