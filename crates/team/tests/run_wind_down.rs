@@ -14,8 +14,8 @@ use agent_team::{
     RunOptions, RunOutcome, Stage, Status, TaskQueue,
 };
 use project::{
-    Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, turns, view, workers,
-    writes,
+    LONG, Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, turns, view,
+    workers, writes,
 };
 use serde_json::json;
 
@@ -284,6 +284,23 @@ async fn who_waits_for_the_word_of_somebody_without_a_budget_hands_back_too() {
     let report = run(&team).await;
 
     assert_eq!((report.outcome, model.asked().len()), (RunOutcome::OverBudget, 1));
+    assert_eq!((view(&team, "work").status, view(&team, "work").attempt), (Status::Ready, 1));
+    assert!(report.took_ms < 15_000, "nobody waits for a word that cannot come: {} ms", report.took_ms);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_asked_to_stop_does_not_wait_for_a_word() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    let plans = json!({"tool_calls": [{"name": "submit_plan", "input": {"plan": "First this, then that."}}]});
+    workers(&mut team, 1, &agent(script(&[json!({"give": plans})])));
+    let stop = team.stop();
+    let (reporter, _) = when("WAITS worker-1 for you to judge its plan", move || stop.gently());
+    team.options(RunOptions { reporter, ..RunOptions::default() });
+    team.add_task(NewTask { plan: true, ..task("work") }).unwrap();
+
+    let stopped = tokio::time::timeout(LONG, team.run(None)).await.expect("it ends by itself").unwrap();
+
+    assert_eq!(stopped.outcome, RunOutcome::Interrupted);
     assert_eq!((view(&team, "work").status, view(&team, "work").attempt), (Status::Ready, 1));
 }
 

@@ -17,7 +17,7 @@ use super::edits::Told;
 use super::journal::{Journal, Line};
 use super::metered::Meter;
 use super::prompt::Results;
-use super::team_tools::{APPROVE, ENDINGS, REJECT, with_team_tools};
+use super::team_tools::{APPROVE, ENDINGS, REJECT, WAITING, with_team_tools};
 use super::{Agent, AgentError, Answer, Assignment, Context, prompt};
 use crate::model::{Caller, Delta, Message, Model, Part, Prices, Request, Response, StopReason};
 use crate::outside::now_ms;
@@ -423,7 +423,7 @@ impl<'a> Attempt<'a> {
     /// Runs the tools that a turn asked for.
     async fn act(&mut self, calls: Vec<Call>) -> Result<Option<Answer>, AgentError> {
         let mut ending = None;
-        // A turn is its answer and its calls: whoever is asked to stop ends after both.
+        // A turn is its answer and its calls: whoever is asked to stop ends after both, unless it waits for a word.
         for Call { id: call_id, name, input } in calls {
             self.context.activity.is(doing(&name, &input));
             let edited = touched(&name, &input);
@@ -434,6 +434,10 @@ impl<'a> Attempt<'a> {
                     self.context.activity.is("interrupted");
                     interrupted?;
                     break;
+                }
+                stopped = self.context.stopped_while_it_waits(), if WAITING.contains(&name.as_str()) => {
+                    stopped?;
+                    return Err(AgentError::Stopped);
                 }
             };
             if let Some(path) = edited.filter(|_| !is_error)

@@ -17,6 +17,9 @@ use crate::{Error, NewTask, Role, Stage, TaskBudget, TaskId};
 /// The tools that end an attempt, and do nothing else.
 pub(super) const ENDINGS: [&str; 3] = ["finish", "give_up", "review"];
 
+/// The tools that may wait for the word of somebody.
+pub(super) const WAITING: [&str; 3] = ["ask", "submit_plan", "add_tasks"];
+
 /// Adds the team's tools that an agent of this role has, for this kind of assignment. Whose plan is not approved yet can
 /// do nothing but have it approved.
 pub(super) fn with_team_tools(
