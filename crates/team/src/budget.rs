@@ -121,7 +121,6 @@ pub(crate) fn micro_usd<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     ))
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is that of the library")]
 fn as_usd<S: Serializer>(micro_usd: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
     micro_usd.map(|micro_usd| micro_usd as f64 / 1e6).serialize(serializer)
 }
