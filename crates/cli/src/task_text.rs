@@ -18,10 +18,11 @@ pub fn paint(status: Status) -> Option<Paint> {
     }
 }
 
-/// A task as a row: id, status, holder or author, title, what it waits for.
+/// A task as a row: id, status, holder or author, title, what it waits for and what somebody can do about that.
 pub fn row(task: &TaskView) -> Vec<Cell> {
     let agent = task.agent.as_ref().or(task.author.as_ref());
-    let waits = task.waits_for.as_ref().map(|reason| format!("[waits for {reason}]"));
+    let remedy = task.remedy.as_ref().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+    let waits = task.waits_for.as_ref().map(|reason| format!("[waits for {reason}{remedy}]"));
     vec![
         task.id.as_str().into(),
         Cell::painted(task.status, paint(task.status)),

@@ -59,7 +59,7 @@ fn added(tasks: usize) -> Writer {
         let mut spec = TaskSpec::new(id(number), "A task like many others");
         spec.priority = i32::try_from(number % 5).unwrap();
         spec.after.extend(number.checked_sub(10).filter(|n| n.is_multiple_of(2)).map(id));
-        writer.submit(&Command::AddTasks { tasks: vec![spec], batch: RecordId(0) });
+        writer.submit(&Command::AddTasks { tasks: vec![spec], batch: RecordId(0), limits: Vec::new() });
     }
     writer
 }

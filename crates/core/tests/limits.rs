@@ -26,7 +26,9 @@ fn state() -> State {
     let mut state = State::new();
     for (number, id) in (0..).zip(largest().after) {
         let tasks = vec![TaskSpec::new(id, "needed")];
-        for body in decide(&state, &Command::AddTasks { tasks, batch: RecordId(0) }, 0).unwrap() {
+        for body in
+            decide(&state, &Command::AddTasks { tasks, batch: RecordId(0), limits: Vec::new() }, 0).unwrap()
+        {
             let (id, by) = (RecordId(number), "human".parse().unwrap());
             state.apply(Record { id, format: FORMAT, at_ms: 0, by, body });
         }
@@ -36,7 +38,7 @@ fn state() -> State {
 
 #[test]
 fn the_largest_task_fits_into_a_record() {
-    let command = Command::AddTasks { tasks: vec![largest()], batch: RecordId(0) };
+    let command = Command::AddTasks { tasks: vec![largest()], batch: RecordId(0), limits: Vec::new() };
     let [body] = &decide(&state(), &command, 0).unwrap()[..] else { unreachable!("one task is one record") };
     let (id, by) = (RecordId(u128::MAX), "b".repeat(64).parse().unwrap());
     let record = Record { id, format: u32::MAX, at_ms: u64::MAX, by, body: body.clone() };
@@ -57,7 +59,11 @@ fn what_is_larger_is_refused_with_the_reason() {
     for (named, enlarge) in larger {
         let mut spec = largest();
         enlarge(&mut spec);
-        let refused = decide(&state, &Command::AddTasks { tasks: vec![spec], batch: RecordId(0) }, 0);
+        let refused = decide(
+            &state,
+            &Command::AddTasks { tasks: vec![spec], batch: RecordId(0), limits: Vec::new() },
+            0,
+        );
         let Err(Refusal::BadTask { reason, .. }) = refused else { unreachable!("{named}: {refused:?}") };
         assert!(reason.contains(named), "{reason}");
     }
@@ -73,7 +79,12 @@ fn a_chain_of_many_tasks_in_one_batch_needs_no_deep_stack() {
     let last = TaskSpec::new(id(50_000), "the end");
     tasks.push(last);
     let mut state = State::new();
-    let bodies = decide(&state, &Command::AddTasks { tasks: tasks.clone(), batch: RecordId(0) }, 0).unwrap();
+    let bodies = decide(
+        &state,
+        &Command::AddTasks { tasks: tasks.clone(), batch: RecordId(0), limits: Vec::new() },
+        0,
+    )
+    .unwrap();
     let mut records = (1..).zip(bodies).map(|(number, body)| {
         let by = "human".parse().unwrap();
         Record { id: RecordId(number), format: FORMAT, at_ms: 0, by, body }

@@ -1,5 +1,6 @@
 //! A team: its members, its tasks, and running them until there is nothing left to do.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::progress::Reporter;
 use crate::run::{self, RunReport};
 use crate::team_log::{Durability, TeamLog};
 use crate::view::StatusView;
-use crate::{AgentId, Error, MessageBus, NewTask, Role, Skill, TaskId, TaskQueue};
+use crate::{Account, AgentId, Bounds, Error, MessageBus, NewTask, Role, Skill, TaskId, TaskQueue};
 
 /// A team of agents that work on shared tasks.
 ///
@@ -93,6 +94,9 @@ pub struct RunOptions {
     /// How long this run may take by the clock. Unlike the limit that [`run`](AgentTeam::run) is given it can be raised while
     /// the run goes on.
     pub budget_elapsed: Option<Duration>,
+    /// What agents and tasks may use, each. As with the team's budget, what was raised since an earlier run said the same
+    /// stays raised.
+    pub budgets: BTreeMap<Account, Bounds>,
     /// How many agents may be in the team at once.
     pub max_agents: Option<u32>,
     /// The environment of commands: checks, gates, and what agents run.

@@ -14,7 +14,7 @@ use crate::hooks::Hooks;
 use crate::model::{Connection, Model, ModelSpec, Prices, RetryPolicy, Script, TimeLimits, connect};
 use crate::progress::Reporter;
 use crate::team_log::TeamLog;
-use crate::{AgentId, Error, NewTask, Role, TaskId};
+use crate::{Account, AgentBudget, AgentId, Bounds, Error, NewTask, Role, TaskId};
 
 /// The script of a rehearsal.
 const REHEARSAL: &str = include_str!("rehearsal.json");
@@ -72,14 +72,16 @@ pub fn assemble(
         let Some(name) = lead.names.first() else { continue };
         lead.members.iter().try_for_each(|member| team.set_lead(member.as_str(), name.as_str()))?;
     }
-    budget_can_be_kept(config, &prices, &paid_models)?;
+    budgets_can_be_kept(config, &agents, &models, &prices)?;
     if let Some(folder) = team_log.folder().filter(|_| !rehearses && !config.hooks.is_empty()) {
         let environment = config.environment.environment(parent.iter().cloned());
         team_log.set_hooks(Hooks::new(config.hooks.clone(), folder, environment, reporter.clone()));
     }
-    add_missing_tasks(&team, config, rehearses)?;
+    let of_tasks = add_missing_tasks(&team, config, rehearses)?;
+    let budgets = of_agents(&agents).chain(of_tasks).filter(|(_, bounds)| *bounds != Bounds::default());
     let recruiter = Some(recruiter(config, &models, parent, prices));
-    team.options(options(config, parent, rehearses, recruiter, reporter));
+    let options = options(config, parent, rehearses, recruiter, reporter);
+    team.options(RunOptions { budgets: budgets.collect(), ..options });
     Ok(Assembled { team, rehearses, paid_models: paid_models.into_iter().collect() })
 }
 
@@ -98,6 +100,7 @@ fn members(config: &Config) -> Vec<AgentConfig> {
         plan: false,
         context_tokens: None,
         members: Vec::new(),
+        budget: AgentBudget::default(),
     }]
 }
 
@@ -180,12 +183,18 @@ fn rehearsing_copy(team_log: &TeamLog) -> Result<AgentTeam, Error> {
     Ok(copy)
 }
 
-/// A budget in money needs the price of every model.
-fn budget_can_be_kept(config: &Config, prices: &Prices, models: &BTreeSet<String>) -> Result<(), Error> {
-    if config.budget.micro_usd.is_none() {
-        return Ok(());
-    }
-    match models.iter().find(|model| prices.cost(model, one_token()).is_none()) {
+/// A budget in money needs the price of every model that may be paid from it.
+fn budgets_can_be_kept(
+    config: &Config,
+    agents: &[AgentConfig],
+    models: &BTreeMap<AgentId, Arc<dyn Model>>,
+    prices: &Prices,
+) -> Result<(), Error> {
+    let of_tasks = config.tasks.iter().any(|task| task.budget.micro_usd.is_some());
+    let is_for_all = config.budget.micro_usd.is_some() || of_tasks;
+    let bounded = agents.iter().filter(|agent| is_for_all || agent.budget.micro_usd.is_some());
+    let mut names = bounded.flat_map(|agent| &agent.names).filter_map(|name| Some(models.get(name)?.name()));
+    match names.find(|model| prices.cost(model, one_token()).is_none()) {
         None => Ok(()),
         Some(model) => Err(Error::Input(format!(
             "the budget in dollars cannot be kept, since the price of {model} is not known: add `[prices.\"{model}\"]` \
@@ -194,18 +203,32 @@ fn budget_can_be_kept(config: &Config, prices: &Prices, models: &BTreeSet<String
     }
 }
 
+/// What each agent may use.
+fn of_agents(agents: &[AgentConfig]) -> impl Iterator<Item = (Account, Bounds)> {
+    let of = |agent: &AgentConfig| {
+        let bounds = agent.budget.bounds();
+        agent.names.clone().into_iter().map(move |name| (Account::Agent(name), bounds))
+    };
+    agents.iter().flat_map(of)
+}
+
 fn one_token() -> crate::model::Usage {
     crate::model::Usage { input_tokens: 1, output_tokens: 1, ..crate::model::Usage::default() }
 }
 
 /// Adds the tasks of the configuration that are not there from an earlier run. One without an id gets one from its
-/// title, so that it is known again.
-fn add_missing_tasks(team: &AgentTeam, config: &Config, rehearses: bool) -> Result<(), Error> {
+/// title, so that it is known again. Gives what each task of the configuration may use.
+fn add_missing_tasks(
+    team: &AgentTeam,
+    config: &Config,
+    rehearses: bool,
+) -> Result<Vec<(Account, Bounds)>, Error> {
     let mut taken: BTreeSet<String> = config.tasks.iter().filter_map(|task| task.id.clone()).collect();
-    let mut tasks = Vec::new();
+    let (mut tasks, mut budgets) = (Vec::new(), Vec::new());
     for task in &config.tasks {
         let id = task.id.clone().unwrap_or_else(|| free_slug(&task.title, &mut taken));
         let known: TaskId = id.parse()?;
+        budgets.push((Account::Task(known.clone()), task.budget.bounds()));
         if team.queue().team_log().look(|state| state.task(&known).is_some())? {
             continue;
         }
@@ -213,7 +236,7 @@ fn add_missing_tasks(team: &AgentTeam, config: &Config, rehearses: bool) -> Resu
         tasks.push(NewTask { id: Some(id), check, ..task.clone() });
     }
     team.queue().add_tasks(&AgentId::human(), &tasks)?;
-    Ok(())
+    Ok(budgets)
 }
 
 /// A readable id made of a title, other than those that are taken.
@@ -319,6 +342,7 @@ fn options(
         budget_attempts: config.budget.attempts,
         budget_time: config.budget.time,
         budget_elapsed: config.budget.elapsed,
+        budgets: BTreeMap::new(),
         max_agents: config.max_agents,
         environment: Some(config.environment.environment(parent.iter().cloned())),
         stuck_after: config.stuck_after,

@@ -114,6 +114,13 @@ impl Desk {
         {
             return Ok(Place { goes_on: true, ..place(&workspace, None) });
         }
+        // It did something else meanwhile.
+        if let Some(claim) = assignment.left_off
+            && let (agent, task, token) = (agent.as_str(), assignment.id.as_str(), claim.to_string())
+            && let Some(workspace) = Workspace::restore(&self.project, agent, task, &token)?
+        {
+            return Ok(Place { goes_on: true, ..place(&workspace, None) });
+        }
         let tip = self.newest()?;
         let Prepared { workspace, .. } =
             Workspace::prepare(&self.project, agent.as_str(), assignment.id.as_str(), &tip)?;

@@ -269,7 +269,7 @@ impl Merger {
         fenced: Option<RecordId>,
         reason: &str,
     ) -> Result<Turn, Error> {
-        let body = ClaimReleased { claim, reason: reason.to_owned(), fenced };
+        let body = ClaimReleased { fenced, ..ClaimReleased::new(claim, reason) };
         // If it is lost already, that is what was wanted.
         let _ = refusal(self.queue.team_log().submit(&self.by, &body.into()))?;
         Ok(Turn::Again { task, reason: reason.to_owned() })

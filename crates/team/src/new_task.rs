@@ -7,6 +7,7 @@ use agent_team_core::record::{Role, TaskSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::budget::{TaskBudget, milliseconds};
 use crate::team_log::TeamLog;
 use crate::{Error, duration};
 
@@ -98,6 +99,9 @@ pub struct NewTask {
     /// Only this lead and the members of its team may take it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
+    /// What it may use with all its parts. It holds before anybody can take the task.
+    #[serde(default, skip_serializing_if = "TaskBudget::is_empty")]
+    pub budget: TaskBudget,
 }
 
 impl NewTask {
@@ -169,6 +173,13 @@ impl NewTask {
         self
     }
 
+    /// Sets what it may use.
+    #[must_use]
+    pub fn budget(mut self, budget: TaskBudget) -> Self {
+        self.budget = budget;
+        self
+    }
+
     /// Wants the result approved by someone other than its author.
     #[must_use]
     pub fn review(mut self, review: bool) -> Self {
@@ -197,7 +208,7 @@ impl NewTask {
             attempts: self.attempts.unwrap_or(defaults.attempts),
             backoff_ms: self.backoff_ms.unwrap_or(defaults.backoff_ms),
             check: self.check.clone(),
-            time_limit_ms: self.time_limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
+            time_limit_ms: self.time_limit.map(milliseconds),
             labels: self.labels.clone(),
             parent: self.parent.as_deref().map(TaskId::try_from).transpose()?,
             review,

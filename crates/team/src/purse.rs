@@ -10,12 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_team_core::id::HUMAN;
-use agent_team_core::machine::{State, Task, decide};
-use agent_team_core::record::{Account, Amount, Resource, SpendingReserved};
+use agent_team_core::machine::{State, Task, WARNING_PERCENT, Warning, decide};
+use agent_team_core::record::{Account, Amount, Resource, Revision, SpendingReserved};
 use tokio::sync::Notify;
 
 use crate::progress::{Progress, Reporter};
-use crate::{AgentId, Refusal, TaskId};
+use crate::team_log::TeamLog;
+use crate::{AgentId, Error, Refusal, TaskId};
 
 /// Something that an agent needs and that no budget leaves it.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +77,10 @@ pub(crate) struct Purses {
     paying: Mutex<BTreeSet<AgentId>>,
     empty: Mutex<BTreeMap<AgentId, UsedUp>>,
     told: Mutex<BTreeSet<(Account, Resource)>>,
+    /// The same of tasks, each with the limit that is used up.
+    told_of_tasks: Mutex<BTreeSet<(Account, Resource, Revision)>>,
+    /// How many warnings of the log were said, once those are said that stood when the run began.
+    warned: Mutex<Option<usize>>,
     /// Rings when one of them is empty, or has something in it again.
     pub changed: Notify,
 }
@@ -83,8 +88,9 @@ pub(crate) struct Purses {
 impl Purses {
     /// Those of a run that begins now.
     pub fn new() -> Self {
-        let (paying, empty, told) = Default::default();
-        Self { begun: Instant::now(), paying, empty, told, changed: Notify::new() }
+        let (paying, empty, told, told_of_tasks, warned) = Default::default();
+        let (begun, changed) = (Instant::now(), Notify::new());
+        Self { begun, paying, empty, told, told_of_tasks, warned, changed }
     }
 
     /// How long the run has taken.
@@ -123,6 +129,26 @@ impl Purses {
         all
     }
 
+    /// Says what is nearly used up, of each limit once when most of it is and once when all is, and gives how many warnings
+    /// the log has. Whatever a record brought about is said, however late this looks.
+    pub fn warn(&self, team_log: &TeamLog, reporter: &Reporter) -> Result<usize, Error> {
+        // Held until it is said, so that nobody says meanwhile that all is used up.
+        let mut warned = lock(&self.warned);
+        let (news, count) = team_log.look(|state| {
+            let all = state.ledger().warnings();
+            let news = match *warned {
+                Some(said) => all.get(said..).unwrap_or_default().to_vec(),
+                None => standing_warnings(state),
+            };
+            (news, all.len())
+        })?;
+        *warned = Some(count);
+        news.into_iter().for_each(|Warning { account, what, percent }| {
+            reporter.report(warning(&account, what, percent));
+        });
+        Ok(count)
+    }
+
     /// Notes that nothing is left for an agent. Of each budget it is told once, as long as nothing is put into it.
     pub fn note_empty(&self, used_up: UsedUp, reporter: &Reporter) {
         let (account, what) = (used_up.account.clone(), used_up.what);
@@ -135,6 +161,24 @@ impl Purses {
             )));
         }
         self.changed.notify_one();
+    }
+
+    /// Tells of the budget of a task that nothing is left in it, once of each limit.
+    pub fn tell_used_up(
+        &self,
+        refused: &Refusal,
+        team_log: &TeamLog,
+        reporter: &Reporter,
+    ) -> Result<(), Error> {
+        let Refusal::OverBudget { account, what } = refused else { return Ok(()) };
+        let revision = team_log.look(|state| state.ledger().limit(account).revision)?;
+        if lock(&self.told_of_tasks).insert((account.clone(), *what, revision)) {
+            let raise = raise(account, *what, None);
+            reporter.report(Progress::Note(format!(
+                "ERROR the budget of {account} is used up ({what}): it waits, and others go on; `{raise}` lets it go on"
+            )));
+        }
+        Ok(())
     }
 
     /// Notes that there may be something for an agent again.
@@ -150,7 +194,8 @@ impl Purses {
     pub fn for_others(&self, state: &State, agent: &AgentId) -> Vec<TaskId> {
         let can_be_done = |task: &&Task| {
             let mut members = state.members_who_may(task);
-            members.any(|other| other.id != *agent && self.allow(state, &other.id))
+            let is_payable = state.short_of(task).is_none();
+            is_payable && members.any(|other| other.id != *agent && self.allow(state, &other.id))
         };
         state.waiting_for_return_of(agent).filter(can_be_done).map(|task| task.id().clone()).collect()
     }
@@ -171,34 +216,64 @@ impl Purses {
     }
 }
 
-/// The command that raises a limit, to this if it is known what it was.
-pub(crate) fn raise(account: &Account, what: Resource, to: Option<&str>) -> String {
-    let (flag, value) = match what {
-        Resource::Money => ("--usd", "DOLLARS"),
-        Resource::Tokens => ("--tokens", "N"),
-        Resource::Turns => ("--turns", "N"),
-        Resource::Attempts => ("--attempts", "N"),
-        Resource::Time => ("--time", "DURATION"),
-        Resource::Elapsed => ("--elapsed", "DURATION"),
+/// What there is to warn of when a run begins: not of tasks that have ended.
+fn standing_warnings(state: &State) -> Vec<Warning> {
+    let is_open = |id: &TaskId| state.task(id).is_some_and(|task| !task.status.is_ended());
+    let concerns = |warning: &Warning| match &warning.account {
+        Account::Task(task) => is_open(task),
+        Account::Team | Account::Run | Account::Agent(_) => true,
     };
-    format!("agent-team budget {} {flag} {}", account.as_named(), to.unwrap_or(value))
+    state.ledger().standing_warnings().filter(concerns).collect()
 }
 
-/// The command that doubles a limit.
+/// A line that warns.
+fn warning(account: &Account, what: Resource, percent: u64) -> Progress {
+    Progress::Note(format!("WARNING {percent} % of {what} in the budget of {account} is used"))
+}
+
+/// The warning of a run's clock, if it is time for one: of each limit when most of it is used, and when all is.
+pub(crate) fn warning_of_the_clock(
+    state: &State,
+    elapsed: Duration,
+    said: &mut BTreeSet<(u64, bool)>,
+) -> Option<Progress> {
+    let most_ms = state.ledger().limit(&Account::Run).bounds.elapsed_ms?;
+    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let percent = elapsed_ms.saturating_mul(100).checked_div(most_ms).unwrap_or(100);
+    let is_new = percent >= WARNING_PERCENT && said.insert((most_ms, percent >= 100));
+    is_new.then(|| warning(&Account::Run, Resource::Elapsed, percent))
+}
+
+/// The command that raises a limit, to this if it is known what it was.
+pub(crate) fn raise(account: &Account, what: Resource, to: Option<&str>) -> String {
+    let (option, value) = what.as_option();
+    format!("agent-team budget {} {option} {}", account.as_named(), to.unwrap_or(value))
+}
+
+/// The command that doubles a limit, or raises it to what those need that wait for it, if that is more.
 pub(crate) fn double(state: &State, account: &Account, what: Resource) -> String {
-    let bounds = state.ledger().limit(account).bounds;
-    let twice = |limit: Option<u64>| limit.map(|limit| limit.saturating_mul(2).max(1));
-    let dollars = |micro: u64| format!("{}.{:02}", micro / 1_000_000, micro % 1_000_000 / 10_000);
+    let ledger = state.ledger();
+    let bounds = ledger.limit(account).bounds;
+    let waiting = state.short_of_budget().filter(|(_, short_of, _)| short_of == account);
+    let needs = waiting.filter_map(|(task, ..)| task.needs).fold(Amount::default(), Amount::at_least);
+    let least = ledger.spent(account).plus(ledger.reserved(account)).plus(needs);
+    let twice = |limit: Option<u64>, least: u64| limit.map(|limit| limit.saturating_mul(2).max(least).max(1));
     let duration = |limit: u64| crate::format_duration(Duration::from_millis(limit));
     let to = match what {
-        Resource::Money => twice(bounds.micro_usd).map(|micro| dollars(micro.max(10_000))),
-        Resource::Tokens => twice(bounds.tokens).map(|limit| limit.to_string()),
-        Resource::Turns => twice(bounds.calls).map(|limit| limit.to_string()),
-        Resource::Attempts => twice(bounds.attempts).map(|limit| limit.to_string()),
-        Resource::Time => twice(bounds.time_ms).map(duration),
-        Resource::Elapsed => twice(bounds.elapsed_ms).map(duration),
+        Resource::Money => twice(bounds.micro_usd, least.micro_usd).map(dollars),
+        Resource::Tokens => twice(bounds.tokens, least.tokens()).map(|limit| limit.to_string()),
+        Resource::Turns => twice(bounds.calls, least.calls).map(|limit| limit.to_string()),
+        Resource::Attempts => twice(bounds.attempts, 0).map(|limit| limit.to_string()),
+        Resource::Time => twice(bounds.time_ms, least.time_ms).map(duration),
+        Resource::Elapsed => twice(bounds.elapsed_ms, 0).map(duration),
     };
     raise(account, what, to.as_deref())
+}
+
+/// Dollars, with the last cent whole.
+fn dollars(micro_usd: u64) -> String {
+    let cents = micro_usd.div_ceil(10_000);
+    format!("{}.{:02}", cents / 100, cents % 100)
 }
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -8,6 +8,7 @@ use agent_team_core::record::{
 };
 use agent_team_core::view::{self, BudgetView};
 
+use crate::budget::said_or;
 use crate::outside::now_ms;
 use crate::team_log::{TeamLog, refusal};
 use crate::{AgentId, Error, RecordId, TaskId, TaskQueue, liveness};
@@ -85,7 +86,7 @@ impl TaskQueue {
         // First it leaves, so that it does not claim again what it loses.
         self.team_log().submit(by, &AgentLeft { agent: agent.clone() }.into())?;
         for claim in held {
-            let body = ClaimReleased { claim, reason: format!("{agent} was dropped"), fenced: None };
+            let body = ClaimReleased::new(claim, format!("{agent} was dropped"));
             // If it ended meanwhile, that is what was wanted.
             let _ = refusal(self.team_log().submit(by, &body.into()))?;
         }
@@ -121,6 +122,16 @@ impl TaskQueue {
     pub fn set_budget(&self, by: &AgentId, account: &Account, bounds: Bounds) -> Result<(), Error> {
         self.team_log().submit(by, &Command::SetBudget { account: account.clone(), bounds })?;
         Ok(())
+    }
+
+    /// Limits what is said of an account. What the bounds leave out stays as it is.
+    ///
+    /// # Errors
+    /// When the log cannot be read or written.
+    pub fn limit(&self, by: &AgentId, account: &Account, said: Bounds) -> Result<(), Error> {
+        let known = self.team_log().look(|state| state.ledger().limit(account).bounds)?;
+        let bounds = said_or(said, known);
+        if bounds == known { Ok(()) } else { self.set_budget(by, account, bounds) }
     }
 
     /// What may be spent, and what of it is gone; the team's account first.

@@ -133,7 +133,9 @@ impl TaskQueue {
             let with_ids = tasks.iter().zip(&ids);
             let specs: Result<Vec<TaskSpec>, Error> =
                 with_ids.map(|(task, id)| task.spec(&self.team_log, id.clone())).collect();
-            let command = Command::AddTasks { tasks: specs?, batch: new_id() };
+            let with_budget = tasks.iter().zip(&ids).filter(|(task, _)| !task.budget.is_empty());
+            let limits = with_budget.map(|(task, id)| (id.clone(), task.budget.bounds())).collect();
+            let command = Command::AddTasks { tasks: specs?, batch: new_id(), limits };
             // Nobody is asked about what cannot be added anyway, nor again because of another generated id: a hook that
             // adds a task itself takes one each time.
             self.team_log.look(|state| decide(state, &command, now_ms()).map(|_| ()))??;
@@ -159,7 +161,7 @@ impl TaskQueue {
         let with_ids = tasks.iter().zip(ids);
         let specs: Result<Vec<TaskSpec>, Error> =
             with_ids.map(|(task, id)| task.spec(&self.team_log, id)).collect();
-        let command = Command::AddTasks { tasks: specs?, batch: new_id() };
+        let command = Command::AddTasks { tasks: specs?, batch: new_id(), limits: Vec::new() };
         self.team_log.look(|state| decide(state, &command, now_ms()).map(|_| ()))??;
         Ok(())
     }
@@ -485,7 +487,7 @@ impl TaskQueue {
     /// # Errors
     /// A refusal when the claim is lost.
     pub fn release(&self, token: RecordId, agent: &AgentId, reason: &str) -> Result<(), Error> {
-        let body = ClaimReleased { claim: token, reason: reason.to_owned(), fenced: None };
+        let body = ClaimReleased::new(token, reason);
         self.team_log.submit(agent, &body.into())?;
         Ok(())
     }

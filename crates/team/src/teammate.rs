@@ -24,6 +24,9 @@ use crate::{AgentId, Error, Holder, MessageBus, RecordId, Role, TaskQueue};
 
 /// Reviews in a row that may break down before a reviewer is taken for useless: it would come back to them for ever.
 const BREAKDOWNS_MAX: u32 = 3;
+/// How long a turn under way may take once time at work is used up: a call to a model is paid for whether or not its answer is
+/// waited for. What still runs then is ended, commands with all that they started.
+const LAST_TURN: Duration = Duration::from_secs(20);
 /// The pause after a review that broke down.
 const BREAKDOWN_PAUSE: Duration = Duration::from_secs(1);
 
@@ -67,6 +70,8 @@ pub struct Teammate {
     pub(crate) purses: Option<Arc<Purses>>,
     /// What the agents of its run leave unfinished, if a run has it at work.
     pub(crate) unfinished: Option<Arc<Unfinished>>,
+    /// How long a turn under way may take once time at work is used up.
+    pub(crate) last_turn: Duration,
     /// How often it tried in vain to do something for others.
     pub(crate) tries: Arc<Mutex<BTreeMap<RecordId, u32>>>,
 }
@@ -95,6 +100,7 @@ impl Teammate {
             stays: false,
             purses: None,
             unfinished: None,
+            last_turn: LAST_TURN,
             tries: Arc::default(),
         }
     }

@@ -78,7 +78,7 @@ impl Verifier {
 
     async fn give_back(&self, claim: RecordId) -> Result<(), Error> {
         let (team_log, by) = (self.queue.team_log().clone(), self.by.clone());
-        let body = ClaimReleased { claim, reason: "the check did not run to its end".into(), fenced: None };
+        let body = ClaimReleased::new(claim, "the check did not run to its end");
         blocking(move || refusal(team_log.submit(&by, &body.into())).map(|_| ())).await
     }
 

@@ -26,9 +26,13 @@ const WORTH_A_RECORD: Duration = Duration::from_secs(1);
 
 /// Whether the holder of a task waits for somebody's word.
 pub(crate) fn waits_for_a_word(state: &State, task: &Task, agent: &AgentId) -> bool {
+    state.held_up(agent).is_some() || waits_for_an_answer(state, task, agent)
+}
+
+/// Whether it waits for what somebody says to its plan, or to a question.
+pub(crate) fn waits_for_an_answer(state: &State, task: &Task, agent: &AgentId) -> bool {
     let asks = || state.messages().open_questions().any(|question| question.from == *agent);
-    let plan_waits = task.plan.as_ref().is_some_and(|plan| plan.verdict.is_none());
-    state.held_up(agent).is_some() || plan_waits || asks()
+    task.plan.as_ref().is_some_and(|plan| plan.verdict.is_none()) || asks()
 }
 
 /// Counts the time of an assignment.

@@ -338,6 +338,7 @@ impl Interrupted {
             stage: Stage::Work,
             attempt: 1,
             resumes: None,
+            left_off: None,
             check: None,
             dependencies: Vec::new(),
             handoff: None,

@@ -14,8 +14,8 @@ use agent_team::{
     RunOptions, RunOutcome, Stage, Status, TaskQueue,
 };
 use project::{
-    Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, turns, view, workers,
-    writes,
+    LONG, Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, turns, view,
+    workers, writes,
 };
 use serde_json::json;
 
@@ -68,6 +68,29 @@ async fn attempts_that_are_used_up_end_the_run_and_the_next_one_goes_on_when_the
     let report = run(&team).await;
     assert_eq!((report.outcome, report.status.counts.completed), (RunOutcome::Completed, 5));
     assert_eq!(report.go_on, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warning_comes_before_the_end_however_fast_an_agent_is() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    let looks = json!({"give": {"tool_calls": [{"name": "list_tasks", "input": {}}]}});
+    workers(&mut team, 1, &agent(script(&[looks])));
+    let (reporter, said) = when("nobody says this", || ());
+    team.options(RunOptions { budget_turns: Some(10), reporter, ..RunOptions::default() });
+    team.add_task(task("endless")).unwrap();
+    limit(team.queue(), &of_worker(1), Bounds { calls: Some(10), ..Bounds::default() });
+
+    assert_eq!(run(&team).await.outcome, RunOutcome::OverBudget);
+
+    let said = said.lock().unwrap();
+    let place = |words: &str| said.iter().position(|note| note.starts_with(words));
+    let end = place("ERROR the budget of the team is used up");
+    for account in ["the team", "agent worker-1"] {
+        let warning = place(&format!("WARNING 80 % of turns in the budget of {account} is used"));
+        assert!(warning.is_some() && end.is_some() && warning < end, "{account}: {said:?}");
+    }
+    let again = said.iter().filter(|note| note.starts_with("WARNING 80 %")).count();
+    assert_eq!(again, 2, "each is said once: {said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,6 +284,23 @@ async fn who_waits_for_the_word_of_somebody_without_a_budget_hands_back_too() {
     let report = run(&team).await;
 
     assert_eq!((report.outcome, model.asked().len()), (RunOutcome::OverBudget, 1));
+    assert_eq!((view(&team, "work").status, view(&team, "work").attempt), (Status::Ready, 1));
+    assert!(report.took_ms < 15_000, "nobody waits for a word that cannot come: {} ms", report.took_ms);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_asked_to_stop_does_not_wait_for_a_word() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    let plans = json!({"tool_calls": [{"name": "submit_plan", "input": {"plan": "First this, then that."}}]});
+    workers(&mut team, 1, &agent(script(&[json!({"give": plans})])));
+    let stop = team.stop();
+    let (reporter, _) = when("WAITS worker-1 for you to judge its plan", move || stop.gently());
+    team.options(RunOptions { reporter, ..RunOptions::default() });
+    team.add_task(NewTask { plan: true, ..task("work") }).unwrap();
+
+    let stopped = tokio::time::timeout(LONG, team.run(None)).await.expect("it ends by itself").unwrap();
+
+    assert_eq!(stopped.outcome, RunOutcome::Interrupted);
     assert_eq!((view(&team, "work").status, view(&team, "work").attempt), (Status::Ready, 1));
 }
 

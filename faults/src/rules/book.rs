@@ -72,6 +72,7 @@ rules! {
     Returned "returned": "what was unread when its reader left was not read by it",
     Budget "budget": "what is spent and set aside fits every limit when a call is set aside for",
     AttemptBudget "attempt-budget": "an attempt begins when every limit of attempts allows it",
+    UsedUp "used-up": "a budget that is used up fails no attempt",
     UpperBound "upper-bound": "a call uses at most what was set aside for it",
     SettledOnce "settled-once": "a call is settled once",
     Limits "limits": "a provider's limit fails no attempt",

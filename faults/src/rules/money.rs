@@ -11,6 +11,9 @@ use crate::log_file::text;
 /// Money, tokens, calls, milliseconds at work.
 type Amount = [u64; 4];
 
+/// How a refusal of a budget begins.
+const USED_UP: &str = "this would exceed the budget of ";
+
 /// A call is bounded by what was set aside for it; time at work may go on to the end of the turn.
 const BOUNDED: usize = 3;
 
@@ -151,6 +154,13 @@ impl Team {
         Ok(())
     }
 
+    /// A claim was given back since a budget is used up.
+    pub(super) fn given_back_for_a_budget(&mut self, entry: Entry<'_>) {
+        if text(&entry.body["reason"]).contains(USED_UP) {
+            self.book.held(Rule::UsedUp);
+        }
+    }
+
     /// A model may not be called for a time.
     pub(super) fn limited(&mut self, entry: Entry<'_>) {
         let told = (entry.id.to_owned(), text(&entry.body["reason"]).to_owned());
@@ -158,8 +168,13 @@ impl Team {
         self.book.held(Rule::Limits);
     }
 
-    /// An attempt failed: not in the words of a limit that its agent's model met.
+    /// An attempt failed: not in the words of a budget, nor of a limit that its agent's model met.
     pub(super) fn fails_by_no_limit(&mut self, entry: Entry<'_>, name: &str) {
+        let error = entry.body["error"].as_str().unwrap_or_else(|| text(&entry.body["error"]["head"]));
+        if error.contains(USED_UP) {
+            let why = || format!("an attempt at {name} failed by a budget: {error}");
+            self.book.must(Rule::UsedUp, false, &[entry.id], why);
+        }
         let agent = self
             .tasks
             .get(name)
@@ -169,7 +184,6 @@ impl Team {
         let Some((told, reason)) = self.limits.get(model).filter(|(_, reason)| !reason.is_empty()) else {
             return;
         };
-        let error = entry.body["error"].as_str().unwrap_or_else(|| text(&entry.body["error"]["head"]));
         self.book.must(Rule::Limits, !error.contains(reason), &[told, entry.id], || {
             format!("an attempt of {agent} at {name} failed by a limit of {model}: {error}")
         });

@@ -206,6 +206,7 @@ impl Team {
             })?;
         }
         Self::fence_was_moved(task, &name, entry, guard)?;
+        self.given_back_for_a_budget(entry);
         let Some(task) = self.tasks.get_mut(&name) else { return Ok(()) };
         let Some(claim) = task.claim.clone() else { return Ok(()) };
         task.release(entry.id);

@@ -229,7 +229,7 @@ impl Process {
             names.push(id);
         }
         let batch = world.new_id();
-        self.submit(Submit::new(Command::AddTasks { tasks, batch }));
+        self.submit(Submit::new(Command::AddTasks { tasks, batch, limits: Vec::new() }));
         self.job = Job::Chore("added");
     }
 }

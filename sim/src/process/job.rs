@@ -253,7 +253,7 @@ impl Process {
             (Job::Judging { .. }, Told::Done(_)) => world.coverage.told("reviewed"),
             (Job::Judging { claim }, Told::Refused(Refusal::OtherSubmission { .. })) => {
                 let reason = "another delivery than was read".to_owned();
-                self.submit(Submit::new(ClaimReleased { claim, reason, fenced: None }));
+                self.submit(Submit::new(ClaimReleased::new(claim, reason)));
                 self.job = Job::Chore("gave a review back");
             }
             (Job::Joining, Told::Done(_)) => self.joined = true,
@@ -285,7 +285,7 @@ impl Process {
         let holder = self.state.live_claim(claim).map(|(_, claim)| &claim.agent);
         if stage == Stage::Work && holder.is_ok_and(|holder| *holder != self.part.agent) {
             // It took itself for somebody else: to work under that name would mix up both.
-            self.submit(Submit::new(ClaimReleased { claim, reason: "mixed up".into(), fenced: None }));
+            self.submit(Submit::new(ClaimReleased::new(claim, "mixed up")));
             self.job = Job::Chore("gave back what another was to have");
             return;
         }
@@ -399,7 +399,7 @@ impl Process {
             2 if !world.calm => {
                 let length = world.random.below(3000);
                 let reason = world.filler(length);
-                self.submit(Submit::new(ClaimReleased { claim, reason, fenced: None }));
+                self.submit(Submit::new(ClaimReleased::new(claim, reason)));
             }
             _ => {
                 work.doing = Doing::Submit;

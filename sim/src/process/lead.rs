@@ -33,7 +33,7 @@ impl Process {
         }
         work.doing = Doing::Split;
         let batch = world.new_id();
-        self.submit(Submit::new(Command::AddTasks { tasks, batch }));
+        self.submit(Submit::new(Command::AddTasks { tasks, batch, limits: Vec::new() }));
         true
     }
 
@@ -54,7 +54,7 @@ impl Process {
         plan.parent = self.state.planned_within(failed);
         plan.replans = Some(Replan { task: failed.id().clone(), failure: failed.revision });
         let batch = world.new_id();
-        self.submit(Submit::new(Command::AddTasks { tasks: vec![plan], batch }));
+        self.submit(Submit::new(Command::AddTasks { tasks: vec![plan], batch, limits: Vec::new() }));
         self.job = Job::Chore("planned anew");
         true
     }

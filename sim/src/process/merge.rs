@@ -80,7 +80,7 @@ impl Process {
         match merging.step.clone() {
             Step::SetFence { seen } => {
                 if !world.git.set_fence(seen, claim) {
-                    self.submit(Submit::new(ClaimReleased { claim, reason: "fence".into(), fenced: None }));
+                    self.submit(Submit::new(ClaimReleased::new(claim, "fence")));
                     self.job = Job::Chore("gave a merge back");
                     return;
                 }
@@ -223,7 +223,9 @@ impl Process {
                     Then::Reassign { agent } => {
                         Command::Reassign { task: ending.task.clone(), agent, fenced }
                     }
-                    Then::Release { claim } => ClaimReleased { claim, reason: "moved".into(), fenced }.into(),
+                    Then::Release { claim } => {
+                        ClaimReleased { fenced, ..ClaimReleased::new(claim, "moved") }.into()
+                    }
                 };
                 self.submit(Submit::new(command));
                 ending.step = EndStep::Writing;

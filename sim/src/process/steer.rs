@@ -26,7 +26,13 @@ impl Process {
             6 | 7 => self.hand_a_task_over(world),
             8 => {
                 let process = self.process_id(world);
-                self.submit(Submit::new(RunStarted { process, goal: None, rehearsal: false, budget: None }));
+                self.submit(Submit::new(RunStarted {
+                    process,
+                    goal: None,
+                    rehearsal: false,
+                    budget: None,
+                    budgets: None,
+                }));
                 self.job = Job::Chore("run started");
                 true
             }

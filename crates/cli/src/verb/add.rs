@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use agent_team::{AgentId, NewTask, Role, Skill, TaskId};
+use agent_team::{AgentId, NewTask, Role, Skill, TaskBudget, TaskId};
 use clap::Args;
 use serde_json::json;
 
+use super::budget::micro_usd;
 use super::read_text;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
@@ -20,10 +21,12 @@ use crate::time::{milliseconds, parse_duration};
     long_about = "Add a task, or all tasks of a file or none of them. Prints the ids.\n\nA file of tasks has one JSON \
                   object per line with the fields `title`, `id`, `description`, `after` (an array of ids), `priority`, \
                   `role`, `skill`, `agent`, `attempts`, `backoff_ms`, `check`, `time_limit` (as in `15m`), `labels`, `parent`, \
-                  `review`, `reviews`, `review_rounds`, `refute`, `plan`, `approver`, `allow_protected`, `delegate`, `team`; only the title or the description is needed. Tasks of one file may \
+                  `review`, `reviews`, `review_rounds`, `refute`, `plan`, `approver`, `allow_protected`, `delegate`, `team`, `budget` \
+                  (an object with `usd`, `tokens`, `turns`, `time`); only the title or the description is needed. Tasks of one file may \
                   refer to each other in any direction.",
     after_help = "Examples:\n  agent-team add 'Write the parser' --id parse --check 'cargo test parse'\n  \
                   agent-team add 'Compare' --after a --after b --priority 2\n  \
+                  agent-team add 'Rewrite it' --budget-usd 2 --budget-turns 60\n  \
                   agent-team add 'Long story' --description - < story.md\n  agent-team add --file tasks.jsonl"
 )]
 pub struct Add {
@@ -107,6 +110,18 @@ struct Wishes {
     /// Only this lead and the members of its team may take it
     #[arg(long, value_name = "LEAD")]
     for_team: Option<AgentId>,
+    /// The most money that it may cost with all its parts, in US dollars
+    #[arg(long, value_name = "USD", value_parser = micro_usd)]
+    budget_usd: Option<u64>,
+    /// The most tokens that it may use with all its parts
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    budget_tokens: Option<u64>,
+    /// The most calls to models that may be made for it and all its parts
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    budget_turns: Option<u64>,
+    /// The most time that agents may be at work on it and all its parts, together, as in 2h
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    budget_time: Option<Duration>,
 }
 
 impl Add {
@@ -152,6 +167,12 @@ impl Wishes {
             allow_protected: self.allow_protected,
             delegate: self.delegate,
             team: self.for_team.map(String::from),
+            budget: TaskBudget {
+                micro_usd: self.budget_usd,
+                tokens: self.budget_tokens,
+                turns: self.budget_turns,
+                time: self.budget_time,
+            },
         })
     }
 }

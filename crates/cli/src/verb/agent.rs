@@ -1,13 +1,17 @@
 //! `agent`: adds agents to the team and takes them out, while it runs.
 
+use std::time::Duration;
+
 use agent_team::model::ModelSpec;
-use agent_team::{AgentId, AgentJoined, Role, Skill};
+use agent_team::{Account, AgentBudget, AgentId, AgentJoined, Role, Skill};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::time::parse_duration;
+use crate::verb::budget::micro_usd;
 
 /// The arguments of `agent`.
 #[derive(Debug, Args)]
@@ -18,6 +22,7 @@ use crate::output::Output;
                   what it holds goes back to the queue, and mail that it has not read to its senders.",
     after_help = "Examples:\n  agent-team agent add worker-5\n  \
                   agent-team agent add critic --role reviewer --with anthropic:claude-sonnet-4-5\n  \
+                  agent-team agent add helper --budget-usd 2 --budget-turns 100\n  \
                   agent-team agent drop worker-5"
 )]
 pub struct Agent {
@@ -46,6 +51,8 @@ enum What {
         /// The lead to whose team it belongs: it takes that team's tasks and no others
         #[arg(long, value_name = "NAME")]
         lead: Option<AgentId>,
+        #[command(flatten)]
+        budget: Budget,
     },
     /// Take an agent out of the team
     Drop {
@@ -54,17 +61,51 @@ enum What {
     },
 }
 
+/// What an agent may use in all.
+#[derive(Debug, Args)]
+struct Budget {
+    /// The most money that it may use, in US dollars
+    #[arg(long, value_name = "USD", value_parser = micro_usd)]
+    budget_usd: Option<u64>,
+    /// The most tokens that it may use
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    budget_tokens: Option<u64>,
+    /// The most calls to models that it may make
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    budget_turns: Option<u64>,
+    /// The most attempts at tasks that it may begin
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    budget_attempts: Option<u64>,
+    /// The most time that it may be at work, as in 8h
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    budget_time: Option<Duration>,
+}
+
+impl Budget {
+    fn said(self) -> AgentBudget {
+        AgentBudget {
+            micro_usd: self.budget_usd,
+            tokens: self.budget_tokens,
+            turns: self.budget_turns,
+            attempts: self.budget_attempts,
+            time: self.budget_time,
+        }
+    }
+}
+
 impl Agent {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
         match self.what {
-            What::Add { name, role, skill: skills, with, plan, lead } => {
+            What::Add { name, role, skill: skills, with, plan, lead, budget } => {
                 let known = queue.get_status()?.agents;
                 if known.iter().any(|agent| agent.id == name && !agent.left) {
                     return Err(Failure::refused(format!("there is an agent `{name}` in the team already"))
                         .hint("choose another name, or drop that one first"));
                 }
                 let with = with.map(|with| with.to_string());
+                // Before it is there: the run under way starts it at once.
+                queue.limit(&AgentId::human(), &Account::Agent(name.clone()), budget.said().bounds())?;
                 queue.join(AgentJoined {
                     skills,
                     with,

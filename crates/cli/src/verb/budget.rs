@@ -76,11 +76,20 @@ fn dollars(text: &str) -> Result<Bound, String> {
     if text == "none" {
         return Ok(Bound(None));
     }
-    let dollars: f64 = text.parse().map_err(|_| "write dollars like 5 or 0.50, or none".to_owned())?;
-    if !(dollars.is_finite() && (0.0..=1e12).contains(&dollars)) {
-        return Err("write dollars like 5 or 0.50, or none".to_owned());
-    }
-    Ok(Bound(Some((dollars * 1e6).round() as u64)))
+    in_millionths(text)
+        .map(|micro| Bound(Some(micro)))
+        .ok_or("write dollars like 5 or 0.50, or none".to_owned())
+}
+
+/// An amount of dollars above 0, in millionths.
+pub fn micro_usd(text: &str) -> Result<u64, String> {
+    let some = in_millionths(text).filter(|micro| *micro > 0);
+    some.ok_or("write an amount of dollars above 0, like 5 or 0.50".to_owned())
+}
+
+fn in_millionths(text: &str) -> Option<u64> {
+    let dollars: f64 = text.parse().ok()?;
+    (dollars.is_finite() && (0.0..=1e12).contains(&dollars)).then(|| (dollars * 1e6).round() as u64)
 }
 
 fn whole(text: &str) -> Result<Bound, String> {

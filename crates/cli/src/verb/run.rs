@@ -7,7 +7,9 @@ use std::time::Duration;
 use agent_team::config::{AgentConfig, CONFIG_FILE, Config, HookCommands};
 use agent_team::git::{GitProgram, Project};
 use agent_team::model::ModelSpec;
-use agent_team::{AgentId, Role, RunOutcome, Stop, TeamFolder, TeamLog, assemble, is_called_by_hook};
+use agent_team::{
+    AgentBudget, AgentId, Role, RunOutcome, Stop, TeamFolder, TeamLog, assemble, is_called_by_hook,
+};
 use clap::Args;
 
 use crate::approve::{approve_plans, somebody_is_there};
@@ -18,6 +20,7 @@ use crate::live::Live;
 use crate::output::Output;
 use crate::report;
 use crate::time::parse_duration;
+use crate::verb::budget::micro_usd;
 
 const LONG_ABOUT: &str = "\
 Run the team: its agents claim tasks, work each in a workspace of their own, and what passes its check and the gate is \
@@ -89,8 +92,8 @@ pub struct Run {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
     /// The most money that the team may use, in US dollars
-    #[arg(long, value_name = "USD")]
-    budget_usd: Option<f64>,
+    #[arg(long, value_name = "USD", value_parser = micro_usd)]
+    budget_usd: Option<u64>,
     /// The most tokens that the team may use
     #[arg(long, value_name = "N")]
     budget_tokens: Option<u64>,
@@ -168,15 +171,13 @@ impl Run {
             self.approve_plan || (!self.yes && config.names_a_model() && somebody_is_there());
         config.approve_plan &= !self.yes;
         config.protect.extend(self.protect.iter().cloned());
+        config.budget.micro_usd = self.budget_usd.or(config.budget.micro_usd);
         config.budget.tokens = self.budget_tokens.or(config.budget.tokens);
         config.budget.turns = self.budget_turns.or(config.budget.turns);
         config.budget.attempts = self.budget_attempts.or(config.budget.attempts);
         config.budget.time = self.budget_time.or(config.budget.time);
         config.budget.elapsed = self.budget_elapsed.or(config.budget.elapsed);
         config.max_agents = self.max_agents.or(config.max_agents);
-        if let Some(usd) = self.budget_usd {
-            config.budget.micro_usd = Some(micro_usd(usd)?);
-        }
         if let Some(count) = self.agents {
             config.agents = agents(count)?;
         }
@@ -198,6 +199,7 @@ fn agents(count: u32) -> Result<Vec<AgentConfig>, Failure> {
             plan: false,
             context_tokens: None,
             members: Vec::new(),
+            budget: AgentBudget::default(),
         })
     };
     let workers = |most: u32| (1..=most).map(|number| format!("worker-{number}")).collect();
@@ -205,15 +207,6 @@ fn agents(count: u32) -> Result<Vec<AgentConfig>, Failure> {
         return Ok(vec![group(Role::Worker, workers(1))?]);
     }
     Ok(vec![group(Role::Lead, vec!["lead-1".to_owned()])?, group(Role::Worker, workers(count - 1))?])
-}
-
-fn micro_usd(usd: f64) -> Result<u64, Failure> {
-    if !(usd.is_finite() && (0.000_001..=1e9).contains(&usd)) {
-        return Err(Failure::usage("--budget-usd must be an amount of dollars above 0"));
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded just above")]
-    let micro = (usd * 1e6).round() as u64;
-    Ok(micro)
 }
 
 /// Runs a team as a configuration describes it, and says what happens and what came of it.

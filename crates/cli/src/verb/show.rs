@@ -95,6 +95,7 @@ fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
         Some(format!("{}, since {} ({})", task.status, time::local(task.since_ms), time::ago(task.since_ms))),
     );
     add("waits for", task.waits_for.clone());
+    add("remedy", task.remedy.clone());
     add("failed by", task.failure.map(|failure| failure.as_str().to_owned()));
     add("held by", task.agent.as_ref().zip(task.stage).map(|(agent, stage)| format!("{agent} ({stage})")));
     add("token", task.token.map(|token| token.to_string()));

@@ -32,6 +32,68 @@ fn attempts_time_and_the_clock_of_a_run_are_set_and_shown() {
     team.run(["budget", "--attempts", "8"]).failed(2, "the following required arguments");
 }
 
+/// What is said of an account by `budget`.
+fn limits(team: &Team, account: &str) -> Value {
+    team.json(["budget", account])[0].clone()
+}
+
+#[test]
+fn a_task_and_an_agent_have_a_budget_from_the_beginning_on() {
+    let team = Team::new();
+    team.ok(["add", "X", "--id", "x", "--budget-usd", "0.5", "--budget-turns", "7"]);
+    let of_x = limits(&team, "task:x");
+    assert_eq!((&of_x["limit_micro_usd"], &of_x["limit_turns"]), (&500_000.into(), &7.into()));
+    let log = std::fs::read_to_string(team.path().join(".agent-team/log.jsonl")).unwrap();
+    assert!(
+        log.find("budget_set") < log.find("task_added"),
+        "it holds before anybody can take the task: {log}"
+    );
+    team.run(["add", "Y", "--id", "x", "--budget-turns", "99"]).failed(3, "there is a task `x` already");
+    assert_eq!(limits(&team, "task:x")["limit_turns"], 7, "what is refused changes nothing");
+    team.run(["add", "Y", "--budget-usd", "0"]).failed(2, "an amount of dollars above 0");
+
+    let tasks = "{\"title\":\"A\",\"id\":\"a\",\"budget\":{\"tokens\":9,\"time\":\"2h\"}}\n{\"title\":\"B\",\"id\":\"b\"}\n";
+    let file = team.path().join("tasks.jsonl");
+    std::fs::write(&file, tasks).unwrap();
+    team.ok(["add", "--file", "tasks.jsonl"]);
+    let of_a = limits(&team, "task:a");
+    assert_eq!((&of_a["limit_tokens"], &of_a["limit_time_ms"]), (&9.into(), &7_200_000.into()));
+    std::fs::write(&file, "{\"title\":\"A\",\"budget\":{\"attempts\":1}}\n").unwrap();
+    team.run(["add", "--file", "tasks.jsonl"]).failed(2, "1:33: field `budget.attempts`: unknown field");
+
+    team.ok(["agent", "add", "helper", "--budget-attempts", "3", "--budget-time", "2h"]);
+    let of_helper = limits(&team, "agent:helper");
+    assert_eq!((&of_helper["limit_attempts"], &of_helper["limit_time_ms"]), (&3.into(), &7_200_000.into()));
+}
+
+#[test]
+fn budgets_of_agents_and_tasks_in_team_toml_are_set_when_they_change_and_what_was_raised_stays() {
+    let team = in_a_repository();
+    let toml = |of_each: u32| {
+        let text = format!(
+            "with = 'script:script.json'\ngate = 'true'\n[[agent]]\nname = 'worker'\ncount = 2\n\
+             budget = {{ turns = {of_each} }}\n[[task]]\nid = 'two'\ntitle = 'Two'\nbudget = {{ turns = 1 }}\n"
+        );
+        std::fs::write(team.path().join("team.toml"), text).unwrap();
+    };
+    let turns = || {
+        ["agent:worker-1", "agent:worker-2", "task:two"]
+            .map(|account| limits(&team, account)["limit_turns"].as_u64().unwrap())
+    };
+    toml(20);
+    let ran = team.run(["run"]);
+    assert!(ran.code == 5 && ran.stdout.contains("agent-team budget task:two --turns"), "{ran:?}");
+    assert_eq!(turns(), [20, 20, 1]);
+
+    team.ok(["budget", "task:two", "--turns", "9"]);
+    team.ok(["budget", "agent:worker-2", "--turns", "30"]);
+    let again = team.run(["run"]);
+    assert_eq!((again.code, turns()), (0, [20, 30, 9]), "{again:?}");
+
+    toml(25);
+    assert_eq!((team.run(["run"]).code, turns()), (0, [25, 25, 9]), "only what changed is set anew");
+}
+
 #[test]
 fn many_processes_begin_no_more_attempts_together_than_their_budget_allows() {
     let team = Team::new();
@@ -111,6 +173,45 @@ fn a_run_whose_budget_is_used_up_says_what_is_left_and_the_command_that_it_names
     assert_eq!(again.code, 0, "{again:?}");
     assert_eq!(std::fs::read_to_string(team.path().join("two")).unwrap(), "2\n");
     assert_eq!(team.json(["budget", "team"])[0]["spent"]["calls"], 5);
+}
+
+#[test]
+fn a_task_whose_own_budget_is_used_up_says_so_and_goes_on_with_more_of_it_alone() {
+    let team = in_a_repository();
+    team.ok(["budget", "task:two", "--turns", "1"]);
+    let run = ["run", "--with", "script:script.json", "--gate", "true"];
+
+    let ran = team.run(run);
+
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let (waits, raise) =
+        ("waits for more turns in the budget of task two", "agent-team budget task:two --turns");
+    for words in [
+        "BUDGET USED UP: 1 of 2 tasks completed, 1 ready".to_owned(),
+        format!("open two ready: {waits}"),
+        format!("allow more: {raise} N"),
+        "kept two by worker-1: refs/agent-team/attempts/".to_owned(),
+        format!("go on with: {raise} 2 && agent-team run\n"),
+    ] {
+        assert!(ran.stdout.contains(&words), "{words}: {ran:?}");
+    }
+    for arguments in [&["status"][..], &["list"], &["show", "two"]] {
+        let said = team.ok(arguments.iter().copied());
+        assert!(said.contains("more turns in the budget of task two"), "{said}");
+        assert!(said.contains(&format!("{raise} N")), "{said}");
+    }
+    let refused = team.run(["claim", "--as", "w9"]);
+    refused.failed(3, "the budget of task two: turns");
+    assert!(refused.stderr.contains(&format!("{raise} N")), "{refused:?}");
+
+    team.ok(["budget", "task:two", "--turns", "2"]);
+    assert_eq!(team.run(run).code, 5);
+    team.ok(["budget", "task:two", "--turns", "3"]);
+    let again = team.run(run);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert_eq!(std::fs::read_to_string(team.path().join("two")).unwrap(), "2\n");
+    let two = team.json(["show", "two"]);
+    assert_eq!((&two["attempt"], &two["failure"], &two["remedy"]), (&1.into(), &Value::Null, &Value::Null));
 }
 
 #[test]

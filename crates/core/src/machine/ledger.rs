@@ -1,6 +1,6 @@
 //! Money, tokens, turns, attempts and time: what was spent, what is set aside, and what may be spent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,26 @@ pub struct Ledger {
     tasks: BTreeMap<TaskId, Balance>,
     models: BTreeMap<String, Amount>,
     reservations: BTreeMap<RecordId, Reserved>,
+    /// The tasks that have a limit of what calls and time at work use.
+    bounded: BTreeSet<TaskId>,
+    warnings: Vec<Warning>,
+}
+
+/// From this part of a limit on, in percent, it is time to warn.
+pub const WARNING_PERCENT: u64 = 80;
+
+/// The least that any step uses, whoever takes it: without so much nothing can be begun.
+const LEAST: Amount = Amount { micro_usd: 0, input_tokens: 1, output_tokens: 0, calls: 1, time_ms: 1 };
+
+/// One record brought what an account has used to a part of its limit from which on it is time to warn, or to all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// The account.
+    pub account: Account,
+    /// Of what.
+    pub what: Resource,
+    /// How much of the limit was used then, in percent; what is only set aside is not used.
+    pub percent: u64,
 }
 
 /// The most that an account may use.
@@ -34,6 +54,35 @@ struct Balance {
     reserved: Amount,
     attempts: u64,
     limit: Limit,
+}
+
+/// What an account has used of each thing that is counted here, and the limit of that. The attempts at one task are bounded
+/// by the task itself.
+fn parts(account: &Account, balance: &Balance) -> impl Iterator<Item = (Resource, u64, Option<u64>)> + use<> {
+    let (spent, bounds) = (balance.spent, balance.limit.bounds);
+    let attempts = bounds.attempts.filter(|_| !matches!(account, Account::Task(_)));
+    let parts = [
+        (Resource::Money, spent.micro_usd, bounds.micro_usd),
+        (Resource::Tokens, spent.tokens(), bounds.tokens),
+        (Resource::Turns, spent.calls, bounds.calls),
+        (Resource::Attempts, balance.attempts, attempts),
+        (Resource::Time, spent.time_ms, bounds.time_ms),
+    ];
+    parts.into_iter()
+}
+
+/// How much of a limit is used, in percent; of nothing, all.
+fn percent(used: u64, limit: Option<u64>) -> Option<u64> {
+    Some(used.saturating_mul(100).checked_div(limit?).unwrap_or(100))
+}
+
+/// Nothing to say of it, most is used, or all is.
+fn level(used: u64, limit: Option<u64>) -> u8 {
+    match percent(used, limit) {
+        Some(100..) => 2,
+        Some(WARNING_PERCENT..) => 1,
+        _ => 0,
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +126,30 @@ impl Ledger {
         [Account::Team, Account::Run].into_iter().chain(agents).chain(tasks)
     }
 
+    /// When it was time to warn, in order: once of each limit when most of it was used, and once when all was. Of the clock
+    /// of a run nothing is known here.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// What there is to warn of now, whenever it came to that: an account has a line for each limit that is mostly used.
+    pub fn standing_warnings(&self) -> impl Iterator<Item = Warning> {
+        self.accounts().flat_map(|account| {
+            let near =
+                parts(&account, &self.balance(&account).copied().unwrap_or_default()).filter(|(_, used, limit)| level(*used, *limit) > 0);
+            let warning = |(what, used, limit)| {
+                let percent = percent(used, limit).unwrap_or(100);
+                Warning { account: account.clone(), what, percent }
+            };
+            near.map(warning).collect::<Vec<_>>()
+        })
+    }
+
+    /// The tasks that have a limit of their own, attempts left aside.
+    pub(crate) fn bounded_tasks(&self) -> &BTreeSet<TaskId> {
+        &self.bounded
+    }
+
     /// What is set aside and was not given back: the record, who spends it, for which task, how much.
     pub(crate) fn reservations(&self) -> impl Iterator<Item = (RecordId, &AgentId, Option<&TaskId>, Amount)> {
         self.reservations.iter().map(|(id, held)| (*id, &held.agent, held.tasks.first(), held.upper))
@@ -106,12 +179,51 @@ impl Ledger {
     }
 
     pub(crate) fn set_limit(&mut self, account: &Account, limit: Limit) {
-        self.balance_mut(account).limit = limit;
+        if let Account::Task(task) = account {
+            let Bounds { micro_usd, tokens, calls, time_ms, .. } = limit.bounds;
+            if [micro_usd, tokens, calls, time_ms].iter().any(Option::is_some) {
+                self.bounded.insert(task.clone());
+            } else {
+                self.bounded.remove(task);
+            }
+        }
+        self.change(account, |balance| balance.limit = limit);
+    }
+
+    /// Changes an account, and notes when it is time to warn.
+    fn change(&mut self, account: &Account, change: impl FnOnce(&mut Balance)) {
+        let balance = self.balance_mut(account);
+        let before = *balance;
+        change(balance);
+        let after = *balance;
+        for ((what, now, limit), (_, used, former)) in parts(account, &after).zip(parts(account, &before)) {
+            // Another limit begins anew.
+            let known = if limit == former { level(used, limit) } else { 0 };
+            if level(now, limit) > known {
+                let percent = percent(now, limit).unwrap_or(100);
+                self.warnings.push(Warning { account: account.clone(), what, percent });
+            }
+        }
+    }
+
+    /// Whether the next step at a task fits into its account and those of the delegated tasks above it. `needs` is what it
+    /// needs, as far as anybody found out.
+    pub(crate) fn step_fits<'a>(
+        &self,
+        tasks: impl Iterator<Item = &'a TaskId>,
+        needs: Option<Amount>,
+    ) -> Result<(), Refusal> {
+        let bounded = tasks.filter(|task| self.bounded.contains(*task)).cloned().map(Account::Task);
+        self.fit(bounded, needs.unwrap_or_default().at_least(LEAST))
     }
 
     /// Whether an amount fits into every account that it touches.
     pub(crate) fn fits(&self, agent: &AgentId, tasks: &[TaskId], upper: Amount) -> Result<(), Refusal> {
-        for account in accounts(agent, tasks) {
+        self.fit(accounts(agent, tasks), upper)
+    }
+
+    fn fit(&self, accounts: impl Iterator<Item = Account>, upper: Amount) -> Result<(), Refusal> {
+        for account in accounts {
             let balance = self.balance(&account).copied().unwrap_or_default();
             let used = balance.spent.plus(balance.reserved);
             let sum = used.plus(upper);
@@ -151,8 +263,7 @@ impl Ledger {
     /// An agent begins an attempt.
     pub(crate) fn begin_attempt(&mut self, agent: &AgentId) {
         for account in accounts(agent, &[]) {
-            let balance = self.balance_mut(&account);
-            balance.attempts = balance.attempts.saturating_add(1);
+            self.change(&account, |balance| balance.attempts = balance.attempts.saturating_add(1));
         }
     }
 
@@ -175,8 +286,7 @@ impl Ledger {
 
     pub(crate) fn spend(&mut self, agent: &AgentId, tasks: &[TaskId], model: &str, actual: Amount) {
         for account in accounts(agent, tasks) {
-            let balance = self.balance_mut(&account);
-            balance.spent = balance.spent.plus(actual);
+            self.change(&account, |balance| balance.spent = balance.spent.plus(actual));
         }
         if !model.is_empty() {
             let used = self.models.entry(model.to_owned()).or_default();

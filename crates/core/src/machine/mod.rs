@@ -34,7 +34,7 @@ pub use decide::{Command, decide};
 pub use files::Reservation;
 pub use fingerprint::Fingerprint;
 pub use kept::Kept;
-pub use ledger::{Ledger, Limit};
+pub use ledger::{Ledger, Limit, WARNING_PERCENT, Warning};
 pub use messages::{Message, Messages, Receipt};
 pub use queue::Counts;
 pub use refusal::{Refusal, Unfit};

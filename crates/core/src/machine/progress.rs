@@ -1,12 +1,16 @@
 //! Whether the team can go on by itself, or everything that is left waits for somebody from outside.
 
+use std::collections::BTreeSet;
+
 use super::fit::Member;
 use super::queue::Lane;
 use super::refusal::Refusal;
 use super::state::{Agent, State};
 use super::task::Task;
-use crate::id::{AgentId, HUMAN};
-use crate::record::{Account, Stage};
+use super::tasks::Slot;
+use super::transition::Status;
+use crate::id::{AgentId, HUMAN, TaskId};
+use crate::record::{Account, Resource, Stage};
 
 impl State {
     /// Whether any task is worked on, or can be by a member. Checks and merges are for whoever runs the team.
@@ -29,12 +33,14 @@ impl State {
         }
         let works =
             |agent: &Agent| agent.id.as_str() != HUMAN && is_able(&agent.id) && self.may_work(&agent.id);
-        if self.queue.wanted().any(|lane| self.members_for(lane).any(works)) {
+        if self.wanted().any(|lane| self.members_for(lane).any(works)) {
             return true;
         }
         let is_there = |agent: &&Agent| !agent.left && agent.id.as_str() != HUMAN && is_able(&agent.id);
         let members = || self.agents.values().filter(is_there);
-        let reviewable = |task: &Task| members().any(|agent| self.may_review(task, &agent.id));
+        let reviewable = |task: &Task| {
+            self.short_of(task).is_none() && members().any(|agent| self.may_review(task, &agent.id))
+        };
         self.waiting_for(Stage::Review).any(reviewable)
             || self.waiting_for(Stage::Merge).any(|task| self.may_merge(task))
     }
@@ -79,7 +85,59 @@ impl State {
     /// Whether an agent may begin an attempt, or has one to go on with.
     fn may_work(&self, agent: &AgentId) -> bool {
         let mut own = self.queue.for_agent(agent).filter_map(|slot| self.tasks.at(slot));
-        self.ledger.attempt_fits(agent).is_ok() || own.any(|task| task.resumed_by(agent).is_some())
+        let goes_on = |task: &Task| task.resumed_by(agent).is_some() && self.short_of(task).is_none();
+        self.ledger.attempt_fits(agent).is_ok() || own.any(goes_on)
+    }
+
+    /// The account that has too little left for the next step at a task that nobody holds, and of what: the task's own, or
+    /// that of a delegated one that it is a part of. As long as it has, `decide` offers neither the work nor a review to
+    /// any agent; the human needs no budget.
+    pub fn short_of(&self, task: &Task) -> Option<(Account, Resource)> {
+        let is_free = task.claim.is_none() && matches!(task.status, Status::Ready | Status::Reviewing);
+        if !is_free || self.ledger.bounded_tasks().is_empty() {
+            return None;
+        }
+        let tasks = std::iter::once(task.id()).chain(&task.above);
+        match self.ledger.step_fits(tasks, task.needs) {
+            Err(Refusal::OverBudget { account, what }) => Some((account, what)),
+            _ => None,
+        }
+    }
+
+    /// All tasks of which [`short_of`](Self::short_of) has something to say.
+    pub fn short_of_budget(&self) -> impl Iterator<Item = (&Task, Account, Resource)> {
+        let mut found: BTreeSet<&TaskId> = BTreeSet::new();
+        let mut open: Vec<&TaskId> = self.ledger.bounded_tasks().iter().collect();
+        while let Some(id) = open.pop() {
+            if let Some(task) = self.task(id).filter(|task| found.insert(task.id())) {
+                open.extend(&task.parts);
+            }
+        }
+        let tasks = found.into_iter().filter_map(|id| self.task(id));
+        tasks.filter_map(|task| self.short_of(task).map(|(account, what)| (task, account, what)))
+    }
+
+    /// Whether a task that waits is offered to an agent, as far as budgets go.
+    pub(crate) fn offered(&self, task: &Task, agent: &AgentId) -> Result<(), Refusal> {
+        match self.short_of(task).filter(|_| agent.as_str() != HUMAN) {
+            Some((account, what)) => Err(Refusal::OverBudget { account, what }),
+            None => Ok(()),
+        }
+    }
+
+    /// The same of a task that is not looked at where nothing depends on it.
+    pub(crate) fn is_slot_offered(&self, slot: Slot, agent: &AgentId) -> bool {
+        let at = |slot| self.tasks.at(slot);
+        self.ledger.bounded_tasks().is_empty()
+            || at(slot).is_some_and(|task| self.offered(task, agent).is_ok())
+    }
+
+    /// What the tasks want that wait for an agent and have a budget for it.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = &Lane> {
+        let at = |slot| self.tasks.at(slot);
+        let is_bounded = !self.ledger.bounded_tasks().is_empty();
+        self.queue
+            .wanted(move |slot| !is_bounded || at(slot).is_some_and(|task| self.short_of(task).is_none()))
     }
 
     /// The account that allows no more attempts at a task, whoever would take it; `None` if somebody may.

@@ -193,12 +193,17 @@ impl Queue {
         }
     }
 
-    /// The task that the member should take now.
-    pub fn best(&self, member: &Member<'_>, now_ms: u64) -> Option<Slot> {
+    /// The task that the member should take now, of those that are offered to it.
+    pub fn best(&self, member: &Member<'_>, now_ms: u64, is_offered: impl Fn(Slot) -> bool) -> Option<Slot> {
         let candidates = self.lanes.iter().filter(|(lane, _)| member.fits(lane).is_ok());
+        let is_offered = |place: &Place| is_offered(place.slot);
         let places = candidates.flat_map(|(_, waiting)| {
+            let first = waiting.due.first().filter(is_offered);
+            // Seldom: what stands first has no budget for its next step.
+            let due = first.or_else(|| waiting.due.iter().find(is_offered));
             let elapsed = waiting.backing_off.iter().take_while(move |(at_ms, _)| *at_ms <= now_ms);
-            waiting.due.first().into_iter().chain(elapsed.take(ELAPSED_MAX).map(|(_, place)| *place))
+            let elapsed = elapsed.map(|(_, place)| *place).filter(is_offered);
+            due.into_iter().chain(elapsed.take(ELAPSED_MAX))
         });
         places.min().map(|place| place.slot)
     }
@@ -208,15 +213,20 @@ impl Queue {
         self.lanes_of(agent).flat_map(|waiting| waiting.due.iter().map(|place| place.slot))
     }
 
-    /// When the earliest backoff of a task that fits the member ends, in milliseconds since 1970.
-    pub fn next_backoff_ms(&self, member: &Member<'_>) -> Option<u64> {
+    /// When the earliest backoff of a task ends that fits the member and is offered to it, in milliseconds since 1970.
+    pub fn next_backoff_ms(&self, member: &Member<'_>, is_offered: impl Fn(Slot) -> bool) -> Option<u64> {
         let lanes = self.lanes.iter().filter(|(lane, _)| member.fits(lane).is_ok());
-        lanes.filter_map(|(_, waiting)| waiting.backing_off.first().map(|(at_ms, _)| *at_ms)).min()
+        let first = |waiting: &Waiting| {
+            let mut offered = waiting.backing_off.iter().filter(|(_, place)| is_offered(place.slot));
+            offered.next().map(|(at_ms, _)| *at_ms)
+        };
+        lanes.filter_map(|(_, waiting)| first(waiting)).min()
     }
 
-    /// What the tasks want that wait for an agent.
-    pub fn wanted(&self) -> impl Iterator<Item = &Lane> {
-        self.lanes.keys()
+    /// What those of the tasks want that wait for an agent and are offered.
+    pub fn wanted(&self, is_offered: impl Fn(Slot) -> bool) -> impl Iterator<Item = &Lane> {
+        let lanes = self.lanes.iter().filter(move |(_, waiting)| waiting.slots().any(&is_offered));
+        lanes.map(|(lane, _)| lane)
     }
 
     /// The tasks that only one agent is to take: those that want it, and those that went back to it.

@@ -409,9 +409,9 @@ impl Refusal {
             Self::TooDeep { .. } => Some("split it yourself, or raise `max_depth` in team.toml".into()),
             Self::PartsOpen { .. } => Some("wait for them, or cancel those that are not wanted".into()),
             Self::MergeUnderWay { .. } => Some("try again in a moment".into()),
-            Self::OverBudget { account, .. } => {
-                let name = account.as_named();
-                Some(format!("raise the budget (`agent-team budget {name}` shows it), or stop here"))
+            Self::OverBudget { account, what } => {
+                let (name, (option, value)) = (account.as_named(), what.as_option());
+                Some(format!("`agent-team budget {name} {option} {value}` allows more, or stop here"))
             }
             Self::TooManyAgents { .. } => Some(
                 "drop one (`agent-team agent drop NAME`), or raise `max_agents` in team.toml and run the team".into(),

@@ -138,6 +138,9 @@ pub struct Run {
     /// What it was told that the team may use.
     #[serde(default)]
     pub budget: Option<Bounds>,
+    /// What it was told that agents and tasks may use, each.
+    #[serde(default)]
+    pub budgets: Option<Text>,
     /// When it began, in milliseconds since 1970.
     pub from_ms: u64,
     /// How it ended, in one word, and when.
@@ -454,6 +457,8 @@ impl State {
         };
         if !task.back_to.as_ref().is_none_or(may_take) {
             task.back_to = None;
+            // Another one's model may need less.
+            task.needs = None;
         }
         self.queue.insert(slot, task);
         let claim_now = task.claim.as_ref().map(|claim| claim.id);

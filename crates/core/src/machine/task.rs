@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::transition::{Status, Step, next};
 use crate::id::{AgentId, RecordId, TaskId};
-use crate::record::{ExpiryCause, Holder, RefusalCause, Stage, TaskSpec, WorkCommit};
+use crate::record::{Amount, ExpiryCause, Holder, RefusalCause, Stage, TaskSpec, WorkCommit};
 use crate::text::Text;
 
 /// A task, and all that became of it.
@@ -49,6 +49,9 @@ pub struct Task {
     /// The member to whom it went back: `decide` offers it to nobody else. Only while it is ready, and only as long as
     /// that agent is a member that may take it.
     pub back_to: Option<AgentId>,
+    /// What its next step may use, where its budget had not so much left when it was given back: `decide` offers it to
+    /// nobody before there is so much.
+    pub needs: Option<Amount>,
     /// What was delivered and is being judged, or has been accepted.
     pub submission: Option<Box<Submission>>,
     /// The merge that is about to happen.

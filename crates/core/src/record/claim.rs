@@ -6,7 +6,7 @@ use std::sync::Arc;
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
-use super::Revision;
+use super::{Amount, Revision};
 use crate::id::{AgentId, RecordId, TaskId};
 use crate::text::Text;
 
@@ -125,6 +125,17 @@ pub struct ClaimReleased {
     /// The merge intent that was fenced off before, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fenced: Option<RecordId>,
+    /// The most that the next step could use, where the budget of the task had not so much left. No rule reads it: until
+    /// there is enough, nobody is offered the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Amount>,
+}
+
+impl ClaimReleased {
+    /// A claim is given back, for a reason that people may want to know.
+    pub fn new(claim: RecordId, reason: impl Into<String>) -> Self {
+        Self { claim, reason: reason.into(), fenced: None, needs: None }
+    }
 }
 
 /// Why a claim expired.

@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::Revision;
 use crate::id::{AgentId, RecordId, TaskId};
 
 /// An amount of money, tokens, turns and time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Amount {
     /// Money, in millionths of a US dollar.
     #[serde(default)]
@@ -46,6 +49,18 @@ impl Amount {
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
             calls: self.calls.saturating_add(other.calls),
             time_ms: self.time_ms.saturating_add(other.time_ms),
+        }
+    }
+
+    /// The larger one of each.
+    #[must_use]
+    pub fn at_least(self, other: Self) -> Self {
+        Self {
+            micro_usd: self.micro_usd.max(other.micro_usd),
+            input_tokens: self.input_tokens.max(other.input_tokens),
+            output_tokens: self.output_tokens.max(other.output_tokens),
+            calls: self.calls.max(other.calls),
+            time_ms: self.time_ms.max(other.time_ms),
         }
     }
 
@@ -127,6 +142,18 @@ impl Resource {
             Self::Attempts => "attempts",
             Self::Time => "time at work",
             Self::Elapsed => "time on the clock",
+        }
+    }
+
+    /// The option by which it is limited on the command line, and what its value is called there.
+    pub fn as_option(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Money => ("--usd", "DOLLARS"),
+            Self::Tokens => ("--tokens", "N"),
+            Self::Turns => ("--turns", "N"),
+            Self::Attempts => ("--attempts", "N"),
+            Self::Time => ("--time", "DURATION"),
+            Self::Elapsed => ("--elapsed", "DURATION"),
         }
     }
 }

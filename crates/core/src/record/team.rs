@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bounds, ProcessId, Revision};
 use crate::id::RecordId;
+use crate::text::Text;
 
 /// The format version rises: from the next record on, records of this version count. A lower one is void.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,10 @@ pub struct RunStarted {
     /// What it was told that the team may use. The limits are set by records of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Bounds>,
+    /// What it was told that agents and tasks may use, each: JSON, from the account as the command line names it to its
+    /// bounds. The limits are set by records of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budgets: Option<Text>,
 }
 
 /// An orchestrator ended. Only adds.

@@ -2,11 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::{Limit, State};
+use crate::machine::{Limit, State, WARNING_PERCENT};
 use crate::record::{Account, Amount, Bounds, Resource};
-
-/// From this part of a limit on, in percent, it is time to warn.
-const WARNING_PERCENT: u64 = 80;
 
 /// An account as surfaces show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,4 +14,4 @@ pub use budget::{BudgetView, budgets};
 pub use message::{MessageView, ReaderView, message};
 pub use status::{LimitView, ReplansView, StatusView, status};
 pub use task::{AttemptView, FeedbackView, GateView, LateView, PlanView, TaskView, gate, plan, task};
-pub use waiting::{Waiting, stuck, waits_for};
+pub use waiting::{Waiting, remedy, stuck, waits_for};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::waiting::waits_for;
+use super::waiting::{remedy, waits_for};
 use crate::id::{AgentId, RecordId, Skill, TaskId};
 use crate::machine::{Ending, Failure, Feedback, FeedbackCause, Late, PastClaim, Plan, State, Status, Task};
 use crate::record::{Account, Amount, Role, Stage, WorkCommit};
@@ -21,6 +21,9 @@ pub struct TaskView {
     pub status: Status,
     /// What it waits for.
     pub waits_for: Option<String>,
+    /// What somebody can do about it, where that will not happen by itself.
+    #[serde(default)]
+    pub remedy: Option<String>,
     /// Higher goes first.
     pub priority: i32,
     /// The tasks that must be completed first.
@@ -192,6 +195,7 @@ pub fn task(state: &State, task: &Task) -> TaskView {
         description: spec.description.clone(),
         status: task.status,
         waits_for: waits_for(state, task),
+        remedy: remedy(state, task),
         priority: spec.priority,
         after: spec.after.clone(),
         dependents: task.dependents.clone(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, HUMAN, TaskId};
 use crate::machine::{Refusal, State, Status, Task};
-use crate::record::{Account, Role, Stage};
+use crate::record::{Account, Resource, Role, Stage};
 
 /// A task that waits for something that will not happen by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,12 @@ pub fn waits_for(state: &State, task: &Task) -> Option<String> {
     reason(state, task).map(|(reason, _)| reason)
 }
 
+/// What somebody can do for a task that waits for what will not happen by itself; `None` if it will, or if that is another
+/// task's remedy.
+pub fn remedy(state: &State, task: &Task) -> Option<String> {
+    reason(state, task).filter(|(_, stuck)| *stuck).and_then(|_| what_helps(state, task))
+}
+
 /// All tasks that wait for something that will not happen by itself, by id.
 pub fn stuck(state: &State) -> Vec<Waiting> {
     let is_stuck = |task: &Task| reason(state, task).is_some_and(|(_, stuck)| stuck);
@@ -39,6 +45,7 @@ pub fn stuck(state: &State) -> Vec<Waiting> {
             open.extend(lane);
         }
     }
+    open.extend(state.short_of_budget().map(|(task, ..)| task));
     for stage in [Stage::Review, Stage::Merge] {
         open.extend(state.waiting_for(stage).filter(|task| is_stuck(task)));
     }
@@ -51,7 +58,7 @@ pub fn stuck(state: &State) -> Vec<Waiting> {
     let tasks = found.into_iter().filter_map(|id| state.task(id));
     let waiting = tasks.filter_map(|task| {
         let reason = waits_for(state, task)?;
-        let (task, status, remedy) = (task.id().clone(), task.status, remedy(state, task));
+        let (task, status, remedy) = (task.id().clone(), task.status, what_helps(state, task));
         Some(Waiting { task, status, reason, remedy })
     });
     waiting.collect()
@@ -115,8 +122,8 @@ fn blocked(state: &State, task: &Task) -> (String, bool) {
 
 fn ready(state: &State, task: &Task) -> (String, bool) {
     let spec = &task.spec;
-    if let Some(account) = state.lacks_attempts(task) {
-        return (format!("more attempts in the budget of {account}"), true);
+    if let Some((account, what)) = lacks(state, task) {
+        return (format!("more {what} in the budget of {account}"), true);
     }
     if let Some(agent) = spec.agent.as_ref().or(task.back_to.as_ref()) {
         if let Err(why) = state.could_work_on(task, agent) {
@@ -152,23 +159,26 @@ fn never(state: &State, agent: &AgentId, why: &Refusal) -> String {
     }
 }
 
-/// An account as the command names it.
-fn named(account: &Account) -> String {
-    match account {
-        Account::Team => "team".to_owned(),
-        Account::Run => "run".to_owned(),
-        Account::Agent(agent) => format!("agent:{agent}"),
-        Account::Task(task) => format!("task:{task}"),
-    }
+/// The account that allows nobody to take a task, and what it has too little of.
+fn lacks(state: &State, task: &Task) -> Option<(Account, Resource)> {
+    let attempts =
+        || Some((state.lacks_attempts(task)?, Resource::Attempts)).filter(|_| task.status == Status::Ready);
+    state.short_of(task).or_else(attempts)
+}
+
+/// The command that lets somebody take it.
+fn raise(account: &Account, what: Resource) -> String {
+    let (option, value) = what.as_option();
+    format!("allow more: agent-team budget {} {option} {value}", account.as_named())
 }
 
 /// What somebody can do for a task that waits for what will not happen by itself.
-fn remedy(state: &State, task: &Task) -> Option<String> {
+fn what_helps(state: &State, task: &Task) -> Option<String> {
     let (id, spec) = (task.id(), &task.spec);
     match task.status {
         Status::Ready => {
-            if let Some(account) = state.lacks_attempts(task) {
-                return Some(format!("allow more: agent-team budget {} --attempts N", named(&account)));
+            if let Some((account, what)) = lacks(state, task) {
+                return Some(raise(&account, what));
             }
             let agent = spec.agent.as_ref().or(task.back_to.as_ref());
             if agent.is_some_and(|agent| agent.as_str() == HUMAN) {
@@ -194,7 +204,12 @@ fn remedy(state: &State, task: &Task) -> Option<String> {
                 .collect();
             (!lost.is_empty()).then(|| format!("try again: agent-team retry {}", lost.join(" ")))
         }
-        Status::Reviewing => Some(format!("judge it: agent-team review {id}")),
+        Status::Reviewing => Some(match lacks(state, task) {
+            Some((account, what)) => {
+                format!("{}, or judge it: agent-team review {id}", raise(&account, what))
+            }
+            None => format!("judge it: agent-team review {id}"),
+        }),
         _ => None,
     }
 }
@@ -202,6 +217,9 @@ fn remedy(state: &State, task: &Task) -> Option<String> {
 fn review(state: &State, task: &Task) -> (String, bool) {
     if task.spec.review_rounds.is_some_and(|most| task.review_rounds >= most) {
         return ("the human to review it, after as many rounds as there may be".to_owned(), true);
+    }
+    if let Some((account, what)) = lacks(state, task) {
+        return (format!("more {what} in the budget of {account}"), true);
     }
     let submission = task.submission.as_ref();
     let protected = submission.map_or(&[][..], |submission| &submission.protected);

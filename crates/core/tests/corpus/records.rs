@@ -255,6 +255,7 @@ impl Story<'_> {
                 goal: self.some(Self::line),
                 rehearsal: self.flag(),
                 budget: None,
+                budgets: self.some(Self::text),
             }
             .into(),
             3 => RunEnded { run: self.any_id(), outcome: self.line() }.into(),
@@ -341,7 +342,11 @@ impl Story<'_> {
                 PlanJudged { task, plan, text_hash, by, approved, feedback: self.text() }.into()
             }
             0 => ClaimRenewed { claim }.into(),
-            1 => ClaimReleased { claim, reason: self.line(), fenced: self.some(Self::intent) }.into(),
+            1 => {
+                let released = ClaimReleased::new(claim, self.line());
+                let (fenced, needs) = (self.some(Self::intent), self.some(Self::amount));
+                ClaimReleased { fenced, needs, ..released }.into()
+            }
             2 | 3 => {
                 let renewal = self.fold.state().live_claim(claim).map(|(_, claim)| claim.renewal);
                 let seen = renewal.unwrap_or_else(|_| self.any_id());

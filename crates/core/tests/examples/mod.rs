@@ -70,6 +70,7 @@ fn team() -> Vec<Body> {
             goal: Some("Write a parser".into()),
             rehearsal: true,
             budget: Some(Bounds { micro_usd: Some(5_000_000), attempts: Some(50), ..Bounds::default() }),
+            budgets: Some(r#"{"agent:worker-1":{"calls":100}}"#.into()),
         }
         .into(),
         RunEnded { run: id(3), outcome: "completed".into() }.into(),
@@ -114,7 +115,11 @@ fn claims() -> Vec<Body> {
     vec![
         TaskClaimed { task: task(), on: Some(id(9)), stage: Stage::Work, agent: agent(), holder }.into(),
         ClaimRenewed { claim }.into(),
-        ClaimReleased { claim, reason: "the machine is shut down".into(), fenced: None }.into(),
+        ClaimReleased {
+            needs: Some(Amount { input_tokens: 9_000, output_tokens: 1_000, calls: 1, ..Amount::default() }),
+            ..ClaimReleased::new(claim, "this would exceed the budget of task parse: turns")
+        }
+        .into(),
         ClaimExpired { claim, seen: id(13), cause: ExpiryCause::Lease, fenced: None }.into(),
         TurnJournalled { claim, turn: 1, read: vec![id(24)] }.into(),
     ]

@@ -132,7 +132,7 @@ impl Play {
     fn next_command(&self, a: u8, b: u8) -> Command {
         let open: Vec<_> = self.state.tasks().filter(|task| task.status.stage().is_some()).collect();
         let Some(task) = open.get(usize::from(a) % open.len().max(1)) else {
-            return Command::AddTasks { tasks: vec![spec(a, b, b)], batch: RecordId(0) };
+            return Command::AddTasks { tasks: vec![spec(a, b, b)], batch: RecordId(0), limits: Vec::new() };
         };
         let stage = task.status.stage().unwrap_or(Stage::Work);
         let Some(claim) = &task.claim else {
@@ -164,7 +164,7 @@ impl Play {
         let fenced = self.fenced(b, c);
         match what % 72 {
             40.. => self.next_command(a, b),
-            0..=3 => Command::AddTasks { tasks: vec![spec(a, b, c)], batch: RecordId(0) },
+            0..=3 => Command::AddTasks { tasks: vec![spec(a, b, c)], batch: RecordId(0), limits: Vec::new() },
             4..=11 => Command::Claim {
                 agent: agent(a),
                 task: (b.is_multiple_of(4)).then(|| task(c)),
@@ -223,7 +223,7 @@ impl Play {
                     .into()
             }
             29 => Merged { intent: self.id_of("merge_intended", a) }.into(),
-            31 => ClaimReleased { claim, reason: String::new(), fenced: self.fenced(b, c) }.into(),
+            31 => ClaimReleased { fenced: self.fenced(b, c), ..ClaimReleased::new(claim, "") }.into(),
             32 if b.is_multiple_of(2) => ClaimRenewed { claim }.into(),
             32 => {
                 TurnJournalled { claim, turn: u32::from(b), read: vec![self.id_of("message_sent", c)] }.into()

@@ -54,6 +54,7 @@ pub fn run(world: &mut World, text: &str) -> Result<String, Problem> {
         "inbox" => show::inbox(&world.state, line.word(1)?, line.option("since")?),
         "messages" => Ok(show::messages(&world.state)),
         "budgets" => Ok(show::budgets(&world.state, world.now_ms)),
+        "warnings" => Ok(show::warnings(&world.state)),
         "ledger" => show::ledger(&world.state, line.rest(1)),
         "files" => Ok(show::files(&world.state)),
         "limits" => Ok(show::limits(&world.state)),
@@ -76,7 +77,7 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
             let tasks = lists
                 .first()
                 .map_or_else(|| Err("name a task".to_owned()), |_| Ok(vec![spec(world, line)?]))?;
-            Command::AddTasks { tasks, batch: world.new_id() }
+            Command::AddTasks { tasks, batch: world.new_id(), limits: limits(lists, line)? }
         }
         "batch" => {
             let texts = line.rest(1).iter();
@@ -84,7 +85,7 @@ fn wish(world: &mut World, line: &Line) -> Result<Command, Problem> {
                 .map(|text| spec(world, &Line::parse(&format!("add {text}"))))
                 .collect::<Result<_, _>>()?;
             let batch = line.text("id").map(|id| world.id(id)).transpose()?;
-            Command::AddTasks { tasks, batch: batch.unwrap_or_else(|| world.new_id()) }
+            Command::AddTasks { tasks, batch: batch.unwrap_or_else(|| world.new_id()), limits: Vec::new() }
         }
         "edit" => Command::EditTask {
             task: parse(line.word(1)?)?,
@@ -173,7 +174,8 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
         "leave" => AgentLeft { agent: parse(line.word(1)?)? }.into(),
         "renew" => ClaimRenewed { claim: id(1)? }.into(),
         "release" => {
-            ClaimReleased { claim: id(1)?, reason: String::new(), fenced: fenced(world, line)? }.into()
+            let needs = Some(amount(line)?).filter(|needs| *needs != Amount::default());
+            ClaimReleased { fenced: fenced(world, line)?, needs, ..ClaimReleased::new(id(1)?, "") }.into()
         }
         "turn" => {
             let read = ids(world, line.text("read"))?;
@@ -258,6 +260,13 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
         "raise-format" => FormatRaised { version: parse(line.word(1)?)? }.into(),
         other => return Err(format!("`{other}` is no command")),
     })
+}
+
+/// What a task may use, where its line says so. Its attempts are its own.
+fn limits(names: &[String], line: &Line) -> Result<Vec<(TaskId, Bounds)>, Problem> {
+    let bounds = Bounds { attempts: None, ..bounds(line)? };
+    let name = names.first().filter(|_| bounds != Bounds::default());
+    name.map(|name| Ok((parse(name)?, bounds))).into_iter().collect()
 }
 
 fn bounds(line: &Line) -> Result<Bounds, Problem> {

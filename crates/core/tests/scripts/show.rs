@@ -144,6 +144,18 @@ pub fn budgets(state: &State, now_ms: u64) -> String {
     view::budgets(state, now_ms).into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// When it was time to warn, and of what there is to warn now.
+pub fn warnings(state: &State) -> String {
+    let words = |warnings: &mut dyn Iterator<Item = agent_team_core::machine::Warning>| {
+        let words =
+            warnings.map(|it| format!("{} {} %", it.account, it.percent) + &format!(" of {}", it.what));
+        words.collect::<Vec<_>>().join(", ")
+    };
+    let ledger = state.ledger();
+    let were = words(&mut ledger.warnings().iter().cloned());
+    format!("warned: {were}\nnow: {}", words(&mut ledger.standing_warnings()))
+}
+
 pub fn files(state: &State) -> String {
     let line =
         |held: &agent_team_core::machine::Reservation| format!("{} {} {}", held.path, held.agent, held.claim);

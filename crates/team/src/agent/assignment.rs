@@ -24,6 +24,8 @@ pub struct Assignment {
     pub attempt: u32,
     /// The first claim of the attempt that this one continues: its folder holds the journal of all of them.
     pub resumes: Option<RecordId>,
+    /// The last claim of that attempt: work that was handed back is kept under its token.
+    pub left_off: Option<RecordId>,
     /// The command that will prove the result.
     pub check: Option<String>,
     /// What the tasks that it depends on gave.
@@ -113,6 +115,7 @@ impl Assignment {
             stage: Stage::Work,
             attempt: 1,
             resumes: None,
+            left_off: None,
             check: None,
             dependencies: Vec::new(),
             handoff: None,
@@ -161,6 +164,7 @@ impl Assignment {
             stage: draft.stage,
             attempt: draft.attempt,
             resumes: draft.resumes,
+            left_off: draft.left_off,
             check: draft.check,
             dependencies: dependencies.collect::<Result<_, _>>()?,
             handoff,
@@ -191,6 +195,12 @@ fn first_of_attempt(task: &Task, claim: &Claim) -> Option<RecordId> {
     Some(first)
 }
 
+/// The last claim on the work itself that has ended.
+fn last_work(task: &Task) -> Option<RecordId> {
+    let mut past = task.past_claims.iter().rev();
+    past.find(|past| past.stage == Stage::Work).map(|past| past.id)
+}
+
 /// An assignment whose texts have not been fetched yet.
 struct Draft {
     id: TaskId,
@@ -199,6 +209,7 @@ struct Draft {
     stage: Stage,
     attempt: u32,
     resumes: Option<RecordId>,
+    left_off: Option<RecordId>,
     check: Option<String>,
     dependencies: Vec<(TaskId, String, Text)>,
     last: Option<LastAttempt>,
@@ -242,6 +253,7 @@ impl Draft {
             stage: claim.stage,
             attempt: task.attempt,
             resumes: first_of_attempt(task, claim),
+            left_off: claim.resumes.and_then(|_| last_work(task)),
             check: spec.check.clone(),
             dependencies: results.collect(),
             last: (claim.stage == Stage::Work).then(|| LastAttempt::of(task)).flatten(),

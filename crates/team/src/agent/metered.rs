@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use agent_team_core::machine::Command;
+use agent_team_core::machine::{Command, State};
 use agent_team_core::record::{Account, Amount, SpendingReserved, SpendingSettled};
 use tokio_util::sync::CancellationToken;
 
@@ -143,10 +143,9 @@ impl Meter {
 
     /// What is limited in any account that a call touches.
     fn limits(&self) -> Result<Limits, Error> {
-        let task = self.task.clone().map(Account::Task);
-        let accounts =
-            [Account::Team, Account::Run, Account::Agent(self.agent.clone())].into_iter().chain(task);
+        let agent = Account::Agent(self.agent.clone());
         self.team_log.look(|state| {
+            let accounts = [Account::Team, Account::Run, agent].into_iter().chain(self.tasks(state));
             accounts.fold(Limits::default(), |limits, account| {
                 let limit = state.ledger().limit(&account);
                 Limits {
@@ -155,6 +154,12 @@ impl Meter {
                 }
             })
         })
+    }
+
+    /// The accounts of the task, and of the delegated ones that it is a part of.
+    fn tasks(&self, state: &State) -> impl Iterator<Item = Account> + use<> {
+        let above = self.task.as_ref().and_then(|task| state.task(task)).map(|task| task.above.clone());
+        self.task.clone().into_iter().chain(above.unwrap_or_default()).map(Account::Task)
     }
 
     /// Sets aside the most that a call can use. A token is rarely less than two bytes, so half the bytes bound it.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::prompt::quoted;
-use super::team_tools::{AddTasksInput, add_wanted};
+use super::team_tools::AddTasksInput;
 use crate::hooks::{Blocked, Hook};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
@@ -76,15 +76,14 @@ impl Tool for ProposeTasks {
 impl ProposeTasks {
     async fn propose(&self, input: AddTasksInput) -> Result<ToolOutput, Error> {
         let context = &self.0;
-        let wanted = input.into_tasks(context)?;
-        let tasks: Vec<NewTask> = wanted.iter().map(|wanted| wanted.task.clone()).collect();
+        let tasks = input.into_tasks(context)?;
         // What could not be added is not worth anybody's look.
         context.queue.check_tasks(&tasks)?;
         let verdict = context.have_judged(shown(&tasks)).await?;
         if !verdict.approved {
             return Ok(ToolOutput::failure(format!("{} Propose better tasks.", verdict.words())));
         }
-        let ids = add_wanted(context, &wanted)?;
+        let ids = context.queue.add_tasks(&context.agent, &tasks)?;
         let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
         Ok(ToolOutput::text(format!("{} Added: {}", verdict.words(), ids.join(", "))))
     }
@@ -103,7 +102,8 @@ fn shown(tasks: &[NewTask]) -> String {
         let skill = task.skill.as_ref().map(|skill| format!("wants {skill}"));
         let review = task.review.then(|| "reviewed".to_owned());
         let check = task.check.as_ref().map(|check| format!("check: {check}"));
-        for line in [after, role, delegate, skill, review, check].into_iter().flatten() {
+        let budget = (!task.budget.is_empty()).then(|| format!("may use {}", task.budget));
+        for line in [after, role, delegate, skill, review, check, budget].into_iter().flatten() {
             text += &format!("    {line}\n");
         }
         for line in task.description.lines() {

@@ -3,6 +3,7 @@
 use agent_team_core::machine::State;
 
 use super::Context;
+use crate::work_time::waits_for_an_answer;
 use crate::{AgentId, Error};
 
 impl Context {
@@ -18,6 +19,18 @@ impl Context {
             waited = team_log.until_word(move |state| state.held_up(&agent).is_none()) => waited.map(|()| true),
             () = self.stop.cancelled() => Ok(false),
         }
+    }
+
+    /// Waits until the agent is told to stop and waits for the word of somebody: nobody knows when that comes.
+    pub(crate) async fn stopped_while_it_waits(&self) -> Result<(), Error> {
+        self.stop.cancelled().await;
+        let (token, agent) = (self.token, self.agent.clone());
+        self.queue
+            .team_log()
+            .until_word(move |state| {
+                state.live_claim(token).is_ok_and(|(task, _)| waits_for_an_answer(state, task, &agent))
+            })
+            .await
     }
 
     /// Waits until somebody says something urgent that the agent has not been shown.

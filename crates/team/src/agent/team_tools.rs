@@ -12,10 +12,13 @@ use super::talk_tools::{Ask, Note, Receive, Send};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
-use crate::{Account, Bounds, Error, NewTask, Role, Stage, TaskId};
+use crate::{Error, NewTask, Role, Stage, TaskBudget, TaskId};
 
 /// The tools that end an attempt, and do nothing else.
 pub(super) const ENDINGS: [&str; 3] = ["finish", "give_up", "review"];
+
+/// The tools that may wait for the word of somebody.
+pub(super) const WAITING: [&str; 3] = ["ask", "submit_plan", "add_tasks"];
 
 /// Adds the team's tools that an agent of this role has, for this kind of assignment. Whose plan is not approved yet can
 /// do nothing but have it approved.
@@ -242,28 +245,9 @@ struct TaskInput {
     budget_tokens: Option<u64>,
 }
 
-/// A task that a model wants, and what it may spend.
-pub(super) struct Wanted {
-    pub task: NewTask,
-    bounds: Bounds,
-}
-
-/// Adds tasks, and sets what they may spend. A hook may be asked, and take its time.
+/// Adds tasks. A hook may be asked, and take its time.
 pub(super) fn add(context: &Context, input: AddTasksInput) -> Result<Vec<TaskId>, Error> {
-    let wanted = input.into_tasks(context)?;
-    add_wanted(context, &wanted)
-}
-
-/// The same with tasks that were looked at before.
-pub(super) fn add_wanted(context: &Context, wanted: &[Wanted]) -> Result<Vec<TaskId>, Error> {
-    let tasks: Vec<NewTask> = wanted.iter().map(|wanted| wanted.task.clone()).collect();
-    let ids = context.queue.add_tasks(&context.agent, &tasks)?;
-    for (id, Wanted { bounds, .. }) in ids.iter().zip(wanted) {
-        if *bounds != Bounds::default() {
-            context.queue.set_budget(&context.agent, &Account::Task(id.clone()), *bounds)?;
-        }
-    }
-    Ok(ids)
+    context.queue.add_tasks(&context.agent, &input.into_tasks(context)?)
 }
 
 /// Where what an agent adds belongs.
@@ -297,14 +281,14 @@ impl Place {
 
 impl AddTasksInput {
     /// The tasks, as parts of the one that the agent works on.
-    pub(super) fn into_tasks(self, context: &Context) -> Result<Vec<Wanted>, Error> {
+    pub(super) fn into_tasks(self, context: &Context) -> Result<Vec<NewTask>, Error> {
         let place = Place::of(context)?;
         self.tasks.into_iter().map(|task| task.into_task(&place)).collect()
     }
 }
 
 impl TaskInput {
-    fn into_task(self, place: &Place) -> Result<Wanted, Error> {
+    fn into_task(self, place: &Place) -> Result<NewTask, Error> {
         let input = |error: &dyn std::fmt::Display| Error::Input(error.to_string());
         let role = self.role.map(|role| role.parse::<Role>()).transpose().map_err(|error| input(&error))?;
         let delegate = self.delegate.unwrap_or(false);
@@ -312,7 +296,7 @@ impl TaskInput {
             return Err(Error::Input("a `lead` goes with `delegate: true`".into()));
         }
         let micro_usd = self.budget_usd.map(micro_usd).transpose()?;
-        let task = NewTask {
+        Ok(NewTask {
             title: self.title,
             id: self.id,
             description: self.description.unwrap_or_default(),
@@ -329,10 +313,9 @@ impl TaskInput {
             // A lead takes what it is named for, whatever team it is in.
             agent: self.lead,
             team: place.team.clone().filter(|_| !delegate),
+            budget: TaskBudget { micro_usd, tokens: self.budget_tokens, ..TaskBudget::default() },
             ..NewTask::default()
-        };
-        let bounds = Bounds { micro_usd, tokens: self.budget_tokens, ..Bounds::default() };
-        Ok(Wanted { task, bounds })
+        })
     }
 }
 

@@ -103,7 +103,21 @@ fn reworded(message: &str) -> String {
     let known: Vec<&str> = words.collect();
     let meant = nearest(given, known.iter().copied());
     let hint = meant.map(|key| format!(", did you mean `{key}`?")).unwrap_or_default();
+    let hint = elsewhere(given, &known).map_or(hint, |place| format!(": {place}"));
     format!("{what} `{given}`{hint} (known here: {})", known.join(", "))
+}
+
+/// Where a key of a budget belongs that this one does not have.
+fn elsewhere(given: &str, known: &[&str]) -> Option<&'static str> {
+    match given {
+        "attempts" if known.contains(&"turns") => {
+            Some("how many may fail is said beside the title, by `attempts`")
+        }
+        "elapsed" if known.contains(&"turns") => {
+            Some("only a run has a clock, by `elapsed` in the `[budget]` of the team")
+        }
+        _ => None,
+    }
 }
 
 /// The one of `known` that `given` was perhaps meant to be.

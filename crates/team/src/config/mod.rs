@@ -17,6 +17,7 @@ use agent_team_core::record::Role;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::budget::{self, AgentBudget};
 use crate::model::{ModelSpec, Prices};
 use crate::{Durability, NewTask, duration};
 
@@ -135,17 +136,17 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct Budget {
     /// Money, in millionths of a US dollar. Written in dollars: `usd = 5.0`.
-    #[serde(rename = "usd", deserialize_with = "value::micro_usd")]
+    #[serde(rename = "usd", deserialize_with = "budget::micro_usd")]
     #[schemars(with = "Option<f64>")]
     pub micro_usd: Option<u64>,
     /// Tokens read and written.
-    #[serde(deserialize_with = "value::tokens")]
+    #[serde(deserialize_with = "budget::tokens")]
     pub tokens: Option<u64>,
     /// Calls to models.
-    #[serde(deserialize_with = "value::counted")]
+    #[serde(deserialize_with = "budget::counted")]
     pub turns: Option<u64>,
     /// Attempts at tasks.
-    #[serde(deserialize_with = "value::counted")]
+    #[serde(deserialize_with = "budget::counted")]
     pub attempts: Option<u64>,
     /// Time at work, of all agents together, as in `8h`.
     #[serde(deserialize_with = "duration::optional::deserialize")]
@@ -178,6 +179,8 @@ pub struct AgentConfig {
     pub context_tokens: Option<u64>,
     /// For a lead: the agents of its own team, who take its tasks and no others.
     pub members: Vec<AgentId>,
+    /// What each of them may use.
+    pub budget: AgentBudget,
 }
 
 impl Config {

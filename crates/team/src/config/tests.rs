@@ -1,6 +1,7 @@
 use std::ffi::OsStr;
 
 use super::*;
+use crate::TaskBudget;
 use crate::model::{Provider, Usage};
 
 const DOCUMENTATION: &str = include_str!("../../../../docs/team-toml.md");
@@ -52,6 +53,10 @@ fn the_documented_example_is_read_whole() {
         elapsed: hours(3),
     };
     assert_eq!((config.budget, config.max_agents), (budget, Some(20)));
+    let each = AgentBudget { micro_usd: Some(2_000_000), attempts: Some(20), ..AgentBudget::default() };
+    let budgets: Vec<_> = config.agents.iter().map(|agent| agent.budget).collect();
+    let none = AgentBudget::default();
+    assert_eq!(budgets, [none, each, none, none]);
     assert_eq!(names(&config), ["lead", "worker-1", "worker-2", "worker-3", "reviewer", "sql"]);
     let roles: Vec<_> = config.agents.iter().map(|agent| agent.role).collect();
     assert_eq!(roles, [Role::Lead, Role::Worker, Role::Reviewer, Role::Specialist]);
@@ -61,7 +66,12 @@ fn the_documented_example_is_read_whole() {
         .check("make test-grammar")
         .time_limit(Duration::from_secs(1_800))
         .attempts(3)
-        .priority(2);
+        .priority(2)
+        .budget(TaskBudget {
+            turns: Some(60),
+            time: Some(Duration::from_secs(7_200)),
+            ..TaskBudget::default()
+        });
     let parser =
         NewTask::new("Port the parser").id("parser").after("grammar").check("make test-parser").review(true);
     assert_eq!(config.tasks, [grammar, parser]);
@@ -123,6 +133,18 @@ fn what_is_wrong_in_itself_is_refused_at_its_place() {
         ("[budget]\ntokens = 0", "2:10: a budget is more than 0 tokens"),
         ("[budget]\nattempts = 0", "2:12: a budget is more than 0: leave it out"),
         ("[budget]\ntime = '8'", "2:8: `8` is no duration"),
+        ("[[agent]]\nname = 'a'\nbudget = { usd = 0 }", "3:18: a budget is more than 0 US dollars"),
+        ("[[agent]]\nname = 'a'\n[agent.budget]\ntokens = 0", "4:10: a budget is more than 0 tokens"),
+        (
+            "[[agent]]\nname = 'a'\nbudget = { elapsed = '2h' }",
+            "3:12: unknown key `elapsed`: only a run has a clock, by `elapsed` in the `[budget]` of the team (known here: usd, tokens, turns, attempts, time)",
+        ),
+        ("[[task]]\ntitle = 'x'\nbudget = { turns = 0 }", "3:20: a budget is more than 0: leave it out"),
+        (
+            "[[task]]\ntitle = 'x'\n[task.budget]\nattempts = 3",
+            "4:1: unknown key `attempts`: how many may fail is said beside the title, by `attempts` (known here: usd, tokens, turns, time)",
+        ),
+        ("[[task]]\ntitle = 'x'\nbudget = { turn = 1 }", "3:12: unknown key `turn`, did you mean `turns`?"),
         ("max_agents = 0", "1:14: a team may have 1 to 10000 agents, not 0"),
         ("[[agent]]\nname = 'a b'", "2:8: `a b` is no agent"),
         ("[[agent]]\nname = 'a'\ncount = 0", "3:9: there can be 1 to 10000 of it, not 0"),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::AgentConfig;
 use crate::Durability;
+use crate::budget::AgentBudget;
 use crate::model::ModelSpec;
 
 /// More agents than this are taken for a slip of the finger.
@@ -53,6 +54,9 @@ pub(super) struct WrittenAgent {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     members: Vec<AgentId>,
+    /// What it may use in all; with `count`, each of them.
+    #[serde(default)]
+    budget: AgentBudget,
     /// How many there are of it: `name = "worker"` and `count = 3` are worker-1, worker-2 and worker-3.
     #[serde(default, deserialize_with = "count")]
     #[schemars(range(min = 1, max = AGENTS_MAX))]
@@ -84,13 +88,14 @@ impl TryFrom<WrittenAgent> for AgentConfig {
     type Error = String;
 
     fn try_from(written: WrittenAgent) -> Result<Self, String> {
-        let WrittenAgent { name, role, with, skills, prompt, plan, context_tokens, members, count } = written;
+        let WrittenAgent { name, role, with, skills, prompt, plan, context_tokens, members, budget, count } =
+            written;
         let names = match count {
             None => Ok(vec![name]),
             Some(count) => (1..=count).map(|number| format!("{name}-{number}").try_into()).collect(),
         };
         let names = names.map_err(|error: BadName| error.to_string())?;
-        Ok(Self { names, role, with, skills, prompt, plan, context_tokens, members })
+        Ok(Self { names, role, with, skills, prompt, plan, context_tokens, members, budget })
     }
 }
 
@@ -141,18 +146,6 @@ pub(super) fn durability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<D
     })
 }
 
-/// An amount of money, written in dollars.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before")]
-pub(super) fn micro_usd<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let dollars = f64::deserialize(deserializer)?;
-    if (1e-6..=1e9).contains(&dollars) {
-        return Ok(Some((dollars * 1e6).round() as u64));
-    }
-    Err(de::Error::custom(
-        "a budget is more than 0 US dollars, and at most a billion: leave it out for no bound",
-    ))
-}
-
 pub(super) fn max_file_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     match i64::deserialize(deserializer).map(u64::try_from)? {
         Ok(bytes @ 1..) => Ok(Some(bytes)),
@@ -172,14 +165,6 @@ pub(super) fn context_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     tokens.map(Some).ok_or_else(refusal)
 }
 
-/// A bound of something that is counted.
-pub(super) fn counted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    match i64::deserialize(deserializer).map(u64::try_from)? {
-        Ok(count @ 1..) => Ok(Some(count)),
-        _ => Err(de::Error::custom("a budget is more than 0: leave it out for no bound")),
-    }
-}
-
 pub(super) fn max_agents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let written = i64::deserialize(deserializer)?;
     let count = u32::try_from(written).ok().filter(|count| (1..=AGENTS_MAX).contains(count));
@@ -189,11 +174,4 @@ pub(super) fn max_agents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<O
         ))
     };
     count.map(Some).ok_or_else(refusal)
-}
-
-pub(super) fn tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    match i64::deserialize(deserializer).map(u64::try_from)? {
-        Ok(tokens @ 1..) => Ok(Some(tokens)),
-        _ => Err(de::Error::custom("a budget is more than 0 tokens: leave it out for no bound")),
-    }
 }

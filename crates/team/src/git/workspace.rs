@@ -8,7 +8,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::capture::{
-    Captured, FILE_LIMIT_BYTES, LAST, OWN, OwnCommits, Submission, capture, own_tip, store, write_tree,
+    ATTEMPTS, Captured, FILE_LIMIT_BYTES, LAST, OWN, OwnCommits, Submission, capture, own_tip, store,
+    write_tree,
 };
 use super::error::{GitError, file};
 use super::name::{check_id, check_object};
@@ -94,6 +95,34 @@ impl Workspace {
         }
         let workspace = places.open_or_create(project)?;
         Ok(workspace.repository.base()?.is_some().then_some(workspace))
+    }
+
+    /// Makes the agent's workspace what it was when its work at a task was captured under a token: at the base of that
+    /// capture, with its changes. What lies in it is kept first. None if nothing was captured under that token.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn restore(
+        project: &Project,
+        agent: &str,
+        task: &str,
+        token: &str,
+    ) -> Result<Option<Self>, GitError> {
+        let reference = format!("{ATTEMPTS}/{}", check_id("attempt", token)?);
+        let commit_of = |name: &str| -> Result<Option<String>, GitError> {
+            let name = format!("{name}^{{commit}}");
+            let output =
+                project.git().args(["rev-parse", "--verify", "--quiet", &name]).answer(&[0, 1, 128])?;
+            Ok((output.code() == Some(0)).then(|| output.text()))
+        };
+        let (Some(commit), Some(base)) = (commit_of(&reference)?, commit_of(&format!("{reference}^"))?)
+        else {
+            return Ok(None);
+        };
+        let Prepared { workspace, .. } = Self::prepare(project, agent, task, &base)?;
+        // It was made on this very base, so nothing conflicts.
+        workspace.replay(&commit)?;
+        Ok(Some(workspace))
     }
 
     /// The folder that the agent works in.

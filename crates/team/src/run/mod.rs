@@ -30,7 +30,7 @@ use crate::desk::Desk;
 use crate::liveness::{self, TakenBack};
 use crate::merge_queue::{Merger, Turn};
 use crate::progress::{Progress, Reporter};
-use crate::purse::Purses;
+use crate::purse::{Purses, warning_of_the_clock};
 use crate::team_log::{TeamLog, refusal};
 use crate::unfinished::{KEEP_LIMIT, Unfinished};
 use crate::verify::{Verified, Verifier};
@@ -79,7 +79,8 @@ struct Run<'a> {
 #[derive(Default)]
 struct Noted {
     named: BTreeSet<RecordId>,
-    warned: BTreeSet<(Account, bool)>,
+    /// The limits of the run's clock that were warned of, and whether all of it was used.
+    clock: BTreeSet<(u64, bool)>,
     failures: Failures,
 }
 
@@ -110,6 +111,7 @@ impl Run<'_> {
         if self.stop.is_cancelled() {
             return Ok(End::cut_off(RunOutcome::Interrupted));
         }
+        self.purses.warn(self.team.queue.team_log(), &self.reporter)?;
         let mut agents = self.start_crew()?;
         let mut stages = self.start_stages();
         let end = self.until_the_end(timeout, noted, &mut agents, &mut stages).await;
@@ -119,6 +121,7 @@ impl Run<'_> {
         while let Some(ended) = stages.join_next().await {
             broken_down(ended)?;
         }
+        self.purses.warn(self.team.queue.team_log(), &self.reporter)?;
         finished?;
         end
     }
@@ -192,7 +195,8 @@ impl Run<'_> {
         loop {
             self.follow_members(agents)?;
             self.look_who_is_stuck(&mut watched)?;
-            self.warn_of_budgets(&mut noted.warned)?;
+            let warnings = self.purses.warn(team_log, &self.reporter)?;
+            self.warn_of_the_clock(&mut noted.clock)?;
             self.name_what_waits_for_the_human(&mut noted.named)?;
             tokio::select! {
                 biased;
@@ -230,6 +234,7 @@ impl Run<'_> {
                     _ = merges_blocked.changed() => Ok(()),
                 }
             };
+            let warned = team_log.until(move |state| state.ledger().warnings().len() != warnings);
             tokio::select! {
                 () = self.team.stop.gently.cancelled() => {
                     return Ok(End::cut_off(RunOutcome::Interrupted));
@@ -241,6 +246,7 @@ impl Run<'_> {
                 // None ends by itself: what needs it would wait for ever.
                 Some(ended) = stages.join_next() => broken_down(ended)?,
                 waited = over => waited?,
+                waited = warned => waited?,
                 waited = news => waited?,
             }
         }
@@ -261,15 +267,12 @@ impl Run<'_> {
         Ok(clock.map_or(usual, |clock| clock.min(usual)))
     }
 
-    /// Says once of each account that most of what it may spend is gone.
-    fn warn_of_budgets(&self, warned: &mut BTreeSet<(Account, bool)>) -> Result<(), Error> {
-        for budget in self.team.queue.budgets()?.into_iter().filter(|budget| budget.is_near_end) {
-            let percent = budget.used_percent.unwrap_or(100);
-            let of = budget.nearest.map(|what| format!(" of {what}")).unwrap_or_default();
-            if warned.insert((budget.account.clone(), percent >= 100)) {
-                let note = format!("WARNING {percent} %{of} in the budget of {} is used", budget.account);
-                self.reporter.report(Progress::Note(note));
-            }
+    /// Says when most of the time on the clock is used up. No record says so.
+    fn warn_of_the_clock(&self, said: &mut BTreeSet<(u64, bool)>) -> Result<(), Error> {
+        let elapsed = self.purses.elapsed();
+        let look = |state: &State| warning_of_the_clock(state, elapsed, said);
+        if let Some(warning) = self.team.queue.team_log().look(look)? {
+            self.reporter.report(warning);
         }
         Ok(())
     }
@@ -371,7 +374,7 @@ impl Run<'_> {
                 Some(intent) => liveness::fence_off(team_log, &self.by, &task, intent)?,
                 None => None,
             };
-            let body = ClaimReleased { claim: claim.id, reason: "the run ended".into(), fenced };
+            let body = ClaimReleased { fenced, ..ClaimReleased::new(claim.id, "the run ended") };
             // If it ended meanwhile, that is what was wanted.
             let _ = refusal(team_log.submit(&claim.agent, &body.into()))?;
         }

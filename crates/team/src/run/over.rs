@@ -69,6 +69,7 @@ impl Run<'_> {
             if is_time_over(state, elapsed) {
                 all.push((Account::Run, Resource::Elapsed));
             }
+            all.extend(state.short_of_budget().map(|(_, account, what)| (account, what)));
             let ready = state.ready().filter_map(|mut lane| lane.next());
             all.extend(ready.filter_map(|task| Some((state.lacks_attempts(task)?, Resource::Attempts))));
         })?;

@@ -117,7 +117,7 @@ impl Run<'_> {
         }
         let mut spec = task.spec(team_log, id)?;
         spec.replans = Some(Replan { task: failed.id().clone(), failure: failed.revision });
-        let command = Command::AddTasks { tasks: vec![spec], batch: new_id() };
+        let command = Command::AddTasks { tasks: vec![spec], batch: new_id(), limits: Vec::new() };
         // Somebody may have retried it meanwhile.
         if refusal(team_log.submit(&self.by, &command))?.is_ok() {
             let (number, most) = (put.number, put.most);

@@ -57,7 +57,8 @@ fn a_program_that_is_too_old_does_not_append_again_what_failed() {
     let log = Arc::new(Overtaken { log: MemoryLog::new(), has_failed: Mutex::new(false) });
     let team_log = TeamLog::over(log.clone(), None, Durability::Process, false).unwrap();
     let id: TaskId = "t1".parse().unwrap();
-    let wish = Command::AddTasks { tasks: vec![TaskSpec::new(id, "Late")], batch: new_id() };
+    let wish =
+        Command::AddTasks { tasks: vec![TaskSpec::new(id, "Late")], batch: new_id(), limits: Vec::new() };
     let outcome = team_log.submit(&AgentId::human(), &wish);
     assert!(
         matches!(outcome, Err(Error::NewerFormat { found, .. }) if found == NEWEST_FORMAT + 1),
@@ -74,7 +75,7 @@ fn what_is_written_only_if_something_is_so_is_not_written_when_somebody_made_it_
     let human = AgentId::human();
     let add = |id: &str| {
         let tasks = vec![TaskSpec::new(id.parse().unwrap(), "Work")];
-        Command::AddTasks { tasks, batch: new_id() }
+        Command::AddTasks { tasks, batch: new_id(), limits: Vec::new() }
     };
     let has = |count| move |state: &State| state.counts().total == count;
     assert!(of_one.submit_if(&human, &add("a"), has(0)).unwrap().is_some());

@@ -15,8 +15,6 @@ use crate::{Account, Claimed, Error, Refusal, liveness};
 
 /// Plans for one attempt that may be rejected before it fails.
 const PLANS_MAX: usize = 5;
-/// How long a turn under way may take once time at work is used up.
-const LAST_TURN: Duration = Duration::from_secs(20);
 
 impl Teammate {
     /// Does one assignment and delivers what came out.
@@ -75,7 +73,7 @@ impl Teammate {
         let budgeted = async {
             let used_up = time.until_used_up().await?;
             stop.cancel();
-            tokio::time::sleep(LAST_TURN).await;
+            tokio::time::sleep(self.last_turn).await;
             Ok::<AgentError, Error>(used_up)
         };
         let mut took_too_long = false;
@@ -111,13 +109,13 @@ impl Teammate {
             Err(AgentError::GaveUp(reason) | AgentError::TooLong(reason)) => {
                 self.fail(&claimed, reason, true).await
             }
-            Err(AgentError::Stopped) => self.hand_back(&claimed, "stopped").await,
+            Err(AgentError::Stopped) => self.hand_back(&claimed, "stopped", None).await,
             Err(AgentError::Waits) => self.hand_out(&claimed).await,
             // What else is to be done has a budget of its own.
             Err(AgentError::OverBudget {
                 refusal: refused @ Refusal::OverBudget { account: Account::Task(_), .. },
-                ..
-            }) => self.fail_unfinished(&claimed, &refused.to_string(), true).await,
+                upper,
+            }) => self.over_task_budget(&claimed, refused, upper).await,
             Err(AgentError::OverBudget { refusal, upper }) => {
                 self.over_budget(&claimed, refusal, upper).await
             }
@@ -139,7 +137,13 @@ impl Teammate {
             context.activity.is("makes a plan");
             let plan =
                 self.agent.answer(&Assignment::question(assignment.id.clone(), asked), context).await?;
-            let judged = context.have_judged(plan.clone()).await?;
+            let judged = tokio::select! {
+                judged = context.have_judged(plan.clone()) => judged?,
+                stopped = context.stopped_while_it_waits() => {
+                    stopped?;
+                    return Err(AgentError::Stopped);
+                }
+            };
             if judged.approved {
                 assignment.plan = Some(plan);
                 assignment.lacks_plan = false;
@@ -195,5 +199,88 @@ impl Teammate {
             stop,
             activity: Activity::told_to(activity).notes_to(notes),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use rustix::process::{Pid, test_kill_process};
+    use serde_json::json;
+
+    use super::*;
+    use crate::agent::{Agent, Answer};
+    use crate::tools::{ToolContext, Toolbox};
+    use crate::{AgentId, Bounds, MessageBus, Role, TaskQueue};
+
+    /// An agent that runs a command which does not end, by the tool that models have for it.
+    struct Runs(PathBuf);
+
+    #[async_trait]
+    impl Agent for Runs {
+        async fn execute_task(&self, _: &Assignment, context: &Context) -> Result<Answer, AgentError> {
+            let tools = ToolContext {
+                workspace: self.0.clone(),
+                output_folder: self.0.join("outputs"),
+                stop: CancellationToken::new(),
+                environment: context.environment.clone(),
+                command_time_limit: Duration::from_secs(3_600),
+            };
+            let input = json!({"command": "sleep 3600 & echo $$ $! > pids; wait"});
+            let output = Toolbox::coding().call("run", input, &tools).await;
+            Ok(Answer::text(output.text))
+        }
+    }
+
+    /// Whether a process is there, and no zombie that its new parent has not reaped yet.
+    fn is_there(pid: Pid) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        test_kill_process(pid).is_ok() && !status.is_ok_and(|text| text.contains(") Z "))
+    }
+
+    #[tokio::test]
+    async fn when_time_at_work_is_used_up_commands_end_with_the_last_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = TaskQueue::in_memory().unwrap();
+        let bus = MessageBus::over(queue.team_log().clone());
+        let task = queue.add_task("Wait").unwrap();
+        let agent = Arc::new(Runs(folder.path().to_owned()));
+        let id: AgentId = "worker-1".parse().unwrap();
+        let mut worker = Teammate::new(id.clone(), Role::Worker, queue.clone(), bus, agent);
+        worker.last_turn = Duration::from_millis(100);
+        let claimed = queue.claim_task(&id).unwrap().unwrap();
+        let begun = async {
+            let pids = loop {
+                let text = std::fs::read_to_string(folder.path().join("pids")).unwrap_or_default();
+                if text.ends_with('\n') {
+                    break text;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            };
+            let bounds = Bounds { time_ms: Some(1), ..Bounds::default() };
+            queue.set_budget(&AgentId::human(), &Account::Task(task.clone()), bounds).unwrap();
+            pids
+        };
+
+        let (outcome, pids) = tokio::join!(worker.execute(claimed), begun);
+
+        assert_eq!(outcome.unwrap(), Outcome::GivenBack);
+        let pids: Vec<Pid> =
+            pids.split_whitespace().map(|pid| Pid::from_raw(pid.parse().unwrap()).unwrap()).collect();
+        assert_eq!(pids.len(), 2);
+        let gone = async {
+            while pids.iter().any(|pid| is_there(*pid)) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), gone).await.expect("a process is still there");
+        let known = queue.get_task(&task).unwrap();
+        assert_eq!(
+            known.waits_for.as_deref(),
+            Some(&*format!("more time at work in the budget of task {task}"))
+        );
     }
 }

@@ -5,22 +5,31 @@
 
 use std::time::Duration;
 
-use agent_team_core::record::Stage;
+use agent_team_core::record::{ClaimReleased, Stage};
 
 use super::Teammate;
 use super::outcome::Outcome;
 use crate::desk::Kept;
 use crate::progress::Progress;
-use crate::team_log::blocking;
+use crate::team_log::{blocking, refusal};
 use crate::unfinished::{KEEP_LIMIT, KeptWork, left_by};
-use crate::{Claimed, Error};
+use crate::{Amount, Claimed, Error};
 
 impl Teammate {
-    /// Gives a task back with its work so far kept.
-    pub(super) async fn hand_back(&self, claimed: &Claimed, reason: &str) -> Result<Outcome, Error> {
+    /// Gives a task back with its work so far kept; for want of a budget of the task itself, if it is said what the next
+    /// step needs.
+    pub(super) async fn hand_back(
+        &self,
+        claimed: &Claimed,
+        reason: &str,
+        needs: Option<Amount>,
+    ) -> Result<Outcome, Error> {
         let kept = self.keep_work(claimed).await?;
         let reason = format!("{reason}{kept}");
-        let outcome = self.give_back(claimed, &reason).await?;
+        let (team_log, agent) = (self.queue.team_log().clone(), self.id.clone());
+        let body = ClaimReleased { needs, ..ClaimReleased::new(claimed.token, reason.clone()) };
+        let released = refusal(blocking(move || team_log.submit(&agent, &body.into())).await)?;
+        let outcome = released.map_or(Outcome::Lost, |_| Outcome::GivenBack);
         match outcome {
             Outcome::GivenBack => {
                 let (agent, task) = (&self.id, &claimed.task.id);

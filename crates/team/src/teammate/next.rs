@@ -101,6 +101,7 @@ impl Teammate {
     /// Waits until there is more of what is used up.
     async fn wait_for_more(&self, used_up: UsedUp) -> Result<(), Error> {
         let Some(purses) = self.purses.clone() else { return Ok(()) };
+        purses.warn(self.queue.team_log(), &self.reporter)?;
         purses.note_empty(used_up.clone(), &self.reporter);
         let words = format!("waits: {}", used_up.refusal());
         self.reporter.report(Progress::Activity { agent: self.id.clone(), what: words });

@@ -144,8 +144,24 @@ impl Teammate {
         let (Some(purses), Some(used_up)) = (&self.purses, used_up) else {
             return self.unable(claimed, refused.to_string()).await;
         };
+        purses.warn(self.queue.team_log(), &self.reporter)?;
         purses.note_empty(used_up, &self.reporter);
-        self.hand_back(claimed, &refused.to_string()).await
+        self.hand_back(claimed, &refused.to_string(), None).await
+    }
+
+    /// The budget of the task itself is used up: its work so far is kept, and it waits until there is enough for the next
+    /// step. The agent does what else there is.
+    pub(super) async fn over_task_budget(
+        &self,
+        claimed: &Claimed,
+        refused: Refusal,
+        upper: Amount,
+    ) -> Result<Outcome, Error> {
+        if let Some(purses) = &self.purses {
+            purses.warn(self.queue.team_log(), &self.reporter)?;
+            purses.tell_used_up(&refused, self.queue.team_log(), &self.reporter)?;
+        }
+        self.hand_back(claimed, &refused.to_string(), Some(upper)).await
     }
 
     /// The agent has split its task, and has it back when the parts are done.
@@ -164,7 +180,7 @@ impl Teammate {
     /// The agent can do nothing more, whatever the task.
     pub(super) async fn unable(&self, claimed: &Claimed, reason: String) -> Result<Outcome, Error> {
         self.reporter.report(Progress::Note(format!("ERROR {} takes nothing more: {reason}", self.id)));
-        self.hand_back(claimed, &reason).await?;
+        self.hand_back(claimed, &reason, None).await?;
         Ok(Outcome::Unable)
     }
 

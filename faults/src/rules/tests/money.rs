@@ -60,3 +60,16 @@ fn a_limit_fails_no_attempt() {
         log.says("task_failed", json!({"claim": claim, "error": "the model failed: HTTP 429: slow down"}));
     });
 }
+
+#[test]
+fn a_budget_that_is_used_up_fails_no_attempt() {
+    let words = "this would exceed the budget of task a: turns; its work so far is kept";
+    must_not_be(Rule::UsedUp, |log| {
+        let claim = log.work("w1", "a", json!({}));
+        log.says("task_failed", json!({"claim": claim, "error": words, "for_good": true}));
+    });
+    let mut log = Forged::new();
+    let claim = log.work("w1", "a", json!({}));
+    log.says("claim_released", json!({"claim": claim, "reason": words, "needs": {"calls": 1}}));
+    assert_eq!(log.checked().tally(Rule::UsedUp).held, 1);
+}

@@ -274,7 +274,7 @@ impl Process {
     fn bad_merge(&self, world: &mut World) -> Option<Mistake> {
         let (_, claim, ..) = self.some_claim(world, |task, _| task.intent.is_some())?;
         let body: Body = match world.random.below(3) {
-            0 => ClaimReleased { claim, reason: "unfenced".into(), fenced: None }.into(),
+            0 => ClaimReleased::new(claim, "unfenced").into(),
             1 => MergeRefused { claim, cause: RefusalCause::Gate, output: "unfenced".into(), fenced: None }
                 .into(),
             _ => {

@@ -60,6 +60,7 @@ impl Rule for TaskClaimed {
         state.update(slot, |task| {
             task.revision = meta.id;
             task.resume = None;
+            task.needs = None;
             if self.stage == Stage::Work {
                 task.since_ms = meta.at_ms;
                 task.attempt += u32::from(resumes.is_none());
@@ -122,6 +123,7 @@ impl Rule for ClaimReleased {
         state.update(slot, |task| {
             task.intent = None;
             release(task, meta);
+            task.needs = self.needs;
         });
     }
 }

@@ -59,6 +59,8 @@ impl Rule for TaskReassigned {
             // Another agent cannot go on with the transcript of the one that had it.
             task.resume = None;
             task.back_to = None;
+            // Its model may need less.
+            task.needs = None;
             if task.status == Status::Running {
                 task.end_claim(Ending::Reassigned, meta.at_ms);
                 task.step(Step::GivenBack);

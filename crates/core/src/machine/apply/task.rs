@@ -109,6 +109,7 @@ pub(crate) fn new_task(mut spec: Box<TaskSpec>, seq: u64, meta: &Meta) -> Task {
         past_claims: Vec::new(),
         resume: None,
         back_to: None,
+        needs: None,
         submission: None,
         intent: None,
         merged: None,
@@ -228,6 +229,7 @@ impl Rule for TaskRetried {
             task.revision = meta.id;
             task.since_ms = meta.at_ms;
             task.step(Step::Retried);
+            task.needs = None;
             task.failures = 0;
             task.conflicts = 0;
             task.takeovers = 0;

@@ -53,6 +53,7 @@ impl Rule for RunStarted {
             goal: self.goal,
             rehearsal: self.rehearsal,
             budget: self.budget,
+            budgets: self.budgets,
             from_ms: meta.at_ms,
             ended: None,
         });

@@ -15,6 +15,8 @@ pub enum Command {
         tasks: Vec<TaskSpec>,
         /// A new id, for the batch that several tasks form.
         batch: RecordId,
+        /// What some of them may use. It holds before anybody can take them.
+        limits: Vec<(TaskId, Bounds)>,
     },
     /// Change a task's words or wishes.
     EditTask {

@@ -15,9 +15,9 @@ use super::safeguard::Safeguard;
 use super::state::State;
 use crate::id::TaskId;
 use crate::record::{
-    BatchClosed, Body, BudgetSet, ClaimExpired, FORMAT, FormatRaised, NEWEST_FORMAT, PauseSet, PlanJudged,
-    PolicySet, Revision, TaskAdded, TaskCancelled, TaskClaimed, TaskEdited, TaskFailed, TaskGivenUp,
-    TaskReassigned, TaskRetried, TaskSpec,
+    Account, BatchClosed, Body, Bounds, BudgetSet, ClaimExpired, FORMAT, FormatRaised, NEWEST_FORMAT,
+    PauseSet, PlanJudged, PolicySet, Revision, TaskAdded, TaskCancelled, TaskClaimed, TaskEdited, TaskFailed,
+    TaskGivenUp, TaskReassigned, TaskRetried, TaskSpec,
 };
 
 /// The longest backoff, in milliseconds.
@@ -41,7 +41,10 @@ fn bodies(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>, Re
         return Err(Refusal::WrongFormat { expected, found: NEWEST_FORMAT });
     }
     let body: Body = match command {
-        Command::AddTasks { tasks, batch } => return add(state, tasks, *batch),
+        Command::AddTasks { tasks, batch, limits } => {
+            let added = add(state, tasks, *batch)?;
+            return Ok(limited(state, limits).chain(added).collect());
+        }
         Command::EditTask { task, change } => {
             TaskEdited { task: task.clone(), on: revision(state, task)?, change: change.clone() }.into()
         }
@@ -106,6 +109,16 @@ fn bodies(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>, Re
     };
     state.judge(&body)?;
     Ok(vec![body])
+}
+
+/// Sets the limits that do not hold already.
+fn limited<'a>(state: &'a State, limits: &'a [(TaskId, Bounds)]) -> impl Iterator<Item = Body> {
+    let set = limits.iter().filter_map(|(task, bounds)| {
+        let account = Account::Task(task.clone());
+        let known = state.ledger.limit(&account);
+        (known.bounds != *bounds).then_some((account, known.revision, *bounds))
+    });
+    set.map(|(account, on, bounds)| BudgetSet { account, on, bounds }.into())
 }
 
 fn revision(state: &State, task: &TaskId) -> Result<Revision, Refusal> {

@@ -37,12 +37,13 @@ pub(super) fn policy(lines: &mut Lines<'_>, policy: &Policy) {
 }
 
 pub(super) fn run(lines: &mut Lines<'_>, run: &Run) {
-    let Run { id, process: holder, goal, rehearsal, budget, from_ms, ended } = run;
+    let Run { id, process: holder, goal, rehearsal, budget, budgets, from_ms, ended } = run;
     lines.always("id", id);
     process(lines, holder);
     lines.put("goal", goal);
     lines.put("rehearsal", rehearsal);
     lines.some("budget", budget.as_ref(), bounds);
+    lines.put("budgets", budgets);
     lines.put("from_ms", from_ms);
     lines.some("ended", ended.as_ref(), |lines, (outcome, at_ms)| {
         lines.always("outcome", outcome);
@@ -158,6 +159,7 @@ pub(super) fn task(lines: &mut Lines<'_>, task: &Task) {
         past_claims,
         resume,
         back_to,
+        needs,
         submission: delivered,
         intent: intended,
         merged,
@@ -189,6 +191,7 @@ pub(super) fn task(lines: &mut Lines<'_>, task: &Task) {
     lines.each("past_claim", past_claims, past_claim);
     lines.put("resume", resume);
     lines.put("back_to", back_to);
+    amount(lines, "needs", needs.unwrap_or_default());
     lines.some("submission", delivered.as_deref(), submission);
     lines.some("intent", intended.as_deref(), intent);
     lines.put("merged", merged);

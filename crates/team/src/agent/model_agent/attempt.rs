@@ -13,7 +13,7 @@ use crate::agent::edits::Told;
 use crate::agent::journal::{Journal, Line};
 use crate::agent::metered::Meter;
 use crate::agent::prompt::{self, Results};
-use crate::agent::team_tools::{APPROVE, ENDINGS, REJECT};
+use crate::agent::team_tools::{APPROVE, ENDINGS, REJECT, WAITING};
 use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment};
 use crate::model::{Caller, Delta, Message, Part, Request, Response, StopReason};
 use crate::outside::now_ms;
@@ -319,7 +319,7 @@ impl<'a> Attempt<'a> {
     async fn act(&mut self, calls: Vec<Call>) -> Result<Option<Answer>, AgentError> {
         let mut ending = None;
         let mut round = Round::default();
-        // A turn is its answer and its calls: whoever is asked to stop ends after both.
+        // A turn is its answer and its calls: whoever is asked to stop ends after both, unless it waits for a word.
         for Call { id: call_id, name, input } in calls {
             self.context.activity.is(doing(&name, &input));
             let edited = touched(&name, &input);
@@ -331,6 +331,10 @@ impl<'a> Attempt<'a> {
                     self.context.activity.is("interrupted");
                     interrupted?;
                     break;
+                }
+                stopped = self.context.stopped_while_it_waits(), if WAITING.contains(&name.as_str()) => {
+                    stopped?;
+                    return Err(AgentError::Stopped);
                 }
             };
             if let Some(path) = edited.filter(|_| !is_error)

@@ -55,6 +55,30 @@ fn a_workspace_whose_preparation_was_cut_off_belongs_to_no_task() {
 }
 
 #[test]
+fn a_workspace_becomes_again_what_it_was_when_it_was_captured() {
+    let user = TestRepository::new();
+    let workspace = user.workspace("worker-1", "T1");
+    let base = workspace.base().unwrap();
+    write(workspace.path(), "half", "1\n");
+    std::fs::remove_file(workspace.path().join("README")).unwrap();
+    captured(&workspace, "a1");
+    user.write("later", "x\n");
+    user.commit("Later");
+    let other = user.workspace("worker-1", "T2");
+    write(other.path(), "other", "2\n");
+    let restore = |token: &str| Workspace::restore(&user.project, "worker-1", "T1", token).unwrap();
+
+    assert!(restore("a2").is_none(), "nothing was captured there");
+    assert_eq!(other.task().unwrap().as_deref(), Some("T2"), "so nothing is touched");
+    let restored = restore("a1").unwrap();
+
+    assert_eq!((restored.task().unwrap().as_deref(), restored.base().unwrap()), (Some("T1"), base));
+    let capture = captured(&restored, "a3");
+    assert_eq!(capture.changed_files, ["README", "half"]);
+    assert_eq!(user.git(&["show", "refs/agent-team/kept/worker-1/1:other"]), "2", "what lay there is kept");
+}
+
+#[test]
 fn an_untouched_workspace_gives_an_empty_capture() {
     let user = TestRepository::new();
     let capture = captured(&user.workspace("worker-1", "T1"), "a1");
