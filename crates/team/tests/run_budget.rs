@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use agent_team::agent::ModelAgent;
 use agent_team::model::{Delta, Model, ModelError, Price, Prices, Request, Response};
-use agent_team::{Role, RunOptions, RunOutcome};
+use agent_team::{Account, Bounds, Role, RunOptions, RunOutcome};
 use project::{
     Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, script, task, turns, view,
     workers, writes,
@@ -108,4 +108,32 @@ async fn a_budget_in_money_calls_no_model_whose_price_is_not_known() {
     assert_eq!(run(&team).await.outcome, RunOutcome::Stuck);
     assert_eq!(model.asked().len(), 0);
     assert!(feedback(&team, "work")[0].contains("openai:of-tomorrow"), "{:?}", feedback(&team, "work"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_holds_in_the_run_that_follows_one_whose_gate_was_red() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[json!({"give": {
+        "tool_calls": [{"name": "list_tasks", "input": {}}]
+    }})]));
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(model.clone()));
+    team.add_task(task("endless")).unwrap();
+    let worker = Account::Agent("worker-1".parse().unwrap());
+    let bounds = Bounds { calls: Some(9), ..Bounds::default() };
+    let within = |gate: &str| RunOptions {
+        budget_turns: Some(2),
+        budgets: [(worker.clone(), bounds)].into(),
+        ..gated(gate)
+    };
+    team.options(within("false"));
+    let red = team.run(None).await.unwrap_err();
+    assert!(red.to_string().contains("gate"), "{red}");
+
+    team.options(within("true"));
+    assert_eq!(run(&team).await.outcome, RunOutcome::OverBudget);
+    assert_eq!(model.asked().len(), 2);
+    let budgets = team.queue().budgets().unwrap();
+    let of_worker = budgets.iter().find(|budget| budget.account == worker).unwrap();
+    assert_eq!(of_worker.limit_turns, Some(9));
 }

@@ -97,8 +97,9 @@ async fn a_budget_that_is_raised_while_the_run_goes_on_lets_the_task_go_on_in_it
     let (mut team, model) = dear_and_cheap(&project, runs(&waits));
     let raise = Mutex::new(Some((team.queue().clone(), open)));
     let reporter = Reporter::to(move |progress| {
-        let is_back = matches!(&progress, Progress::Note(note) if note.contains("hands back dear"));
-        if let Some((queue, open)) = is_back.then(|| raise.lock().unwrap().take()).flatten() {
+        // By then the only worker has handed back the other one.
+        let is_cheap = matches!(&progress, Progress::Began { task, .. } if task.as_str() == "cheap");
+        if let Some((queue, open)) = is_cheap.then(|| raise.lock().unwrap().take()).flatten() {
             // Whoever reports may hold what is needed here.
             std::thread::spawn(move || {
                 limit(&queue, "dear", turns_of(9));

@@ -1,20 +1,19 @@
 //! The beginning of a run: alone, with its members, its rules and its gate green.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_team_core::machine::{Command, State};
+use agent_team_core::machine::Command;
 use agent_team_core::record::{Account, AgentJoined, AgentLeft, Bounds, Policy, ProcessId, RunStarted};
 use agent_team_log::{AnnounceError, Presence, ProcessIdentity};
 use tokio_util::sync::CancellationToken;
 
 use super::over::End;
-use super::{Run, RunOutcome};
+use super::{Run, RunOutcome, budgets};
 use crate::agent::prompt;
 use crate::agent_team::{AgentTeam, Member};
 use crate::ancestry::WITHIN_VARIABLE;
-use crate::budget::milliseconds;
 use crate::command::Environment;
 use crate::desk::{Desk, as_it_is};
 use crate::git::DiscoverError;
@@ -24,8 +23,8 @@ use crate::outside::new_id;
 use crate::progress::Progress;
 use crate::purse::Purses;
 use crate::task_queue::process_id;
-use crate::team_log::{TeamLog, blocking};
-use crate::{AgentId, Error, HUMAN, Holder, NewTask, Role, Text};
+use crate::team_log::blocking;
+use crate::{AgentId, Error, HUMAN, Holder, NewTask, Role};
 
 /// The name under which checks and merges are recorded.
 const ORCHESTRATOR: &str = "orchestrator";
@@ -55,10 +54,11 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         process: process.unwrap_or_else(nowhere),
         goal: team.options.goal.clone(),
         rehearsal: team.options.rehearsal,
-        budget: Some(said(team)).filter(|said| *said != Bounds::default()),
-        budgets: written(team)?,
+        budget: Some(budgets::of_team(team)).filter(|said| *said != Bounds::default()),
+        budgets: budgets::written(team)?,
     };
-    let earlier = Earlier::of(team_log)?;
+    // Before the run is said to have begun: the next one takes for set what this one said.
+    budgets::set(team, &by)?;
     let id = team_log.submit(&by, &started.into())?.id();
     let run = Run {
         team,
@@ -77,7 +77,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         purses: Arc::new(Purses::new()),
         unfinished: Arc::default(),
     };
-    match run.prepare(earlier).await {
+    match run.prepare().await {
         Ok(()) => Ok((run, alone)),
         Err(error) => {
             run.ended(End::cut_off(RunOutcome::Broken))?;
@@ -92,49 +92,6 @@ fn environment(team: &AgentTeam) -> Environment {
     match team.queue.team_log().folder() {
         Some(folder) => environment.with(WITHIN_VARIABLE, folder.workspace()),
         None => environment,
-    }
-}
-
-/// What the team may use, as far as this run says it.
-fn said(team: &AgentTeam) -> Bounds {
-    let options = &team.options;
-    Bounds {
-        micro_usd: options.budget_micro_usd,
-        tokens: options.budget_tokens,
-        calls: options.budget_turns,
-        attempts: options.budget_attempts,
-        time_ms: options.budget_time.map(milliseconds),
-        elapsed_ms: options.budget_elapsed.map(milliseconds),
-    }
-}
-
-/// What agents and tasks may use, each, as far as this run says it: as the record of its beginning holds it.
-fn written(team: &AgentTeam) -> Result<Option<Text>, Error> {
-    let budgets = &team.options.budgets;
-    if budgets.is_empty() {
-        return Ok(None);
-    }
-    let named: Named = budgets.iter().map(|(account, bounds)| (account.as_named(), *bounds)).collect();
-    let text = serde_json::to_string(&named).map_err(|error| Error::Input(error.to_string()))?;
-    team.queue.team_log().text(text).map(Some)
-}
-
-/// Bounds by their accounts as the command line names them.
-type Named = BTreeMap<String, Bounds>;
-
-/// What the last run said that the team, its agents and its tasks may use.
-struct Earlier {
-    team: Option<Bounds>,
-    others: Named,
-}
-
-impl Earlier {
-    fn of(team_log: &TeamLog) -> Result<Self, Error> {
-        let last = |state: &State| state.runs().last().map(|run| (run.budget, run.budgets.clone()));
-        let (team, others) = team_log.look(last)?.unwrap_or_default();
-        // Who cannot know what was said before sets what is said now.
-        let text = others.and_then(|text| team_log.read_text(&text).ok()).unwrap_or_default();
-        Ok(Self { team, others: serde_json::from_str(&text).unwrap_or_default() })
     }
 }
 
@@ -223,39 +180,23 @@ fn rules(team: &AgentTeam, desk: Option<&Desk>) -> Result<Policy, Error> {
 }
 
 impl Run<'_> {
-    async fn prepare(&self, earlier: Earlier) -> Result<(), Error> {
+    async fn prepare(&self) -> Result<(), Error> {
         self.bring_in_gathered().await?;
         // A gate that does not hold now is not fixed in the log: nothing would ever pass it.
         self.gate_holds().await?;
-        self.fix_rules(&earlier)?;
+        self.fix_rules()?;
         self.add_goal()
     }
 
-    /// Fixes the rules in the log, so that no candidate can change what judges it. A budget that the last run said, too,
-    /// was set by it: what a human made of it since stays.
-    fn fix_rules(&self, earlier: &Earlier) -> Result<(), Error> {
+    /// Fixes the rules in the log, so that no candidate can change what judges it.
+    fn fix_rules(&self) -> Result<(), Error> {
         let team_log = self.team.queue.team_log();
         if team_log.look(|state| *state.policy() != self.policy)? {
             team_log.submit(&self.by, &Command::SetPolicy { policy: self.policy.clone() })?;
         }
-        let said = said(self.team);
-        let team = Bounds { elapsed_ms: None, ..said };
-        if team != Bounds::default()
-            && earlier.team.map(|earlier| Bounds { elapsed_ms: None, ..earlier }) != Some(team)
-        {
-            self.team.queue.limit(&self.by, &Account::Team, team)?;
-        }
-        for (account, said) in &self.team.options.budgets {
-            if earlier.others.get(&account.as_named()) != Some(said) {
-                self.team.queue.limit(&self.by, account, *said)?;
-            }
-        }
         // The account of a run begins anew with each.
-        if said.elapsed_ms.is_some() {
-            let clock = Bounds { elapsed_ms: said.elapsed_ms, ..Bounds::default() };
-            self.team.queue.limit(&self.by, &Account::Run, clock)?;
-        }
-        Ok(())
+        let clock = Bounds { elapsed_ms: budgets::of_team(self.team).elapsed_ms, ..Bounds::default() };
+        self.team.queue.limit(&self.by, &Account::Run, clock)
     }
 
     /// Work that gathered beside the target comes in, now that its checkout may be clean.

@@ -1,6 +1,7 @@
 //! Running a team: its agents at work at once, checks and merges beside them, until nothing is left to do.
 
 mod begin;
+mod budgets;
 mod crew;
 mod end;
 mod over;

@@ -1,0 +1,69 @@
+//! What a run says that the team, its agents and its tasks may use, and what the one before it said.
+//!
+//! Limits are set when they change: what somebody made of one since the last run said the same stays. So each run says in its
+//! first record what it was told.
+
+use std::collections::BTreeMap;
+
+use agent_team_core::machine::State;
+
+use crate::agent_team::AgentTeam;
+use crate::budget::milliseconds;
+use crate::team_log::TeamLog;
+use crate::{Account, AgentId, Bounds, Error, Text};
+
+/// Bounds by their accounts as the command line names them.
+type Named = BTreeMap<String, Bounds>;
+
+/// What the team may use, as far as this run says it.
+pub(super) fn of_team(team: &AgentTeam) -> Bounds {
+    let options = &team.options;
+    Bounds {
+        micro_usd: options.budget_micro_usd,
+        tokens: options.budget_tokens,
+        calls: options.budget_turns,
+        attempts: options.budget_attempts,
+        time_ms: options.budget_time.map(milliseconds),
+        elapsed_ms: options.budget_elapsed.map(milliseconds),
+    }
+}
+
+/// What agents and tasks may use, each, as far as this run says it: as the record of its beginning holds it.
+pub(super) fn written(team: &AgentTeam) -> Result<Option<Text>, Error> {
+    let budgets = &team.options.budgets;
+    if budgets.is_empty() {
+        return Ok(None);
+    }
+    let named: Named = budgets.iter().map(|(account, bounds)| (account.as_named(), *bounds)).collect();
+    let text = serde_json::to_string(&named).map_err(|error| Error::Input(error.to_string()))?;
+    team.queue.team_log().text(text).map(Some)
+}
+
+/// Sets the limits that the last run did not say. The clock is not among them: it is the run's, which has not begun.
+pub(super) fn set(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
+    let earlier = Earlier::of(team.queue.team_log())?;
+    let without_clock = |bounds: Bounds| Bounds { elapsed_ms: None, ..bounds };
+    let said = without_clock(of_team(team));
+    if earlier.team.map(without_clock) != Some(said) {
+        team.queue.limit(by, &Account::Team, said)?;
+    }
+    let others = team.options.budgets.iter();
+    let changed = others.filter(|(account, said)| earlier.others.get(&account.as_named()) != Some(*said));
+    changed.into_iter().try_for_each(|(account, said)| team.queue.limit(by, account, *said))
+}
+
+/// What the last run said.
+struct Earlier {
+    team: Option<Bounds>,
+    others: Named,
+}
+
+impl Earlier {
+    fn of(team_log: &TeamLog) -> Result<Self, Error> {
+        let last = |state: &State| state.runs().last().map(|run| (run.budget, run.budgets.clone()));
+        let (team, others) = team_log.look(last)?.unwrap_or_default();
+        // Where it cannot be known what was said before, what is said now is set.
+        let text = others.and_then(|text| team_log.read_text(&text).ok()).unwrap_or_default();
+        Ok(Self { team, others: serde_json::from_str(&text).unwrap_or_default() })
+    }
+}
