@@ -14,8 +14,18 @@ impl Context {
             return Ok(true);
         }
         self.activity.is("paused");
+        self.until_word(move |state| state.held_up(&agent).is_none()).await
+    }
+
+    /// Waits for somebody's word. Says no if the agent was told to stop before it came: who waits is in no turn that could
+    /// be finished.
+    pub(super) async fn until_word<C>(&self, is_so: C) -> Result<bool, Error>
+    where
+        C: Fn(&State) -> bool + Send + Sync + 'static,
+    {
         tokio::select! {
-            waited = team_log.until_word(move |state| state.held_up(&agent).is_none()) => waited.map(|()| true),
+            biased;
+            waited = self.queue.team_log().until_word(is_so) => waited.map(|()| true),
             () = self.stop.cancelled() => Ok(false),
         }
     }

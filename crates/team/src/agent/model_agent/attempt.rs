@@ -12,6 +12,7 @@ use crate::agent::compaction::{self, Compaction};
 use crate::agent::edits::Told;
 use crate::agent::journal::{Journal, Line};
 use crate::agent::metered::Meter;
+use crate::agent::plan_tools::SubmitPlan;
 use crate::agent::prompt::{self, Results};
 use crate::agent::team_tools::{APPROVE, ENDINGS, REJECT};
 use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment};
@@ -22,6 +23,8 @@ use crate::{AgentMessage, RecordId, Role, Stage};
 
 /// Answers in a row that may do nothing before the attempt fails.
 const IDLE_ANSWERS_MAX: u32 = 3;
+/// The tools that wait for somebody, and that an agent that goes on may call again without asking again.
+const WAITS: [&str; 2] = ["ask", "submit_plan"];
 
 /// One attempt under way.
 pub(super) struct Attempt<'a> {
@@ -160,6 +163,12 @@ impl<'a> Attempt<'a> {
             return self.without_calls(&last);
         }
         let open = calls.iter().position(|call| !results.contains(&call.id)).unwrap_or(calls.len());
+        // Who waited for somebody waits on, and the calls after that were not begun.
+        if calls.get(open).is_some_and(|call| WAITS.contains(&call.name.as_str())) {
+            let tool = SubmitPlan { context: self.context.clone(), goes_on: true };
+            self.toolbox = self.toolbox.clone().with(tool);
+            return self.act(calls.split_off(open)).await;
+        }
         let Some(ending) = calls.iter().position(|call| ENDINGS.contains(&call.name.as_str())) else {
             return Ok(None);
         };
@@ -333,6 +342,10 @@ impl<'a> Attempt<'a> {
                     break;
                 }
             };
+            // A call that waits has no result yet.
+            if let Some(ending @ Ending::Stopped) = ends_turns {
+                return self.ended(ending).map(Some);
+            }
             if let Some(path) = edited.filter(|_| !is_error)
                 && let Some(warning) = self.context.announce_edit(&path, &mut self.told)?
             {
@@ -375,6 +388,7 @@ impl<'a> Attempt<'a> {
             }
             Ending::GaveUp { reason } => Err(AgentError::Failed(format!("the agent gave up: {reason}"))),
             Ending::Waits => Err(AgentError::Waits),
+            Ending::Stopped => Err(AgentError::Stopped),
             Ending::Finished { result } => Ok(self.answer(&result)),
         }
     }
