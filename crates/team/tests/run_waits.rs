@@ -1,5 +1,5 @@
-//! Runs that are stopped while an agent waits for somebody: the end does not wait for it, and whoever goes on asks nothing a
-//! second time.
+//! Runs that are stopped while an agent waits for somebody, or has been told something: the end does not wait for it, and
+//! whoever goes on asks nothing and is told nothing a second time.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the tests' own functions fail by panicking")]
 
 #[expect(dead_code, reason = "what other tests of runs need")]
@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use agent_team::agent::{Agent, llm_fn};
 use agent_team::view::StatusView;
-use agent_team::{AgentId, AgentTeam, NewTask, Role, RunOutcome, RunReport, Status, Verdict};
+use agent_team::{
+    AgentId, AgentTeam, NewTask, Progress, Recipient, Reporter, Role, RunOptions, RunOutcome, RunReport,
+    Status, Verdict,
+};
 use project::{LONG, Remembering, TestProject, agent, finishes, gated, run, script, task, view};
 use serde_json::{Value, json};
 
@@ -120,4 +123,34 @@ async fn who_is_asked_for_its_plan_beforehand_is_not_asked_again_after_a_stop() 
     let team = team_of(&project, worker, true);
     stopped_when(&team, |status| status.counts.running == 1).await;
     assert_eq!(view(&team, "tool").plan.unwrap().round, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_journal_has_told_is_not_told_again_and_is_read_with_the_next_turn() {
+    let project = TestProject::new();
+    let thinks_on = agent(script(&[json!({"give": {"text": "Never.", "delay_ms": 600_000}})]));
+    let mut team = team_of(&project, thinks_on, false);
+    let human = AgentId::human();
+    team.bus().send(&human, Recipient::Agent(id("worker-1")), "MSG-A").unwrap();
+    let stop = team.stop();
+    let reporter = Reporter::to(move |progress| {
+        // It has been told, and its turn is never over.
+        if matches!(&progress, Progress::Activity { what, .. } if what.contains("thinking")) {
+            stop.gently();
+            stop.at_once();
+        }
+    });
+    team.options(RunOptions { reporter, ..gated("true") });
+    assert_eq!(run(&team).await.outcome, RunOutcome::Interrupted);
+    assert_eq!(team.bus().unread(&id("worker-1")).unwrap().len(), 1);
+    drop(team);
+
+    let model = Remembering::new(script(&[json!({"give": finishes("Done.")})]));
+    let team = team_of(&project, agent(model.clone()), false);
+    team.bus().send(&human, Recipient::Agent(id("worker-1")), "MSG-B").unwrap();
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+
+    let told = format!("{:?}", model.asked()[0].messages);
+    assert_eq!((told.matches("MSG-A").count(), told.matches("MSG-B").count()), (1, 1), "{told}");
+    assert!(team.bus().unread(&id("worker-1")).unwrap().is_empty());
 }

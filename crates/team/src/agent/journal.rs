@@ -213,6 +213,15 @@ impl Journal {
         Some((Response { parts: parts.clone(), usage: *usage, stop: *stop }, results))
     }
 
+    /// The messages of others that the agent was told, also where a compaction has left out what came of them.
+    pub(super) fn told(&self) -> BTreeSet<RecordId> {
+        let messages = self.lines.iter().filter_map(|line| match line {
+            Line::Told { messages, .. } => Some(messages),
+            _ => None,
+        });
+        messages.flatten().copied().collect()
+    }
+
     /// All lines, oldest first.
     pub(super) fn lines(&self) -> &[Line] {
         &self.lines

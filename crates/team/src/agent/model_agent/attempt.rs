@@ -184,16 +184,21 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Puts new messages of others into the conversation.
+    /// Puts new messages of others into the conversation, and says which the next turn reads: also those that were told
+    /// before it was cut off.
     fn tell_news(&mut self) -> Result<Vec<RecordId>, AgentError> {
         let unread = self.context.bus.unread(&self.context.agent)?;
-        let ids: Vec<RecordId> = unread.iter().map(|message| message.id).collect();
-        if !ids.is_empty() {
-            let parts = vec![Part::text(prompt::messages(&unread))];
-            self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: ids.clone() })?;
-            self.context.bus.mark_delivered(&self.context.agent, ids.clone())?;
+        let ids = |messages: &[AgentMessage]| messages.iter().map(|message| message.id).collect::<Vec<_>>();
+        let read = ids(&unread);
+        let told = self.journal.told();
+        let new: Vec<AgentMessage> =
+            unread.into_iter().filter(|message| !told.contains(&message.id)).collect();
+        if !new.is_empty() {
+            let parts = vec![Part::text(prompt::messages(&new))];
+            self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: ids(&new) })?;
         }
-        Ok(ids)
+        self.context.bus.mark_delivered(&self.context.agent, read.clone())?;
+        Ok(read)
     }
 
     /// Puts an account into the place of the oldest turns. Says no if there are none.
