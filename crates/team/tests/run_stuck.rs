@@ -1,4 +1,4 @@
-//! Runs with agents that get nowhere: nudged, interrupted, and taken over however often they begin the
+//! Runs with agents that get nowhere: said by `status`, nudged, interrupted, and taken over however often they begin the
 //! same again.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the tests' own functions fail by panicking")]
 
@@ -8,7 +8,7 @@ mod project;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_team::{AgentId, AgentTeam, Progress, Reporter, Role, RunOptions, RunOutcome};
+use agent_team::{AgentId, AgentTeam, Doing, Progress, Reporter, Role, RunOptions, RunOutcome};
 use project::{LONG, TestProject, agent, attempt, finishes, gated, run, runs, script, task, view};
 use serde_json::{Value, json};
 
@@ -77,4 +77,23 @@ async fn who_gets_something_done_after_it_was_interrupted_keeps_its_task() {
 
     assert_eq!((count(&said, "is interrupted"), view(&team, "tool").attempt), (2, 1), "{said:?}");
     assert!(!is_taken_over(&team));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_nudged_is_shown_as_stuck_until_it_does_something() {
+    let project = TestProject::new();
+    let thinks = json!({"give": {"text": "I am still thinking.", "delay_ms": 600_000}});
+    let (team, _) = team_of(&project, &[thinks], Duration::from_millis(400));
+    let words = Mutex::new(String::new());
+
+    cancelled_when(&team, || {
+        let states = team.queue().agent_states().unwrap();
+        let stuck = states.into_iter().find(|state| state.doing == Doing::Stuck);
+        *words.lock().unwrap() = stuck.map(|state| state.words).unwrap_or_default();
+        !words.lock().unwrap().is_empty()
+    })
+    .await;
+
+    let words = words.into_inner().unwrap();
+    assert!(words.starts_with("tool: no progress for "), "{words}");
 }
