@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use agent_team_core::machine::{Agent, Claim, Command, State, Status, Task, decide};
+use agent_team_core::machine::{Agent, Claim, Command, Message, State, Status, Task, decide};
 use agent_team_core::record::{Recipient, Stage};
 use serde::Serialize;
 
@@ -15,10 +15,11 @@ use crate::liveness::{self, Health};
 use crate::model::Part;
 use crate::outside::now_ms;
 use crate::purse::UsedUp;
+use crate::run::ORCHESTRATOR;
 use crate::team_log::TeamLog;
-use crate::{AgentId, Error, HUMAN, TaskQueue};
+use crate::{AgentId, Error, HUMAN, TaskQueue, format_duration};
 
-/// After this time without progress an agent is shown as stuck.
+/// After this time without progress an agent is shown as stuck, if its run has not said so before.
 const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
 /// What an agent does at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -65,6 +66,8 @@ struct Known {
     paused: bool,
     left: bool,
     held: Option<(Claim, String)>,
+    /// When its run last told it that it gets nowhere with what it holds.
+    nudged_ms: Option<u64>,
     /// For whose word it waits.
     waits_for: Option<(AgentId, &'static str)>,
     /// Its result that is being proved.
@@ -84,10 +87,20 @@ impl TaskQueue {
             // One look at what is held and asked for all agents: teams may have thousands of each.
             let held = state.held().map(|(task, claim)| (&claim.agent, (task, claim))).collect();
             let asked = state.messages().open_questions().map(|asked| (&asked.from, &asked.to)).collect();
-            state.agents().map(|agent| Known::of(state, agent, &held, &asked)).collect()
+            let nudged = nudges(state).collect();
+            state.agents().map(|agent| Known::of(state, agent, &held, &asked, &nudged)).collect()
         })?;
         Ok(known.into_iter().map(|known| state_of(team_log, known)).collect())
     }
+}
+
+/// What runs said to agents that got nowhere, oldest first.
+fn nudges(state: &State) -> impl Iterator<Item = (&AgentId, &Message)> {
+    let said = state.messages().all().iter();
+    said.filter(|message| message.from.as_str() == ORCHESTRATOR).filter_map(|message| match &message.to {
+        Recipient::Agent(to) => Some((to, message)),
+        _ => None,
+    })
 }
 
 impl Known {
@@ -96,9 +109,15 @@ impl Known {
         agent: &Agent,
         held: &BTreeMap<&AgentId, (&Task, &Claim)>,
         asked: &BTreeMap<&AgentId, &Recipient>,
+        nudged: &BTreeMap<&AgentId, &Message>,
     ) -> Self {
         let id = &agent.id;
         let held = held.get(id).copied();
+        let nudged = held.and_then(|(task, claim)| {
+            let nudged = nudged.get(id)?;
+            let is_of_it = nudged.task.as_ref() == Some(task.id()) && nudged.at_ms >= claim.at_ms;
+            is_of_it.then_some(nudged.at_ms)
+        });
         let asked = asked.get(id).map(|to| match to {
             Recipient::Agent(to) => to.clone(),
             _ => AgentId::human(),
@@ -134,6 +153,7 @@ impl Known {
             paused: state.held_up(id).is_some(),
             left: agent.left,
             held: held.map(|(task, claim)| (claim.clone(), task.id().to_string())),
+            nudged_ms: nudged,
             waits_for,
             proving: proving.map(|task| (task.id().to_string(), task.status)),
             idle,
@@ -142,7 +162,7 @@ impl Known {
 }
 
 fn state_of(team_log: &TeamLog, known: Known) -> AgentState {
-    let Known { agent, paused, left, held, waits_for, proving, idle } = known;
+    let Known { agent, paused, left, held, nudged_ms, waits_for, proving, idle } = known;
     let is = |doing, words: String, since_ms| AgentState { agent: agent.clone(), doing, words, since_ms };
     if left {
         return is(Doing::Left, "has left".to_owned(), None);
@@ -167,7 +187,8 @@ fn state_of(team_log: &TeamLog, known: Known) -> AgentState {
         return is(doing, format!("{task}: waits for {whom} {what}"), None);
     }
     let root = claim.resumes.unwrap_or(claim.id);
-    let last = folder.and_then(|folder| Line::last_of(&folder.attempt(root)));
+    let attempt = folder.map(|folder| folder.attempt(root));
+    let last = attempt.as_deref().and_then(Line::last_of);
     let (doing, what, since_ms) = match last {
         Some(Line::Answered { at_ms, parts, .. }) => (Doing::Working, called(&parts), at_ms),
         Some(Line::Told { at_ms, .. } | Line::ToolResult { at_ms, .. }) => {
@@ -175,14 +196,24 @@ fn state_of(team_log: &TeamLog, known: Known) -> AgentState {
         }
         _ => (Doing::Working, String::new(), claim.at_ms),
     };
-    let idle_ms = now_ms().saturating_sub(since_ms);
     let stage = if claim.stage == Stage::Work { String::new() } else { format!(" ({})", claim.stage) };
-    if idle_ms >= u64::try_from(STUCK_AFTER.as_millis()).unwrap_or(u64::MAX) && claim.holder.orchestrated {
-        let minutes = idle_ms / 60_000;
-        return is(Doing::Stuck, format!("{task}{stage}: no progress for {minutes} min"), Some(since_ms));
+    // What it was told since, by its run above all, is no progress of its own.
+    let acted_ms = || attempt.as_deref().and_then(Line::acted_ms).unwrap_or_default().max(claim.at_ms);
+    let nudged_since = nudged_ms.and_then(|nudged_ms| Some(acted_ms()).filter(|acted| *acted <= nudged_ms));
+    let idle_since = nudged_since.unwrap_or(since_ms);
+    let idle = Duration::from_millis(now_ms().saturating_sub(idle_since));
+    if claim.holder.orchestrated && (nudged_since.is_some() || idle >= STUCK_AFTER) {
+        let words = format!("{task}{stage}: no progress for {}", roughly(idle));
+        return is(Doing::Stuck, words, Some(idle_since));
     }
     let what = if what.is_empty() { String::new() } else { format!(": {what}") };
     is(doing, format!("{task}{stage}{what}"), Some(since_ms))
+}
+
+/// A time in minutes, or in seconds as long as it is short.
+fn roughly(time: Duration) -> String {
+    let unit = if time.as_secs() < 60 { 1 } else { 60 };
+    format_duration(Duration::from_secs(time.as_secs() / unit * unit))
 }
 
 /// What a turn does, in a few words.

@@ -24,14 +24,29 @@ const TAIL_BYTES: u64 = 256 << 10;
 impl Line {
     /// The last line of the journal in an attempt's folder, for those who want to know what the attempt does.
     pub(crate) fn last_of(attempt: &Path) -> Option<Self> {
-        let mut file = File::open(attempt.join(TRANSCRIPT)).ok()?;
-        let length = file.metadata().ok()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
-        let mut tail = Vec::new();
-        file.read_to_end(&mut tail).ok()?;
+        let tail = tail_of(attempt)?;
         let last = tail.rsplit(|byte| *byte == b'\n').find(|line| !line.is_empty())?;
         serde_json::from_slice(last).ok()
     }
+
+    /// When the agent last answered or a call of it ended, in milliseconds since 1970: whatever it was told since.
+    pub(crate) fn acted_ms(attempt: &Path) -> Option<u64> {
+        let tail = tail_of(attempt)?;
+        tail.rsplit(|byte| *byte == b'\n').find_map(|line| match serde_json::from_slice(line).ok()? {
+            Self::Answered { at_ms, .. } | Self::ToolResult { at_ms, .. } => Some(at_ms),
+            _ => None,
+        })
+    }
+}
+
+/// The end of the journal in an attempt's folder.
+fn tail_of(attempt: &Path) -> Option<Vec<u8>> {
+    let mut file = File::open(attempt.join(TRANSCRIPT)).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail).ok()?;
+    Some(tail)
 }
 
 /// One line of a journal.
@@ -211,6 +226,15 @@ impl Journal {
             }
         }
         Some((Response { parts: parts.clone(), usage: *usage, stop: *stop }, results))
+    }
+
+    /// The messages of others that the agent was told, also where a compaction has left out what came of them.
+    pub(super) fn told(&self) -> BTreeSet<RecordId> {
+        let messages = self.lines.iter().filter_map(|line| match line {
+            Line::Told { messages, .. } => Some(messages),
+            _ => None,
+        });
+        messages.flatten().copied().collect()
     }
 
     /// All lines, oldest first.

@@ -1,5 +1,6 @@
 //! The tools with which a model has its plan approved. They return when somebody has judged it, however long that takes.
 
+use agent_team_core::machine::State;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +16,11 @@ use crate::tools::{Tool, ToolContext, ToolOutput, parse_input, spec_of};
 use crate::{AgentId, Error, NewTask, RecordId, TaskId};
 
 /// Submits a plan, and waits until it is judged.
-pub(super) struct SubmitPlan(pub Context);
+pub(super) struct SubmitPlan {
+    pub context: Context,
+    /// Whether the agent was cut off in this very call: the plan may have been submitted already.
+    pub goes_on: bool,
+}
 
 #[derive(Deserialize, JsonSchema)]
 struct SubmitPlanInput {
@@ -38,12 +43,23 @@ impl Tool for SubmitPlan {
             Ok(input) => input,
             Err(correction) => return ToolOutput::failure(correction.to_string()),
         };
-        match self.0.have_judged(input.plan).await {
-            Ok(verdict) if verdict.approved => {
+        match self.have_judged(input.plan).await {
+            Ok(Some(verdict)) if verdict.approved => {
                 ToolOutput::text(format!("{} You may begin now.", verdict.words()))
             }
-            Ok(verdict) => ToolOutput::failure(format!("{} Submit a better plan.", verdict.words())),
+            Ok(Some(verdict)) => ToolOutput::failure(format!("{} Submit a better plan.", verdict.words())),
+            Ok(None) => ToolOutput::stopped(),
             Err(error) => ToolOutput::failure(error.to_string()),
+        }
+    }
+}
+
+impl SubmitPlan {
+    async fn have_judged(&self, plan: String) -> Result<Option<Judged>, Error> {
+        let submitted = if self.goes_on { self.context.submitted_plan()? } else { None };
+        match submitted {
+            Some((id, text)) if text == plan => self.context.until_judged(id).await,
+            _ => self.context.have_judged(plan).await,
         }
     }
 }
@@ -79,7 +95,9 @@ impl ProposeTasks {
         let tasks = input.into_tasks(context)?;
         // What could not be added is not worth anybody's look.
         context.queue.check_tasks(&tasks)?;
-        let verdict = context.have_judged(shown(&tasks)).await?;
+        let Some(verdict) = context.have_judged(shown(&tasks)).await? else {
+            return Ok(ToolOutput::stopped());
+        };
         if !verdict.approved {
             return Ok(ToolOutput::failure(format!("{} Propose better tasks.", verdict.words())));
         }
@@ -145,35 +163,51 @@ impl Judged {
 }
 
 impl Context {
-    /// Submits a plan, and waits until somebody has judged it.
-    pub(crate) async fn have_judged(&self, plan: String) -> Result<Judged, Error> {
+    /// Submits a plan, and waits until somebody has judged it. Nothing if the agent was told to stop before.
+    pub(crate) async fn have_judged(&self, plan: String) -> Result<Option<Judged>, Error> {
         let (queue, token, agent) = (self.queue.clone(), self.token, self.agent.clone());
-        let plan = match blocking(move || queue.submit_plan(token, &agent, plan)).await {
+        match blocking(move || queue.submit_plan(token, &agent, plan)).await {
             Err(Error::Blocked(Blocked { hook, feedback, .. })) => {
-                return Ok(Judged { approved: false, by: By::Hook(hook), feedback });
+                Ok(Some(Judged { approved: false, by: By::Hook(hook), feedback }))
             }
-            submitted => submitted?,
-        };
+            submitted => self.until_judged(submitted?).await,
+        }
+    }
+
+    /// The newest plan for the task, if the agent submitted it: its id and its text.
+    pub(crate) fn submitted_plan(&self) -> Result<Option<(RecordId, String)>, Error> {
+        let team_log = self.queue.team_log();
+        let plan = team_log.look(|state| {
+            let plan = state.task_of_claim(self.token)?.plan.as_ref()?;
+            (plan.author == self.agent).then(|| (plan.id, plan.text.clone()))
+        })?;
+        plan.map(|(id, text)| Ok((id, team_log.read_text(&text)?))).transpose()
+    }
+
+    /// Waits until somebody has judged a plan. Nothing if the agent was told to stop before.
+    pub(crate) async fn until_judged(&self, plan: RecordId) -> Result<Option<Judged>, Error> {
         self.activity.is("waits for its plan to be approved");
         let team_log = self.queue.team_log();
         let task =
             team_log.look_at_known(|state| state.task_of_claim(self.token).map(|task| task.id().clone()));
         let task = task.ok_or_else(|| Error::Input("the task is gone".into()))?;
         let judged = task.clone();
-        let is_judged = move |plan_id: RecordId, state: &agent_team_core::machine::State| {
+        let is_judged = move |state: &State| {
             let known = state.task(&judged).and_then(|task| task.plan.as_ref());
-            known.is_none_or(|known| known.id != plan_id || known.verdict.is_some())
+            known.is_none_or(|known| known.id != plan || known.verdict.is_some())
         };
-        team_log.until_word(move |state| is_judged(plan, state)).await?;
+        if !self.until_word(is_judged).await? {
+            return Ok(None);
+        }
         let view = self.queue.plan(&task)?.filter(|known| known.id == plan);
         let Some(view) = view else {
             return Err(Error::Input("another plan took the place of this one".into()));
         };
         let feedback = view.feedback.as_ref().map(|text| team_log.read_text(text)).transpose()?;
-        Ok(Judged {
+        Ok(Some(Judged {
             approved: view.approved.unwrap_or(false),
             by: By::Agent(view.judged_by.unwrap_or_else(AgentId::human)),
             feedback: feedback.unwrap_or_default(),
-        })
+        }))
     }
 }

@@ -3,7 +3,6 @@
 use agent_team_core::machine::State;
 
 use super::Context;
-use crate::work_time::waits_for_an_answer;
 use crate::{AgentId, Error};
 
 impl Context {
@@ -15,22 +14,20 @@ impl Context {
             return Ok(true);
         }
         self.activity.is("paused");
-        tokio::select! {
-            waited = team_log.until_word(move |state| state.held_up(&agent).is_none()) => waited.map(|()| true),
-            () = self.stop.cancelled() => Ok(false),
-        }
+        self.until_word(move |state| state.held_up(&agent).is_none()).await
     }
 
-    /// Waits until the agent is told to stop and waits for the word of somebody: nobody knows when that comes.
-    pub(crate) async fn stopped_while_it_waits(&self) -> Result<(), Error> {
-        self.stop.cancelled().await;
-        let (token, agent) = (self.token, self.agent.clone());
-        self.queue
-            .team_log()
-            .until_word(move |state| {
-                state.live_claim(token).is_ok_and(|(task, _)| waits_for_an_answer(state, task, &agent))
-            })
-            .await
+    /// Waits for somebody's word. Says no if the agent was told to stop before it came: who waits is in no turn that could
+    /// be finished.
+    pub(super) async fn until_word<C>(&self, is_so: C) -> Result<bool, Error>
+    where
+        C: Fn(&State) -> bool + Send + Sync + 'static,
+    {
+        tokio::select! {
+            biased;
+            waited = self.queue.team_log().until_word(is_so) => waited.map(|()| true),
+            () = self.stop.cancelled() => Ok(false),
+        }
     }
 
     /// Waits until somebody says something urgent that the agent has not been shown.

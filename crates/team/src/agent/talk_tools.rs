@@ -1,5 +1,6 @@
 //! The tools with which a model talks with its team: messages, questions, notes.
 
+use agent_team_core::machine::{Message, State};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use super::Context;
 use super::prompt::quoted;
 use crate::model::ToolSpec;
 use crate::tools::{Tool, ToolContext, ToolOutput, parse_input, spec_of};
-use crate::{AgentId, Error, NewMessage, Recipient, TaskId};
+use crate::{AgentId, Error, NewMessage, Recipient, RecordId, TaskId};
 
 pub(super) struct Send(pub Context);
 
@@ -92,14 +93,16 @@ impl Tool for Ask {
             Err(correction) => return ToolOutput::failure(correction.to_string()),
         };
         match self.ask(input).await {
-            Ok(answer) => ToolOutput::text(answer),
+            Ok(Some(answer)) => ToolOutput::text(answer),
+            Ok(None) => ToolOutput::stopped(),
             Err(error) => ToolOutput::failure(error.to_string()),
         }
     }
 }
 
 impl Ask {
-    async fn ask(&self, input: AskInput) -> Result<String, Error> {
+    /// The answer; nothing if the agent was told to stop before it came.
+    async fn ask(&self, input: AskInput) -> Result<Option<String>, Error> {
         let context = &self.0;
         let to: AgentId = input.to.map_or_else(|| Ok(AgentId::human()), |to| to.parse())?;
         if to == context.agent {
@@ -113,19 +116,40 @@ impl Ask {
         let task =
             team_log.look_at_known(|state| state.task_of_claim(context.token).map(|task| task.id().clone()));
         let question = NewMessage::new(&context.agent, Recipient::Agent(to.clone()), input.question);
-        let question = context.bus.post(NewMessage { task, asks: true, ..question })?;
+        let question = NewMessage { task, asks: true, ..question };
+        let question = match self.asked_before(&question)? {
+            Some(asked) => asked,
+            None => context.bus.post(question)?,
+        };
         context.activity.is(format!("waits for an answer of {to}"));
-        team_log
-            .until_word(move |state| {
-                let asked = state.messages().get(question);
-                asked.is_none_or(|asked| asked.returned) || state.messages().answer_to(question).is_some()
-            })
-            .await?;
+        let is_answered = move |state: &State| {
+            let asked = state.messages().get(question);
+            asked.is_none_or(|asked| asked.returned) || state.messages().answer_to(question).is_some()
+        };
+        if !context.until_word(is_answered).await? {
+            return Ok(None);
+        }
         let Some(answer) = context.bus.answer_to(question)? else {
             return Err(Error::Input(format!("{to} left the team without an answer")));
         };
         context.bus.mark_read(&context.agent, std::slice::from_ref(&answer))?;
-        Ok(quoted(&answer.from, &answer.text))
+        Ok(Some(quoted(&answer.from, &answer.text)))
+    }
+
+    /// The same question, if the agent was cut off while it waited for the answer.
+    fn asked_before(&self, question: &NewMessage) -> Result<Option<RecordId>, Error> {
+        let (agent, team_log) = (&self.0.agent, self.0.queue.team_log());
+        let text = team_log.text(question.text.clone())?;
+        team_log.look(|state| {
+            let messages = state.messages();
+            let is_unheard =
+                |asked: &Message| messages.answer_to(asked.id).is_none_or(|answer| !answer.is_read_by(agent));
+            let is_same = |asked: &&Message| {
+                let asks = asked.asks && !asked.returned && asked.from == *agent;
+                asks && asked.to == question.to && asked.task == question.task && asked.text == text
+            };
+            messages.all().iter().rev().find(is_same).filter(|asked| is_unheard(asked)).map(|asked| asked.id)
+        })
     }
 }
 

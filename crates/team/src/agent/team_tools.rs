@@ -17,9 +17,6 @@ use crate::{Error, NewTask, Role, Stage, TaskBudget, TaskId};
 /// The tools that end an attempt, and do nothing else.
 pub(super) const ENDINGS: [&str; 3] = ["finish", "give_up", "review"];
 
-/// The tools that may wait for the word of somebody.
-pub(super) const WAITING: [&str; 3] = ["ask", "submit_plan", "add_tasks"];
-
 /// Adds the team's tools that an agent of this role has, for this kind of assignment. Whose plan is not approved yet can
 /// do nothing but have it approved.
 pub(super) fn with_team_tools(
@@ -39,7 +36,7 @@ pub(super) fn with_team_tools(
     match (stage, lacks_plan, context.role) {
         (Stage::Review, ..) => toolbox.with(Review),
         (_, true, Role::Lead) => toolbox.with(ProposeTasks(context.clone())),
-        (_, true, _) => toolbox.with(SubmitPlan(context.clone())),
+        (_, true, _) => toolbox.with(SubmitPlan { context: context.clone(), goes_on: false }),
         (_, false, _) => {
             let toolbox = toolbox.with(AddTasks(context.clone())).with(Finish(context.clone()));
             match context.leading() {

@@ -27,7 +27,7 @@ use crate::team_log::blocking;
 use crate::{AgentId, Error, HUMAN, Holder, NewTask, Role};
 
 /// The name under which checks and merges are recorded.
-const ORCHESTRATOR: &str = "orchestrator";
+pub(crate) const ORCHESTRATOR: &str = "orchestrator";
 /// The presence by which a second run is kept away.
 const ALONE: &str = "run";
 

@@ -132,18 +132,20 @@ impl Teammate {
         context: &Context,
     ) -> Result<(), AgentError> {
         let mut rejected = Vec::new();
+        // It may have been stopped while it waited for the verdict.
+        let mut submitted = context.submitted_plan()?;
         while rejected.len() < PLANS_MAX {
-            let asked = prompt::plan_wanted(assignment, &rejected);
-            context.activity.is("makes a plan");
-            let plan =
-                self.agent.answer(&Assignment::question(assignment.id.clone(), asked), context).await?;
-            let judged = tokio::select! {
-                judged = context.have_judged(plan.clone()) => judged?,
-                stopped = context.stopped_while_it_waits() => {
-                    stopped?;
-                    return Err(AgentError::Stopped);
+            let (plan, judged) = match submitted.take() {
+                Some((id, plan)) => (plan, context.until_judged(id).await?),
+                None => {
+                    let asked = prompt::plan_wanted(assignment, &rejected);
+                    context.activity.is("makes a plan");
+                    let question = Assignment::question(assignment.id.clone(), asked);
+                    let plan = self.agent.answer(&question, context).await?;
+                    (plan.clone(), context.have_judged(plan).await?)
                 }
             };
+            let Some(judged) = judged else { return Err(AgentError::Stopped) };
             if judged.approved {
                 assignment.plan = Some(plan);
                 assignment.lacks_plan = false;

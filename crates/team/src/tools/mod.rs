@@ -90,6 +90,8 @@ pub enum Ending {
     },
     /// The agent handed its task out in parts, and waits for them.
     Waits,
+    /// The agent was told to stop while it waited for somebody. The call has no result: whoever goes on waits again.
+    Stopped,
 }
 
 impl ToolOutput {
@@ -101,6 +103,11 @@ impl ToolOutput {
     /// What a call gave that failed: it says what was wrong and what to do instead.
     pub fn failure(text: impl Into<String>) -> Self {
         Self { text: text.into(), is_error: true, ends_turns: None }
+    }
+
+    /// A call that was told to stop while it waited for somebody.
+    pub fn stopped() -> Self {
+        Self { ends_turns: Some(Ending::Stopped), ..Self::text("Stopped.") }
     }
 }
 

@@ -12,8 +12,9 @@ use crate::agent::compaction::{self, Compaction};
 use crate::agent::edits::Told;
 use crate::agent::journal::{Journal, Line};
 use crate::agent::metered::Meter;
+use crate::agent::plan_tools::SubmitPlan;
 use crate::agent::prompt::{self, Results};
-use crate::agent::team_tools::{APPROVE, ENDINGS, REJECT, WAITING};
+use crate::agent::team_tools::{APPROVE, ENDINGS, REJECT};
 use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment};
 use crate::model::{Caller, Delta, Message, Part, Request, Response, StopReason};
 use crate::outside::now_ms;
@@ -22,6 +23,8 @@ use crate::{AgentMessage, RecordId, Role, Stage};
 
 /// Answers in a row that may do nothing before the attempt fails.
 const IDLE_ANSWERS_MAX: u32 = 3;
+/// The tools that wait for somebody, and that an agent that goes on may call again without asking again.
+const WAITS: [&str; 2] = ["ask", "submit_plan"];
 
 /// One attempt under way.
 pub(super) struct Attempt<'a> {
@@ -160,6 +163,12 @@ impl<'a> Attempt<'a> {
             return self.without_calls(&last);
         }
         let open = calls.iter().position(|call| !results.contains(&call.id)).unwrap_or(calls.len());
+        // Who waited for somebody waits on, and the calls after that were not begun.
+        if calls.get(open).is_some_and(|call| WAITS.contains(&call.name.as_str())) {
+            let tool = SubmitPlan { context: self.context.clone(), goes_on: true };
+            self.toolbox = self.toolbox.clone().with(tool);
+            return self.act(calls.split_off(open)).await;
+        }
         let Some(ending) = calls.iter().position(|call| ENDINGS.contains(&call.name.as_str())) else {
             return Ok(None);
         };
@@ -175,16 +184,21 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Puts new messages of others into the conversation.
+    /// Puts new messages of others into the conversation, and says which the next turn reads: also those that were told
+    /// before it was cut off.
     fn tell_news(&mut self) -> Result<Vec<RecordId>, AgentError> {
         let unread = self.context.bus.unread(&self.context.agent)?;
-        let ids: Vec<RecordId> = unread.iter().map(|message| message.id).collect();
-        if !ids.is_empty() {
-            let parts = vec![Part::text(prompt::messages(&unread))];
-            self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: ids.clone() })?;
-            self.context.bus.mark_delivered(&self.context.agent, ids.clone())?;
+        let ids = |messages: &[AgentMessage]| messages.iter().map(|message| message.id).collect::<Vec<_>>();
+        let read = ids(&unread);
+        let told = self.journal.told();
+        let new: Vec<AgentMessage> =
+            unread.into_iter().filter(|message| !told.contains(&message.id)).collect();
+        if !new.is_empty() {
+            let parts = vec![Part::text(prompt::messages(&new))];
+            self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: ids(&new) })?;
         }
-        Ok(ids)
+        self.context.bus.mark_delivered(&self.context.agent, read.clone())?;
+        Ok(read)
     }
 
     /// Puts an account into the place of the oldest turns. Says no if there are none.
@@ -332,11 +346,11 @@ impl<'a> Attempt<'a> {
                     interrupted?;
                     break;
                 }
-                stopped = self.context.stopped_while_it_waits(), if WAITING.contains(&name.as_str()) => {
-                    stopped?;
-                    return Err(AgentError::Stopped);
-                }
             };
+            // A call that waits has no result yet.
+            if let Some(ending @ Ending::Stopped) = ends_turns {
+                return self.ended(ending).map(Some);
+            }
             if let Some(path) = edited.filter(|_| !is_error)
                 && let Some(warning) = self.context.announce_edit(&path, &mut self.told)?
             {
@@ -379,6 +393,7 @@ impl<'a> Attempt<'a> {
             }
             Ending::GaveUp { reason } => Err(AgentError::Failed(format!("the agent gave up: {reason}"))),
             Ending::Waits => Err(AgentError::Waits),
+            Ending::Stopped => Err(AgentError::Stopped),
             Ending::Finished { result } => Ok(self.answer(&result)),
         }
     }
