@@ -1,0 +1,78 @@
+//! Limits of providers, said as they begin and when they are over: a team that waits looks like one that hangs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Run;
+use crate::format_duration;
+use crate::outside::now_ms;
+use crate::progress::Progress;
+
+/// How long a model takes calls again, at most, before its limit is said to be over: one that is met every few seconds is
+/// one limit. A shorter limit is over when it has been for as long as it lasted.
+const OVER_AFTER: Duration = Duration::from_secs(10);
+/// A limit that is known to end later by so much than was said is said again, in milliseconds.
+const LATER_MS: u64 = 60_000;
+/// The longest reason that is shown, in characters.
+const REASON_CHARS: usize = 300;
+
+/// The limits that were said, by the names of their models.
+#[derive(Default)]
+pub(super) struct Limits(BTreeMap<String, Limit>);
+
+struct Limit {
+    since: Instant,
+    until_ms: u64,
+    /// When it was first seen not to be in force.
+    open: Option<Instant>,
+}
+
+impl Limit {
+    /// When it counts as over, if it is not met again before.
+    fn over_at(&self) -> Option<Instant> {
+        self.open.map(|open| open + (open - self.since).min(OVER_AFTER))
+    }
+}
+
+impl Limits {
+    /// How long until somebody should look again: that a limit is over wakes nobody.
+    pub fn next_look(&self) -> Option<Duration> {
+        (!self.0.is_empty()).then_some(super::LOOK)
+    }
+}
+
+impl Run<'_> {
+    /// Says once of each limit that it began, and once that it is over.
+    pub(super) fn name_limits(&self, said: &mut Limits) {
+        let now = Instant::now();
+        let met = self.team.queue.team_log().governor().limits();
+        for limit in said.0.values_mut() {
+            limit.open.get_or_insert(now);
+        }
+        for limit in met {
+            let known = said.0.get_mut(&limit.model);
+            let is_news = known.as_ref().is_none_or(|known| limit.until_ms >= known.until_ms + LATER_MS);
+            let until_ms =
+                if is_news { limit.until_ms } else { known.as_ref().map_or(0, |known| known.until_ms) };
+            let since = known.map_or(now, |known| known.since);
+            said.0.insert(limit.model.clone(), Limit { since, until_ms, open: None });
+            if is_news {
+                let left_ms = limit.until_ms.saturating_sub(now_ms());
+                let left = format_duration(Duration::from_secs(left_ms.div_ceil(1_000)));
+                let reason: String = limit.reason.chars().take(REASON_CHARS).collect();
+                let note =
+                    format!("LIMITED {} takes no calls, the next try is in {left}: {reason}", limit.model);
+                self.reporter.report(Progress::Note(note));
+            }
+        }
+        said.0.retain(|model, limit| {
+            let is_over = limit.over_at().is_some_and(|over| over <= now);
+            if is_over {
+                self.reporter.report(Progress::Note(format!("{model} takes calls again")));
+            }
+            !is_over
+        });
+    }
+}
