@@ -70,8 +70,7 @@ pub(super) fn task(assignment: &Assignment, results: Results) -> String {
             Results::Whole => shown(&needed.result),
             Results::Beginning => beginning(&needed.result, &needed.id),
         };
-        let _ =
-            writeln!(text, "\n## Result of {} ({})\n\n{result}", needed.id, harmless(&needed.title));
+        let _ = writeln!(text, "\n## Result of {} ({})\n\n{result}", needed.id, harmless(&needed.title));
     }
     if let Some(handoff) = &assignment.handoff {
         let _ = writeln!(text, "\n## Where the last attempt stood\n\n{handoff}");

@@ -36,7 +36,8 @@ pub(super) fn without<'a>(tag: &str, text: &'a str) -> Cow<'a, str> {
 /// without a width, and capitals.
 fn is_tag(tag: &str, behind: &str) -> bool {
     let is_unseen = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
-    let name = behind.trim_start_matches(|c: char| c == '/' || c.is_whitespace() || c.is_control() || is_unseen(c));
+    let name =
+        behind.trim_start_matches(|c: char| c == '/' || c.is_whitespace() || c.is_control() || is_unseen(c));
     let Some((head, rest)) = name.split_at_checked(tag.len()) else { return false };
     let goes_on = rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
     head.eq_ignore_ascii_case(tag) && !goes_on
@@ -77,7 +78,16 @@ mod tests {
 
     #[test]
     fn everything_else_stays_as_it_is() {
-        for text in ["a < b", "<b>message</b>", "Vec<MessageBus>", "1 << message_count", "<messages>", "ü<", "<ü", "<messag\u{fc}"] {
+        for text in [
+            "a < b",
+            "<b>message</b>",
+            "Vec<MessageBus>",
+            "1 << message_count",
+            "<messages>",
+            "ü<",
+            "<ü",
+            "<messag\u{fc}",
+        ] {
             assert_eq!(harmless(text), text);
         }
     }
