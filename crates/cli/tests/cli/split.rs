@@ -354,7 +354,7 @@ fn the_most_tasks_are_the_largest_groups_and_the_rest_is_said() {
 fn an_interrupted_split_ends_its_commands_and_adds_nothing() {
     let team = Team::new();
     script(&team, "slow", "#!/bin/sh\necho $$ > started-$1\nexec sleep 1000\n");
-    let mut command = team.command(["split", "--timeout", "1h", "--candidate", "./slow", "a"]);
+    let mut command = team.command(["split", "--timeout", "1h", "--candidate", "./slow", "a", "b"]);
     let child =
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
     let started = team.path().join("started-a");
