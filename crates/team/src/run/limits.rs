@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use agent_team_core::view::LimitView;
 use tokio::time::Instant;
 
 use super::Run;
@@ -13,8 +14,8 @@ use crate::progress::Progress;
 /// How long a model takes calls again, at most, before its limit is said to be over: one that is met every few seconds is
 /// one limit. A shorter limit is over when it has been for as long as it lasted.
 const OVER_AFTER: Duration = Duration::from_secs(10);
-/// A limit that is known to end later by so much than was said is said again, in milliseconds.
-const LATER_MS: u64 = 60_000;
+/// Where the next try is so much further away than was said at first, in milliseconds, it is said again.
+const LONGER_MS: u64 = 60_000;
 /// The longest reason that is shown, in characters.
 const REASON_CHARS: usize = 300;
 
@@ -24,7 +25,8 @@ pub(super) struct Limits(BTreeMap<String, Limit>);
 
 struct Limit {
     since: Instant,
-    until_ms: u64,
+    /// How long it was said to take to the next try, in milliseconds.
+    left_ms: u64,
     /// When it was first seen not to be in force.
     open: Option<Instant>,
 }
@@ -51,21 +53,18 @@ impl Run<'_> {
         for limit in said.0.values_mut() {
             limit.open.get_or_insert(now);
         }
-        for limit in met {
-            let known = said.0.get_mut(&limit.model);
-            let is_news = known.as_ref().is_none_or(|known| limit.until_ms >= known.until_ms + LATER_MS);
-            let until_ms =
-                if is_news { limit.until_ms } else { known.as_ref().map_or(0, |known| known.until_ms) };
-            let since = known.map_or(now, |known| known.since);
-            said.0.insert(limit.model.clone(), Limit { since, until_ms, open: None });
-            if is_news {
-                let left_ms = limit.until_ms.saturating_sub(now_ms());
-                let left = format_duration(Duration::from_secs(left_ms.div_ceil(1_000)));
-                let reason: String = limit.reason.chars().take(REASON_CHARS).collect();
-                let note =
-                    format!("LIMITED {} takes no calls, the next try is in {left}: {reason}", limit.model);
-                self.reporter.report(Progress::Note(note));
+        for LimitView { model, until_ms, reason } in met {
+            let left_ms = until_ms.saturating_sub(now_ms());
+            if let Some(known) = said.0.get_mut(&model).filter(|known| left_ms < known.left_ms + LONGER_MS) {
+                known.open = None;
+                continue;
             }
+            let left = format_duration(Duration::from_secs(left_ms.div_ceil(1_000)));
+            let reason: String = reason.chars().take(REASON_CHARS).collect();
+            let note = format!("LIMITED {model} takes no calls, the next try is in {left}: {reason}");
+            self.reporter.report(Progress::Note(note));
+            let since = said.0.get(&model).map_or(now, |known| known.since);
+            said.0.insert(model, Limit { since, left_ms, open: None });
         }
         said.0.retain(|model, limit| {
             let is_over = limit.over_at().is_some_and(|over| over <= now);
