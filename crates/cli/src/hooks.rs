@@ -33,8 +33,9 @@ pub fn set(team_log: &TeamLog, out: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says on standard error what went wrong with a hook, or what it said to somebody who cannot be refused.
-fn tell(text: &str, json: bool) {
+/// Says on standard error what else is worth a line: what went wrong with a hook, what it said to somebody who cannot be
+/// refused, what may not be as it was meant.
+pub fn tell(text: &str, json: bool) {
     if json {
         let text = json!({ "note": text }).to_string();
         return eprintln!("{}", safe_text::json(&text));

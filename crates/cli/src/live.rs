@@ -91,7 +91,7 @@ impl Display {
         let paint = match text.split(' ').next() {
             Some("ERROR") => Some(Paint::Bad),
             Some("merged") => Some(Paint::Good),
-            Some("REHEARSAL" | "INTERRUPTED") => Some(Paint::Warning),
+            Some("REHEARSAL" | "INTERRUPTED" | "LIMITED") => Some(Paint::Warning),
             _ => None,
         };
         let text = match paint {
@@ -196,6 +196,9 @@ fn words(progress: &Progress) -> Option<String> {
         Progress::Activity { .. } | Progress::Idle { .. } => return None,
         Progress::Delivered { agent, task } => format!("{agent} delivered {task}"),
         Progress::Failed { agent, task, reason } => format!("ERROR {task} failed ({agent}): {reason}"),
+        Progress::GaveBack { agent, task, reason } => {
+            format!("{agent} gave back {task} without a verdict: {reason}")
+        }
         Progress::Checked { task, passed: true, .. } => format!("check of {task} passed"),
         Progress::Checked { task, passed: false, reason } => {
             format!("ERROR check of {task} failed: {reason}")

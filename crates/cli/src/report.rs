@@ -5,7 +5,7 @@ use agent_team::{Amount, RunOutcome, RunReport};
 
 use crate::exit::Failure;
 use crate::output::{Output, Paint};
-use crate::time::short;
+use crate::time::{self, short};
 
 /// Says what came of a run.
 pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(), Failure> {
@@ -57,6 +57,16 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
         if let Some(remedy) = stuck.and_then(|waiting| waiting.remedy.as_ref()) {
             out.line(&format!("  {remedy}"))?;
         }
+    }
+    for limit in &report.waited_for {
+        let next = time::left(limit.until_ms).map(|left| format!("; the next try would be in {left}"));
+        let line = format!(
+            "waited for {}, limited by its provider: {}{}",
+            limit.model,
+            limit.reason,
+            next.unwrap_or_default()
+        );
+        out.painted(&format!("  {line}"), Some(Paint::Warning))?;
     }
     for kept in &report.kept {
         out.line(&format!("  kept {} by {}: {} ({})", kept.task, kept.agent, kept.reference, kept.commit))?;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use agent_team::view::TaskView;
-use agent_team::{Amount, Error, Status, TaskQueue, Text, with_texts};
+use agent_team::{AgentId, Amount, Error, Status, TaskQueue, Text, with_texts};
 
 use crate::output::{Cell, Paint};
 
@@ -22,14 +22,51 @@ pub fn paint(status: Status) -> Option<Paint> {
 pub fn row(task: &TaskView) -> Vec<Cell> {
     let agent = task.agent.as_ref().or(task.author.as_ref());
     let remedy = task.remedy.as_ref().map(|remedy| format!("; {remedy}")).unwrap_or_default();
-    let waits = task.waits_for.as_ref().map(|reason| format!("[waits for {reason}{remedy}]"));
+    let waits = task.waits_for.as_ref().map(|reason| format!("waits for {reason}{remedy}"));
+    let judged =
+        (task.status == Status::Reviewing && is_judged_specially(task)).then(|| review(task)).flatten();
+    let more = [waits, judged].into_iter().flatten().collect::<Vec<_>>().join("; ");
+    let more = if more.is_empty() { more } else { format!("[{more}]") };
     vec![
         task.id.as_str().into(),
         Cell::painted(task.status, paint(task.status)),
         agent.map_or("-", |agent| agent.as_str()).into(),
         task.title.as_str().into(),
-        Cell::painted(waits.unwrap_or_default(), Some(Paint::Faint)),
+        Cell::painted(more, Some(Paint::Faint)),
     ]
+}
+
+/// What its reviewers are asked for, and how far they are; `None` for a task without a review.
+pub fn review(task: &TaskView) -> Option<String> {
+    if !task.review {
+        return None;
+    }
+    let mut words = if task.status == Status::Reviewing {
+        let by: Vec<&str> = task.approvals.iter().map(AgentId::as_str).collect();
+        let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
+        format!("{} of {} approved{by}", task.approvals.len(), task.reviews.max(1))
+    } else if task.reviews > 1 {
+        format!("{} reviewers must approve", task.reviews)
+    } else {
+        "wanted".to_owned()
+    };
+    match task.review_rounds_max {
+        Some(most) if task.review_rounds >= most => {
+            words += &format!(", sent back {} of {most} times: the human judges", task.review_rounds);
+        }
+        Some(most) => words += &format!(", round {} of {most}", task.review_rounds + 1),
+        None if task.review_rounds > 0 => words += &format!(", round {}", task.review_rounds + 1),
+        None => {}
+    }
+    if task.refute {
+        words += ", reviewers try to refute it";
+    }
+    Some(words)
+}
+
+/// Whether there is more to say of its review than that there is one.
+fn is_judged_specially(task: &TaskView) -> bool {
+    task.reviews > 1 || task.refute || task.review_rounds > 0
 }
 
 /// The task with every text in full instead of a reference to where it is kept.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use agent_team_core::machine::{Agent, Claim, Command, Message, State, Status, Task, decide};
-use agent_team_core::record::{Recipient, Stage};
+use agent_team_core::record::{Holder, Recipient, Stage};
 use serde::Serialize;
 
 use crate::agent::Line;
@@ -15,12 +15,13 @@ use crate::liveness::{self, Health};
 use crate::model::Part;
 use crate::outside::now_ms;
 use crate::purse::UsedUp;
-use crate::run::ORCHESTRATOR;
+use crate::run::{ALONE, ORCHESTRATOR};
 use crate::team_log::TeamLog;
 use crate::{AgentId, Error, HUMAN, TaskQueue, format_duration};
 
 /// After this time without progress an agent is shown as stuck, if its run has not said so before.
 const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
+
 /// What an agent does at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,12 +38,16 @@ pub enum Doing {
     WaitingForAgent,
     /// It is held up, by itself or with the whole team.
     Paused,
+    /// Somebody stopped it and took from it what it worked on.
+    Stopped,
     /// Nothing fits it.
     Idle,
     /// It holds something and made no progress for its limit.
     Stuck,
     /// Its process is gone: what it holds goes back to the queue.
     Dead,
+    /// It works for runs of the team, and none is alive.
+    Gone,
     /// It has left the team.
     Left,
 }
@@ -64,7 +69,11 @@ pub struct AgentState {
 struct Known {
     agent: AgentId,
     paused: bool,
+    /// Why it was stopped, if it was.
+    stopped: Option<String>,
     left: bool,
+    /// Whether only a run lets it do anything.
+    orchestrated: bool,
     held: Option<(Claim, String)>,
     /// When its run last told it that it gets nowhere with what it holds.
     nudged_ms: Option<u64>,
@@ -83,6 +92,7 @@ impl TaskQueue {
     /// When the log cannot be read.
     pub fn agent_states(&self) -> Result<Vec<AgentState>, Error> {
         let team_log = self.team_log();
+        let is_run = is_run(team_log)?;
         let known: Vec<Known> = team_log.look(|state| {
             // One look at what is held and asked for all agents: teams may have thousands of each.
             let held = state.held().map(|(task, claim)| (&claim.agent, (task, claim))).collect();
@@ -90,7 +100,7 @@ impl TaskQueue {
             let nudged = nudges(state).collect();
             state.agents().map(|agent| Known::of(state, agent, &held, &asked, &nudged)).collect()
         })?;
-        Ok(known.into_iter().map(|known| state_of(team_log, known)).collect())
+        Ok(known.into_iter().map(|known| state_of(team_log, is_run, known)).collect())
     }
 }
 
@@ -101,6 +111,22 @@ fn nudges(state: &State) -> impl Iterator<Item = (&AgentId, &Message)> {
         Recipient::Agent(to) => Some((to, message)),
         _ => None,
     })
+}
+
+/// Whether a run of the team is alive, as far as this process can know: one on another machine is taken to be.
+fn is_run(team_log: &TeamLog) -> Result<bool, Error> {
+    // Nobody else sees a team in memory.
+    let Some(folder) = team_log.folder() else { return Ok(true) };
+    let last = team_log.look(|state| {
+        let run = state.runs().last()?;
+        run.ended.is_none().then(|| run.process.clone())
+    })?;
+    let alone = Some(ALONE.to_owned());
+    let lives = |process| {
+        let holder = Holder { process: Some(process), presence: alone, ..Holder::default() };
+        liveness::health(folder, &holder) != Health::Dead
+    };
+    Ok(last.is_some_and(lives))
 }
 
 impl Known {
@@ -151,7 +177,9 @@ impl Known {
         Self {
             agent: id.clone(),
             paused: state.held_up(id).is_some(),
+            stopped: state.stopped(id).map(str::to_owned),
             left: agent.left,
+            orchestrated: agent.orchestrated,
             held: held.map(|(task, claim)| (claim.clone(), task.id().to_string())),
             nudged_ms: nudged,
             waits_for,
@@ -161,14 +189,22 @@ impl Known {
     }
 }
 
-fn state_of(team_log: &TeamLog, known: Known) -> AgentState {
-    let Known { agent, paused, left, held, nudged_ms, waits_for, proving, idle } = known;
+fn state_of(team_log: &TeamLog, is_run: bool, known: Known) -> AgentState {
+    let Known { agent, paused, stopped, left, orchestrated, held, nudged_ms, waits_for, proving, idle } =
+        known;
     let is = |doing, words: String, since_ms| AgentState { agent: agent.clone(), doing, words, since_ms };
     if left {
         return is(Doing::Left, "has left".to_owned(), None);
     }
+    if let (Some(reason), None) = (stopped, &held) {
+        let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        return is(Doing::Stopped, format!("stopped{why}; agent-team resume {agent} lets it go on"), None);
+    }
     let Some((claim, task)) = held else {
         return match proving {
+            _ if orchestrated && !is_run => {
+                is(Doing::Gone, "gone: no run is alive; agent-team run goes on".to_owned(), None)
+            }
             _ if paused => is(Doing::Paused, "paused".to_owned(), None),
             Some((task, status)) => is(Doing::WaitingForGate, format!("{task} is {status}"), None),
             None => is(Doing::Idle, idle, None),

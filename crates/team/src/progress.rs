@@ -47,6 +47,15 @@ pub enum Progress {
         /// Why.
         reason: String,
     },
+    /// An agent gave back what it was to judge, without a verdict: others may.
+    GaveBack {
+        /// The agent.
+        agent: AgentId,
+        /// The task.
+        task: TaskId,
+        /// Why.
+        reason: String,
+    },
     /// A task's check ran.
     Checked {
         /// The task.

@@ -53,9 +53,10 @@ impl TaskQueue {
             return Err(Refusal::NoSuchAgent { agent: agent.clone() }.into());
         }
         let is_so = self.team_log().look(|state| {
-            let known = state.pauses().any(|(whom, _)| whom == agent.as_ref());
+            let known = state.pauses().find(|(whom, _)| *whom == agent.as_ref());
             let holds = state.held().any(|(_, claim)| Some(&claim.agent) == agent.as_ref());
-            known == paused && !(release && holds)
+            let is_stopped = known.is_some_and(|(_, pause)| pause.stopped);
+            known.is_some() == paused && !(release && (holds || !is_stopped))
         })?;
         if is_so {
             return Ok(false);

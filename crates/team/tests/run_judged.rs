@@ -6,7 +6,7 @@ mod closures;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_team::{AgentTeam, NewTask, Progress, Role, RunOptions, RunOutcome};
+use agent_team::{AgentTeam, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome};
 use closures::{fallible, listening, quick, until};
 
 #[tokio::test]
@@ -36,10 +36,19 @@ async fn a_reviewer_that_always_breaks_down_does_not_keep_the_run_for_ever() {
     let broken = fallible(|_| Err("invalid x-api-key".into()));
     team.add_agent("reviewer-1", Role::Reviewer, broken).unwrap();
     team.add_task(NewTask::new("Write").id("write").review(true)).unwrap();
+    let heard: Arc<Mutex<Vec<Progress>>> = Arc::default();
+    let ears = heard.clone();
+    let reporter = Reporter::to(move |progress| ears.lock().unwrap().push(progress));
+    team.options(RunOptions { reporter, ..RunOptions::default() });
 
     let report = team.run(Some(Duration::from_secs(3_600))).await.unwrap();
 
     assert_eq!(report.outcome, RunOutcome::Stuck);
+    let heard = heard.lock().unwrap();
+    let failed = heard.iter().any(|progress| matches!(progress, Progress::Failed { .. }));
+    assert!(!failed, "the task did not fail: {heard:?}");
+    let gave_back = heard.iter().filter(|progress| matches!(progress, Progress::GaveBack { .. }));
+    assert_eq!(gave_back.count(), 3, "{heard:?}");
     assert_eq!(report.status.stuck[0].task.as_str(), "write");
     assert!(report.status.stuck[0].reason.contains("reviewer"), "{}", report.status.stuck[0].reason);
 }

@@ -302,6 +302,66 @@ async fn a_provider_that_is_overloaded_for_ever_fails_the_attempts_with_its_last
     }
 }
 
+/// Meets a limit once, then begins to answer, and goes on when it may.
+struct Answering {
+    limit: Mutex<Option<ModelError>>,
+    goes_on: CancellationToken,
+}
+
+#[async_trait::async_trait]
+impl Model for Answering {
+    fn name(&self) -> &str {
+        "script"
+    }
+
+    async fn respond(
+        &self,
+        request: &Request,
+        stream: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<Response, ModelError> {
+        let limit = self.limit.lock().unwrap().take();
+        if let Some(error) = limit {
+            return Err(error);
+        }
+        stream(Delta::Text("I am done.".into()));
+        self.goes_on.cancelled().await;
+        script(&[json!({"give": finishes("Done.")})]).respond(request, stream).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_says_once_that_a_limit_began_and_once_that_it_is_over() {
+    let wait = Duration::from_millis(1_500);
+    let error =
+        ModelError::new(ModelErrorKind::RateLimited, "script", "too much").with_retry_after(Some(wait));
+    let goes_on = CancellationToken::new();
+    let model = Answering { limit: Mutex::new(Some(error)), goes_on: goes_on.clone() };
+    let mut team = AgentTeam::in_memory().unwrap();
+    workers(&mut team, 3, &agent(model));
+    (0..3).for_each(|number| drop(team.add_task(task(&format!("task-{number}"))).unwrap()));
+    let notes: Arc<Mutex<Vec<String>>> = Arc::default();
+    let ears = notes.clone();
+    let reporter = Reporter::to(move |progress| {
+        if let Progress::Note(note) = progress {
+            if note == "script takes calls again" {
+                goes_on.cancel();
+            }
+            ears.lock().unwrap().push(note);
+        }
+    });
+    team.options(RunOptions { reporter, ..RunOptions::default() });
+    let report = project::run(&team).await;
+    assert_eq!(report.outcome, RunOutcome::Completed);
+    let notes = notes.lock().unwrap();
+    let [began, over] = notes.as_slice() else { panic!("{notes:?}") };
+    assert!(
+        began.starts_with("LIMITED script takes no calls, the next try is in ")
+            && began.ends_with(": too much")
+    );
+    assert_eq!(over, "script takes calls again");
+    assert!(report.waited_for.is_empty());
+}
+
 /// What agents of a team say that they do.
 fn activities(team: &mut AgentTeam) -> Arc<Mutex<Vec<String>>> {
     let heard: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -350,7 +410,12 @@ async fn a_limit_that_outlasts_the_run_costs_no_attempt_and_a_tasks_own_time_doe
     let stuck_after = Some(Duration::from_millis(200));
     team.options(RunOptions { reporter, stuck_after, ..RunOptions::default() });
     let report = team.run(Some(Duration::from_secs(2))).await.unwrap();
-    assert!(!notes.lock().unwrap().iter().any(|note| note.contains("is taken from it")), "{notes:?}");
+    let notes = notes.lock().unwrap().join("\n");
+    assert!(!notes.contains("is taken from it"), "{notes}");
+    assert_eq!(notes.matches("LIMITED script takes no calls, the next try is in ").count(), 1, "{notes}");
+    assert!(notes.contains("tomorrow (it asks for 1d; after 1h it is tried again)"), "{notes}");
+    let waited_for = report.waited_for.first().map(|limit| limit.model.as_str());
+    assert_eq!((waited_for, report.waited_for.len()), (Some("script"), 1), "{report:?}");
     let patient = view(&team, "patient");
     assert_eq!((report.outcome, patient.status), (RunOutcome::TimedOut, Status::Ready));
     assert_eq!((patient.attempt, patient.feedback.len()), (1, 0));

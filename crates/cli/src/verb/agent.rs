@@ -126,6 +126,7 @@ impl Agent {
                 }
             }
             What::Drop { name } => {
+                super::check_member(&queue, &name)?;
                 queue.drop_agent(&AgentId::human(), &name)?;
                 if out.is_json() {
                     out.json(&json!({ "agent": name, "left": true }))?;

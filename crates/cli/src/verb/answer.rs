@@ -1,6 +1,6 @@
 //! `answer`: shows the questions that agents wait with, and answers them.
 
-use agent_team::{AgentId, AgentMessage, MessageBus, RecordId};
+use agent_team::{AgentId, AgentMessage, Error, MessageBus, RecordId};
 use clap::Args;
 use serde_json::json;
 
@@ -49,7 +49,12 @@ impl Answer {
             },
             _ => return list(&open, out),
         };
-        let id = bus.answer(&self.agent, question, read_text(text)?)?;
+        let id = bus.answer(&self.agent, question, read_text(text)?).map_err(|error| match error {
+            Error::Input(message) => {
+                Failure::refused(message).hint("`agent-team answer` lists the open questions")
+            }
+            error => error.into(),
+        })?;
         if out.is_json() {
             out.json(&json!({ "id": id, "question": question }))?;
         } else {

@@ -38,12 +38,15 @@ pub mod verify;
 
 use std::io::Read;
 
-use agent_team::{AgentId, Error, RecordId, TaskId, TaskQueue};
+use agent_team::{AgentId, Error, RecordId, Refusal, TaskId, TaskQueue};
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::task_text;
+
+/// As many names of agents as are named to somebody who got one wrong.
+const NAMES_MAX: usize = 20;
 
 /// A text from the command line; `-` stands for standard input.
 fn read_text(text: String) -> Result<String, Failure> {
@@ -74,12 +77,32 @@ fn token(
     })
 }
 
+/// Refuses whoever is not in the team, and names who is.
+fn check_member(queue: &TaskQueue, agent: &AgentId) -> Result<(), Failure> {
+    let there = members(queue)?;
+    if agent.as_str() == agent_team::HUMAN || there.contains(agent) {
+        return Ok(());
+    }
+    let names: Vec<&str> = there.iter().map(AgentId::as_str).collect();
+    let hint = match names.as_slice() {
+        [] => "nobody is in the team now".to_owned(),
+        names if names.len() <= NAMES_MAX => format!("in the team are {}", names.join(", ")),
+        [first, ..] => format!("{first} and {} others are in the team: `agent-team status`", names.len() - 1),
+    };
+    Err(Failure::from(Error::from(Refusal::NoSuchAgent { agent: agent.clone() })).hint(hint))
+}
+
+fn members(queue: &TaskQueue) -> Result<Vec<AgentId>, Failure> {
+    let known = queue.get_status()?.agents.into_iter();
+    Ok(known.filter(|known| !known.left).map(|known| known.id).collect())
+}
+
 /// A warning if nobody of this name is in the team: what is said waits until somebody of this name is.
 fn missing_member(queue: &TaskQueue, agent: &AgentId) -> Result<Option<String>, Failure> {
     if agent.as_str() == agent_team::HUMAN {
         return Ok(None);
     }
-    let is_there = queue.get_status()?.agents.iter().any(|known| known.id == *agent && !known.left);
+    let is_there = members(queue)?.contains(agent);
     Ok((!is_there).then(|| format!("nobody called {agent} is in the team now: the message waits")))
 }
 

@@ -4,6 +4,7 @@ use agent_team::{AgentId, TaskQueue};
 use clap::Args;
 use serde_json::json;
 
+use super::check_member;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -97,6 +98,10 @@ fn each(
 ) -> Result<Exit, Failure> {
     let whom: Vec<Option<&AgentId>> =
         if agents.is_empty() { vec![None] } else { agents.iter().map(Some).collect() };
+    // All of them or none: one that is wrong is most likely misspelt.
+    for agent in agents {
+        check_member(queue, agent)?;
+    }
     for agent in whom {
         let changed = set(agent)?;
         if !out.is_json() {

@@ -3,7 +3,7 @@
 use agent_team::{AgentId, TaskId};
 use clap::Args;
 
-use super::tell_task;
+use super::{check_member, tell_task};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -30,6 +30,10 @@ pub struct Reassign {
 impl Reassign {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
+        queue.get_task(&self.id)?;
+        if let Some(agent) = &self.to {
+            check_member(&queue, agent)?;
+        }
         queue.reassign(&AgentId::human(), &self.id, self.to.as_ref())?;
         tell_task(&queue, &self.id, out)
     }

@@ -61,6 +61,8 @@ pub struct Interrupt {
 
 impl Interrupt {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        // What is done at the moment is not done by somebody who joins later.
+        super::check_member(&global.open()?, &self.agent)?;
         let text = read_text(self.text)?;
         let message = NewMessage::new(&AgentId::human(), Recipient::Agent(self.agent), text);
         post(NewMessage { urgent: true, ..message }, global, out)

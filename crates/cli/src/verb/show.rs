@@ -114,7 +114,7 @@ fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
     add("for", task.for_agent.as_ref().map(ToString::to_string));
     add("check", task.check.clone());
     add("time limit", task.time_limit_ms.map(time::short));
-    add("review", task.review.then(|| "wanted".to_owned()));
+    add("review", task_text::review(task));
     add("labels", Some(task.labels.join(", ")));
     add("commit", task.commit.as_ref().map(|commit| commit.commit.clone()));
     add("merged", task.merged.clone());

@@ -24,6 +24,7 @@ use self::report::{Found, Report, tell_run};
 use super::read_text;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
+use crate::hooks;
 use crate::interrupt::{self, block_on};
 use crate::output::Output;
 use crate::time::parse_duration;
@@ -33,7 +34,8 @@ Run a candidate over many inputs, beside an oracle that is known to be right, an
 with the same first difference become one task, with the smallest input that fails so and a check that runs the inputs of \
 this task. Splitting again adds only what is not there yet.
 
-An input is a file, a folder (all files in it) or a name. Commands are run by `sh -c` in the current folder. {} in them \
+An input is a file, a folder (all files in it) or a name; what looks like a path and is none is refused, unless a list names it. \
+Commands are run by `sh -c` in the current folder. {} in them \
 stands for the input; without it the input is appended, unless the command names $INPUT. With an oracle, exit code and \
 standard output must be the same; without one, the candidate must exit with 0. What fails is run twice: an input that then \
 passes is unsteady, and becomes no task.
@@ -125,6 +127,9 @@ impl Split {
             environment: environment(),
             folder,
         };
+        if !self.run {
+            self.doubt_names(&suite.folder, known.as_ref(), out)?;
+        }
         let inputs = self.inputs(&suite.folder, known.as_ref())?;
         if self.run {
             return self.only_run(&suite, inputs, out);
@@ -165,6 +170,31 @@ impl Split {
             inputs.retain(|input| !except.contains(input));
         }
         Ok(inputs)
+    }
+
+    /// Refuses an argument that is a path to nothing, and warns of one that may have been meant to be one: a task about
+    /// a name that nobody meant helps nobody. Lists are taken as they are, and what checks call has been split before.
+    fn doubt_names(&self, folder: &Path, team: Option<&TeamFolder>, out: &Output) -> Result<(), Failure> {
+        let base = self.inputs_base(folder, team);
+        let is_there = |name: &&String| {
+            folder.join(name).exists() || base.as_ref().is_some_and(|base| base.join(name).exists())
+        };
+        let names: Vec<&String> = self.inputs.iter().filter(|name| !is_there(name)).collect();
+        // `tests/a.py::test_x` is the name of a test.
+        if let Some(path) = names.iter().find(|name| name.contains('/') && !name.contains("::")) {
+            return Err(Failure::usage(format!("`{path}` is neither a file nor a folder")).hint(
+                "a name that holds / is taken from a list: --inputs-from FILE, or - for standard input",
+            ));
+        }
+        // Several, and none of them a file: these are names.
+        if names.len() > 1 && names.len() == self.inputs.len() {
+            return Ok(());
+        }
+        for name in names {
+            let warning = format!("WARNING `{name}` is neither a file nor a folder: it is taken for a name");
+            hooks::tell(&warning, out.is_json());
+        }
+        Ok(())
     }
 
     /// Where inputs are found that the current folder does not have.

@@ -90,9 +90,13 @@ fn print(
         ]
     });
     out.table(&stuck.collect::<Vec<_>>())?;
-    for (agent, reason) in
-        status.paused.iter().filter(|(agent, reason)| agent.is_none() || !reason.is_empty())
-    {
+    // Why somebody is stopped stands in its row.
+    let is_stopped =
+        |agent: &AgentId| doing.iter().any(|state| state.doing == Doing::Stopped && state.agent == *agent);
+    let paused = status.paused.iter().filter(|(agent, reason)| {
+        agent.as_ref().is_none_or(|agent| !reason.is_empty() && !is_stopped(agent))
+    });
+    for (agent, reason) in paused {
         let whom = agent.as_ref().map_or("the team", AgentId::as_str);
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         out.painted(&format!("paused  {whom}{why}"), Some(Paint::Warning))?;
@@ -126,6 +130,7 @@ fn agent(agent: &AgentView, doing: &[AgentState]) -> Vec<Cell> {
     let does = match state.map(|state| (state.doing, &state.words)) {
         Some((Doing::Left, _)) | None => Cell::painted("left", Some(Paint::Faint)),
         Some((Doing::Idle, why)) => Cell::painted(format!("idle: {why}"), Some(Paint::Faint)),
+        Some((Doing::Gone, words)) => Cell::painted(words, Some(Paint::Faint)),
         Some((Doing::Working, _)) if holds.len() > 1 => holds.join(", ").into(),
         Some((doing, words)) => Cell::painted(words, paint(doing)),
     };
@@ -144,9 +149,9 @@ fn agent(agent: &AgentView, doing: &[AgentState]) -> Vec<Cell> {
 fn paint(doing: Doing) -> Option<Paint> {
     match doing {
         Doing::Working | Doing::WaitingForModel => Some(Paint::Active),
-        Doing::WaitingForHuman | Doing::Stuck | Doing::Paused => Some(Paint::Warning),
+        Doing::WaitingForHuman | Doing::Stuck | Doing::Paused | Doing::Stopped => Some(Paint::Warning),
         Doing::Dead => Some(Paint::Bad),
-        Doing::WaitingForGate | Doing::WaitingForAgent | Doing::Idle | Doing::Left => None,
+        Doing::WaitingForGate | Doing::WaitingForAgent | Doing::Idle | Doing::Gone | Doing::Left => None,
     }
 }
 

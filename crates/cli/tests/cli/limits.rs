@@ -12,6 +12,13 @@ fn a_limit_fails_nothing_and_is_shown_by_run_status_and_log() {
     let run = ["run", "Say it", "--with", "script:limit.json", "--timeout", "300ms"];
     let ran = team.run(run);
     assert_eq!(ran.code, 124, "{ran:?}");
+    assert_eq!(
+        ran.stderr.matches("LIMITED script takes no calls, the next try is in ").count(),
+        1,
+        "{ran:?}"
+    );
+    let end = "  waited for script, limited by its provider: slow down; the next try would be in 49m\n";
+    assert!(ran.stdout.contains(end), "{ran:?}");
     assert_eq!((team.count("failed"), team.count("ready")), (0, 1));
 
     let status = team.ok(["status"]);

@@ -354,7 +354,7 @@ fn the_most_tasks_are_the_largest_groups_and_the_rest_is_said() {
 fn an_interrupted_split_ends_its_commands_and_adds_nothing() {
     let team = Team::new();
     script(&team, "slow", "#!/bin/sh\necho $$ > started-$1\nexec sleep 1000\n");
-    let mut command = team.command(["split", "--timeout", "1h", "--candidate", "./slow", "a"]);
+    let mut command = team.command(["split", "--timeout", "1h", "--candidate", "./slow", "a", "b"]);
     let child =
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
     let started = team.path().join("started-a");
@@ -371,4 +371,22 @@ fn an_interrupted_split_ends_its_commands_and_adds_nothing() {
     let left = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     assert!(left.is_empty(), "the command goes on");
     assert_eq!(team.count("total"), 0);
+}
+
+#[test]
+fn what_was_meant_to_be_a_path_and_is_none_becomes_no_task() {
+    let team = calculators();
+    let ran = team.run(split(&["in", "no/such"]));
+    assert!(ran.stderr.contains("--inputs-from"), "{ran:?}");
+    ran.failed(2, "`no/such` is neither a file nor a folder");
+    assert_eq!(team.count("total"), 0);
+    let ran = team.run(["split", "--candidate", "true", "nosuchdir"]);
+    let warning = "WARNING `nosuchdir` is neither a file nor a folder: it is taken for a name\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, warning), "{ran:?}");
+    for names in [&["test_a", "test_b"][..], &["in/add", "in/sub"], &["in/a::test_a", "in/a::test_b"]] {
+        let ran = team.run([&["split", "--candidate", "true"], names].concat());
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+    }
+    let list = team.with_input(["split", "--candidate", "true", "--inputs-from", "-"], "test/a\n");
+    assert_eq!((list.code, list.stderr.as_str()), (0, ""), "{list:?}");
 }

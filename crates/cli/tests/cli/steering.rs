@@ -1,5 +1,8 @@
 //! Steering from the command line: pause and stop, hand over, change, plans, questions, notes, reservations, budgets.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use crate::support::Team;
 
 fn token(team: &Team, agent: &str) -> String {
@@ -29,6 +32,71 @@ fn agents_and_the_team_are_paused_stopped_and_let_go_on() {
     team.run(["pause", "nobody"]).failed(3, "there is no agent `nobody`");
     let log = team.ok(["log", "--kind", "pause_set"]);
     assert!(log.contains("w1 paused: lunch") && log.contains("the team resumed"), "{log}");
+}
+
+#[test]
+fn whoever_is_stopped_is_told_apart_from_whoever_is_paused() {
+    let team = Team::new();
+    team.ok(["join", "--as", "w1"]);
+    team.ok(["join", "--as", "w2"]);
+    team.ok(["pause", "w1", "--reason", "lunch"]);
+    team.ok(["stop", "w2", "--reason", "It deletes tests"]);
+    let status = team.ok(["status"]);
+    assert!(status.contains("stopped: It deletes tests; agent-team resume w2 lets it go on"), "{status}");
+    assert!(status.contains("paused  w1: lunch") && !status.contains("paused  w2"), "{status}");
+    let doing = team.json(["status"])["doing"].clone();
+    assert_eq!((&doing[0]["doing"], &doing[1]["doing"]), (&"paused".into(), &"stopped".into()), "{doing}");
+    assert_eq!(team.ok(["stop", "w1"]), "w1 stopped\n", "who is only paused is not stopped yet");
+    team.ok(["resume", "w1", "w2"]);
+    team.ok(["pause", "w2"]);
+    assert_eq!(team.json(["status"])["doing"][1]["doing"], "paused");
+}
+
+#[test]
+fn agents_of_a_run_that_was_killed_are_gone() {
+    let team = Team::new();
+    team.ok(["join", "--as", "shell-1"]);
+    let script = r#"{"rules": [{"give": {"text": "Done.", "delay_ms": 600000}}]}"#;
+    std::fs::write(team.path().join("slow.json"), script).unwrap();
+    let run = ["run", "Say it", "--agents", "2", "--with", "script:slow.json"];
+    let mut run = team.command(run).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains(" begins ")), "it began to work");
+    let doing = |team: &Team| team.json(["status"])["doing"].clone();
+    let alive = doing(&team);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert!(!alive.to_string().contains("gone"), "{alive}");
+    let dead = doing(&team);
+    let of =
+        |name: &str| dead.as_array().unwrap().iter().find(|state| state["agent"] == name).unwrap().clone();
+    for name in ["lead-1", "worker-1"] {
+        assert_eq!(of(name)["doing"], "gone", "{dead}");
+        assert_eq!(of(name)["words"], "gone: no run is alive; agent-team run goes on");
+    }
+    assert_eq!(of("shell-1")["doing"], "idle", "nobody runs who works from a shell");
+}
+
+#[test]
+fn whoever_is_not_in_the_team_is_not_steered_and_those_who_are_get_named() {
+    let team = Team::new();
+    team.ok(["add", "A", "--id", "a"]);
+    team.ok(["join", "--as", "worker-1"]);
+    let steered: [&[&str]; 6] = [
+        &["interrupt", "worker-2", "x"],
+        &["stop", "worker-2"],
+        &["stop", "worker-1", "worker-2"],
+        &["pause", "worker-2"],
+        &["reassign", "a", "--to", "worker-2"],
+        &["agent", "drop", "worker-2"],
+    ];
+    for arguments in steered {
+        let ran = team.run(arguments);
+        assert!(ran.stderr.contains("hint: in the team are worker-1"), "{ran:?}");
+        ran.failed(3, "there is no agent `worker-2`");
+    }
+    assert_eq!(team.json(["status"])["paused"].as_array().unwrap().len(), 0, "all of them or none");
+    assert_eq!(team.ok(["inbox", "--as", "worker-2"]), "");
 }
 
 #[test]
@@ -102,7 +170,8 @@ fn several_reviewers_must_approve_and_the_human_decides_after_the_last_round() {
     for critic in ["ann", "bob"] {
         team.ok(["join", "--as", critic, "--role", "reviewer"]);
     }
-    team.ok(["add", "A", "--id", "a", "--reviews", "2", "--review-rounds", "1", "--backoff", "0s"]);
+    let reviews = ["--reviews", "2", "--review-rounds", "1", "--refute"];
+    team.ok([&["add", "A", "--id", "a", "--backoff", "0s"][..], &reviews].concat());
     let deliver = || {
         let token = token(&team, "w1");
         team.ok(["complete", "a", "--as", "w1", "--token", &token, "--result", "done"]);
@@ -111,9 +180,19 @@ fn several_reviewers_must_approve_and_the_human_decides_after_the_last_round() {
     team.ok(["review", "a", "--as", "ann", "--approve"]);
     team.run(["review", "a", "--as", "ann", "--approve"]).failed(3, "it has approved this already");
     assert_eq!(team.json(["show", "a"])["approvals"][0], "ann");
+    for arguments in [&["show", "a"][..], &["list"], &["review", "a"]] {
+        let shown = team.ok(arguments);
+        assert!(shown.contains("1 of 2 approved (ann), round 1 of 1, reviewers try to refute it"), "{shown}");
+    }
+    let shown = team.json(["show", "a"]);
+    let review =
+        ["reviews", "review_rounds", "review_rounds_max", "refute"].map(|field| shown[field].clone());
+    assert_eq!(serde_json::json!(review), serde_json::json!([2, 0, 1, true]));
     team.ok(["review", "a", "--as", "bob", "--reject", "No tests."]);
     deliver();
     team.run(["review", "a", "--as", "bob", "--approve"]).failed(3, "the human must judge it");
+    let shown = team.ok(["show", "a"]);
+    assert!(shown.contains("0 of 2 approved, sent back 1 of 1 times: the human judges"), "{shown}");
     team.ok(["review", "a", "--approve"]);
     assert_eq!(team.json(["show", "a"])["status"], "completed");
 }
@@ -129,7 +208,7 @@ fn a_question_is_listed_and_answered_and_what_is_urgent_is_marked() {
     assert_eq!(team.json(["status"])["questions"][0], question);
     team.run(["answer", "zzz", "Spaces."]).failed(3, "no open question");
     team.ok(["answer", &question[..30], "Spaces."]);
-    team.run(["answer", question, "Tabs."]).failed(2, "has been answered");
+    team.run(["answer", question, "Tabs."]).failed(3, "has been answered");
     team.run(["answer", "--it", "Tabs."]).failed(3, "no question is open");
     team.ok(["interrupt", "w1", "Stop that."]);
     let inbox = team.json(["inbox", "--as", "w1"]);

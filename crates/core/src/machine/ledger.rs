@@ -135,8 +135,8 @@ impl Ledger {
     /// What there is to warn of now, whenever it came to that: an account has a line for each limit that is mostly used.
     pub fn standing_warnings(&self) -> impl Iterator<Item = Warning> {
         self.accounts().flat_map(|account| {
-            let near =
-                parts(&account, &self.balance(&account).copied().unwrap_or_default()).filter(|(_, used, limit)| level(*used, *limit) > 0);
+            let near = parts(&account, &self.balance(&account).copied().unwrap_or_default())
+                .filter(|(_, used, limit)| level(*used, *limit) > 0);
             let warning = |(what, used, limit)| {
                 let percent = percent(used, limit).unwrap_or(100);
                 Warning { account: account.clone(), what, percent }

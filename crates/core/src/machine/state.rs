@@ -65,6 +65,9 @@ pub(crate) type Pauses = BTreeMap<Option<AgentId>, Pause>;
 pub struct Pause {
     /// Whether it is.
     pub paused: bool,
+    /// Whether what it worked on was taken from it. No rule asks for that: it is for people.
+    #[serde(default)]
+    pub stopped: bool,
     /// The record that said so last.
     pub revision: RecordId,
     /// Why.
@@ -298,6 +301,12 @@ impl State {
     pub fn pauses(&self) -> impl Iterator<Item = (Option<&AgentId>, &Pause)> {
         let held_up = self.pauses.iter().filter(|(_, pause)| pause.paused);
         held_up.map(|(agent, pause)| (agent.as_ref(), pause))
+    }
+
+    /// Why an agent was stopped, if somebody took from it what it worked on and has not let it go on since.
+    pub fn stopped(&self, agent: &AgentId) -> Option<&str> {
+        let pause = self.pauses.get(&Some(agent.clone()))?;
+        (pause.paused && pause.stopped).then_some(pause.reason.as_str())
     }
 
     /// What was noted, oldest first.

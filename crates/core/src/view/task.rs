@@ -62,6 +62,12 @@ pub struct TaskView {
     pub approvals: Vec<AgentId>,
     /// How often reviewers sent it back.
     pub review_rounds: u32,
+    /// How often they may, before only the human judges; `None` for as often as there are attempts.
+    #[serde(default)]
+    pub review_rounds_max: Option<u32>,
+    /// Whether reviewers are asked to refute it.
+    #[serde(default)]
+    pub refute: bool,
     /// Whether its plan must be approved first.
     pub wants_plan: bool,
     /// The newest plan for it.
@@ -215,6 +221,8 @@ pub fn task(state: &State, task: &Task) -> TaskView {
         reviews: spec.reviews,
         approvals: task.approvals.clone(),
         review_rounds: task.review_rounds,
+        review_rounds_max: spec.review_rounds,
+        refute: spec.refute,
         wants_plan: claim.map_or(spec.plan, |claim| state.wants_plan(task, &claim.agent)),
         plan: task.plan.as_deref().map(plan),
         attempt: task.attempt,

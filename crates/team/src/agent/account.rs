@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::journal::Line;
+use super::tags::harmless;
 use crate::model::Part;
 
 /// The longest beginning of a result, or of what was said, in one line of an account, in bytes.
@@ -180,10 +181,10 @@ fn first_line(text: &str) -> String {
     one_line(text.trim().lines().next().unwrap_or_default())
 }
 
-/// The beginning of a text on one line. Tags of messages that the cut leaves open lose their brackets.
+/// The beginning of a text on one line. Tags of messages lose their brackets: the cut may leave one open.
 fn one_line(text: &str) -> String {
     let words = head(text, LINE_BYTES_MAX).split_whitespace().collect::<Vec<_>>().join(" ");
-    words.replace("<message", "[message").replace("</message>", "")
+    harmless(&words).into_owned()
 }
 
 /// The beginning of a text, cut between characters.

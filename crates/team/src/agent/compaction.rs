@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 use super::account::{self, Files};
 use super::journal::{Journal, Line};
-use super::prompt;
+use super::{prompt, tags};
 use crate::model::{Part, Response, context_window};
 use crate::outside::now_ms;
 use crate::{AgentId, AgentMessage};
@@ -143,8 +143,8 @@ impl Compaction {
         blocks.reverse();
         let left_out =
             if left_out > 0 { format!("[{left_out} earlier lines left out]\n") } else { String::new() };
-        let transcript =
-            format!("{left_out}{}", blocks.concat()).replace("</transcript", "<\u{200b}/transcript");
+        let transcript = format!("{left_out}{}", blocks.concat());
+        let transcript = tags::without(tags::TRANSCRIPT, &transcript);
         format!(
             "# Your task, as it was given to you\n\n{}\n\n# What happened so far\n\n<transcript>\n{transcript}</transcript>\n\n\
              # Your account\n\n{WANTED}",

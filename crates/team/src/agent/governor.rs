@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agent_team_core::record::ModelLimited;
+use agent_team_core::view::LimitView;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +59,23 @@ impl Governor {
     /// Whether an agent of this process waits for a model that is limited. It gets nowhere, but not by its own fault.
     pub fn holds_up(&self, agent: &AgentId) -> bool {
         self.waiting().contains(agent)
+    }
+
+    /// Whether anybody of this process waits for a model that is limited.
+    pub fn holds_up_anybody(&self) -> bool {
+        !self.waiting().is_empty()
+    }
+
+    /// The models that this process knows to be limited at the moment, by name, each with the time of the next try.
+    pub fn limits(&self) -> Vec<LimitView> {
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let now_ms = now_ms();
+        let limits = gates.iter().filter_map(|(model, gate)| {
+            let lane = gate.lane();
+            let (until_ms, reason) = lane.limit(now_ms)?;
+            Some(LimitView { model: model.clone(), until_ms, reason: reason.to_owned() })
+        });
+        limits.collect()
     }
 
     fn waiting(&self) -> MutexGuard<'_, Vec<AgentId>> {
@@ -212,12 +230,12 @@ impl Permit<'_> {
     /// [`AgentError::Failed`] when the provider was overloaded for too long; otherwise when the log cannot be written.
     pub fn is_refused(&self, error: &ModelError) -> Result<(), AgentError> {
         let patience = self.model.patience();
-        let (told, given_up) = {
+        let (told, reason, given_up) = {
             let mut lane = self.gate.lane();
             let told = lane.is_refused(now_ms(), self.epoch, error, &patience);
-            (told, lane.is_given_up(now_ms(), error, &patience))
+            (told, lane.reason().to_owned(), lane.is_given_up(now_ms(), error, &patience))
         };
-        self.tell(told, lane::words(error))?;
+        self.tell(told, reason)?;
         match given_up {
             Some(why) => {
                 self.gate.bell.notify_waiters();
@@ -232,7 +250,10 @@ impl Permit<'_> {
     /// # Errors
     /// When the log cannot be written.
     pub fn has_used_up(&self, wait_ms: u64, reason: String) -> Result<(), Error> {
-        let told = self.gate.lane().close(now_ms(), wait_ms, &reason);
+        let (told, reason) = {
+            let mut lane = self.gate.lane();
+            (lane.close(now_ms(), wait_ms, &reason), lane.reason().to_owned())
+        };
         self.tell(told, reason)
     }
 

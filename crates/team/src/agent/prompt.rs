@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use super::assignment::{Assignment, Delivered, GateAhead, Setback};
 use super::plan_tools::Judged;
+use super::tags::harmless;
 use crate::{AgentId, AgentMessage, FeedbackCause, Role, Stage, TaskId};
 
 /// The longest text of another agent that stands in a prompt, in bytes: one that talks without end must not use up what
@@ -69,7 +70,7 @@ pub(super) fn task(assignment: &Assignment, results: Results) -> String {
             Results::Whole => shown(&needed.result),
             Results::Beginning => beginning(&needed.result, &needed.id),
         };
-        let _ = writeln!(text, "\n## Result of {} ({})\n\n{result}", needed.id, needed.title);
+        let _ = writeln!(text, "\n## Result of {} ({})\n\n{result}", needed.id, harmless(&needed.title));
     }
     if let Some(handoff) = &assignment.handoff {
         let _ = writeln!(text, "\n## Where the last attempt stood\n\n{handoff}");
@@ -177,8 +178,9 @@ pub(crate) fn question(from: &AgentId, text: &str, about: Option<&str>, board: &
     let about = about.map(|about| format!(", who works on {about},")).unwrap_or_default();
     format!(
         "# A question\n\n{from}{about} waits for your answer to this:\n\n{}\n\nThe team's tasks and results so \
-         far:\n\n{board}\n\nAnswer the question in a few sentences.",
-        quoted(from, text)
+         far:\n\n{}\n\nAnswer the question in a few sentences.",
+        quoted(from, text),
+        harmless(board)
     )
 }
 
@@ -186,8 +188,9 @@ pub(crate) fn question(from: &AgentId, text: &str, about: Option<&str>, board: &
 pub(crate) fn synthesis(goal: Option<&str>, board: &str) -> String {
     let goal = goal.map(|goal| format!("The goal was: {goal}\n\n")).unwrap_or_default();
     format!(
-        "{goal}The team is done. These are the tasks and their results:\n\n{board}\nSum up for the user: what was \
-         achieved, what was not, and what deserves a look. A few sentences."
+        "{goal}The team is done. These are the tasks and their results:\n\n{}\nSum up for the user: what was \
+         achieved, what was not, and what deserves a look. A few sentences.",
+        harmless(board)
     )
 }
 
@@ -204,7 +207,7 @@ pub(crate) fn planning(goal: &str, members: &str) -> String {
 
 /// How the team stands, told to its lead: at the beginning, when it goes on after others worked, and after a compaction.
 pub(super) fn team_now(sheet: &str) -> String {
-    format!("\n## How the team stands now\n\n{}\n", sheet.trim())
+    format!("\n## How the team stands now\n\n{}\n", harmless(sheet.trim()))
 }
 
 /// A failure, for the lead that plans it anew.
@@ -243,7 +246,7 @@ pub(crate) fn replanning(failed: &Failed<'_>) -> String {
         "\nWhat waits for it: {}",
         if names.is_empty() { "nothing".into() } else { names.join(", ") }
     );
-    let _ = writeln!(text, "\n## All tasks\n\n{}", failed.board);
+    let _ = writeln!(text, "\n## All tasks\n\n{}", harmless(failed.board));
     let _ = write!(
         text,
         "\nSee to it that the goal is reached all the same: `retry_task` tries it again, with better words; `replace_task` \
@@ -258,12 +261,7 @@ pub(crate) fn replanning(failed: &Failed<'_>) -> String {
 
 /// What somebody said, as data.
 pub(super) fn quoted(from: &AgentId, text: &str) -> String {
-    format!("<message from=\"{from}\">\n{}\n</message>", harmless(text))
-}
-
-/// A text that cannot end the tag around it.
-fn harmless(text: &str) -> String {
-    shown(text).replace("</message", "<\u{200b}/message")
+    format!("<message from=\"{from}\">\n{}\n</message>", shown(text))
 }
 
 /// Messages from others, as data.
@@ -280,7 +278,7 @@ pub(super) fn messages(messages: &[AgentMessage]) -> String {
             "<message from=\"{}\" to=\"{}\"{about}{urgent}{asks}{answers}{returned}>\n{}\n</message>",
             message.from,
             message.to,
-            harmless(&message.text)
+            shown(&message.text)
         );
     }
     text
@@ -290,25 +288,26 @@ pub(super) fn messages(messages: &[AgentMessage]) -> String {
 fn beginning<'a>(result: &'a str, id: &TaskId) -> Cow<'a, str> {
     let whole = result.trim();
     if whole.len() <= SUMMARY_BYTES_MAX {
-        return Cow::Borrowed(whole);
+        return harmless(whole);
     }
     let head = whole.get(..whole.floor_char_boundary(SUMMARY_BYTES_MAX)).unwrap_or_default();
     let line_end = head.rfind('\n').filter(|end| *end >= SUMMARY_BYTES_MAX / 2);
     let head = head.get(..line_end.unwrap_or(head.len())).unwrap_or(head).trim_end();
     Cow::Owned(format!(
-        "{head}\n[the first {} of {} bytes; the whole: call `task_result` with id `{id}`]",
+        "{}\n[the first {} of {} bytes; the whole: call `task_result` with id `{id}`]",
+        harmless(head),
         head.len(),
         whole.len()
     ))
 }
 
-/// A text of another agent, cut to what a prompt has room for.
+/// A text of another agent, cut to what a prompt has room for, which can neither begin nor end a tag of ours.
 fn shown(text: &str) -> Cow<'_, str> {
     let text = text.trim();
     match text.get(..text.floor_char_boundary(OTHERS_BYTES_MAX)) {
         Some(head) if head.len() < text.len() => {
-            Cow::Owned(format!("{head}\n[cut: {} of {} bytes shown]", head.len(), text.len()))
+            Cow::Owned(format!("{}\n[cut: {} of {} bytes shown]", harmless(head), head.len(), text.len()))
         }
-        _ => Cow::Borrowed(text),
+        _ => harmless(text),
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Context;
 use super::lead_tools::with_lead_tools;
 use super::plan_tools::{ProposeTasks, SubmitPlan};
+use super::tags::harmless;
 use super::talk_tools::{Ask, Note, Receive, Send};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
@@ -193,8 +194,10 @@ impl Tool for TaskResult {
             let result = result.unwrap_or_else(|| format!("(none yet: it is {})", task.status));
             let text = whole(&task.description)?;
             Ok::<_, Error>(ToolOutput::text(format!(
-                "# {}: {}\n\n{text}\n\n## Result\n\n{result}",
-                task.id, task.title
+                "# {}: {}\n\n{text}\n\n## Result\n\n{}",
+                task.id,
+                task.title,
+                harmless(&result)
             )))
         })
     }

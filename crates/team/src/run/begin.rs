@@ -29,7 +29,7 @@ use crate::{AgentId, Error, HUMAN, Holder, NewTask, Role};
 /// The name under which checks and merges are recorded.
 pub(crate) const ORCHESTRATOR: &str = "orchestrator";
 /// The presence by which a second run is kept away.
-const ALONE: &str = "run";
+pub(crate) const ALONE: &str = "run";
 
 /// Prepares a run. The presence must be kept as long as it lasts.
 pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>), Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agent_team_core::machine::{State, Status, Task};
 use agent_team_core::record::AgentLeft;
-use agent_team_core::view::{self, BudgetView, StatusView, TaskView};
+use agent_team_core::view::{self, BudgetView, LimitView, StatusView, TaskView};
 
 use super::Run;
 use super::over::End;
@@ -79,6 +79,9 @@ pub struct RunReport {
     pub kept: Vec<KeptWork>,
     /// The command that goes on, if a budget ended the run.
     pub go_on: Option<String>,
+    /// The models that agents waited for when the run ended, since their providers limited them; each with the time of
+    /// the next try.
+    pub waited_for: Vec<LimitView>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
 }
@@ -105,7 +108,7 @@ impl Run<'_> {
     /// Ends the run: the goal's check, the lead's words, the members' leave. `None` if something can go on meanwhile: then it
     /// has not ended.
     pub(super) async fn report(&self, end: End, took: Duration) -> Result<Option<RunReport>, Error> {
-        let outcome = end.outcome;
+        let End { outcome, limited: waited_for, .. } = end;
         let finished = matches!(outcome, RunOutcome::Completed | RunOutcome::Stuck);
         let proving = outcome == RunOutcome::Completed && !self.team.stop.is_asked();
         let check = if proving { self.prove_goal().await? } else { None };
@@ -122,7 +125,7 @@ impl Run<'_> {
             let unfinished: Vec<TaskView> = open.into_iter().map(|task| view::task(state, task)).collect();
             (view::stuck(state), unfinished)
         })?;
-        if !self.ended(End { outcome, ..end })? {
+        if !self.ended(End { outcome, without_agents: end.without_agents, limited: Vec::new() })? {
             return Ok(None);
         }
         // Only then, since nobody could take what came meanwhile.
@@ -158,6 +161,7 @@ impl Run<'_> {
             budgets,
             kept,
             go_on,
+            waited_for,
             took_ms,
         }))
     }

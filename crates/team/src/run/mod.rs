@@ -4,6 +4,7 @@ mod begin;
 mod budgets;
 mod crew;
 mod end;
+mod limits;
 mod over;
 mod replan;
 mod stuck;
@@ -18,10 +19,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use begin::ORCHESTRATOR;
+pub(crate) use begin::{ALONE, ORCHESTRATOR};
 use crew::Crew;
 pub(crate) use end::board;
 pub use end::{Landed, RunOutcome, RunReport};
+use limits::Limits;
 use over::{End, goes_on};
 use replan::Failures;
 use stuck::Watched;
@@ -84,6 +86,7 @@ struct Noted {
     /// The limits of the run's clock that were warned of, and whether all of it was used.
     clock: BTreeSet<(u64, bool)>,
     failures: Failures,
+    limits: Limits,
 }
 
 pub(crate) async fn run(team: &AgentTeam, timeout: Option<Duration>) -> Result<RunReport, Error> {
@@ -117,6 +120,10 @@ impl Run<'_> {
         let mut agents = self.start_crew()?;
         let mut stages = self.start_stages();
         let end = self.until_the_end(timeout, noted, &mut agents, &mut stages).await;
+        self.name_limits(&mut noted.limits);
+        let governor = self.team.queue.team_log().governor();
+        let limited = if governor.holds_up_anybody() { governor.limits() } else { Vec::new() };
+        let end = end.map(|end| End { limited, ..end });
         self.stop.cancel();
         let finished = self.finish(&mut agents, end.as_ref().ok().map(|end| end.outcome)).await;
         self.over.cancel();
@@ -200,6 +207,7 @@ impl Run<'_> {
             let warnings = self.purses.warn(team_log, &self.reporter)?;
             self.warn_of_the_clock(&mut noted.clock)?;
             self.name_what_waits_for_the_human(&mut noted.named)?;
+            self.name_limits(&mut noted.limits);
             tokio::select! {
                 biased;
                 seen = self.see_to_failures(&mut noted.failures) => seen?,
@@ -223,7 +231,7 @@ impl Run<'_> {
                     false if self.stop.is_cancelled() => RunOutcome::Interrupted,
                     false => self.why_nothing_goes_on()?,
                 };
-                return Ok(End { outcome, without_agents: Some(nobody) });
+                return Ok(End { without_agents: Some(nobody), ..End::cut_off(outcome) });
             }
             let purses = self.purses.clone();
             let over = team_log.until(move |state| !goes_on(state, nobody, &purses));
@@ -244,7 +252,7 @@ impl Run<'_> {
                 () = &mut time_over => return Ok(End::cut_off(RunOutcome::TimedOut)),
                 Some(ended) = agents.ended() => ended?,
                 () = self.purses.changed.notified() => {}
-                () = tokio::time::sleep(self.interval()?) => {}
+                () = tokio::time::sleep(self.interval(&noted.limits)?) => {}
                 // None ends by itself: what needs it would wait for ever.
                 Some(ended) = stages.join_next() => broken_down(ended)?,
                 waited = over => waited?,
@@ -256,7 +264,7 @@ impl Run<'_> {
 
     /// How long to wait at most before the agents are looked at again: that nothing happens wakes nobody, nor does the
     /// clock of a run.
-    fn interval(&self) -> Result<Duration, Error> {
+    fn interval(&self, limits: &Limits) -> Result<Duration, Error> {
         let limit = self.team.options.stuck_after;
         let usual = limit.map_or(LOOK_AT_AGENTS, |limit| (limit / 4).max(Duration::from_millis(10)));
         let elapsed = self.purses.elapsed();
@@ -266,7 +274,7 @@ impl Run<'_> {
                 Duration::from_millis(at_ms).checked_sub(elapsed).map(|left| left + Duration::from_millis(1))
             })
         })?;
-        Ok(clock.map_or(usual, |clock| clock.min(usual)))
+        Ok([clock, limits.next_look()].into_iter().flatten().fold(usual, Duration::min))
     }
 
     /// Says when most of the time on the clock is used up. No record says so.

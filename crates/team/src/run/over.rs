@@ -6,23 +6,25 @@
 use agent_team_core::id::HUMAN;
 use agent_team_core::machine::{Claim, State};
 use agent_team_core::record::{Resource, RunEnded};
+use agent_team_core::view::LimitView;
 
 use super::{Run, RunOutcome};
 use crate::purse::{Purses, is_time_over};
 use crate::{Account, Error, Stage};
 
 /// How the work of a run ended.
-#[derive(Clone, Copy)]
 pub(super) struct End {
     pub outcome: RunOutcome,
     /// Whether no agent was left, if it ended since nothing could go on.
     pub without_agents: Option<bool>,
+    /// The models that agents waited for, since they were limited.
+    pub limited: Vec<LimitView>,
 }
 
 impl End {
     /// Somebody, or the time, ended it.
     pub fn cut_off(outcome: RunOutcome) -> Self {
-        Self { outcome, without_agents: None }
+        Self { outcome, without_agents: None, limited: Vec::new() }
     }
 }
 

@@ -111,19 +111,16 @@ impl Teammate {
         for_good: bool,
     ) -> Result<Outcome, Error> {
         let (queue, token, agent) = (self.queue.clone(), claimed.token, self.id.clone());
-        let progress = Progress::Failed {
-            agent: self.id.clone(),
-            task: claimed.task.id.clone(),
-            reason: reason.clone(),
-        };
+        let (by, task, why) = (self.id.clone(), claimed.task.id.clone(), reason.clone());
         if claimed.task.stage == Some(Stage::Review) {
             // A reviewer that breaks down says nothing about the work.
+            let progress = Progress::GaveBack { agent: by, task, reason: why };
             let released = blocking(move || queue.release(token, &agent, &reason)).await;
             let outcome = self.outcome(claimed, refusal(released)?, progress)?;
             return Ok(if outcome == Outcome::Written { Outcome::BrokenDown } else { outcome });
         }
         let failed = blocking(move || queue.fail(token, &agent, reason, for_good)).await;
-        self.outcome(claimed, refusal(failed)?, progress)
+        self.outcome(claimed, refusal(failed)?, Progress::Failed { agent: by, task, reason: why })
     }
 
     pub(super) async fn give_back(&self, claimed: &Claimed, reason: &str) -> Result<Outcome, Error> {

@@ -38,7 +38,10 @@ impl Rule for PauseSet {
         for slot in released {
             state.update(slot, |task| claim::release(task, meta));
         }
-        state.pauses.insert(agent, Pause { paused, revision: meta.id, reason, at_ms: meta.at_ms });
+        state.pauses.insert(
+            agent,
+            Pause { paused, stopped: paused && release, revision: meta.id, reason, at_ms: meta.at_ms },
+        );
     }
 }
 

@@ -421,7 +421,8 @@ pub(super) fn file(lines: &mut Lines<'_>, file: &Reservation) {
 }
 
 pub(super) fn pauses(lines: &mut Lines<'_>, state: &State) {
-    for (agent, Pause { paused, revision, reason, at_ms }) in &state.pauses {
+    // That it is stopped changes nothing but words, and logs are older that say so.
+    for (agent, Pause { paused, stopped: _, revision, reason, at_ms }) in &state.pauses {
         let whom = agent.as_ref().map_or("team".to_owned(), |agent| format!("agent/{agent}"));
         lines.under("pause", whom, |lines| {
             lines.always("revision", revision);

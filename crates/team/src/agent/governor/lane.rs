@@ -124,6 +124,18 @@ impl Lane {
         Some(why)
     }
 
+    /// When calls may be made or tried again, and why not before; `None` if no limit is known that is not over.
+    pub fn limit(&self, now_ms: u64) -> Option<(u64, &str)> {
+        let is_tried = self.streak > 0;
+        let until_ms = if is_tried { self.opens_ms.max(self.next_try_ms) } else { self.opens_ms };
+        (is_tried || now_ms < until_ms).then_some((until_ms, self.reason.as_str()))
+    }
+
+    /// Why it was closed the last time.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
     /// How often its model was given up, and why it was the last time.
     pub fn given_up(&self) -> (u64, &str) {
         (self.given_up.0, &self.given_up.1)
@@ -178,7 +190,7 @@ impl Lane {
 
     /// Nobody calls for so long. Says until when, if that is news for the team.
     pub fn close(&mut self, now_ms: u64, wait_ms: u64, reason: &str) -> Option<u64> {
-        let wait_ms = wait_ms.min(CLOSED_MS_MAX);
+        let (asked_ms, wait_ms) = (wait_ms, wait_ms.min(CLOSED_MS_MAX));
         let until_ms = now_ms.saturating_add(wait_ms);
         if wait_ms == 0 || until_ms <= self.opens_ms {
             return None;
@@ -187,6 +199,11 @@ impl Lane {
         self.opens_ms = until_ms;
         self.spread_ms = (wait_ms / SPREAD_PART).min(SPREAD_MS_MAX);
         reason.clone_into(&mut self.reason);
+        if asked_ms > wait_ms {
+            let words = |ms| format_duration(std::time::Duration::from_millis(ms));
+            let (asked, wait) = (words(asked_ms), words(wait_ms));
+            self.reason += &format!(" (it asks for {asked}; after {wait} it is tried again)");
+        }
         is_news.then_some(until_ms)
     }
 
