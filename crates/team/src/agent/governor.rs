@@ -249,10 +249,10 @@ impl Permit<'_> {
     ///
     /// # Errors
     /// When the log cannot be written.
-    pub fn has_used_up(&self, wait_ms: u64, reason: String) -> Result<(), Error> {
+    pub fn has_used_up(&self, wait_ms: u64, reason: &str) -> Result<(), Error> {
         let (told, reason) = {
             let mut lane = self.gate.lane();
-            (lane.close(now_ms(), wait_ms, &reason), lane.reason().to_owned())
+            (lane.close(now_ms(), wait_ms, reason), lane.reason().to_owned())
         };
         self.tell(told, reason)
     }

@@ -111,7 +111,7 @@ impl Meter {
             match &delta {
                 Delta::Limited { wait_ms, reason } => {
                     // That the log cannot be written is told when the call is settled.
-                    let _ = permit.has_used_up(*wait_ms, reason.clone());
+                    let _ = permit.has_used_up(*wait_ms, reason);
                 }
                 Delta::Waits { .. } | Delta::Begins => {}
                 Delta::Retry { .. } => {

@@ -80,7 +80,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
     match run.prepare().await {
         Ok(()) => Ok((run, alone)),
         Err(error) => {
-            run.ended(End::cut_off(RunOutcome::Broken))?;
+            run.ended(&End::cut_off(RunOutcome::Broken))?;
             Err(error)
         }
     }

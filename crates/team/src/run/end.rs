@@ -125,7 +125,7 @@ impl Run<'_> {
             let unfinished: Vec<TaskView> = open.into_iter().map(|task| view::task(state, task)).collect();
             (view::stuck(state), unfinished)
         })?;
-        if !self.ended(End { outcome, without_agents: end.without_agents, limited: Vec::new() })? {
+        if !self.ended(&End { outcome, without_agents: end.without_agents, limited: Vec::new() })? {
             return Ok(None);
         }
         // Only then, since nobody could take what came meanwhile.

@@ -100,7 +100,7 @@ pub(crate) async fn run(team: &AgentTeam, timeout: Option<Duration>) -> Result<R
         let end = match end.and_then(|end| given_back.map(|()| end)) {
             Ok(end) => end,
             Err(error) => {
-                run.ended(End::cut_off(RunOutcome::Broken))?;
+                run.ended(&End::cut_off(RunOutcome::Broken))?;
                 return Err(error);
             }
         };

@@ -38,7 +38,7 @@ impl Run<'_> {
     }
 
     /// Records the end of the run, unless something came meanwhile that can go on; says whether it did.
-    pub(super) fn ended(&self, end: End) -> Result<bool, Error> {
+    pub(super) fn ended(&self, end: &End) -> Result<bool, Error> {
         let team_log = self.team.queue.team_log();
         let body = RunEnded { run: self.id, outcome: end.outcome.as_str().to_owned() };
         let written = match end.without_agents.filter(|_| !self.team.stop.is_asked()) {
