@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::Agent;
 use crate::command::Environment;
 use crate::folder::TeamFolder;
+use crate::members::free_to_take;
 use crate::progress::Reporter;
 use crate::run::{self, RunReport};
 use crate::team_log::{Durability, TeamLog};
@@ -204,6 +205,7 @@ impl AgentTeam {
         agent: Arc<dyn Agent>,
     ) -> Result<(), Error> {
         let id: AgentId = id.parse()?;
+        free_to_take(&id)?;
         if self.members.iter().any(|member| member.id == id) {
             return Err(Error::Input(format!("there are two agents called {id}")));
         }

@@ -2,14 +2,31 @@
 
 use agent_team_core::record::{AgentJoined, AgentLeft, Role};
 
-use crate::{AgentId, Error, TaskQueue};
+use crate::run::ORCHESTRATOR;
+use crate::{AgentId, Error, HUMAN, TaskQueue};
+
+/// Says no to the names that stand for the user and for a run: whoever had one would judge and order in their place.
+pub(crate) fn free_to_take(name: &AgentId) -> Result<(), Error> {
+    match name.as_str() {
+        HUMAN => Err(Error::Input("no agent can be called `human`: what that name says is your word".into())),
+        ORCHESTRATOR => {
+            Err(Error::Input("no agent can be called `orchestrator`: so every run is called".into()))
+        }
+        _ => Ok(()),
+    }
+}
 
 impl TaskQueue {
     /// Lets an agent join the team, or come back with another role or other skills.
     ///
     /// # Errors
-    /// When the log cannot be written.
+    /// When the name is the human's or the orchestrator's, or the log cannot be written.
     pub fn join(&self, joined: AgentJoined) -> Result<(), Error> {
+        free_to_take(&joined.agent)?;
+        self.join_as(joined)
+    }
+
+    fn join_as(&self, joined: AgentJoined) -> Result<(), Error> {
         let same = self.team_log().look(|state| {
             state.agent(&joined.agent).is_some_and(|known| {
                 !known.left
@@ -35,7 +52,11 @@ impl TaskQueue {
         if member {
             return Ok(());
         }
-        self.join(AgentJoined {
+        // The human may work, too, as long as nobody else is called so.
+        if agent.as_str() != HUMAN {
+            free_to_take(agent)?;
+        }
+        self.join_as(AgentJoined {
             with: Some(with.to_owned()),
             ..AgentJoined::new(agent.clone(), Role::Worker)
         })

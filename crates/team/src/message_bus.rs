@@ -289,8 +289,12 @@ impl MessageBus {
         Ok(())
     }
 
-    /// Notes that the agent has read messages.
-    pub(crate) fn mark_read(&self, agent: &AgentId, messages: &[AgentMessage]) -> Result<(), Error> {
+    /// Notes that the agent has read messages, which their senders can see. For those of [`unread`](Self::unread), once
+    /// they were shown.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn mark_read(&self, agent: &AgentId, messages: &[AgentMessage]) -> Result<(), Error> {
         let unread: Vec<RecordId> = self.team_log.look_at_known(|state| {
             let ids = messages.iter().map(|message| message.id);
             ids.filter(|id| state.messages().get(*id).is_some_and(|known| !known.is_read_by(agent))).collect()

@@ -47,13 +47,17 @@ impl Inbox {
         }
         let messages = match self.since {
             Some(since) => bus.receive(&self.agent, since)?,
-            None if self.peek => bus.unread(&self.agent)?,
-            None => bus.inbox(&self.agent)?,
+            None => bus.unread(&self.agent)?,
         };
         if out.is_json() {
             out.json(&messages)?;
         } else {
             messages.iter().try_for_each(|message| print(message, out))?;
+        }
+        if self.since.is_none() && !self.peek {
+            // What could not be shown is not read.
+            out.flush()?;
+            bus.mark_read(&self.agent, &messages)?;
         }
         Ok(Exit::Done)
     }

@@ -64,7 +64,7 @@ enum What {
         #[arg(long = "as", value_name = "NAME")]
         agent: AgentId,
         /// The claim, as `claim` printed it
-        #[arg(long, env = "AGENT_TEAM_TOKEN", value_name = "TOKEN")]
+        #[arg(long, env = "AGENT_TEAM_TOKEN", value_name = "TOKEN", hide_env_values = true)]
         token: Option<RecordId>,
     },
 }

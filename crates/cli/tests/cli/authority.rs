@@ -101,3 +101,18 @@ fn a_command_of_an_agent_may_have_teams_of_its_own() {
     let transcript = transcript(&team);
     assert!(transcript.contains("A task") && transcript.contains("\"is_error\":false"), "{transcript}");
 }
+
+#[test]
+fn nobody_else_is_called_as_the_human_or_as_a_run() {
+    let team = Team::new();
+    for name in ["human", "orchestrator"] {
+        let words = format!("no agent can be called `{name}`");
+        team.run(["agent", "add", name, "--with", "script:words.json"]).failed(2, &words);
+        team.run(["join", "--as", name, "--role", "reviewer"]).failed(2, &words);
+        let config = format!("[[agent]]\nname = '{name}'\nrole = 'reviewer'\n");
+        std::fs::write(team.path().join("team.toml"), config).unwrap();
+        team.run(["run", "--yes"]).failed(2, &words);
+    }
+    team.ok(["add", "Work", "--id", "a"]);
+    team.ok(["claim", "--as", "human"]);
+}

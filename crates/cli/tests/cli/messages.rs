@@ -67,3 +67,14 @@ fn append(team: &Team, record: &str) {
     let log = FileLog::open(&team.path().join(".agent-team/log.jsonl")).unwrap();
     log.append(&[record.as_bytes()]).unwrap();
 }
+
+#[test]
+fn what_could_not_be_shown_is_not_read() {
+    let team = Team::new();
+    team.ok(["send", "w1", "important"]);
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let mut inbox = team.command(["inbox", "--as", "w1"]);
+    assert_eq!(inbox.stdout(full).output().unwrap().status.code(), Some(1));
+    assert!(team.ok(["inbox", "--as", "w1"]).contains("important"));
+    assert_eq!(team.ok(["inbox", "--as", "w1"]), "");
+}
