@@ -4,11 +4,9 @@
 
 use agent_team::config::{CONFIG_FILE, Config};
 use agent_team::{HOOK_VARIABLE, Hooks, Progress, Reporter, TeamLog, is_called_by_hook};
-use serde_json::json;
 
 use crate::exit::Failure;
-use crate::output::Output;
-use crate::safe_text;
+use crate::output::{self, Output};
 
 /// Has the team's hooks asked by what this process does. A verb that a hook started asks none: it would come back to
 /// itself for ever.
@@ -26,21 +24,9 @@ pub fn set(team_log: &TeamLog, out: &Output) -> Result<(), Failure> {
     let json = out.is_json();
     let reporter = Reporter::to(move |progress| {
         if let Progress::Note(text) = progress {
-            tell(&text, json);
+            output::note(&text, json);
         }
     });
     team_log.set_hooks(Hooks::new(config.hooks, folder, environment, reporter));
     Ok(())
-}
-
-/// Says on standard error what else is worth a line: what went wrong with a hook, what it said to somebody who cannot be
-/// refused, what may not be as it was meant.
-pub fn tell(text: &str, json: bool) {
-    if json {
-        let text = json!({ "note": text }).to_string();
-        return eprintln!("{}", safe_text::json(&text));
-    }
-    for line in safe_text::block(text).lines() {
-        eprintln!("{line}");
-    }
 }

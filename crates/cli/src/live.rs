@@ -10,7 +10,7 @@ use agent_team::config::Config;
 use agent_team::{Progress, Reporter, Stage, TaskQueue};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::output::{Output, Paint};
+use crate::output::{self, Output, Paint};
 use crate::report::spent;
 use crate::safe_text;
 
@@ -24,6 +24,8 @@ pub struct Live(Arc<Display>);
 struct Display {
     started: Instant,
     colors: bool,
+    /// Whether a program reads along.
+    json: bool,
     /// `None` without a terminal.
     bars: Option<Bars>,
 }
@@ -42,7 +44,12 @@ impl Live {
     pub fn new(out: &Output, config: &Config) -> Self {
         let terminal = std::io::stderr().is_terminal() && !out.is_json();
         let bars = terminal.then(|| Bars::new(config));
-        Self(Arc::new(Display { started: Instant::now(), colors: out.colors_errors(), bars }))
+        Self(Arc::new(Display {
+            started: Instant::now(),
+            colors: out.colors_errors(),
+            json: out.is_json(),
+            bars,
+        }))
     }
 
     /// What a run tells its progress to.
@@ -85,6 +92,9 @@ impl Display {
     }
 
     fn line(&self, text: &str) {
+        if self.json {
+            return output::note(text, true);
+        }
         // On a terminal a line should stay one; a program that reads along gets the whole reason.
         let most = if self.bars.is_some() { LINE_CHARS } else { usize::MAX };
         let text: String = safe_text::line(text).chars().take(most).collect();

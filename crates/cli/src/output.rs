@@ -166,3 +166,18 @@ fn wants_color() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     !set("NO_COLOR") && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
+
+/// Says something on standard error that is neither the answer nor an error: a warning, what a run does, what went wrong
+/// with a hook. A program gets one object for each.
+pub fn note(text: &str, json: bool) {
+    // A reader that is gone needs no word.
+    let mut errors = io::stderr();
+    if json {
+        let text = serde_json::json!({ "note": text }).to_string();
+        let _ = writeln!(errors, "{}", safe_text::json(&text));
+        return;
+    }
+    for line in safe_text::block(text).lines() {
+        let _ = writeln!(errors, "{line}");
+    }
+}

@@ -35,6 +35,7 @@ impl TaskQueue {
                     && known.with == joined.with
                     && known.orchestrated == joined.orchestrated
                     && known.plan == joined.plan
+                    && known.lead == joined.lead
             })
         })?;
         if !same {
@@ -69,5 +70,28 @@ impl TaskQueue {
     pub fn leave(&self, agent: &AgentId) -> Result<(), Error> {
         self.team_log().submit(agent, &AgentLeft { agent: agent.clone() }.into())?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_comes_to_another_team_has_joined_again() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let (lead, worker): (AgentId, AgentId) = ("lea".parse().unwrap(), "w1".parse().unwrap());
+        queue.join(AgentJoined::new(lead.clone(), Role::Lead)).unwrap();
+        let alone = AgentJoined::new(worker.clone(), Role::Worker);
+        queue.join(alone.clone()).unwrap();
+        let led = AgentJoined { lead: Some(lead.clone()), ..alone };
+        queue.join(led.clone()).unwrap();
+        let known = |state: &agent_team_core::machine::State| {
+            (state.agent(&worker).unwrap().lead.clone(), state.records())
+        };
+        let (of, records) = queue.team_log().look(known).unwrap();
+        assert_eq!(of, Some(lead));
+        queue.join(led).unwrap();
+        assert_eq!(queue.team_log().look(known).unwrap().1, records, "nothing has changed");
     }
 }

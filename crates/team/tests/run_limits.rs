@@ -131,6 +131,11 @@ async fn without_a_word_how_long_one_after_the_other_tries_whether_it_is_over() 
     }
 }
 
+/// The limit that the first call meets.
+fn limited_once(limit: &Mutex<Option<ModelError>>) -> Result<(), ModelError> {
+    limit.lock().unwrap().take().map_or(Ok(()), Err)
+}
+
 /// Answers, and remembers when it was called; the first call meets a limit.
 #[derive(Default)]
 struct Limited {
@@ -149,10 +154,7 @@ impl Model for Limited {
         request: &Request,
         stream: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Response, ModelError> {
-        let limit = self.limit.lock().unwrap().take();
-        if let Some(error) = limit {
-            return Err(error);
-        }
+        limited_once(&self.limit)?;
         self.called_ms.lock().unwrap().push(now_ms());
         script(&[json!({"give": {"text": "Yes."}})]).respond(request, stream).await
     }
@@ -319,10 +321,7 @@ impl Model for Answering {
         request: &Request,
         stream: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Response, ModelError> {
-        let limit = self.limit.lock().unwrap().take();
-        if let Some(error) = limit {
-            return Err(error);
-        }
+        limited_once(&self.limit)?;
         stream(Delta::Text("I am done.".into()));
         self.goes_on.cancelled().await;
         script(&[json!({"give": finishes("Done.")})]).respond(request, stream).await

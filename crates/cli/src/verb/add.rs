@@ -7,7 +7,7 @@ use agent_team::{AgentId, NewTask, Role, Skill, TaskBudget, TaskId};
 use clap::Args;
 use serde_json::json;
 
-use super::budget::micro_usd;
+use super::budget::WorkBudget;
 use super::read_text;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
@@ -34,10 +34,12 @@ pub struct Add {
     #[arg(required_unless_present = "file", conflicts_with = "file")]
     title: Option<String>,
     /// Add the tasks of this file, one JSON object per line; - for standard input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "WorkBudget")]
     file: Option<PathBuf>,
     #[command(flatten)]
     wishes: Wishes,
+    #[command(flatten)]
+    budget: WorkBudget,
 }
 
 /// What a task from the command line may ask for.
@@ -110,18 +112,6 @@ struct Wishes {
     /// Only this lead and the members of its team may take it
     #[arg(long, value_name = "LEAD")]
     for_team: Option<AgentId>,
-    /// The most money that it may cost with all its parts, in US dollars
-    #[arg(long, value_name = "USD", value_parser = micro_usd)]
-    budget_usd: Option<u64>,
-    /// The most tokens that it may use with all its parts
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    budget_tokens: Option<u64>,
-    /// The most calls to models that may be made for it and all its parts
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    budget_turns: Option<u64>,
-    /// The most time that agents may be at work on it and all its parts, together, as in 2h
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    budget_time: Option<Duration>,
 }
 
 impl Add {
@@ -129,7 +119,7 @@ impl Add {
         let queue = global.open_with_hooks(out)?;
         let tasks = match &self.file {
             Some(file) => read_tasks(file)?,
-            None => vec![self.wishes.task(self.title.unwrap_or_default())?],
+            None => vec![self.wishes.task(self.title.unwrap_or_default(), self.budget)?],
         };
         let ids = queue.add_tasks(&AgentId::human(), &tasks)?;
         if out.is_json() {
@@ -142,7 +132,7 @@ impl Add {
 }
 
 impl Wishes {
-    fn task(self, title: String) -> Result<NewTask, Failure> {
+    fn task(self, title: String, budget: WorkBudget) -> Result<NewTask, Failure> {
         Ok(NewTask {
             title,
             id: self.id.map(String::from),
@@ -168,10 +158,10 @@ impl Wishes {
             delegate: self.delegate,
             team: self.for_team.map(String::from),
             budget: TaskBudget {
-                micro_usd: self.budget_usd,
-                tokens: self.budget_tokens,
-                turns: self.budget_turns,
-                time: self.budget_time,
+                micro_usd: budget.budget_usd,
+                tokens: budget.budget_tokens,
+                turns: budget.budget_turns,
+                time: budget.budget_time,
             },
         })
     }

@@ -1,7 +1,5 @@
 //! `agent`: adds agents to the team and takes them out, while it runs.
 
-use std::time::Duration;
-
 use agent_team::model::ModelSpec;
 use agent_team::{Account, AgentBudget, AgentId, AgentJoined, Role, Skill};
 use clap::{Args, Subcommand};
@@ -9,9 +7,8 @@ use serde_json::json;
 
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
-use crate::output::Output;
-use crate::time::parse_duration;
-use crate::verb::budget::micro_usd;
+use crate::output::{self, Output};
+use crate::verb::budget::WorkBudget;
 
 /// The arguments of `agent`.
 #[derive(Debug, Args)]
@@ -64,31 +61,21 @@ enum What {
 /// What an agent may use in all.
 #[derive(Debug, Args)]
 struct Budget {
-    /// The most money that it may use, in US dollars
-    #[arg(long, value_name = "USD", value_parser = micro_usd)]
-    budget_usd: Option<u64>,
-    /// The most tokens that it may use
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    budget_tokens: Option<u64>,
-    /// The most calls to models that it may make
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    budget_turns: Option<u64>,
+    #[command(flatten)]
+    work: WorkBudget,
     /// The most attempts at tasks that it may begin
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, help_heading = "Budget", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     budget_attempts: Option<u64>,
-    /// The most time that it may be at work, as in 8h
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    budget_time: Option<Duration>,
 }
 
 impl Budget {
     fn said(self) -> AgentBudget {
         AgentBudget {
-            micro_usd: self.budget_usd,
-            tokens: self.budget_tokens,
-            turns: self.budget_turns,
+            micro_usd: self.work.budget_usd,
+            tokens: self.work.budget_tokens,
+            turns: self.work.budget_turns,
             attempts: self.budget_attempts,
-            time: self.budget_time,
+            time: self.work.budget_time,
         }
     }
 }
@@ -118,11 +105,10 @@ impl Agent {
                     out.json(&json!({ "agent": name, "role": role, "plan": plan }))?;
                 } else {
                     out.line(&format!("{name} is in the team as a {role}"))?;
-                    if !queue.is_being_run()? {
-                        eprintln!(
-                            "WARNING nobody runs the team now, and the next run knows only the agents of team.toml"
-                        );
-                    }
+                }
+                if !queue.is_being_run()? {
+                    let warning = "WARNING nobody runs the team now, and the next run knows only the agents of team.toml";
+                    output::note(warning, out.is_json());
                 }
             }
             What::Drop { name } => {

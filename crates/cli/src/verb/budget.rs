@@ -4,12 +4,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use agent_team::view::BudgetView;
-use agent_team::{Account, AgentId, Bounds, format_duration};
+use agent_team::{Account, AgentId, Bounds, Error, TaskQueue, format_duration};
 use clap::Args;
 
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
-use crate::output::{Cell, Output, Paint};
+use crate::output::{self, Cell, Output, Paint};
 use crate::time::{milliseconds, parse_duration};
 
 /// The arguments of `budget`.
@@ -81,6 +81,24 @@ fn dollars(text: &str) -> Result<Bound, String> {
         .ok_or("write dollars like 5 or 0.50, or none".to_owned())
 }
 
+/// The bounds that whoever does the work may be given: a team, an agent, a task with all its parts.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Budget")]
+pub struct WorkBudget {
+    /// The most money that it may cost, in US dollars
+    #[arg(long, value_name = "USD", value_parser = micro_usd)]
+    pub budget_usd: Option<u64>,
+    /// The most tokens that it may use
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub budget_tokens: Option<u64>,
+    /// The most calls to models that it may make
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub budget_turns: Option<u64>,
+    /// The most time that agents may be at work on it, together, as in 8h
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub budget_time: Option<Duration>,
+}
+
 /// An amount of dollars above 0, in millionths.
 pub fn micro_usd(text: &str) -> Result<u64, String> {
     let some = in_millionths(text).filter(|micro| *micro > 0);
@@ -141,12 +159,34 @@ impl Budget {
                     elapsed_ms: keep(self.elapsed, old.elapsed_ms),
                 };
                 queue.set_budget(&AgentId::human(), &account, bounds)?;
+                if let Some(warning) = nobody_has(&queue, &account)? {
+                    output::note(&format!("WARNING {warning}"), out.is_json());
+                }
             }
             let shown: Vec<_> = queue.budgets()?.into_iter().filter(|view| view.account == account).collect();
             return tell(&shown, out);
         }
         tell(&queue.budgets()?, out)
     }
+}
+
+/// What is odd about an account that is limited: it may be meant ahead, or mistyped.
+fn nobody_has(queue: &TaskQueue, account: &Account) -> Result<Option<String>, Failure> {
+    let status = queue.get_status()?;
+    Ok(match account {
+        Account::Team => None,
+        Account::Run => (!queue.is_being_run()?)
+            .then(|| "nobody runs the team now, and each run begins with a budget of its own".to_owned()),
+        Account::Agent(name) => (!status.agents.iter().any(|agent| agent.id == *name && !agent.left))
+            .then(|| format!("there is no agent `{name}` in the team: this is for one that joins later")),
+        Account::Task(task) => match queue.get_task(task) {
+            Ok(_) => None,
+            Err(Error::Refused(_)) => {
+                Some(format!("there is no task `{task}`: this is for one that is added later"))
+            }
+            Err(error) => return Err(error.into()),
+        },
+    })
 }
 
 fn tell(budgets: &[BudgetView], out: &mut Output) -> Result<Exit, Failure> {

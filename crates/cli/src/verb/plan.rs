@@ -1,5 +1,7 @@
 //! `plan`: shows, submits and judges plans.
 
+use std::str::FromStr;
+
 use agent_team::view::PlanView;
 use agent_team::{AgentId, RecordId, TaskId, TaskQueue, Verdict, is_called_by_hook};
 use clap::{Args, Subcommand};
@@ -17,9 +19,10 @@ use crate::{task_text, time};
     about = "Show, submit, approve or reject plans",
     long_about = "Where a task or an agent asks for it (`add --plan`, `agent add --plan`), nothing is changed before the \
                   plan was approved: by the human, by the agent that the task names, or else by a lead, and never by its \
-                  author. An approval is of exactly the text that waits; nothing is approved by time.",
+                  author. An approval is of exactly the text that was read, so another plan than the first is named by its number; \
+                  nothing is approved by time.",
     after_help = "Examples:\n  agent-team plan list\n  agent-team plan show parse\n  agent-team plan approve parse\n  \
-                  agent-team plan reject parse 'Keep the public API'\n  \
+                  agent-team plan approve parse --plan 2\n  agent-team plan reject parse 'Keep the public API'\n  \
                   agent-team plan submit parse 'First the lexer, ...' --as worker-1"
 )]
 pub struct Plan {
@@ -74,9 +77,31 @@ struct Judge {
     /// Who judges
     #[arg(long = "as", value_name = "NAME", default_value = "human")]
     agent: AgentId,
-    /// The plan that was read, by its id: refused if another one waits by now
+    /// The plan that was read, by its number or its id: refused if another one waits by now. Needed to approve another
+    /// one than the first
     #[arg(long = "plan", value_name = "PLAN")]
-    plan: Option<RecordId>,
+    plan: Option<Read>,
+}
+
+/// The plan that somebody has read.
+#[derive(Debug, Clone, Copy)]
+enum Read {
+    /// As so many-th for its task.
+    Round(u32),
+    Id(RecordId),
+}
+
+impl FromStr for Read {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let id = || text.parse().map(Self::Id).ok();
+        text.parse()
+            .map(Self::Round)
+            .ok()
+            .or_else(id)
+            .ok_or_else(|| "name a plan by its number or its id".to_owned())
+    }
 }
 
 impl Plan {
@@ -117,8 +142,41 @@ fn judged(
     verdict: Verdict,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    queue.judge_plan(&judge.agent, id, judge.plan, verdict)?;
+    let read = read(queue, id, judge.plan, matches!(verdict, Verdict::Approved(_)))?;
+    queue.judge_plan(&judge.agent, id, read, verdict)?;
     show(queue, id, out)
+}
+
+/// The plan that is judged. An approval is of the text that was read: whoever names none means the first, as long as
+/// there was no other.
+fn read(
+    queue: &TaskQueue,
+    id: &TaskId,
+    named: Option<Read>,
+    approves: bool,
+) -> Result<Option<RecordId>, Failure> {
+    if let Some(Read::Id(plan)) = named {
+        return Ok(Some(plan));
+    }
+    let waiting = queue.plan(id)?.filter(|plan| plan.approved.is_none());
+    // Why none can be judged is said by the rules.
+    let Some(plan) = waiting else { return Ok(None) };
+    let hint = format!(
+        "read it: agent-team plan show {id}; then judge it: agent-team plan approve {id} --plan {}",
+        plan.round
+    );
+    match named {
+        Some(Read::Round(round)) if round != plan.round => {
+            let words = format!("plan {} of task `{id}` waits by now, not plan {round}", plan.round);
+            Err(Failure::refused(words).hint(hint))
+        }
+        None if approves && plan.round > 1 => {
+            let words =
+                format!("plan {} of task `{id}` waits: say that it is the one you have read", plan.round);
+            Err(Failure::refused(words).hint(hint))
+        }
+        _ => Ok(Some(plan.id)),
+    }
 }
 
 fn list(queue: &TaskQueue, out: &mut Output) -> Result<Exit, Failure> {
@@ -161,6 +219,10 @@ fn show(queue: &TaskQueue, id: &TaskId, out: &mut Output) -> Result<Exit, Failur
     out.painted(&head, Some(paint))?;
     out.line(&format!("  id    {}", plan.id))?;
     out.line(&format!("  hash  {}", plan.hash))?;
+    if plan.approved.is_none() {
+        out.line(&format!("  yes   agent-team plan approve {id} --plan {}", plan.round))?;
+        out.line(&format!("  no    agent-team plan reject {id} 'WHAT IS TO BE CHANGED'"))?;
+    }
     out.line("")?;
     out.block("  ", &task_text::whole(queue, &plan.text))?;
     if let Some(feedback) = plan.feedback.as_ref().filter(|feedback| !feedback.is_empty()) {

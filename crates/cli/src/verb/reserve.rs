@@ -13,8 +13,9 @@ use crate::output::Output;
 #[derive(Debug, Args)]
 #[command(
     about = "Say which files you work on, or show who works on which",
-    long_about = "Say which files or folders you work on, so that others know before they conflict with you. This is \
-                  advice: nobody is kept from changing a file, but both are told. It ends with the claim, or with \
+    long_about = "Say which files or folders you work on, so that others know before they conflict with you. What \
+                  somebody else has reserved is not given twice. This is advice: nobody is kept from changing a file, \
+                  but both who change one are told. It ends with the claim, or with \
                   --release. Without a task all reservations are shown.",
     after_help = "Examples:\n  agent-team reserve parse src/parse.rs tests/ --as worker-1\n  \
                   agent-team reserve parse src/parse.rs --release --as worker-1\n  agent-team reserve"

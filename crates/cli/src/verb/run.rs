@@ -20,7 +20,7 @@ use crate::live::Live;
 use crate::output::Output;
 use crate::report;
 use crate::time::parse_duration;
-use crate::verb::budget::micro_usd;
+use crate::verb::budget::WorkBudget;
 
 const LONG_ABOUT: &str = "\
 Run the team: its agents claim tasks, work each in a workspace of their own, and what passes its check and the gate is \
@@ -91,24 +91,6 @@ pub struct Run {
     /// End after this time, as in 90s, 15m or 2h
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
-    /// The most money that the team may use, in US dollars
-    #[arg(long, value_name = "USD", value_parser = micro_usd)]
-    budget_usd: Option<u64>,
-    /// The most tokens that the team may use
-    #[arg(long, value_name = "N")]
-    budget_tokens: Option<u64>,
-    /// The most calls to models that the team may make
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    budget_turns: Option<u64>,
-    /// The most attempts at tasks that the team may begin
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    budget_attempts: Option<u64>,
-    /// The most time that the team's agents may be at work, all together, as in 8h
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    budget_time: Option<Duration>,
-    /// How long this run may take by the clock; unlike --timeout it can be raised while it goes on
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    budget_elapsed: Option<Duration>,
     /// How many agents may be in the team at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max_agents: Option<u32>,
@@ -122,6 +104,14 @@ pub struct Run {
     /// Ask nothing: neither before models that cost money are called, nor whether the lead's plan is right
     #[arg(long, short)]
     yes: bool,
+    #[command(flatten)]
+    budget: WorkBudget,
+    /// The most attempts at tasks that the team may begin
+    #[arg(long, help_heading = "Budget", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    budget_attempts: Option<u64>,
+    /// How long this run may take by the clock; unlike --timeout it can be raised while it goes on
+    #[arg(long, help_heading = "Budget", value_name = "DURATION", value_parser = parse_duration)]
+    budget_elapsed: Option<Duration>,
 }
 
 impl Run {
@@ -171,11 +161,11 @@ impl Run {
             self.approve_plan || (!self.yes && config.names_a_model() && somebody_is_there());
         config.approve_plan &= !self.yes;
         config.protect.extend(self.protect.iter().cloned());
-        config.budget.micro_usd = self.budget_usd.or(config.budget.micro_usd);
-        config.budget.tokens = self.budget_tokens.or(config.budget.tokens);
-        config.budget.turns = self.budget_turns.or(config.budget.turns);
+        config.budget.micro_usd = self.budget.budget_usd.or(config.budget.micro_usd);
+        config.budget.tokens = self.budget.budget_tokens.or(config.budget.tokens);
+        config.budget.turns = self.budget.budget_turns.or(config.budget.turns);
         config.budget.attempts = self.budget_attempts.or(config.budget.attempts);
-        config.budget.time = self.budget_time.or(config.budget.time);
+        config.budget.time = self.budget.budget_time.or(config.budget.time);
         config.budget.elapsed = self.budget_elapsed.or(config.budget.elapsed);
         config.max_agents = self.max_agents.or(config.max_agents);
         if let Some(count) = self.agents {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::read_text;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
-use crate::output::Output;
+use crate::output::{self, Output};
 
 /// What an interrupted agent is told if nothing is said.
 const INTERRUPTION: &str = "Stop and think again before you go on.";
@@ -84,9 +84,9 @@ fn post(message: NewMessage, global: &Global, out: &mut Output) -> Result<Exit, 
         out.json(&json!({ "id": id, "to": to, "urgent": urgent, "waits_for_member": missing.is_some() }))?;
     } else {
         out.line(&id.to_string())?;
-        if let Some(warning) = missing {
-            eprintln!("WARNING {warning}");
-        }
+    }
+    if let Some(warning) = missing {
+        output::note(&format!("WARNING {warning}"), out.is_json());
     }
     Ok(Exit::Done)
 }

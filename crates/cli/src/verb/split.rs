@@ -24,9 +24,8 @@ use self::report::{Found, Report, tell_run};
 use super::read_text;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
-use crate::hooks;
 use crate::interrupt::{self, block_on};
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::time::parse_duration;
 
 const LONG_ABOUT: &str = "\
@@ -192,7 +191,7 @@ impl Split {
         }
         for name in names {
             let warning = format!("WARNING `{name}` is neither a file nor a folder: it is taken for a name");
-            hooks::tell(&warning, out.is_json());
+            output::note(&warning, out.is_json());
         }
         Ok(())
     }

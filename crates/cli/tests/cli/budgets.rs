@@ -246,3 +246,20 @@ fn a_team_has_no_more_agents_than_it_may() {
     team.ok(["agent", "drop", "b"]);
     team.ok(["join", "--as", "c"]);
 }
+
+#[test]
+fn a_budget_that_nobody_has_yet_is_set_and_warned_of() {
+    let team = Team::new();
+    for (account, warning) in [
+        ("agent:nobody", "there is no agent `nobody` in the team"),
+        ("task:nothing", "there is no task `nothing`"),
+        ("run", "nobody runs the team now"),
+    ] {
+        let ran = team.run(["budget", account, "--turns", "5"]);
+        assert!(ran.code == 0 && ran.stderr.contains(&format!("WARNING {warning}")), "{account}: {ran:?}");
+        let told = team.run(["budget", account, "--turns", "6", "--json"]).stderr;
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert!(told["note"].as_str().unwrap().contains(warning), "{account}: {told}");
+    }
+    assert_eq!(team.run(["budget", "team", "--turns", "5"]).stderr, "");
+}

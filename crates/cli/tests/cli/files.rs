@@ -60,5 +60,6 @@ fn what_is_wrong_is_named_and_nothing_is_added() {
     team.run(["add", "--file", "absent.jsonl"]).failed(2, "absent.jsonl: No such file");
     team.run(["add", "Title", "--file", "tasks.jsonl"]).failed(2, "cannot be used with");
     team.run(["add", "--priority", "1", "--file", "tasks.jsonl"]).failed(2, "cannot be used with");
+    team.run(["add", "--budget-turns", "9", "--file", "tasks.jsonl"]).failed(2, "cannot be used with");
     assert_eq!(team.count("total"), 0);
 }

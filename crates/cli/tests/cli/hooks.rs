@@ -168,7 +168,7 @@ fn a_plan_is_sent_back_by_its_hook_and_approved_by_none() {
     from_a_hook.env("AGENT_TEAM_HOOK", "plan_judged");
     Ran::of(from_a_hook.output().unwrap()).failed(3, "a hook approves no plan");
     assert_eq!(team.json(["plan", "show", "a"])["plan"]["approved"], Value::Null);
-    team.ok(["plan", "approve", "a"]);
+    team.ok(["plan", "approve", "a", "--plan", "2"]);
     assert_eq!(seen(&team, "judged").len(), 2);
 }
 

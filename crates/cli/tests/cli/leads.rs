@@ -87,10 +87,13 @@ fn a_team_of_team_toml_plans_a_failure_anew_and_says_so() {
                   [[agent]]\nname = 'api-1'\n[[agent]]\nname = 'worker-1'\n";
     std::fs::write(team.path().join("team.toml"), config).unwrap();
 
-    let ran = team.run(["run", "--yes"]);
+    let ran = team.run(["run", "--yes", "--json"]);
 
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(format!("{ran:?}").contains("get failed: a lead plans anew (1 of 2)"), "{ran:?}");
+    // What is said along is an object for each thing, where a program reads it.
+    let said = ran.stderr.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let said: Vec<String> = said.map(|object| object["note"].as_str().unwrap().to_owned()).collect();
+    assert!(said.iter().any(|note| note == "get failed: a lead plans anew (1 of 2)"), "{said:?}");
     let status = team.json(["status"]);
     assert_eq!(status["replans"], json!([{"within": "api", "used": 1, "most": 2}]));
     assert!(team.ok(["status"]).contains("planned anew  1 of 2 failures within api"));

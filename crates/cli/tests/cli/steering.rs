@@ -159,7 +159,12 @@ fn a_plan_is_approved_by_somebody_else_before_anything_is_delivered() {
     team.run(["plan", "approve", "a"]).failed(3, "not the plan that waits");
     team.ok(["plan", "submit", "a", "Change two lines.", "--as", "w1", "--token", &token]);
     team.run(["plan", "approve", "a", "--plan", &id]).failed(3, "not the plan that waits");
-    assert!(team.ok(["plan", "approve", "a", "Go."]).contains("approved by human"));
+    team.run(["plan", "approve", "a"]).failed(3, "say that it is the one you have read");
+    team.run(["plan", "approve", "a", "--plan", "1"])
+        .failed(3, "plan 2 of task `a` waits by now, not plan 1");
+    team.run(["plan", "approve", "a", "--plan", "x"]).failed(2, "by its number or its id");
+    assert!(team.ok(["plan", "show", "a"]).contains("agent-team plan approve a --plan 2"));
+    assert!(team.ok(["plan", "approve", "a", "Go.", "--plan", "2"]).contains("approved by human"));
     team.ok(complete);
     assert_eq!(team.json(["show", "a"])["status"], "completed");
 }

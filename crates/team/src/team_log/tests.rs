@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use agent_team_core::id::TaskId;
-use agent_team_core::record::{FORMAT, FormatRaised, TaskSpec, codec};
-use agent_team_log::{AppendError, Batch, Digest, Position, ReadError, SyncError, TurnError};
+use agent_team_core::id::{AgentId, TaskId};
+use agent_team_core::machine::Command;
+use agent_team_core::record::{FORMAT, FormatRaised, NEWEST_FORMAT, Record, TaskSpec, codec};
+use agent_team_log::{AppendError, Batch, Digest, Position, ReadError, SyncError, Turn, TurnError};
 
 use super::*;
 

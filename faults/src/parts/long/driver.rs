@@ -239,7 +239,8 @@ impl<'a> Driver<'a> {
         for task in status["plans"].as_array().into_iter().flatten().map(text) {
             let shown = self.place.json(["show", task])?;
             if text(&shown["waits_for"]).contains("human") {
-                did |= self.tries(&["plan", "approve", task, "Go."])?;
+                let plan = self.place.json(["plan", "show", task])?;
+                did |= self.tries(&["plan", "approve", task, "Go.", "--plan", text(&plan["plan"]["id"])])?;
             }
         }
         let reviewing = self.place.json(["list", "--status", "reviewing"])?;
