@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
 
 /// The variables that are taken over from the parent, with what stands for one that is missing there.
 const INHERITED: [(&str, Option<&str>); 4] = [
@@ -26,7 +27,8 @@ const REFUSED_PREFIXES: [&str; 6] = ["ANTHROPIC_", "OPENAI_", "GEMINI_", "GOOGLE
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
-    variables: BTreeMap<OsString, OsString>,
+    /// Shared, since every agent of a run has the same.
+    variables: Arc<BTreeMap<OsString, OsString>>,
 }
 
 impl Environment {
@@ -42,7 +44,7 @@ impl Environment {
             let value = parent.get(OsStr::new(name)).cloned().or_else(|| default.map(OsString::from))?;
             Some((OsString::from(name), value))
         });
-        Self { variables: inherited.collect() }.with("TERM", "dumb")
+        Self { variables: Arc::new(inherited.collect()) }.with("TERM", "dumb")
     }
 
     /// With one variable more, unless a command must not see it.
@@ -50,7 +52,7 @@ impl Environment {
     pub fn with(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         let name = name.into();
         if !is_refused(&name) {
-            self.variables.insert(name, value.into());
+            Arc::make_mut(&mut self.variables).insert(name, value.into());
         }
         self
     }

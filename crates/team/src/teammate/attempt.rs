@@ -30,7 +30,8 @@ impl Teammate {
             attempt: assignment.attempt,
         });
         let limit = claimed.task.time_limit_ms.map(Duration::from_millis);
-        let attempt = self.attempt(assignment, claimed, limit).await?;
+        // Apart, so that an agent who waits does not keep room for all that an attempt may need.
+        let attempt = Box::pin(self.attempt(assignment, claimed, limit)).await?;
         let lost = attempt == Outcome::Lost;
         self.reporter.report(Progress::Idle { agent: self.id.clone() });
         if lost {

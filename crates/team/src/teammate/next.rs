@@ -35,7 +35,7 @@ impl Teammate {
                 liveness::Observer::new(self.queue.team_log()).expire_dead()?;
             }
             if let Some(duty) = self.duty() {
-                self.serve(duty).await?;
+                Box::pin(self.serve(duty)).await?;
                 continue;
             }
             let mut in_sight = false;
