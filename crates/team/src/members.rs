@@ -1,8 +1,10 @@
 //! Who is in the team: joining and leaving.
 
-use agent_team_core::record::{AgentJoined, AgentLeft, Role};
+use agent_team_core::machine::Refusal;
+use agent_team_core::record::{AgentJoined, AgentLeft, ClaimReleased, Role, Stage};
 
 use crate::run::ORCHESTRATOR;
+use crate::team_log::refusal;
 use crate::{AgentId, Error, HUMAN, TaskQueue};
 
 /// Says no to the names that stand for the user and for a run: whoever had one would judge and order in their place.
@@ -63,12 +65,39 @@ impl TaskQueue {
         })
     }
 
-    /// Lets an agent leave the team. Mail to it that is unread goes back to its senders.
+    /// Lets an agent leave the team. What it holds goes back to the queue, and mail to it that is unread to its senders.
     ///
     /// # Errors
     /// A refusal when it is no member.
     pub fn leave(&self, agent: &AgentId) -> Result<(), Error> {
-        self.team_log().submit(agent, &AgentLeft { agent: agent.clone() }.into())?;
+        self.take_out(agent, agent, "left")
+    }
+
+    /// Takes an agent out of the team. What it holds goes back to the queue, and mail that it has not read to its
+    /// senders. An orchestrator that runs it ends it.
+    ///
+    /// # Errors
+    /// A refusal when it is no member.
+    pub fn drop_agent(&self, by: &AgentId, agent: &AgentId) -> Result<(), Error> {
+        self.take_out(by, agent, "was dropped")
+    }
+
+    fn take_out(&self, by: &AgentId, agent: &AgentId, how: &str) -> Result<(), Error> {
+        if !self.team_log().look(|state| state.is_member(agent))? {
+            return Err(Refusal::NoSuchAgent { agent: agent.clone() }.into());
+        }
+        let held: Vec<_> = self.team_log().look(|state| {
+            let held = state.held().filter(|(_, claim)| claim.agent == *agent);
+            let held = held.filter(|(_, claim)| matches!(claim.stage, Stage::Work | Stage::Review));
+            held.map(|(_, claim)| claim.id).collect()
+        })?;
+        // First it leaves, so that it does not claim again what it loses.
+        self.team_log().submit(by, &AgentLeft { agent: agent.clone() }.into())?;
+        for claim in held {
+            let body = ClaimReleased::new(claim, format!("{agent} {how}"));
+            // If it ended meanwhile, that is what was wanted.
+            let _ = refusal(self.team_log().submit(by, &body.into()))?;
+        }
         Ok(())
     }
 }
@@ -76,6 +105,32 @@ impl TaskQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_leaves_gives_back_what_it_holds() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let (one, other): (AgentId, AgentId) = ("w1".parse().unwrap(), "w2".parse().unwrap());
+        for agent in [&one, &other] {
+            queue.join_as_worker(agent, "shell").unwrap();
+        }
+        queue.add_task("Say hello").unwrap();
+        let claimed = queue.claim_task(&one).unwrap().unwrap();
+        queue.leave(&one).unwrap();
+        assert_eq!(queue.claim_task(&other).unwrap().unwrap().task.id, claimed.task.id);
+    }
+
+    #[test]
+    fn whoever_a_run_has_at_work_takes_nothing_once_it_has_left() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let agent: AgentId = "w1".parse().unwrap();
+        let joined = AgentJoined { orchestrated: true, ..AgentJoined::new(agent.clone(), Role::Worker) };
+        queue.join(joined.clone()).unwrap();
+        queue.add_task("Say hello").unwrap();
+        queue.leave(&agent).unwrap();
+        assert_eq!(queue.claim_task(&agent).unwrap(), None);
+        queue.join(joined).unwrap();
+        assert!(queue.claim_task(&agent).unwrap().is_some());
+    }
 
     #[test]
     fn whoever_comes_to_another_team_has_joined_again() {

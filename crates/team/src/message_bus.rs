@@ -132,6 +132,12 @@ impl MessageBus {
     /// # Errors
     /// A refusal when it is for the thread of a task that does not exist; otherwise when the log cannot be written.
     pub fn post(&self, message: NewMessage) -> Result<RecordId, Error> {
+        let body = self.as_record(message)?;
+        Ok(self.team_log.submit(&body.from.clone(), &body.into())?.id())
+    }
+
+    /// A message as a record can hold it.
+    fn as_record(&self, message: NewMessage) -> Result<MessageSent, Error> {
         let NewMessage { from, to, text, task, urgent, asks, reply_to } = message;
         if let Recipient::Task(task) = &to
             && self.team_log.look(|state| state.task(task).is_none())?
@@ -139,9 +145,7 @@ impl MessageBus {
             return Err(Refusal::NoSuchTask { task: task.clone() }.into());
         }
         let text = self.team_log.text(text)?;
-        let by = from.clone();
-        let body = MessageSent { from, to, text, task, urgent, asks, reply_to };
-        Ok(self.team_log.submit(&by, &body.into())?.id())
+        Ok(MessageSent { from, to, text, task, urgent, asks, reply_to })
     }
 
     /// Answers a question. The one who asked gets it at once; the first answer counts.
@@ -154,19 +158,23 @@ impl MessageBus {
         question: RecordId,
         text: impl Into<String>,
     ) -> Result<RecordId, Error> {
+        let is_open = |state: &State| state.messages().answer_to(question).is_none();
         let asked = self.team_log.look(|state| {
-            let asked = state.messages().get(question).filter(|message| message.asks);
-            asked.map(|asked| (asked.clone(), state.messages().answer_to(question).is_some()))
+            state.messages().get(question).filter(|message| message.asks).map(|asked| {
+                let to = Recipient::Agent(asked.from.clone());
+                (NewMessage { task: asked.task.clone(), ..NewMessage::new(by, to, "") }, is_open(state))
+            })
         })?;
-        match asked {
-            None => Err(Error::Input(format!("there is no question {question}"))),
-            Some((_, true)) => Err(Error::Input(format!("question {question} has been answered"))),
-            Some((asked, false)) => {
-                let to = Recipient::Agent(asked.from);
-                let answer = NewMessage { task: asked.task, ..NewMessage::new(by, to, text) };
-                self.post(NewMessage { reply_to: Some(question), ..answer })
-            }
-        }
+        let answered = || Error::Input(format!("question {question} has been answered"));
+        let answer = match asked {
+            None => return Err(Error::Input(format!("there is no question {question}"))),
+            Some((_, false)) => return Err(answered()),
+            Some((answer, true)) => answer,
+        };
+        let answer = self.as_record(NewMessage { text: text.into(), reply_to: Some(question), ..answer })?;
+        // Of several who answer at once one is heard, and the others learn it.
+        let written = self.team_log.submit_if(by, &answer.into(), is_open)?;
+        written.map(|written| written.id()).ok_or_else(answered)
     }
 
     /// The answer to a question; `None` while there is none.
@@ -333,4 +341,34 @@ fn unread(state: &State, agent: &AgentId) -> Vec<Message> {
 
 fn role(state: &State, agent: &AgentId) -> Option<Role> {
     state.agent(agent).map(|known| known.role)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn of_several_who_answer_at_once_one_is_heard() {
+        let folder = tempfile::tempdir().unwrap();
+        let (human, asker): (AgentId, AgentId) = (AgentId::human(), "w1".parse().unwrap());
+        let bus = MessageBus::new(folder.path()).unwrap();
+        for _ in 0..8 {
+            let question = NewMessage::new(&asker, Recipient::Agent(human.clone()), "Tabs or spaces?");
+            let question = bus.post(NewMessage { asks: true, ..question }).unwrap();
+            let together = Barrier::new(4);
+            let answer = || {
+                let bus = MessageBus::new(folder.path()).unwrap();
+                together.wait();
+                bus.answer(&human, question, "Spaces.").is_ok()
+            };
+            let heard = thread::scope(|scope| {
+                let answers: Vec<_> = (0..4).map(|_| scope.spawn(answer)).collect();
+                answers.into_iter().map(|answer| answer.join().unwrap()).collect::<Vec<_>>()
+            });
+            assert_eq!(heard.iter().filter(|heard| **heard).count(), 1);
+        }
+    }
 }

@@ -3,9 +3,7 @@
 //! Each of these is a record, so it holds for every process of the team, whoever runs it, and whether or not anybody does.
 
 use agent_team_core::machine::{Command, Note, Refusal, Reservation};
-use agent_team_core::record::{
-    Account, AgentLeft, Bounds, ClaimReleased, FilesReleased, FilesReserved, NoteAdded, Stage, TaskChange,
-};
+use agent_team_core::record::{Account, Bounds, FilesReleased, FilesReserved, NoteAdded, TaskChange};
 use agent_team_core::view::{self, BudgetView};
 
 use crate::budget::said_or;
@@ -68,30 +66,6 @@ impl TaskQueue {
 
     fn is_member(&self, agent: &AgentId) -> Result<bool, Error> {
         self.team_log().look(|state| state.is_member(agent))
-    }
-
-    /// Takes an agent out of the team. What it holds goes back to the queue, and mail that it has not read to its
-    /// senders. An orchestrator that runs it ends it.
-    ///
-    /// # Errors
-    /// A refusal when it is no member.
-    pub fn drop_agent(&self, by: &AgentId, agent: &AgentId) -> Result<(), Error> {
-        if !self.is_member(agent)? {
-            return Err(Refusal::NoSuchAgent { agent: agent.clone() }.into());
-        }
-        let held: Vec<_> = self.team_log().look(|state| {
-            let held = state.held().filter(|(_, claim)| claim.agent == *agent);
-            let held = held.filter(|(_, claim)| matches!(claim.stage, Stage::Work | Stage::Review));
-            held.map(|(_, claim)| claim.id).collect()
-        })?;
-        // First it leaves, so that it does not claim again what it loses.
-        self.team_log().submit(by, &AgentLeft { agent: agent.clone() }.into())?;
-        for claim in held {
-            let body = ClaimReleased::new(claim, format!("{agent} was dropped"));
-            // If it ended meanwhile, that is what was wanted.
-            let _ = refusal(self.team_log().submit(by, &body.into()))?;
-        }
-        Ok(())
     }
 
     /// Whether a run of the team has begun and has not ended. One whose process died counts as long as no other began.

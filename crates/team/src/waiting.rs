@@ -61,6 +61,13 @@ struct ForWork {
     turn: Turn,
 }
 
+impl ForWork {
+    fn call(&mut self) {
+        self.turn = Turn::Called;
+        self.bell.notify_one();
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
     /// There is nothing for it.
@@ -189,31 +196,32 @@ impl Waiters {
         }
         let now_ms = now_ms();
         self.is_anyone_behind = false;
+        // Those first who keep a place: what they wait for may be somebody else's by now.
         for waiter in self.for_work.values_mut() {
+            let Turn::StandsBy(known) = waiter.turn else { continue };
+            match (waiter.look)(state, now_ms) {
+                Prospect::Now | Prospect::Never => waiter.call(),
+                Prospect::At(at_ms) if at_ms < known => waiter.call(),
+                Prospect::At(_) => {}
+                Prospect::Later => {
+                    waiter.turn = Turn::Waits;
+                    self.served -= 1;
+                }
+            }
+        }
+        for waiter in self.for_work.values_mut().filter(|waiter| waiter.turn == Turn::Waits) {
             let is_left = self.served < offered;
-            let stands_by = match waiter.turn {
-                Turn::Called => continue,
-                Turn::StandsBy(at_ms) => Some(at_ms),
-                Turn::Waits => None,
-            };
-            if !is_left && !may_be_over && stands_by.is_none() {
+            if !is_left && !may_be_over {
                 self.is_anyone_behind = true;
                 continue;
             }
-            let is_called = match (waiter.look)(state, now_ms) {
-                Prospect::Never => true,
-                Prospect::Now if stands_by.is_some() || is_left => true,
-                Prospect::At(at_ms) => stands_by.map_or(is_left, |known| at_ms < known),
-                Prospect::Now => {
-                    self.is_anyone_behind = true;
-                    false
+            match (waiter.look)(state, now_ms) {
+                Prospect::Now | Prospect::At(_) if !is_left => self.is_anyone_behind = true,
+                Prospect::Now | Prospect::At(_) | Prospect::Never => {
+                    self.served += 1;
+                    waiter.call();
                 }
-                Prospect::Later => false,
-            };
-            if is_called {
-                self.served += u64::from(stands_by.is_none());
-                waiter.turn = Turn::Called;
-                waiter.bell.notify_one();
+                Prospect::Later => {}
             }
         }
     }
@@ -398,7 +406,7 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
-    use crate::{AgentId, NewTask, TaskQueue};
+    use crate::{AgentId, AgentJoined, NewTask, Role, TaskQueue};
 
     type Waiting = Pin<Box<dyn Future<Output = Result<Option<Ticket>, Error>> + Send>>;
 
@@ -502,6 +510,23 @@ mod tests {
         assert!(called(&mut waiting).await.is_empty());
         queue.add_task("Soon").unwrap();
         assert_eq!(called(&mut waiting[..1]).await, [0], "who waits for later may have something now");
+    }
+
+    #[tokio::test]
+    async fn what_one_waited_to_take_later_and_is_another_s_now_calls_the_other() {
+        let queue = TaskQueue::in_memory().unwrap();
+        for number in 1..=2 {
+            queue.join(AgentJoined::new(agent(number), Role::Worker)).unwrap();
+        }
+        let task =
+            NewTask { backoff_ms: Some(3_600_000), agent: Some("worker-1".into()), ..NewTask::new("T") };
+        queue.add_task(task.id("fails")).unwrap();
+        queue.claim_task(&agent(1)).unwrap().unwrap();
+        queue.fail_task(&"fails".parse().unwrap(), &agent(1), "no").unwrap();
+        let mut waiting: Vec<Waiting> = (1..=2).map(|number| wait_on(&queue, number, true)).collect();
+        assert!(called(&mut waiting).await.is_empty(), "the first has set its timer");
+        queue.reassign(&AgentId::human(), &"fails".parse().unwrap(), Some(&agent(2))).unwrap();
+        assert_eq!(called(&mut waiting).await, [1], "it looks, and sets its timer");
     }
 
     #[tokio::test]

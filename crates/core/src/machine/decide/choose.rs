@@ -16,6 +16,10 @@ pub(super) fn task<'a>(
     stage: Stage,
     now_ms: u64,
 ) -> Result<&'a Task, Refusal> {
+    // Whoever a run has at work learns that it was dropped only when it looks: it takes nothing until then.
+    if state.agent(agent).is_some_and(|known| known.left && known.orchestrated) {
+        return Err(Refusal::NothingEver { agent: agent.clone(), reason: "it has left the team".into() });
+    }
     if let Some(wanted) = wanted {
         let task = state.task(wanted).ok_or_else(|| Refusal::NoSuchTask { task: wanted.clone() })?;
         let wait_ms = task.not_before_ms.saturating_sub(now_ms);
