@@ -164,7 +164,7 @@ impl TeamLog {
     }
 
     /// Whether this process belongs to a command that an agent, a check or the gate of this very team runs.
-    fn is_within(&self) -> bool {
+    pub(crate) fn is_within(&self) -> bool {
         let is_called = || self.0.folder.as_ref().is_some_and(|folder| is_called_within(folder.workspace()));
         *self.0.is_within.get_or_init(is_called)
     }
