@@ -9,7 +9,7 @@ use super::ModelAgent;
 use super::circles::{Circles, Circling, Round};
 use crate::agent::closure::verdict;
 use crate::agent::compaction::{self, Compaction};
-use crate::agent::edits::Told;
+use crate::agent::edits::{Told, Touched};
 use crate::agent::journal::{Journal, Line};
 use crate::agent::metered::Meter;
 use crate::agent::plan_tools::SubmitPlan;
@@ -111,6 +111,7 @@ impl<'a> Attempt<'a> {
         if let Some(answer) = self.end_again().await? {
             return Ok(answer);
         }
+        self.tell_edits().await?;
         loop {
             if self.context.stop.is_cancelled() {
                 return Err(AgentError::Stopped);
@@ -152,6 +153,18 @@ impl<'a> Attempt<'a> {
                 return Ok(answer);
             }
         }
+    }
+
+    /// Says what lies changed in the workspace from the beginning on: the work of an earlier attempt.
+    async fn tell_edits(&mut self) -> Result<(), AgentError> {
+        if self.task.stage != Stage::Work {
+            return Ok(());
+        }
+        if let Some(warning) = self.context.announce(Touched::Anything, false, &mut self.told).await? {
+            let parts = vec![Part::text(warning)];
+            self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+        }
+        Ok(())
     }
 
     /// Ends as the last turn wanted to, if the attempt was cut off before its result was delivered. Calls that end an
@@ -336,7 +349,7 @@ impl<'a> Attempt<'a> {
         // A turn is its answer and its calls: whoever is asked to stop ends after both, unless it waits for a word.
         for Call { id: call_id, name, input } in calls {
             self.context.activity.is(doing(&name, &input));
-            let edited = touched(&name, &input);
+            let touched = Touched::by(&name, &input, self.task.stage);
             round.calls(&name, &input);
             let ToolOutput { mut text, is_error, ends_turns } = tokio::select! {
                 result = self.toolbox.call(&name, input, &self.tools) => result,
@@ -351,9 +364,7 @@ impl<'a> Attempt<'a> {
             if let Some(ending @ Ending::Stopped) = ends_turns {
                 return self.ended(ending).map(Some);
             }
-            if let Some(path) = edited.filter(|_| !is_error)
-                && let Some(warning) = self.context.announce_edit(&path, &mut self.told)?
-            {
+            if let Some(warning) = self.context.announce(touched, is_error, &mut self.told).await? {
                 text = format!("{text}\n{warning}");
             }
             round.ends(&text, is_error);
@@ -460,12 +471,6 @@ fn calls(response: &Response) -> Vec<Call> {
         _ => None,
     });
     calls.collect()
-}
-
-/// The file that a tool call changes, if it does.
-fn touched(name: &str, input: &serde_json::Value) -> Option<String> {
-    let changes = matches!(name, "write" | "edit");
-    changes.then(|| input.get("path")?.as_str().map(str::to_owned)).flatten()
 }
 
 /// What a tool call does, in a few words.
