@@ -12,7 +12,7 @@ use crate::agent::compaction::{self, Compaction};
 use crate::agent::edits::{Told, Touched};
 use crate::agent::journal::{Journal, Line};
 use crate::agent::metered::Meter;
-use crate::agent::plan_tools::SubmitPlan;
+use crate::agent::plan_tools::{ProposeTasks, SubmitPlan};
 use crate::agent::prompt::{self, Results};
 use crate::agent::team_tools::{APPROVE, ENDINGS, REJECT};
 use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment};
@@ -23,8 +23,6 @@ use crate::{AgentMessage, RecordId, Role, Stage};
 
 /// Answers in a row that may do nothing before the attempt fails.
 const IDLE_ANSWERS_MAX: u32 = 3;
-/// The tools that wait for somebody, and that an agent that goes on may call again without asking again.
-const WAITS: [&str; 2] = ["ask", "submit_plan"];
 
 /// One attempt under way.
 pub(super) struct Attempt<'a> {
@@ -177,9 +175,9 @@ impl<'a> Attempt<'a> {
         }
         let open = calls.iter().position(|call| !results.contains(&call.id)).unwrap_or(calls.len());
         // Who waited for somebody waits on, and the calls after that were not begun.
-        if calls.get(open).is_some_and(|call| WAITS.contains(&call.name.as_str())) {
-            let tool = SubmitPlan { context: self.context.clone(), goes_on: true };
-            self.toolbox = self.toolbox.clone().with(tool);
+        if let Some(call) = calls.get(open)
+            && self.waits_on(call)?
+        {
             return self.act(calls.split_off(open)).await;
         }
         let Some(ending) = calls.iter().position(|call| ENDINGS.contains(&call.name.as_str())) else {
@@ -195,6 +193,21 @@ impl<'a> Attempt<'a> {
                 ended.map(|ended| self.ended(ended)).transpose()
             }
         }
+    }
+
+    /// Whether a call that was cut off waited for somebody. Made again it asks nothing a second time.
+    fn waits_on(&mut self, call: &Call) -> Result<bool, AgentError> {
+        let (context, goes_on) = (self.context.clone(), true);
+        match call.name.as_str() {
+            "ask" => {}
+            "submit_plan" => self.toolbox = self.toolbox.clone().with(SubmitPlan { context, goes_on }),
+            // Otherwise its tasks may have been added, and would be again.
+            "add_tasks" if ProposeTasks::is_proposed(&context, &call.input)? => {
+                self.toolbox = self.toolbox.clone().with(ProposeTasks { context, goes_on });
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Puts new messages of others into the conversation, and says which the next turn reads: also those that were told
