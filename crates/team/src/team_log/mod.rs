@@ -209,6 +209,11 @@ impl TeamLog {
             return;
         }
         self.0.news.send_replace(now);
+        for model in replica.ended.take_lifted() {
+            if replica.state.limit(&model).is_none() {
+                self.0.governor.lift(&model);
+            }
+        }
         self.waiters().call(&replica.state, &mut replica.ended);
         if let Some(folder) = self.folder() {
             replica.save_if_due(&self.0.log, folder);
