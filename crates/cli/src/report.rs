@@ -57,6 +57,11 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
         if let Some(remedy) = stuck.and_then(|waiting| waiting.remedy.as_ref()) {
             out.line(&format!("  {remedy}"))?;
         }
+        if let Some(plan) = task.plan.as_ref().filter(|plan| plan.approved.is_none()) {
+            let id = &task.id;
+            let line = format!("plan of {} waits to be judged: agent-team plan show {id}", plan.author);
+            out.painted(&format!("  {line}; the next run goes on with the verdict"), Some(Paint::Warning))?;
+        }
     }
     for limit in &report.waited_for {
         let next = time::left(limit.until_ms).map(|left| format!("; the next try would be in {left}"));

@@ -85,7 +85,7 @@ fn caller(is_asked_for: impl Fn(&OsStr) -> bool) -> Caller {
 }
 
 /// The value of a variable in an environment as the kernel shows it.
-fn value<'a>(environment: &'a [u8], name: &str) -> Option<&'a OsStr> {
+pub(crate) fn value<'a>(environment: &'a [u8], name: &str) -> Option<&'a OsStr> {
     let mut variables = environment.split(|byte| *byte == 0);
     variables
         .find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))

@@ -21,6 +21,7 @@ pub mod git;
 mod hooks;
 mod judge;
 mod kept;
+mod left_behind;
 mod liveness;
 mod members;
 mod merge_queue;

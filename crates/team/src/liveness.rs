@@ -15,6 +15,7 @@ use agent_team_log::{AppendError, Liveness, Observed, ProcessIdentity, probe};
 use crate::Error;
 use crate::folder::TeamFolder;
 use crate::hooks;
+use crate::left_behind;
 use crate::task_queue::process_id;
 use crate::team_log::{TeamLog, blocking, refusal};
 
@@ -63,8 +64,15 @@ impl<'a> Observer<'a> {
         if held.is_empty() {
             return Ok(Vec::new());
         }
+        let gone = gone(folder, &held);
+        // Before anybody else can begin with what they hold. A run alone has commands that outlive it.
+        let had_commands =
+            |claim: &Claim, cause| claim.holder.orchestrated && cause == ExpiryCause::ProcessGone;
+        if gone.iter().any(|(_, claim, cause)| had_commands(claim, *cause)) && !self.team_log.is_within() {
+            left_behind::end(folder);
+        }
         let mut taken = Vec::new();
-        for (task, claim, cause) in gone(folder, &held) {
+        for (task, claim, cause) in gone {
             let by = claim.agent.clone();
             let fenced =
                 match held.iter().find(|(id, ..)| *id == task).and_then(|(.., intent)| intent.as_ref()) {

@@ -303,6 +303,7 @@ fn summary(body: &Body, at_ms: u64) -> String {
             format!("{} at work", format_duration(Duration::from_millis(body.actual.time_ms)))
         }
         Body::SpendingSettled(body) => format!("{} tokens of {}", body.actual.tokens(), body.model),
+        Body::ModelLimited(body) if body.lifted => format!("{} may be called again", body.model),
         Body::ModelLimited(body) => {
             // To the second: the record was written a moment after the limit began.
             let wait = Duration::from_secs(body.until_ms.saturating_sub(at_ms).div_ceil(1_000));

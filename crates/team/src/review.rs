@@ -2,7 +2,7 @@
 
 use agent_team_core::id::{AgentId, TaskId};
 use agent_team_core::machine::Refusal;
-use agent_team_core::record::{ReviewGiven, Stage};
+use agent_team_core::record::{ClaimReleased, ReviewGiven, Stage};
 
 use crate::hooks;
 use crate::task_queue::{ClaimOptions, TaskQueue};
@@ -17,17 +17,32 @@ pub enum Verdict {
     ChangesRequested(String),
 }
 
-/// Gives a verdict on what was delivered for a task: claims its reviewing stage, and ends it.
+/// Gives a verdict on what was delivered for a task: claims its reviewing stage, and ends it. `read` is the attempt whose
+/// result was read; without it the verdict is on whatever waits.
 ///
 /// # Errors
-/// A refusal when the task waits for no review, another reviewer has it, or `by` may not review it.
-pub fn review(queue: &TaskQueue, by: &AgentId, task: &TaskId, verdict: Verdict) -> Result<(), Error> {
+/// A refusal when the task waits for no review, another result waits than was read, another reviewer has it, or `by` may not
+/// review it.
+pub fn review(
+    queue: &TaskQueue,
+    by: &AgentId,
+    task: &TaskId,
+    read: Option<u32>,
+    verdict: Verdict,
+) -> Result<(), Error> {
     let options = ClaimOptions { task: Some(task.clone()), holder: None };
     let claim = queue.claim_stage(by, Stage::Review, &options)?.token;
     let known = queue.team_log().look(|state| {
-        state.task(task).and_then(|task| task.submission.as_ref()).map(|submission| submission.id)
+        let known = state.task(task)?;
+        known.submission.as_ref().map(|submission| (submission.id, known.attempt))
     })?;
-    let submission = known.ok_or_else(|| Refusal::OtherSubmission { task: task.clone() })?;
+    // From here on nobody can deliver another one.
+    let meant = known.filter(|(_, attempt)| read.is_none_or(|read| read == *attempt));
+    let Some((submission, _)) = meant else {
+        let body = ClaimReleased::new(claim, "another result waits than the one that was read");
+        queue.team_log().submit(by, &body.into())?;
+        return Err(Refusal::OtherSubmission { task: task.clone() }.into());
+    };
     let (approved, words) = match verdict {
         Verdict::Approved(words) => (true, words),
         Verdict::ChangesRequested(words) => (false, words),
@@ -56,12 +71,15 @@ mod tests {
             queue.complete_task(&id, &worker, "done").unwrap();
         };
         deliver();
-        let own = review(&queue, &worker, &id, Verdict::Approved(String::new())).unwrap_err();
+        let own = review(&queue, &worker, &id, None, Verdict::Approved(String::new())).unwrap_err();
         assert!(matches!(own.refusal(), Some(Refusal::NotFitting { .. })), "{own}");
-        review(&queue, &human, &id, Verdict::ChangesRequested("Too short.".into())).unwrap();
+        review(&queue, &human, &id, Some(1), Verdict::ChangesRequested("Too short.".into())).unwrap();
         assert_eq!(queue.get_task(&id).unwrap().feedback[0].text.preview(), "Too short.");
         deliver();
-        review(&queue, &human, &id, Verdict::Approved(String::new())).unwrap();
+        let of_the_first =
+            review(&queue, &human, &id, Some(1), Verdict::Approved(String::new())).unwrap_err();
+        assert!(matches!(of_the_first.refusal(), Some(Refusal::OtherSubmission { .. })), "{of_the_first}");
+        review(&queue, &human, &id, Some(2), Verdict::Approved(String::new())).unwrap();
         assert_eq!(queue.get_task(&id).unwrap().status, Status::Completed);
     }
 }

@@ -5,7 +5,9 @@
 use std::path::{Component, Path, PathBuf};
 
 use agent_team_core::machine::{Command, Note, Refusal, Reservation};
-use agent_team_core::record::{Account, Bounds, FilesReleased, FilesReserved, NoteAdded, TaskChange};
+use agent_team_core::record::{
+    Account, Bounds, FilesReleased, FilesReserved, ModelLimited, NoteAdded, TaskChange,
+};
 use agent_team_core::view::{self, BudgetView};
 
 use crate::budget::said_or;
@@ -29,6 +31,19 @@ impl TaskQueue {
     /// A refusal when there is no such agent.
     pub fn resume(&self, by: &AgentId, agent: Option<&AgentId>) -> Result<bool, Error> {
         self.set_pause(by, agent, false, false, "")
+    }
+
+    /// Says that a model may be called again, whatever its provider told: it is tried at once, wherever somebody waits for it.
+    /// Says whether a limit of it was known that is not over.
+    ///
+    /// # Errors
+    /// When the log cannot be read or written.
+    pub fn lift_limit(&self, by: &AgentId, model: &str) -> Result<bool, Error> {
+        let known = self.team_log().look(|state| state.limit(model).map(|limit| limit.until_ms))?;
+        let Some(until_ms) = known.filter(|until_ms| *until_ms > now_ms()) else { return Ok(false) };
+        let body = ModelLimited { model: model.to_owned(), until_ms, reason: String::new(), lifted: true };
+        self.team_log().submit(by, &body.into())?;
+        Ok(true)
     }
 
     /// Stops an agent at once. What it works on goes back to the queue; its folder and its transcript are kept, and it

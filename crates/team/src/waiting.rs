@@ -7,7 +7,7 @@
 //! Nobody is promised anything: whoever is called tries, and waits again if others were faster. No claim is made here,
 //! and no time is kept: whoever waits for a time has a timer of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +84,8 @@ pub(crate) struct Ended {
     claims: Vec<RecordId>,
     any: bool,
     word: bool,
+    /// The models whose limits somebody lifted.
+    lifted: BTreeSet<String>,
 }
 
 impl Ended {
@@ -107,14 +109,22 @@ impl Ended {
             | Body::MessagesDelivered(_)
             | Body::MessagesRead(_)
             | Body::SpendingReserved(_)
-            | Body::SpendingSettled(_)
-            | Body::ModelLimited(_) => {}
+            | Body::SpendingSettled(_) => {}
+            Body::ModelLimited(body) if body.lifted => drop(self.lifted.insert(body.model.clone())),
+            Body::ModelLimited(_) => {}
             _ => self.any = true,
         }
         if self.claims.len() > ENDED_MAX {
             self.claims.clear();
             self.any = true;
         }
+    }
+}
+
+impl Ended {
+    /// The models whose limits were lifted since the last time.
+    pub fn take_lifted(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.lifted)
     }
 }
 
@@ -161,7 +171,7 @@ impl Waiters {
     }
 
     fn call_for_ended(&mut self, state: &State, ended: &mut Ended) {
-        let Ended { claims, any, .. } = std::mem::take(ended);
+        let (claims, any) = (std::mem::take(&mut ended.claims), std::mem::take(&mut ended.any));
         if self.for_end_of_claim.is_empty() {
             return;
         }

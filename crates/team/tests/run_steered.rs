@@ -293,37 +293,6 @@ async fn whoever_makes_no_progress_is_nudged_interrupted_and_taken_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_who_edit_the_same_file_are_both_warned_before_they_conflict() {
-    let project = TestProject::new();
-    let both = |me: &str| {
-        let wrote = writes("shared.txt", &format!("{me}\n"));
-        [wrote, waits_for(&project, "go"), calls("receive", &json!({})), finishes("Done.")]
-    };
-    let model = Remembering::new(script(&[
-        attempt("a", 1, &both("a")),
-        attempt("b", 1, &both("b")),
-        json!({"give": finishes("Given up on it.")}),
-    ]));
-    let mut team = project.team();
-    project::workers(&mut team, 2, &agent(model.clone()));
-    team.options(gated("true"));
-    team.add_task(task("a")).unwrap();
-    team.add_task(task("b")).unwrap();
-
-    steered(&team, async {
-        let has_warned = |worker: &&str| !team.bus().sent(&id(worker)).unwrap().is_empty();
-        until(&team, |_| ["worker-1", "worker-2"].iter().any(has_warned)).await;
-        std::fs::write(project.beside("go"), "").unwrap();
-    })
-    .await;
-
-    let seen =
-        |words: &str| model.asked().iter().any(|request| format!("{:?}", request.messages).contains(words));
-    assert!(seen("is editing shared.txt, too"), "the second is warned by its own edit");
-    assert!(seen("I am editing shared.txt, which you are editing, too"), "the first by a message");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_leads_tasks_are_added_when_the_human_approves_them_and_not_before() {
     let project = TestProject::new();
     let tasks = |title: &str| {

@@ -154,3 +154,61 @@ async fn what_the_journal_has_told_is_not_told_again_and_is_read_with_the_next_t
     assert_eq!((told.matches("MSG-A").count(), told.matches("MSG-B").count()), (1, 1), "{told}");
     assert!(team.bus().unread(&id("worker-1")).unwrap().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_that_was_stopped_while_its_tasks_were_judged_adds_them_in_the_next_run() {
+    let project = TestProject::new();
+    let proposes = |title: &str| calls("add_tasks", &json!({"tasks": [{"title": title}]}));
+    let model = Remembering::new(script(&[
+        json!({"when": {"role": "lead", "contains": "Propose better tasks"}, "give": proposes("Write it small")}),
+        json!({"when": {"role": "lead", "task": "plan", "turn": 0}, "give": proposes("Write it")}),
+        json!({"when": {"role": "lead", "task": "plan"}, "give": finishes("One task.")}),
+        json!({"when": {"role": "lead"}, "give": {"text": "It is done."}}),
+        json!({"give": finishes("Written.")}),
+    ]));
+    let begin = || {
+        let mut team = project.team();
+        team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+        team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+        team.options(RunOptions { goal: Some("A tool".into()), approve_plan: true, ..gated("true") });
+        team
+    };
+    let stop_while_it_waits = async |team: &AgentTeam, round: u32| {
+        let stop = async {
+            let mut news = team.queue().team_log().follow();
+            let waits = || {
+                team.get_status().unwrap().plans == [id("plan")]
+                    && view(team, "plan").plan.unwrap().round == round
+            };
+            while !waits() {
+                news.changed().await.unwrap();
+            }
+            team.stop().gently();
+        };
+        let report = tokio::time::timeout(LONG, async { tokio::join!(run(team), stop).0 }).await.unwrap();
+        assert_eq!(report.outcome, RunOutcome::Interrupted);
+        assert!(
+            report.unfinished[0].plan.as_ref().unwrap().approved.is_none(),
+            "the report says that it waits"
+        );
+        let open = team.queue().open_plans().unwrap();
+        assert!(matches!(&open[..], [(task, plan, false)] if task.as_str() == "plan" && plan.round == round));
+    };
+    let judged =
+        |verdict| project.team().queue().judge_plan(&AgentId::human(), &id("plan"), None, verdict).unwrap();
+
+    stop_while_it_waits(&begin(), 1).await;
+    // Nobody has said anything: it waits on.
+    stop_while_it_waits(&begin(), 1).await;
+    judged(Verdict::ChangesRequested("Smaller.".into()));
+    stop_while_it_waits(&begin(), 2).await;
+    judged(Verdict::Approved(String::new()));
+    let team = begin();
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+
+    let titles: Vec<String> = team.queue().list_tasks().unwrap().into_iter().map(|task| task.title).collect();
+    assert_eq!(titles, ["Plan: A tool", "Write it small"], "each proposal is made and added once");
+    assert_eq!(view(&team, "plan").plan.unwrap().round, 2);
+    let leads = model.asked().iter().filter(|request| request.caller.task.as_deref() == Some("plan")).count();
+    assert_eq!(leads, 3, "no turn is paid for twice");
+}

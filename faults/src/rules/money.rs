@@ -163,6 +163,10 @@ impl Team {
 
     /// A model may not be called for a time.
     pub(super) fn limited(&mut self, entry: Entry<'_>) {
+        // Whoever lifts a limit says nothing of what attempts may fail by.
+        if entry.body["lifted"] == true {
+            return;
+        }
         let told = (entry.id.to_owned(), text(&entry.body["reason"]).to_owned());
         self.limits.insert(text(&entry.body["model"]).to_owned(), told);
         self.book.held(Rule::Limits);

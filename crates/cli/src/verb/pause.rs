@@ -40,24 +40,48 @@ impl Pause {
 /// The arguments of `resume`.
 #[derive(Debug, Args)]
 #[command(
-    about = "Let paused or stopped agents, or the team, go on",
+    about = "Let paused or stopped agents, the team, or the calls to a model go on",
     long_about = "Let agents go on that were paused or stopped, or without a name the team. An agent that is paused by \
-                  itself stays so when the team is resumed.",
-    after_help = "Examples:\n  agent-team resume worker-1\n  agent-team resume"
+                  itself stays so when the team is resumed. With --model, lift a limit that the model's provider told: it \
+                  is tried at once by whoever waits for it, in this run or the next one; if the provider refuses again, \
+                  that is a new limit.",
+    after_help = "Examples:\n  agent-team resume worker-1\n  agent-team resume\n  \
+                  agent-team resume --model anthropic:claude-sonnet-4-5"
 )]
 pub struct Resume {
     /// The agents; the team if none is named
     #[arg(value_name = "AGENT")]
     agents: Vec<AgentId>,
+    /// A model whose limit is lifted, as `status` names it; no agent then. May be given several times
+    #[arg(long = "model", value_name = "NAME", conflicts_with = "agents")]
+    models: Vec<String>,
 }
 
 impl Resume {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
+        if !self.models.is_empty() {
+            return lift(&self.models, &queue, out);
+        }
         each(&self.agents, &queue, out, ["goes on", "was not paused"], |agent| {
             queue.resume(&AgentId::human(), agent)
         })
     }
+}
+
+/// Lifts the limits of models.
+fn lift(models: &[String], queue: &TaskQueue, out: &mut Output) -> Result<Exit, Failure> {
+    for model in models {
+        let was_limited = queue.lift_limit(&AgentId::human(), model)?;
+        if !out.is_json() {
+            let word = if was_limited { "may be called again" } else { "was not limited" };
+            out.line(&format!("{model} {word}"))?;
+        }
+    }
+    if out.is_json() {
+        out.json(&json!({ "limited": queue.get_status()?.limited }))?;
+    }
+    Ok(Exit::Done)
 }
 
 /// The arguments of `stop`.

@@ -180,22 +180,23 @@ fn read(
 }
 
 fn list(queue: &TaskQueue, out: &mut Output) -> Result<Exit, Failure> {
-    let mut plans = Vec::new();
-    for id in queue.get_status()?.plans {
-        if let Some(plan) = queue.plan(&id)? {
-            plans.push((id, plan));
-        }
-    }
+    let plans = queue.open_plans()?;
     if out.is_json() {
-        let plans: Vec<_> =
-            plans.iter().map(|(id, plan)| json!({ "task": id, "plan": whole(queue, plan) })).collect();
-        out.json(&plans)?;
+        let view = |(id, plan, held): &(TaskId, PlanView, bool)| json!({ "task": id, "plan": whole(queue, plan), "held": held });
+        out.json(&plans.iter().map(view).collect::<Vec<_>>())?;
         return Ok(Exit::Done);
     }
-    let row = |(id, plan): &(TaskId, PlanView)| -> Vec<Cell> {
+    let row = |(id, plan, held): &(TaskId, PlanView, bool)| -> Vec<Cell> {
         let text = plan.text.preview();
         let first = text.lines().next().unwrap_or_default();
-        vec![id.as_str().into(), plan.author.as_str().into(), time::ago(plan.at_ms).into(), first.into()]
+        let note = if *held { "" } else { "nobody holds the task: the next run goes on with the verdict" };
+        vec![
+            id.as_str().into(),
+            plan.author.as_str().into(),
+            time::ago(plan.at_ms).into(),
+            first.into(),
+            Cell::painted(note, Some(Paint::Faint)),
+        ]
     };
     out.table(&plans.iter().map(row).collect::<Vec<_>>())?;
     Ok(Exit::Done)

@@ -1,6 +1,6 @@
 //! `review`: approves a result, or sends it back.
 
-use agent_team::{AgentId, Refusal, Status, TaskId, Verdict, review};
+use agent_team::{AgentId, Refusal, Status, TaskId, TaskQueue, Verdict, review};
 use clap::Args;
 
 use super::{read_text, show, tell_task};
@@ -16,9 +16,10 @@ use crate::task_text::in_full;
     long_about = "Look at what was delivered for a task: the result, what its check said, whether the gate has still to \
                   hold, and the command that shows the change. Approve it, or send it back to its author with what is \
                   to be changed. Reviewers, the lead and the human may do so, but never the author; a change to protected \
-                  files is for the human.",
+                  files is for the human. An approval is of exactly the result that was read, so another one than that of the \
+                  first attempt is named by its attempt.",
     after_help = "Examples:\n  agent-team review parse\n  agent-team review parse --json | jq -r .check_output\n  \
-                  agent-team review parse --approve\n  agent-team review parse --reject 'the empty file is \
+                  agent-team review parse --approve\n  agent-team review parse --approve --attempt 2\n  agent-team review parse --reject 'the empty file is \
                   not handled'\n  agent-team join --as critic --role reviewer && agent-team review parse --as critic \
                   --approve"
 )]
@@ -34,6 +35,9 @@ pub struct Review {
     /// It goes back, and this is what is to be changed; - for standard input
     #[arg(long, value_name = "TEXT", conflicts_with = "approve")]
     reject: Option<String>,
+    /// The attempt whose result was read: refused if another one waits by now. Needed to approve another one than the first
+    #[arg(long, value_name = "N")]
+    attempt: Option<u32>,
 }
 
 impl Review {
@@ -44,12 +48,41 @@ impl Review {
             (None, None) => return look(&self.id, global, out),
         };
         let queue = global.open_with_hooks(out)?;
-        review(&queue, &self.agent, &self.id, verdict).map_err(|error| {
+        let read = read(&queue, &self.id, self.attempt, matches!(verdict, Verdict::Approved(_)))?;
+        review(&queue, &self.agent, &self.id, read, verdict).map_err(|error| {
             let unfit = matches!(error.refusal(), Some(Refusal::NotFitting { .. }));
             let failure = Failure::from(error);
             if unfit { failure.hint("`agent-team review` without --as is the human's") } else { failure }
         })?;
         tell_task(&queue, &self.id, out)
+    }
+}
+
+/// The attempt whose result is judged. An approval is of the result that was read: whoever names none means the first, as long
+/// as there was no other.
+fn read(queue: &TaskQueue, id: &TaskId, named: Option<u32>, approves: bool) -> Result<Option<u32>, Failure> {
+    let task = queue.get_task(id)?;
+    // Why none can be judged is said by the rules.
+    if task.status != Status::Reviewing {
+        return Ok(None);
+    }
+    let attempt = task.attempt;
+    let hint = format!(
+        "read it: agent-team review {id}; then judge it: agent-team review {id} --approve --attempt {attempt}"
+    );
+    match named {
+        Some(named) if named != attempt => {
+            let words =
+                format!("the result of attempt {attempt} at task `{id}` waits, not that of attempt {named}");
+            Err(Failure::refused(words).hint(hint))
+        }
+        None if approves && attempt > 1 => {
+            let words = format!(
+                "the result of attempt {attempt} at task `{id}` waits: say that it is the one you have read"
+            );
+            Err(Failure::refused(words).hint(hint))
+        }
+        _ => Ok(Some(attempt)),
     }
 }
 
@@ -72,6 +105,7 @@ fn look(id: &TaskId, global: &Global, out: &mut Output) -> Result<Exit, Failure>
     if let Some(work) = &task.commit {
         out.line(&format!("the change:  git diff {} {}", work.base, work.commit))?;
     }
-    out.line(&format!("then:        agent-team review {id} --approve, or --reject WHY"))?;
+    let which = if task.attempt > 1 { format!(" --attempt {}", task.attempt) } else { String::new() };
+    out.line(&format!("then:        agent-team review {id} --approve{which}, or --reject WHY"))?;
     Ok(Exit::Done)
 }

@@ -163,6 +163,7 @@ fn limited(limit: &LimitView) -> Option<Vec<Cell>> {
         limit.model.as_str().into(),
         format!("no calls for {left}, until {}", time::local(limit.until_ms)).into(),
         limit.reason.as_str().into(),
+        Cell::painted(format!("agent-team resume --model {}", limit.model), Some(Paint::Faint)),
     ])
 }
 

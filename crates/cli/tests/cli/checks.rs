@@ -53,7 +53,16 @@ fn results_are_approved_or_sent_back() {
     let token = again["token"].as_str().unwrap();
     team.ok(["complete", "a", "--as", "w", "--token", token, "--result", "second"]);
     team.ok(["join", "--as", "critic", "--role", "reviewer"]);
-    assert!(team.ok(["review", "a", "--as", "critic", "--approve"]).starts_with("a  completed  w"));
+    let approves = ["review", "a", "--as", "critic", "--approve"];
+    let unnamed = team.run(approves);
+    unnamed.failed(3, "the result of attempt 2 at task `a` waits: say that it is the one you have read");
+    let of_the_first = team.run([&approves[..], &["--attempt", "1"]].concat());
+    of_the_first.failed(3, "the result of attempt 2 at task `a` waits, not that of attempt 1");
+    let command = "agent-team review a --approve --attempt 2";
+    assert!(unnamed.stderr.contains(command) && of_the_first.stderr.contains(command), "{unnamed:?}");
+    assert!(team.ok(["review", "a"]).contains(command));
+    let approved = team.ok([&approves[..], &["--attempt", "2"]].concat());
+    assert!(approved.starts_with("a  completed  w"), "{approved}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod health;
 mod help;
 mod hooks;
 mod hostile;
+mod killed;
 mod leads;
 mod limits;
 mod loops;

@@ -195,10 +195,11 @@ fn several_reviewers_must_approve_and_the_human_decides_after_the_last_round() {
     assert_eq!(serde_json::json!(review), serde_json::json!([2, 0, 1, true]));
     team.ok(["review", "a", "--as", "bob", "--reject", "No tests."]);
     deliver();
-    team.run(["review", "a", "--as", "bob", "--approve"]).failed(3, "the human must judge it");
+    let again = ["review", "a", "--as", "bob", "--approve", "--attempt", "2"];
+    team.run(again).failed(3, "the human must judge it");
     let shown = team.ok(["show", "a"]);
     assert!(shown.contains("0 of 2 approved, sent back 1 of 1 times: the human judges"), "{shown}");
-    team.ok(["review", "a", "--approve"]);
+    team.ok(["review", "a", "--approve", "--attempt", "2"]);
     assert_eq!(team.json(["show", "a"])["status"], "completed");
 }
 

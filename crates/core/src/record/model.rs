@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A model may not be called until then, says its provider. Only adds, and a limit only rises.
+/// A model may not be called until then, says its provider; or it may be called again, says somebody. Only adds, and a limit
+/// rises until somebody lifts it.
 ///
 /// Providers limit by model (see docs/models.md), so that is what is named, and not the provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,4 +15,7 @@ pub struct ModelLimited {
     /// Why, in the provider's words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// Whether somebody lifts what is known of the model's limit: all of it that ends at `until_ms` or before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lifted: bool,
 }

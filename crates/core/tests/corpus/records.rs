@@ -404,7 +404,10 @@ impl Story<'_> {
 
     fn resource(&mut self) -> Body {
         match self.byte() % 10 {
-            9 => ModelLimited { model: self.line(), until_ms: self.number(), reason: self.line() }.into(),
+            9 => {
+                let (model, until_ms, reason) = (self.line(), self.number(), self.line());
+                ModelLimited { model, until_ms, reason, lifted: until_ms % 4 == 3 }.into()
+            }
             8 => {
                 let (agent, text) = (self.agent(), self.text());
                 NoteAdded { agent, text, labels: self.many(Self::line), task: self.some(Self::task) }.into()

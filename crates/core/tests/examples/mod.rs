@@ -211,6 +211,7 @@ fn resources() -> Vec<Body> {
             model: "anthropic:claude-opus-4-5".into(),
             until_ms: 1_763_892_030_000,
             reason: "HTTP 429: too many tokens in this minute".into(),
+            lifted: false,
         }
         .into(),
         FilesReserved { claim, paths: paths.clone() }.into(),

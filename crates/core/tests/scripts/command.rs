@@ -254,7 +254,8 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
             actual: amount(line)?,
         }
         .into(),
-        "limit" => limit(line)?,
+        "limit" => limit(line, false)?,
+        "lift" => limit(line, true)?,
         "reserve-files" => FilesReserved { claim: id(1)?, paths: line.rest(2).to_vec() }.into(),
         "free-files" => FilesReleased { claim: id(1)?, paths: line.rest(2).to_vec() }.into(),
         "raise-format" => FormatRaised { version: parse(line.word(1)?)? }.into(),
@@ -334,9 +335,10 @@ fn review(world: &World, line: &Line) -> Result<Body, Problem> {
     Ok(ReviewGiven { claim, submission, approved: line.word(2)? == "approved", feedback }.into())
 }
 
-fn limit(line: &Line) -> Result<Body, Problem> {
+fn limit(line: &Line, lifted: bool) -> Result<Body, Problem> {
     let (model, until_ms) = (line.word(1)?.to_owned(), parse(line.word(2)?)?);
-    Ok(ModelLimited { model, until_ms, reason: line.rest(3).first().cloned().unwrap_or_default() }.into())
+    let reason = line.rest(3).first().cloned().unwrap_or_default();
+    Ok(ModelLimited { model, until_ms, reason, lifted }.into())
 }
 
 /// A line that some program wrote: of any kind, any format. In its body `#7` is the id of a record.

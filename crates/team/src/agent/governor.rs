@@ -78,6 +78,15 @@ impl Governor {
         limits.collect()
     }
 
+    /// Lets calls to a model try again, since somebody lifted its limit.
+    pub fn lift(&self, model: &str) {
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gate) = gates.get(model) {
+            gate.lane().lift(now_ms());
+            gate.bell.notify_waiters();
+        }
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Vec<AgentId>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -259,7 +268,7 @@ impl Permit<'_> {
 
     fn tell(&self, until_ms: Option<u64>, reason: String) -> Result<(), Error> {
         let Some(until_ms) = until_ms else { return Ok(()) };
-        let body = ModelLimited { model: self.model.name().to_owned(), until_ms, reason };
+        let body = ModelLimited { model: self.model.name().to_owned(), until_ms, reason, lifted: false };
         self.team_log.submit(self.agent, &body.into()).map(|_| ())
     }
 }

@@ -65,7 +65,11 @@ impl SubmitPlan {
 }
 
 /// The lead's tasks, as a plan that must be approved before they are added.
-pub(super) struct ProposeTasks(pub Context);
+pub(super) struct ProposeTasks {
+    pub context: Context,
+    /// Whether the lead was cut off in this very call, after it had proposed them.
+    pub goes_on: bool,
+}
 
 #[async_trait]
 impl Tool for ProposeTasks {
@@ -90,20 +94,54 @@ impl Tool for ProposeTasks {
 }
 
 impl ProposeTasks {
+    /// Whether a call that was cut off had proposed its tasks: then it waits for the verdict, and proposes nothing again.
+    pub(super) fn is_proposed(context: &Context, input: &Value) -> Result<bool, Error> {
+        let Ok(input) = serde_json::from_value::<AddTasksInput>(input.clone()) else { return Ok(false) };
+        let Ok(tasks) = input.into_tasks(context) else { return Ok(false) };
+        Ok(context.submitted_plan()?.is_some_and(|(_, text)| text == shown(&tasks)))
+    }
+
     async fn propose(&self, input: AddTasksInput) -> Result<ToolOutput, Error> {
-        let context = &self.0;
+        let context = &self.context;
         let tasks = input.into_tasks(context)?;
-        // What could not be added is not worth anybody's look.
-        context.queue.check_tasks(&tasks)?;
-        let Some(verdict) = context.have_judged(shown(&tasks)).await? else {
-            return Ok(ToolOutput::stopped());
+        let submitted = if self.goes_on { context.submitted_plan()? } else { None };
+        let verdict = match submitted {
+            Some((id, text)) if text == shown(&tasks) => context.until_judged(id).await?,
+            _ => {
+                // What could not be added is not worth anybody's look.
+                context.queue.check_tasks(&tasks)?;
+                context.have_judged(shown(&tasks)).await?
+            }
         };
+        let Some(verdict) = verdict else { return Ok(ToolOutput::stopped()) };
         if !verdict.approved {
             return Ok(ToolOutput::failure(format!("{} Propose better tasks.", verdict.words())));
+        }
+        if self.goes_on && self.are_added(&tasks)? {
+            return Ok(ToolOutput::text(format!("{} They were added.", verdict.words())));
         }
         let ids = context.queue.add_tasks(&context.agent, &tasks)?;
         let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
         Ok(ToolOutput::text(format!("{} Added: {}", verdict.words(), ids.join(", "))))
+    }
+}
+
+impl ProposeTasks {
+    /// Whether the lead was cut off only after it had added them.
+    fn are_added(&self, tasks: &[NewTask]) -> Result<bool, Error> {
+        self.context.queue.team_log().look(|state| {
+            let plan = state.task_of_claim(self.context.token).and_then(|task| task.plan.as_ref());
+            let since_ms = plan.map_or(u64::MAX, |plan| plan.at_ms);
+            let mut known = state.tasks();
+            known.any(|known| {
+                let is_it = |task: &NewTask| match &task.id {
+                    Some(id) => id == known.id().as_str(),
+                    None => known.added_at_ms >= since_ms && task.title == known.spec.title,
+                };
+                // All of them, or none.
+                tasks.first().is_some_and(is_it)
+            })
+        })
     }
 }
 

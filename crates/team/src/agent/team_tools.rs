@@ -36,7 +36,7 @@ pub(super) fn with_team_tools(
         .with(GiveUp);
     match (stage, lacks_plan, context.role) {
         (Stage::Review, ..) => toolbox.with(Review),
-        (_, true, Role::Lead) => toolbox.with(ProposeTasks(context.clone())),
+        (_, true, Role::Lead) => toolbox.with(ProposeTasks { context: context.clone(), goes_on: false }),
         (_, true, _) => toolbox.with(SubmitPlan { context: context.clone(), goes_on: false }),
         (_, false, _) => {
             let toolbox = toolbox.with(AddTasks(context.clone())).with(Finish(context.clone()));

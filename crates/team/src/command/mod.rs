@@ -30,7 +30,7 @@ pub use cut::{CutLimits, CutOutput, Cutter};
 pub(crate) use cut::{grouped, shorten};
 pub use environment::Environment;
 pub use group::ProcessGroup;
-pub(crate) use straggler::VARIABLE as MARK_VARIABLE;
+pub(crate) use straggler::{VARIABLE as MARK_VARIABLE, end_all};
 
 use capture::{Capture, OutputLimits};
 

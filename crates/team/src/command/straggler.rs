@@ -45,33 +45,43 @@ impl Mark {
 
     /// Kills all who carry the mark, until there is none. Blocks.
     pub(super) fn end_all(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.kill_all() > 0 && Instant::now() < deadline {
-            std::thread::sleep(PAUSE);
-        }
+        end_all(|_, environment| self.is_in(environment));
     }
 
-    /// Kills those who carry the mark at this moment, and says how many there were.
-    fn kill_all(&self) -> usize {
-        let names = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let ids =
-            names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(Pid::from_raw);
-        let mut buffer = Vec::new();
-        ids.filter(|id| self.carries(*id, &mut buffer) && self.kill(*id, &mut buffer)).count()
+    fn is_in(&self, environment: &[u8]) -> bool {
+        environment.windows(self.id.len()).any(|window| window == self.id.as_bytes())
     }
+}
 
-    fn kill(&self, id: Pid, buffer: &mut Vec<u8>) -> bool {
-        let Ok(process) = pidfd_open(id, PidfdFlags::empty()) else { return false };
-        // The id may have gone to a stranger between the look and the opening; from here on it is held.
-        self.carries(id, buffer) && pidfd_send_signal(process, Signal::KILL).is_ok()
+/// Kills all processes that are meant, until there is none: each is shown by its id, with the environment it was started
+/// with. Blocks.
+pub(crate) fn end_all(mut is_meant: impl FnMut(Pid, &[u8]) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while kill_all(&mut is_meant) > 0 && Instant::now() < deadline {
+        std::thread::sleep(PAUSE);
     }
+}
 
-    /// Whether a process carries the mark. One that is a zombie has no environment any more.
-    fn carries(&self, id: Pid, buffer: &mut Vec<u8>) -> bool {
-        buffer.clear();
-        let read = fs::File::open(format!("/proc/{}/environ", id.as_raw_nonzero()))
-            .and_then(|mut file| file.read_to_end(buffer));
-        // An environment that is not ours to read is not one that we gave.
-        read.is_ok() && buffer.windows(self.id.len()).any(|window| window == self.id.as_bytes())
-    }
+/// Kills those who are meant at this moment, and says how many there were.
+fn kill_all(is_meant: &mut impl FnMut(Pid, &[u8]) -> bool) -> usize {
+    let names = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(Pid::from_raw);
+    let mut buffer = Vec::new();
+    let mut is_there = |id: Pid| read_environment(id, &mut buffer) && is_meant(id, &buffer);
+    ids.filter(|id| is_there(*id) && kill(*id, &mut is_there)).count()
+}
+
+fn kill(id: Pid, is_meant: &mut impl FnMut(Pid) -> bool) -> bool {
+    let Ok(process) = pidfd_open(id, PidfdFlags::empty()) else { return false };
+    // The id may have gone to a stranger between the look and the opening; from here on it is held.
+    is_meant(id) && pidfd_send_signal(process, Signal::KILL).is_ok()
+}
+
+/// Reads what a process was started with, if it is ours to read: what is not, we did not give. One that is a zombie has no
+/// environment any more.
+fn read_environment(id: Pid, buffer: &mut Vec<u8>) -> bool {
+    buffer.clear();
+    fs::File::open(format!("/proc/{}/environ", id.as_raw_nonzero()))
+        .and_then(|mut file| file.read_to_end(buffer))
+        .is_ok()
 }

@@ -69,6 +69,11 @@ impl SeparateRepository {
         Ok(Self { program: project.program().clone(), git_dir, work_tree })
     }
 
+    /// One that is there already, to be looked at by whoever does not have it to himself.
+    pub(super) fn of(program: &GitProgram, git_dir: &Path, work_tree: &Path) -> Self {
+        Self { program: program.clone(), git_dir: git_dir.to_path_buf(), work_tree: work_tree.to_path_buf() }
+    }
+
     /// The git dir, which nobody but us writes.
     pub(super) fn git_dir(&self) -> &Path {
         &self.git_dir

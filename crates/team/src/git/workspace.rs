@@ -6,11 +6,13 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::capture::{
     ATTEMPTS, Captured, FILE_LIMIT_BYTES, LAST, OWN, OwnCommits, Submission, capture, own_tip, store,
     write_tree,
 };
+use super::command::GitProgram;
 use super::error::{GitError, file};
 use super::name::{check_id, check_object};
 use super::project::Project;
@@ -22,6 +24,9 @@ const BASES: &str = "refs/agent-team/base";
 
 /// Where the project keeps what was found in a workspace when it was prepared for something else.
 const KEPT: &str = "refs/agent-team/kept";
+
+/// How long a look at what changed may take: whoever works waits for it.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
 /// The branch of a workspace that is being prepared: a folder that a kill left so is nobody's to go on in.
 const UNDER_WAY: &str = "under-way";
@@ -186,6 +191,30 @@ impl Workspace {
     }
 }
 
+/// The files of an agent's workspace that differ from the commit it was prepared at, ignored ones left out. Only looks, and
+/// needs no project; nothing if `folder` is no workspace. Nobody looks first for what git should not meet, as is done before a
+/// capture: that goes over everything that was built, and who makes a trap of its folder waits in it for a moment.
+///
+/// # Errors
+/// [`GitError`] when git breaks, or takes longer than five seconds.
+pub(crate) fn changes_in_workspace(
+    program: &GitProgram,
+    agent: &str,
+    folder: &Path,
+) -> Result<Vec<String>, GitError> {
+    let Some(state) = folder.parent().and_then(Path::parent) else { return Ok(Vec::new()) };
+    let places = Places::below(state, check_id("agent", agent)?);
+    if folder != places.work_tree || !places.git_dir.join("HEAD").is_file() {
+        return Ok(Vec::new());
+    }
+    let repository = SeparateRepository::of(program, &places.git_dir, &places.work_tree);
+    let question =
+        ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=all"];
+    let changed = repository.git().time_limit(LOOK_LIMIT).args(question).succeed()?.fields();
+    // Two letters and a space stand before each path.
+    Ok(changed.iter().filter_map(|line| line.get(3..)).map(str::to_owned).collect())
+}
+
 /// Where an agent's folders are.
 struct Places {
     agent: String,
@@ -199,7 +228,10 @@ struct Places {
 
 impl Places {
     fn of(project: &Project, agent: &str) -> Self {
-        let state = project.state_folder();
+        Self::below(&project.state_folder(), agent)
+    }
+
+    fn below(state: &Path, agent: &str) -> Self {
         Self {
             agent: agent.to_owned(),
             work_tree: state.join("workspaces").join(agent),

@@ -18,6 +18,7 @@ use crate::command::Environment;
 use crate::desk::{Desk, as_it_is};
 use crate::git::DiscoverError;
 use crate::judge::Judge;
+use crate::left_behind::{self, PRESENCE_VARIABLE};
 use crate::liveness::{Observer, sweep_presence};
 use crate::outside::new_id;
 use crate::progress::Progress;
@@ -40,6 +41,10 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
     let (reporter, errors) = team.options.reporter.keeping_errors();
     let by: AgentId = ORCHESTRATOR.parse()?;
     let team_log = team.queue.team_log();
+    if let Some(folder) = team_log.folder().filter(|_| !team_log.is_within()) {
+        // Not only with what it held: somebody may have taken that back without a look at what it started.
+        left_behind::end(folder);
+    }
     Observer::new(team_log).expire_dead()?;
     if let Some(folder) = team_log.folder() {
         sweep_presence(folder);
@@ -64,9 +69,9 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         team,
         id,
         by,
+        environment: environment(team, holder.presence.as_deref()),
         holder,
         desk,
-        environment: environment(team),
         reporter,
         errors,
         policy,
@@ -86,13 +91,13 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
     }
 }
 
-/// The environment of all commands of the run. By what it says of the team they are known for its own.
-fn environment(team: &AgentTeam) -> Environment {
-    let environment = team.options.environment.clone().unwrap_or_else(Environment::of_this_process);
-    match team.queue.team_log().folder() {
-        Some(folder) => environment.with(WITHIN_VARIABLE, folder.workspace()),
-        None => environment,
+/// The environment of all commands of the run. By what it says of the team and of this process they are known for its own.
+fn environment(team: &AgentTeam, presence: Option<&str>) -> Environment {
+    let mut environment = team.options.environment.clone().unwrap_or_else(Environment::of_this_process);
+    if let Some(folder) = team.queue.team_log().folder() {
+        environment = environment.with(WITHIN_VARIABLE, folder.workspace());
     }
+    presence.into_iter().fold(environment, |environment, name| environment.with(PRESENCE_VARIABLE, name))
 }
 
 /// What stands for the process of a team in memory, which nobody else can see.

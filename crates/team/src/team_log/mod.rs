@@ -164,7 +164,7 @@ impl TeamLog {
     }
 
     /// Whether this process belongs to a command that an agent, a check or the gate of this very team runs.
-    fn is_within(&self) -> bool {
+    pub(crate) fn is_within(&self) -> bool {
         let is_called = || self.0.folder.as_ref().is_some_and(|folder| is_called_within(folder.workspace()));
         *self.0.is_within.get_or_init(is_called)
     }
@@ -209,6 +209,11 @@ impl TeamLog {
             return;
         }
         self.0.news.send_replace(now);
+        for model in replica.ended.take_lifted() {
+            if replica.state.limit(&model).is_none() {
+                self.0.governor.lift(&model);
+            }
+        }
         self.waiters().call(&replica.state, &mut replica.ended);
         if let Some(folder) = self.folder() {
             replica.save_if_due(&self.0.log, folder);

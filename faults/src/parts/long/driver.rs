@@ -246,7 +246,9 @@ impl<'a> Driver<'a> {
         let reviewing = self.place.json(["list", "--status", "reviewing"])?;
         for task in reviewing.as_array().into_iter().flatten() {
             if text(&task["waits_for"]).contains("human") && !text(&task["waits_for"]).contains("reviewer") {
-                did |= self.tries(&["review", text(&task["id"]), "--approve", "Good enough."])?;
+                let attempt = task["attempt"].to_string();
+                let approve = ["--approve", "Good enough.", "--attempt", &attempt];
+                did |= self.tries(&[&["review", text(&task["id"])][..], &approve].concat())?;
             }
         }
         Ok(did)

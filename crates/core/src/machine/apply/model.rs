@@ -1,4 +1,4 @@
-//! Limits of models only rise: who was told a shorter wait knows less.
+//! Limits of models rise, since who was told a shorter wait knows less; until somebody who knows better lifts them.
 
 use super::{Meta, Rule};
 use crate::machine::refusal::Refusal;
@@ -11,8 +11,14 @@ impl Rule for ModelLimited {
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
-        let Self { model, until_ms, reason } = self;
-        if state.limit(&model).is_none_or(|known| known.until_ms < until_ms) {
+        let Self { model, until_ms, reason, lifted } = self;
+        let known_ms = state.limit(&model).map(|known| known.until_ms);
+        if lifted {
+            // A later one was not known to whoever lifted this one.
+            if known_ms.is_some_and(|known_ms| known_ms <= until_ms) {
+                state.limits.remove(&model);
+            }
+        } else if known_ms.is_none_or(|known_ms| known_ms < until_ms) {
             state.limits.insert(model, ModelLimit { until_ms, reason, at_ms: meta.at_ms });
         }
     }

@@ -207,6 +207,16 @@ impl Lane {
         is_news.then_some(until_ms)
     }
 
+    /// Somebody says that the limit is over: it is tried at once, by one call as after every limit.
+    pub fn lift(&mut self, now_ms: u64) {
+        if self.opens_ms > now_ms || self.streak > 0 {
+            self.streak = self.streak.max(1);
+            self.opens_ms = self.opens_ms.min(now_ms);
+            self.spread_ms = 0;
+            self.next_try_ms = now_ms;
+        }
+    }
+
     /// Somebody told the team of a limit. What this process told itself is no news to it.
     pub fn hear(&mut self, now_ms: u64, until_ms: u64, reason: &str, patience: &RetryPolicy) {
         let left_ms = until_ms.saturating_sub(now_ms);

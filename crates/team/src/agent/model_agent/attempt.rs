@@ -9,10 +9,10 @@ use super::ModelAgent;
 use super::circles::{Circles, Circling, Round};
 use crate::agent::closure::verdict;
 use crate::agent::compaction::{self, Compaction};
-use crate::agent::edits::Told;
+use crate::agent::edits::{Told, Touched};
 use crate::agent::journal::{Journal, Line};
 use crate::agent::metered::Meter;
-use crate::agent::plan_tools::SubmitPlan;
+use crate::agent::plan_tools::{ProposeTasks, SubmitPlan};
 use crate::agent::prompt::{self, Results};
 use crate::agent::team_tools::{APPROVE, ENDINGS, REJECT};
 use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment};
@@ -23,8 +23,6 @@ use crate::{AgentMessage, RecordId, Role, Stage};
 
 /// Answers in a row that may do nothing before the attempt fails.
 const IDLE_ANSWERS_MAX: u32 = 3;
-/// The tools that wait for somebody, and that an agent that goes on may call again without asking again.
-const WAITS: [&str; 2] = ["ask", "submit_plan"];
 
 /// One attempt under way.
 pub(super) struct Attempt<'a> {
@@ -111,6 +109,7 @@ impl<'a> Attempt<'a> {
         if let Some(answer) = self.end_again().await? {
             return Ok(answer);
         }
+        self.tell_edits().await?;
         loop {
             if self.context.stop.is_cancelled() {
                 return Err(AgentError::Stopped);
@@ -154,6 +153,18 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// Says what lies changed in the workspace from the beginning on: the work of an earlier attempt.
+    async fn tell_edits(&mut self) -> Result<(), AgentError> {
+        if self.task.stage != Stage::Work {
+            return Ok(());
+        }
+        if let Some(warning) = self.context.announce(Touched::Anything, false, &mut self.told).await? {
+            let parts = vec![Part::text(warning)];
+            self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+        }
+        Ok(())
+    }
+
     /// Ends as the last turn wanted to, if the attempt was cut off before its result was delivered. Calls that end an
     /// attempt have no other effect, so they are made again, and the model need not be asked.
     async fn end_again(&mut self) -> Result<Option<Answer>, AgentError> {
@@ -164,9 +175,9 @@ impl<'a> Attempt<'a> {
         }
         let open = calls.iter().position(|call| !results.contains(&call.id)).unwrap_or(calls.len());
         // Who waited for somebody waits on, and the calls after that were not begun.
-        if calls.get(open).is_some_and(|call| WAITS.contains(&call.name.as_str())) {
-            let tool = SubmitPlan { context: self.context.clone(), goes_on: true };
-            self.toolbox = self.toolbox.clone().with(tool);
+        if let Some(call) = calls.get(open)
+            && self.waits_on(call)?
+        {
             return self.act(calls.split_off(open)).await;
         }
         let Some(ending) = calls.iter().position(|call| ENDINGS.contains(&call.name.as_str())) else {
@@ -182,6 +193,21 @@ impl<'a> Attempt<'a> {
                 ended.map(|ended| self.ended(ended)).transpose()
             }
         }
+    }
+
+    /// Whether a call that was cut off waited for somebody. Made again it asks nothing a second time.
+    fn waits_on(&mut self, call: &Call) -> Result<bool, AgentError> {
+        let (context, goes_on) = (self.context.clone(), true);
+        match call.name.as_str() {
+            "ask" => {}
+            "submit_plan" => self.toolbox = self.toolbox.clone().with(SubmitPlan { context, goes_on }),
+            // Otherwise its tasks may have been added, and would be again.
+            "add_tasks" if ProposeTasks::is_proposed(&context, &call.input)? => {
+                self.toolbox = self.toolbox.clone().with(ProposeTasks { context, goes_on });
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Puts new messages of others into the conversation, and says which the next turn reads: also those that were told
@@ -336,7 +362,7 @@ impl<'a> Attempt<'a> {
         // A turn is its answer and its calls: whoever is asked to stop ends after both, unless it waits for a word.
         for Call { id: call_id, name, input } in calls {
             self.context.activity.is(doing(&name, &input));
-            let edited = touched(&name, &input);
+            let touched = Touched::by(&name, &input, self.task.stage);
             round.calls(&name, &input);
             let ToolOutput { mut text, is_error, ends_turns } = tokio::select! {
                 result = self.toolbox.call(&name, input, &self.tools) => result,
@@ -351,9 +377,7 @@ impl<'a> Attempt<'a> {
             if let Some(ending @ Ending::Stopped) = ends_turns {
                 return self.ended(ending).map(Some);
             }
-            if let Some(path) = edited.filter(|_| !is_error)
-                && let Some(warning) = self.context.announce_edit(&path, &mut self.told)?
-            {
+            if let Some(warning) = self.context.announce(touched, is_error, &mut self.told).await? {
                 text = format!("{text}\n{warning}");
             }
             round.ends(&text, is_error);
@@ -460,12 +484,6 @@ fn calls(response: &Response) -> Vec<Call> {
         _ => None,
     });
     calls.collect()
-}
-
-/// The file that a tool call changes, if it does.
-fn touched(name: &str, input: &serde_json::Value) -> Option<String> {
-    let changes = matches!(name, "write" | "edit");
-    changes.then(|| input.get("path")?.as_str().map(str::to_owned)).flatten()
 }
 
 /// What a tool call does, in a few words.

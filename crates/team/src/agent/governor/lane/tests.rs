@@ -45,6 +45,22 @@ fn epoch(place: &Place) -> u64 {
 }
 
 #[test]
+fn a_limit_that_is_lifted_is_tried_at_once_by_one_and_then_by_all() {
+    let mut lane = Lane::default();
+    lane.hear(0, 3_000_000, "slow down", &PATIENCE);
+    assert!(matches!(lane.place(1_000, first), Place::At { .. }));
+    lane.lift(1_000);
+    assert!(matches!(lane.enter(1_000, first), Place::Now(_)));
+    let Place::At { at_ms, .. } = lane.place(1_000, first) else {
+        panic!("a second one waits for the first")
+    };
+    assert!(at_ms < 10_000, "and not for the limit: {at_ms}");
+    let mut open = Lane::default();
+    open.lift(1_000);
+    assert_eq!(open.limit(1_000), None, "what is not limited stays so");
+}
+
+#[test]
 fn a_burst_of_refusals_is_one_limit_and_one_piece_of_news() {
     let (mut lane, before) = busy(16);
     let told: Vec<_> = (0..16)

@@ -1,0 +1,110 @@
+//! What outlives a run that is killed, and what becomes of it.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use serde_json::json;
+
+use crate::support::Team;
+
+/// A team whose worker runs a command and finishes; `gate` must hold on what it delivers.
+fn repository(command: &str, gate: &str) -> Team {
+    let team = Team::without_init();
+    let git = |arguments: &[&str]| assert!(team.program("git").args(arguments).status().unwrap().success());
+    git(&["init", "--quiet", "--initial-branch", "main"]);
+    git(&["config", "user.name", "U"]);
+    git(&["config", "user.email", "u@example.org"]);
+    git(&["commit", "--quiet", "--allow-empty", "--message", "begin"]);
+    let calls =
+        |name: &str, input: serde_json::Value| json!({"tool_calls": [{"name": name, "input": input}]});
+    let words = json!({"rules": [{"steps": [
+        calls("run", json!({"command": command})),
+        calls("finish", json!({"result": "done"})),
+    ]}]});
+    std::fs::write(team.path().join("words.json"), words.to_string()).unwrap();
+    let config = format!(
+        "with = 'script:words.json'\ngate = '{gate}'\n[[agent]]\nname = 'worker-1'\n[[task]]\nid = 'own'\ntitle = 'Own'\n"
+    );
+    std::fs::write(team.path().join("team.toml"), config).unwrap();
+    team.ok(["init"]);
+    team
+}
+
+fn start(team: &Team) -> Child {
+    team.command(["run", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Waits until a file has something in it, and gives it.
+fn read_when_there(path: &Path) -> String {
+    loop {
+        match std::fs::read_to_string(path) {
+            Ok(text) if text.ends_with('\n') => return text,
+            _ => std::thread::sleep(std::time::Duration::from_millis(10)),
+        }
+    }
+}
+
+/// The first time it writes down who it is, and waits for a word to write `file`. The second time it gives that word, and waits
+/// until the first one has written or is no more.
+fn twice(file: &str) -> String {
+    format!(
+        "if test -e $HOME/first; then touch $HOME/go; \
+         until test -e {file} || ! grep -q . /proc/$(cat $HOME/first)/environ 2>/dev/null; do sleep 0.01; done; \
+         else echo $$ > $HOME/first; until test -e $HOME/go; do sleep 0.01; done; echo STALE > {file}; fi"
+    )
+}
+
+fn is_alive(process: u32) -> bool {
+    std::fs::read(format!("/proc/{process}/environ")).is_ok_and(|environment| !environment.is_empty())
+}
+
+#[test]
+fn a_command_that_outlives_its_run_writes_nothing_into_what_comes_next() {
+    let team = repository(&twice("stale"), "true");
+    let mut run = start(&team);
+    let command: u32 = read_when_there(&team.path().join("first")).trim().parse().unwrap();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    // Somebody else's program in the same folder is none of the attempt's.
+    let workspace = team.path().join(".agent-team/workspaces/worker-1");
+    let mut other = team.program("sleep").arg("600").current_dir(workspace).spawn().unwrap();
+    let is_left = is_alive(command);
+    let ran = team.run(["run", "--yes"]);
+    let (is_alive, other_lives) = (is_alive(command), other.try_wait().unwrap().is_none());
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(is_left && !is_alive && other_lives);
+    assert!(!team.path().join("stale").exists(), "{ran:?}");
+}
+
+#[test]
+fn a_gate_that_outlives_its_run_judges_and_writes_no_more() {
+    let team = repository("echo new > new", "true");
+    // The gate holds on the untouched target, and hangs on what is new.
+    let gate = format!("if test -e new; then {}; fi", twice("$HOME/stale"));
+    std::fs::write(team.path().join("gate.sh"), gate).unwrap();
+    let config = std::fs::read_to_string(team.path().join("team.toml")).unwrap();
+    let config = config.replace("'true'", "'sh $HOME/gate.sh'");
+    std::fs::write(team.path().join("team.toml"), config).unwrap();
+    let mut run = start(&team);
+    let command: u32 = read_when_there(&team.path().join("first")).trim().parse().unwrap();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let ran = team.run(["run", "--yes"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!is_alive(command) && !team.path().join("stale").exists(), "{ran:?}");
+    assert_eq!(std::fs::read_to_string(team.path().join("new")).unwrap(), "new\n");
+}
+
+#[test]
+fn whoever_takes_a_task_from_a_dead_run_ends_what_it_started() {
+    let team = repository(&twice("stale"), "true");
+    let mut run = start(&team);
+    let command: u32 = read_when_there(&team.path().join("first")).trim().parse().unwrap();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let lived = is_alive(command);
+    team.ok(["claim", "own", "--as", "me"]);
+    assert!(lived && !is_alive(command));
+}
