@@ -15,6 +15,7 @@ mod metered;
 mod model_agent;
 mod plan_tools;
 pub(crate) mod prompt;
+mod proposal;
 mod steered;
 mod tags;
 mod talk_tools;

@@ -6,14 +6,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Context;
 use super::prompt::quoted;
 use super::team_tools::AddTasksInput;
+use super::{Context, proposal};
 use crate::hooks::{Blocked, Hook};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Tool, ToolContext, ToolOutput, parse_input, spec_of};
-use crate::{AgentId, Error, NewTask, RecordId, TaskId};
+use crate::{AgentId, Error, RecordId, TaskId};
 
 /// Submits a plan, and waits until it is judged.
 pub(super) struct SubmitPlan {
@@ -94,8 +94,9 @@ impl ProposeTasks {
         let context = &self.0;
         let tasks = input.into_tasks(context)?;
         // What could not be added is not worth anybody's look.
-        context.queue.check_tasks(&tasks)?;
-        let Some(verdict) = context.have_judged(shown(&tasks)).await? else {
+        let specs = context.queue.check_tasks(&tasks)?;
+        let proposed = proposal::shown(context.queue.team_log(), tasks.iter().zip(&specs))?;
+        let Some(verdict) = context.have_judged(proposed).await? else {
             return Ok(ToolOutput::stopped());
         };
         if !verdict.approved {
@@ -105,30 +106,6 @@ impl ProposeTasks {
         let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
         Ok(ToolOutput::text(format!("{} Added: {}", verdict.words(), ids.join(", "))))
     }
-}
-
-/// Tasks as somebody who judges them reads them.
-fn shown(tasks: &[NewTask]) -> String {
-    let mut text = String::new();
-    for task in tasks {
-        let id = task.id.as_deref().unwrap_or("-");
-        text += &format!("- {id}: {}\n", task.title);
-        let after = (!task.after.is_empty()).then(|| format!("after {}", task.after.join(", ")));
-        let role = task.role.map(|role| format!("for a {role}"));
-        let lead = task.agent.as_ref().map_or("a lead", String::as_str);
-        let delegate = task.delegate.then(|| format!("split further by {lead}"));
-        let skill = task.skill.as_ref().map(|skill| format!("wants {skill}"));
-        let review = task.review.then(|| "reviewed".to_owned());
-        let check = task.check.as_ref().map(|check| format!("check: {check}"));
-        let budget = (!task.budget.is_empty()).then(|| format!("may use {}", task.budget));
-        for line in [after, role, delegate, skill, review, check, budget].into_iter().flatten() {
-            text += &format!("    {line}\n");
-        }
-        for line in task.description.lines() {
-            text += &format!("    {line}\n");
-        }
-    }
-    text
 }
 
 /// What somebody said to a plan.

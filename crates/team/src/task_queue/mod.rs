@@ -163,18 +163,19 @@ impl TaskQueue {
         }
     }
 
-    /// Whether tasks could be added as they are now.
+    /// Whether tasks could be added as they are now, and as what.
     ///
     /// # Errors
     /// As [`add_tasks`](Self::add_tasks).
-    pub(crate) fn check_tasks(&self, tasks: &[NewTask]) -> Result<(), Error> {
+    pub(crate) fn check_tasks(&self, tasks: &[NewTask]) -> Result<Vec<TaskSpec>, Error> {
         let (ids, _) = self.ids_for(tasks)?;
         let with_ids = tasks.iter().zip(ids);
         let specs: Result<Vec<TaskSpec>, Error> =
             with_ids.map(|(task, id)| task.spec(&self.team_log, id)).collect();
-        let command = Command::AddTasks { tasks: specs?, batch: new_id(), limits: Vec::new() };
+        let specs = specs?;
+        let command = Command::AddTasks { tasks: specs.clone(), batch: new_id(), limits: Vec::new() };
         self.team_log.look(|state| decide(state, &command, now_ms()).map(|_| ()))??;
-        Ok(())
+        Ok(specs)
     }
 
     /// The ids that tasks have or get, and which of them were made up: `t1`, `t2`, … as far as they are free.
