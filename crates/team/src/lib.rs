@@ -46,6 +46,7 @@ pub mod tools;
 mod unfinished;
 mod verify;
 mod waiting;
+mod wanted;
 mod work_time;
 
 pub use agent_state::{AgentState, Doing};

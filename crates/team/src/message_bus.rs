@@ -12,6 +12,7 @@ use futures::stream::{self, Stream};
 use crate::Error;
 use crate::folder::TeamFolder;
 use crate::team_log::{Durability, TeamLog};
+use crate::wanted::wanted;
 
 /// The messages of a team, for any number of processes at once.
 ///
@@ -147,13 +148,15 @@ impl MessageBus {
     /// Answers a question. The one who asked gets it at once; the first answer counts.
     ///
     /// # Errors
-    /// An input error when there is no such question, or it was answered.
+    /// An input error when there is no such question, it was answered, or the text is blank.
     pub fn answer(
         &self,
         by: &AgentId,
         question: RecordId,
         text: impl Into<String>,
     ) -> Result<RecordId, Error> {
+        let text = text.into();
+        wanted(&text, "the answer")?;
         let asked = self.team_log.look(|state| {
             let asked = state.messages().get(question).filter(|message| message.asks);
             asked.map(|asked| (asked.clone(), state.messages().answer_to(question).is_some()))

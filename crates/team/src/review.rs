@@ -6,6 +6,7 @@ use agent_team_core::record::{ReviewGiven, Stage};
 
 use crate::hooks;
 use crate::task_queue::{ClaimOptions, TaskQueue};
+use crate::wanted;
 use crate::{Error, FeedbackCause};
 
 /// What a reviewer says of a result.
@@ -20,8 +21,12 @@ pub enum Verdict {
 /// Gives a verdict on what was delivered for a task: claims its reviewing stage, and ends it.
 ///
 /// # Errors
-/// A refusal when the task waits for no review, another reviewer has it, or `by` may not review it.
+/// A refusal when the task waits for no review, another reviewer has it, or `by` may not review it. An input error when it
+/// is sent back without a word.
 pub fn review(queue: &TaskQueue, by: &AgentId, task: &TaskId, verdict: Verdict) -> Result<(), Error> {
+    if let Verdict::ChangesRequested(words) = &verdict {
+        wanted::wanted(words, wanted::CHANGE)?;
+    }
     let options = ClaimOptions { task: Some(task.clone()), holder: None };
     let claim = queue.claim_stage(by, Stage::Review, &options)?.token;
     let known = queue.team_log().look(|state| {
@@ -58,6 +63,8 @@ mod tests {
         deliver();
         let own = review(&queue, &worker, &id, Verdict::Approved(String::new())).unwrap_err();
         assert!(matches!(own.refusal(), Some(Refusal::NotFitting { .. })), "{own}");
+        let wordless = review(&queue, &human, &id, Verdict::ChangesRequested(" ".into()));
+        assert!(matches!(wordless, Err(Error::Input(_))), "{wordless:?}");
         review(&queue, &human, &id, Verdict::ChangesRequested("Too short.".into())).unwrap();
         assert_eq!(queue.get_task(&id).unwrap().feedback[0].text.preview(), "Too short.");
         deliver();

@@ -7,7 +7,7 @@ use agent_team::{AgentId, RecordId, TaskId, TaskQueue, Verdict, is_called_by_hoo
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{read_text, token};
+use super::{read_text, read_words, token};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::{Cell, Output, Paint};
@@ -123,12 +123,17 @@ impl Plan {
                 let text = text.map(read_text).transpose()?.unwrap_or_default();
                 judged(&queue, &id, &judge, Verdict::Approved(text), out)
             }
-            What::Reject { id, text, judge } => {
-                judged(&queue, &id, &judge, Verdict::ChangesRequested(read_text(text)?), out)
-            }
+            What::Reject { id, text, judge } => judged(
+                &queue,
+                &id,
+                &judge,
+                Verdict::ChangesRequested(read_words(text, "what is to be changed")?),
+                out,
+            ),
             What::Submit { id, text, agent, token: named } => {
+                let plan = read_words(text, "how you mean to do it")?;
                 let token = token(&queue, named, &id, &agent)?;
-                queue.submit_plan(token, &agent, read_text(text)?)?;
+                queue.submit_plan(token, &agent, plan)?;
                 show(&queue, &id, out)
             }
         }

@@ -274,3 +274,26 @@ fn budgets_are_shown_and_set_for_every_kind_of_account() {
     team.run(["budget", "moon", "--usd", "1"]).failed(2, "name team, run, agent:NAME or task:ID");
     team.run(["budget", "team", "--usd", "much"]).failed(2, "write dollars");
 }
+
+#[test]
+fn words_that_somebody_is_to_act_on_are_not_empty() {
+    let team = Team::new();
+    team.ok(["add", "V", "--id", "v", "--plan", "--backoff", "0s"]);
+    team.ok(["add", "T", "--id", "t", "--review"]);
+    let of = |task: &str| {
+        team.json(["claim", task, "--as", &format!("w-{task}")])["token"].as_str().unwrap().to_owned()
+    };
+    let (v, t) = (of("v"), of("t"));
+    for blank in ["", " \n"] {
+        team.run(["plan", "submit", "v", blank, "--as", "w-v", "--token", &v]).failed(2, "the text is empty");
+        team.run(["note", blank]).failed(2, "say what others shall know");
+    }
+    team.ok(["plan", "submit", "v", "So.", "--as", "w-v", "--token", &v]);
+    team.run(["plan", "reject", "v", " "]).failed(2, "say what is to be changed");
+    team.ok(["complete", "t", "--as", "w-t", "--token", &t, "--result", "done"]);
+    team.run(["review", "t", "--reject", ""]).failed(2, "say what is to be changed");
+    team.ok(["send", "human", "Tabs?", "--from", "w-v", "--ask"]);
+    team.run(["answer", "--it", ""]).failed(2, "say the answer");
+    assert_eq!(team.json(["status"])["questions"].as_array().unwrap().len(), 1, "it is still open");
+    assert_eq!(team.json(["show", "v"])["plan"]["round"], 1);
+}

@@ -13,7 +13,7 @@ use super::talk_tools::{Ask, Note, Receive, Send};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
-use crate::{Error, NewTask, Role, Stage, TaskBudget, TaskId};
+use crate::{Error, NewTask, Role, Stage, TaskBudget, TaskId, wanted};
 
 /// The tools that end an attempt, and do nothing else.
 pub(super) const ENDINGS: [&str; 3] = ["finish", "give_up", "review"];
@@ -137,6 +137,9 @@ impl Tool for Review {
 
     async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
         with_input!(self, input, |input: ReviewInput| {
+            if !input.approve {
+                wanted::wanted(&input.feedback, wanted::CHANGE)?;
+            }
             let word = if input.approve { APPROVE } else { REJECT };
             let ending = Ending::Finished { result: format!("{word}: {}", input.feedback) };
             Ok::<_, Error>(ToolOutput { ends_turns: Some(ending), ..ToolOutput::text("Noted.") })

@@ -148,6 +148,9 @@ impl Teammate {
                     context.activity.is("makes a plan");
                     let question = Assignment::question(assignment.id.clone(), asked);
                     let plan = self.agent.answer(&question, context).await?;
+                    if plan.trim().is_empty() {
+                        return Err(AgentError::Failed("its plan was empty".into()));
+                    }
                     (plan.clone(), context.have_judged(plan).await?)
                 }
             };
