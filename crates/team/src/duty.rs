@@ -175,11 +175,10 @@ impl Teammate {
         let text = self.queue.team_log().read_text(&known.text)?;
         let whole = self.queue.team_log().read_text(&assignment.description)?;
         let asked = prompt::plan_to_judge(&assignment.title, &whole, &known.author, &text);
-        let answer = match self.ask_own(task.clone(), asked, &format!("judges the plan for {task}")).await {
+        let Answer { text, approved } = match self.have_verdict(task, asked).await {
             Ok(answer) => answer,
             Err(reason) => return Ok(Err(reason)),
         };
-        let Answer { text, approved } = verdict(&answer);
         let approved = approved.unwrap_or(false);
         let said = if approved { Verdict::Approved(text) } else { Verdict::ChangesRequested(text) };
         let (queue, by, judged) = (self.queue.clone(), self.id.clone(), task.clone());
@@ -191,6 +190,16 @@ impl Teammate {
             self.reporter.report(Progress::Note(note));
         }
         Ok(Ok(()))
+    }
+
+    /// Asks the agent itself for a verdict on a plan, and once more if its answer is none.
+    async fn have_verdict(&self, task: &TaskId, asked: String) -> Result<Answer, String> {
+        let activity = format!("judges the plan for {task}");
+        let said = self.ask_own(task.clone(), asked.clone(), &activity).await?;
+        let Err(fault) = verdict(&said) else { return verdict(&said).map_err(|fault| fault.to_string()) };
+        let again = prompt::verdict_wanted(&asked, &said, &fault);
+        let said = self.ask_own(task.clone(), again, &activity).await?;
+        verdict(&said).map_err(|fault| format!("its answer is no verdict: {fault}"))
     }
 
     async fn answer_question(&self, question: RecordId) -> Result<Result<(), String>, Error> {

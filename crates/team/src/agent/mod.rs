@@ -20,6 +20,7 @@ mod steered;
 mod tags;
 mod talk_tools;
 mod team_tools;
+mod verdict;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,13 +31,13 @@ use tokio_util::sync::CancellationToken;
 
 pub use assignment::{Assignment, Delivered, Dependency, Setback};
 pub use closure::llm_fn;
-pub(crate) use closure::verdict;
 pub(crate) use governor::Governor;
 pub(crate) use handoff::last_words;
 pub(crate) use journal::TRANSCRIPT;
 pub use journal::{Journal, JournalError, Line};
 pub use metered::{Meter, Spent};
 pub use model_agent::ModelAgent;
+pub(crate) use verdict::verdict;
 
 use crate::{AgentId, Error, MessageBus, RecordId, Role, TaskQueue};
 

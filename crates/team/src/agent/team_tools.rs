@@ -10,6 +10,7 @@ use super::lead_tools::with_lead_tools;
 use super::plan_tools::{ProposeTasks, SubmitPlan};
 use super::tags::harmless;
 use super::talk_tools::{Ask, Note, Receive, Send};
+use super::verdict::{APPROVE, REJECT};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
@@ -115,11 +116,6 @@ impl Tool for GiveUp {
 }
 
 struct Review;
-
-/// How the verdict of `review` is told to whoever runs the tool loop.
-pub(super) const APPROVE: &str = "APPROVE";
-/// The same for changes requested.
-pub(super) const REJECT: &str = "REJECT";
 
 #[derive(Deserialize, JsonSchema)]
 struct ReviewInput {
