@@ -207,11 +207,14 @@ fn list(queue: &TaskQueue, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 fn show(queue: &TaskQueue, id: &TaskId, out: &mut Output) -> Result<Exit, Failure> {
-    let Some(plan) = queue.plan(id)? else {
-        return Err(Failure::refused(format!("there is no plan for task `{id}`")));
+    let task = queue.get_task(id)?;
+    let Some(plan) = &task.plan else {
+        let failure = Failure::refused(format!("there is no plan for task `{id}`"));
+        let wanted = format!("it wants one, which {} approves", task_text::approvers(&task));
+        return Err(if task.wants_plan { failure.hint(wanted) } else { failure });
     };
     if out.is_json() {
-        out.json(&json!({ "task": id, "plan": whole(queue, &plan) }))?;
+        out.json(&json!({ "task": id, "plan": whole(queue, plan), "approver": task.approver }))?;
         return Ok(Exit::Done);
     }
     let (word, paint) = match plan.approved {
@@ -225,6 +228,7 @@ fn show(queue: &TaskQueue, id: &TaskId, out: &mut Output) -> Result<Exit, Failur
     out.line(&format!("  id    {}", plan.id))?;
     out.line(&format!("  hash  {}", plan.hash))?;
     if plan.approved.is_none() {
+        out.line(&format!("  for   {}", task_text::approvers(&task)))?;
         out.line(&format!("  yes   agent-team plan approve {id} --plan {}", plan.round))?;
         out.line(&format!("  no    agent-team plan reject {id} 'WHAT IS TO BE CHANGED'"))?;
     }

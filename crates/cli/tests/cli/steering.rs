@@ -297,3 +297,23 @@ fn words_that_somebody_is_to_act_on_are_not_empty() {
     assert_eq!(team.json(["status"])["questions"].as_array().unwrap().len(), 1, "it is still open");
     assert_eq!(team.json(["show", "v"])["plan"]["round"], 1);
 }
+
+#[test]
+fn a_task_says_that_it_wants_a_plan_and_who_approves_it() {
+    let team = Team::new();
+    team.ok(["add", "P", "--id", "p", "--plan", "--approver", "zed"]);
+    team.ok(["add", "Q", "--id", "q", "--plan"]);
+    let words = |id: &str| team.ok(["show", id]);
+    assert!(words("p").contains("must be approved first, by zed or the human"), "{}", words("p"));
+    assert!(words("q").contains("must be approved first, by a lead or the human"), "{}", words("q"));
+    let shown = team.json(["show", "p"]);
+    assert_eq!((&shown["wants_plan"], &shown["approver"]), (&true.into(), &"zed".into()));
+    let none = team.run(["plan", "show", "p"]);
+    none.failed(3, "there is no plan for task `p`");
+    assert!(none.stderr.contains("zed or the human approves"), "{none:?}");
+    let token = team.json(["claim", "p", "--as", "w"])["token"].as_str().unwrap().to_owned();
+    team.ok(["plan", "submit", "p", "So.", "--as", "w", "--token", &token]);
+    assert!(words("p").contains("plan 1 waits to be judged"), "{}", words("p"));
+    assert!(team.ok(["plan", "show", "p"]).contains("zed or the human"));
+    assert_eq!(team.json(["plan", "show", "p"])["approver"], "zed");
+}
