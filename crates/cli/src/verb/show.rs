@@ -131,7 +131,8 @@ fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
 
 /// Whether a plan is wanted, who approves it, and how far that is.
 fn plan(task: &TaskView) -> Option<String> {
-    let wanted = task.wants_plan.then(|| format!("must be approved first, by {}", task_text::approvers(task)));
+    let wanted =
+        task.wants_plan.then(|| format!("must be approved first, by {}", task_text::approvers(task)));
     let newest = task.plan.as_ref().map(|plan| {
         let word = match plan.approved {
             None => "waits to be judged",

@@ -317,3 +317,17 @@ fn a_task_says_that_it_wants_a_plan_and_who_approves_it() {
     assert!(team.ok(["plan", "show", "p"]).contains("zed or the human"));
     assert_eq!(team.json(["plan", "show", "p"])["approver"], "zed");
 }
+
+#[test]
+fn a_bound_of_nothing_is_refused_and_not_dropped() {
+    let team = Team::new();
+    for (flag, value) in [("--reviews", "0"), ("--review-rounds", "0"), ("--budget-time", "0s")] {
+        team.run(["add", "X", flag, value]).failed(2, "invalid value");
+    }
+    team.run(["run", "--budget-elapsed", "0s"]).failed(2, "invalid value");
+    for field in ["reviews", "review_rounds"] {
+        let task = format!("{{\"title\": \"X\", \"{field}\": 0}}\n");
+        team.with_input(["add", "--file", "-"], &task).failed(2, "it is one at least");
+    }
+    assert_eq!(team.json(["list"]).as_array().unwrap().len(), 0);
+}
