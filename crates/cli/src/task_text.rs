@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use agent_team::view::TaskView;
-use agent_team::{AgentId, Amount, Error, Status, TaskQueue, Text, with_texts};
+use agent_team::{AgentId, Amount, Error, HUMAN, Status, TaskQueue, Text, with_texts};
 
 use crate::output::{Cell, Paint};
 
@@ -34,6 +34,14 @@ pub fn row(task: &TaskView) -> Vec<Cell> {
         task.title.as_str().into(),
         Cell::painted(more, Some(Paint::Faint)),
     ]
+}
+
+/// Who may approve its plan, in words.
+pub fn approvers(task: &TaskView) -> String {
+    task.approver.as_ref().map_or("a lead or the human".to_owned(), |approver| match approver.as_str() {
+        HUMAN => "the human".to_owned(),
+        named => format!("{named} or the human"),
+    })
 }
 
 /// What its reviewers are asked for, and how far they are; `None` for a task without a review.

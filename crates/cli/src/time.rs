@@ -12,6 +12,16 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| wrong())
 }
 
+/// The same where a time of nothing would let nothing happen.
+pub fn some_time(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        time if milliseconds(time) == 0 => {
+            Err("a time of nothing lets nothing happen: leave it out for no limit".into())
+        }
+        time => Ok(time),
+    }
+}
+
 /// A duration in whole milliseconds.
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

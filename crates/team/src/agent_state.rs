@@ -21,6 +21,8 @@ use crate::{AgentId, Error, HUMAN, TaskQueue, format_duration};
 
 /// After this time without progress an agent is shown as stuck, if its run has not said so before.
 const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
+/// From when on it is said how long an agent has waited for a word.
+const LONG_WAIT: Duration = Duration::from_secs(60);
 
 /// What an agent does at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -77,8 +79,8 @@ struct Known {
     held: Option<(Claim, String)>,
     /// When its run last told it that it gets nowhere with what it holds.
     nudged_ms: Option<u64>,
-    /// For whose word it waits.
-    waits_for: Option<(AgentId, &'static str)>,
+    /// For whose word it waits, for which, and since when, in milliseconds since 1970.
+    waits_for: Option<(AgentId, &'static str, u64)>,
     /// Its result that is being proved.
     proving: Option<(String, Status)>,
     /// Why nothing fits it.
@@ -96,7 +98,7 @@ impl TaskQueue {
         let known: Vec<Known> = team_log.look(|state| {
             // One look at what is held and asked for all agents: teams may have thousands of each.
             let held = state.held().map(|(task, claim)| (&claim.agent, (task, claim))).collect();
-            let asked = state.messages().open_questions().map(|asked| (&asked.from, &asked.to)).collect();
+            let asked = state.messages().open_questions().map(|asked| (&asked.from, asked)).collect();
             let nudged = nudges(state).collect();
             state.agents().map(|agent| Known::of(state, agent, &held, &asked, &nudged)).collect()
         })?;
@@ -134,7 +136,7 @@ impl Known {
         state: &State,
         agent: &Agent,
         held: &BTreeMap<&AgentId, (&Task, &Claim)>,
-        asked: &BTreeMap<&AgentId, &Recipient>,
+        asked: &BTreeMap<&AgentId, &Message>,
         nudged: &BTreeMap<&AgentId, &Message>,
     ) -> Self {
         let id = &agent.id;
@@ -144,19 +146,21 @@ impl Known {
             let is_of_it = nudged.task.as_ref() == Some(task.id()) && nudged.at_ms >= claim.at_ms;
             is_of_it.then_some(nudged.at_ms)
         });
-        let asked = asked.get(id).map(|to| match to {
-            Recipient::Agent(to) => to.clone(),
-            _ => AgentId::human(),
+        let asked = asked.get(id).map(|asked| {
+            let to = match &asked.to {
+                Recipient::Agent(to) => to.clone(),
+                _ => AgentId::human(),
+            };
+            (to, "to answer it", asked.at_ms)
         });
-        let waits_for = match (held, asked) {
-            (Some((task, _)), _) if task.plan.as_ref().is_some_and(|plan| plan.verdict.is_none()) => {
-                let mut members = state.agents().filter(|known| !known.left);
-                let approver = members.find(|known| state.may_approve(task, &known.id));
-                Some((approver.map_or_else(AgentId::human, |known| known.id.clone()), "to approve its plan"))
-            }
-            (Some(_), Some(to)) => Some((to, "to answer it")),
-            _ => None,
-        };
+        let judged = held.and_then(|(task, _)| {
+            let plan = task.plan.as_ref().filter(|plan| plan.verdict.is_none())?;
+            let mut members = state.agents().filter(|known| !known.left);
+            let approver = members.find(|known| state.may_approve(task, &known.id));
+            let approver = approver.map_or_else(AgentId::human, |known| known.id.clone());
+            Some((approver, "to approve its plan", plan.at_ms))
+        });
+        let waits_for = judged.or(asked).filter(|_| held.is_some());
         let is_its = |task: &&Task| task.submission.as_ref().is_some_and(|given| given.author == *id);
         let proving = [Stage::Verify, Stage::Merge].into_iter().flat_map(|stage| state.waiting_for(stage));
         let judged = state.held().map(|(task, _)| task).filter(|task| task.status != Status::Running);
@@ -218,9 +222,11 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known) -> AgentState {
     if paused {
         return is(Doing::Paused, format!("paused in {task}"), None);
     }
-    if let Some((whom, what)) = waits_for {
+    if let Some((whom, what, since_ms)) = waits_for {
         let doing = if whom.as_str() == HUMAN { Doing::WaitingForHuman } else { Doing::WaitingForAgent };
-        return is(doing, format!("{task}: waits for {whom} {what}"), None);
+        let waited = Duration::from_millis(now_ms().saturating_sub(since_ms));
+        let long = if waited >= LONG_WAIT { format!(", for {}", roughly(waited)) } else { String::new() };
+        return is(doing, format!("{task}: waits for {whom} {what}{long}"), Some(since_ms));
     }
     let root = claim.resumes.unwrap_or(claim.id);
     let attempt = folder.map(|folder| folder.attempt(root));

@@ -1,15 +1,17 @@
-//! What an agent does for others between its assignments: it judges plans that it may judge, and answers questions.
+//! What an agent does for others between its assignments, and while it waits for somebody's word itself: it judges plans
+//! that it may judge, and answers questions. So agents that wait for each other do not wait for ever.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use agent_team_core::machine::State;
+use tokio::sync::watch;
 
 use crate::agent::{Answer, Assignment, Context, prompt, verdict};
 use crate::progress::Progress;
 use crate::team_log::{blocking, refusal};
 use crate::teammate::Teammate;
-use crate::{AgentId, AgentMessage, Error, RecordId, TaskId, Verdict};
+use crate::{AgentId, AgentMessage, Error, Recipient, RecordId, TaskId, Verdict};
 
 /// How often it tries one before it leaves it to others: its model may fail at it every time.
 const TRIES_MAX: u32 = 3;
@@ -53,6 +55,14 @@ fn is_left_to_others(tries: &Mutex<BTreeMap<RecordId, u32>>, id: RecordId) -> bo
     tries.get(&id).is_some_and(|tries| *tries >= TRIES_MAX)
 }
 
+/// Waits until an agent waits, or does not any more.
+async fn becomes(waiting: &mut watch::Receiver<bool>, wanted: bool) {
+    if waiting.wait_for(|waits| *waits == wanted).await.is_err() {
+        // Nobody is left to say so.
+        std::future::pending::<()>().await;
+    }
+}
+
 impl Teammate {
     /// What others wait for that this agent can do, as far as this process has read the log.
     pub(crate) fn duty(&self) -> Option<Duty> {
@@ -73,19 +83,87 @@ impl Teammate {
         is_left_to_others(&self.tries, id)
     }
 
-    /// Does it. That it cannot is told, and left to others in the end.
+    /// Works on an assignment, and does what others wait for as long as the work itself waits for somebody's word.
+    pub(crate) async fn serving<T>(
+        &self,
+        mut waiting: watch::Receiver<bool>,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Error> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            let duty = tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                duty = self.duty_in_waiting(&mut waiting) => duty?,
+            };
+            // The work goes on after that: an agent does one thing at a time.
+            Box::pin(self.fulfil(duty)).await?;
+            self.reporter.report(Progress::Activity {
+                agent: self.id.clone(),
+                what: "goes on waiting for an answer".to_owned(),
+            });
+        }
+    }
+
+    /// What others wait for that this agent can do while it waits itself.
+    async fn duty_in_waiting(&self, waiting: &mut watch::Receiver<bool>) -> Result<Duty, Error> {
+        loop {
+            becomes(waiting, true).await;
+            tokio::select! {
+                biased;
+                () = becomes(waiting, false) => continue,
+                came = self.duty_comes() => came?,
+            }
+            if self.lacks().is_none()
+                && let Some(duty) = self.duty()
+            {
+                return Ok(duty);
+            }
+            // Its budget may be raised.
+            let team_log = self.queue.team_log();
+            let seen = team_log.look_at_known(State::records);
+            team_log.until(move |state| state.records() != seen).await?;
+        }
+    }
+
+    /// Does it between assignments.
     pub(crate) async fn serve(&self, duty: Duty) -> Result<(), Error> {
+        let served = self.fulfil(duty).await;
+        self.reporter.report(Progress::Idle { agent: self.id.clone() });
+        served
+    }
+
+    /// Does it. That it cannot is told, and left to others in the end.
+    async fn fulfil(&self, duty: Duty) -> Result<(), Error> {
         let id = duty.id();
         let served = match duty {
             Duty::Plan { task, plan } => self.judge_plan(&task, plan).await?,
             Duty::Question(question) => self.answer_question(question).await?,
         };
-        self.reporter.report(Progress::Idle { agent: self.id.clone() });
         if let Err(reason) = served {
             *self.tries.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default() += 1;
             let left = if self.left_to_others(id) { ", and leaves it to others" } else { "" };
             let note = format!("ERROR {} could not answer what it was asked{left}: {reason}", self.id);
             self.reporter.report(Progress::Note(note));
+            if self.left_to_others(id) {
+                self.decline(id, &reason)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells who asked this agent alone that no answer will come.
+    fn decline(&self, question: RecordId, reason: &str) -> Result<(), Error> {
+        let is_for_it_alone = self.queue.team_log().look(|state| {
+            let asked = state.messages().open_questions().find(|asked| asked.id == question);
+            asked.is_some_and(|asked| asked.to == Recipient::Agent(self.id.clone()))
+        })?;
+        if is_for_it_alone && !self.stop.is_cancelled() {
+            self.bus.answer(
+                &self.id,
+                question,
+                format!("(No answer: {} could not give one: {reason})", self.id),
+            )?;
         }
         Ok(())
     }
@@ -97,11 +175,10 @@ impl Teammate {
         let text = self.queue.team_log().read_text(&known.text)?;
         let whole = self.queue.team_log().read_text(&assignment.description)?;
         let asked = prompt::plan_to_judge(&assignment.title, &whole, &known.author, &text);
-        let answer = match self.ask_own(task.clone(), asked, &format!("judges the plan for {task}")).await {
+        let Answer { text, approved } = match self.have_verdict(task, asked).await {
             Ok(answer) => answer,
             Err(reason) => return Ok(Err(reason)),
         };
-        let Answer { text, approved } = verdict(&answer);
         let approved = approved.unwrap_or(false);
         let said = if approved { Verdict::Approved(text) } else { Verdict::ChangesRequested(text) };
         let (queue, by, judged) = (self.queue.clone(), self.id.clone(), task.clone());
@@ -113,6 +190,16 @@ impl Teammate {
             self.reporter.report(Progress::Note(note));
         }
         Ok(Ok(()))
+    }
+
+    /// Asks the agent itself for a verdict on a plan, and once more if its answer is none.
+    async fn have_verdict(&self, task: &TaskId, asked: String) -> Result<Answer, String> {
+        let activity = format!("judges the plan for {task}");
+        let said = self.ask_own(task.clone(), asked.clone(), &activity).await?;
+        let Err(fault) = verdict(&said) else { return verdict(&said).map_err(|fault| fault.to_string()) };
+        let again = prompt::verdict_wanted(&asked, &said, &fault);
+        let said = self.ask_own(task.clone(), again, &activity).await?;
+        verdict(&said).map_err(|fault| format!("its answer is no verdict: {fault}"))
     }
 
     async fn answer_question(&self, question: RecordId) -> Result<Result<(), String>, Error> {

@@ -47,6 +47,7 @@ pub mod tools;
 mod unfinished;
 mod verify;
 mod waiting;
+mod wanted;
 mod work_time;
 
 pub use agent_state::{AgentState, Doing};

@@ -12,6 +12,7 @@ use futures::stream::{self, Stream};
 use crate::Error;
 use crate::folder::TeamFolder;
 use crate::team_log::{Durability, TeamLog};
+use crate::wanted::wanted;
 
 /// The messages of a team, for any number of processes at once.
 ///
@@ -151,13 +152,15 @@ impl MessageBus {
     /// Answers a question. The one who asked gets it at once; the first answer counts.
     ///
     /// # Errors
-    /// An input error when there is no such question, or it was answered.
+    /// An input error when there is no such question, it was answered, or the text is blank.
     pub fn answer(
         &self,
         by: &AgentId,
         question: RecordId,
         text: impl Into<String>,
     ) -> Result<RecordId, Error> {
+        let text = text.into();
+        wanted(&text, "the answer")?;
         let is_open = |state: &State| state.messages().answer_to(question).is_none();
         let asked = self.team_log.look(|state| {
             state.messages().get(question).filter(|message| message.asks).map(|asked| {
@@ -171,7 +174,7 @@ impl MessageBus {
             Some((_, false)) => return Err(answered()),
             Some((answer, true)) => answer,
         };
-        let answer = self.as_record(NewMessage { text: text.into(), reply_to: Some(question), ..answer })?;
+        let answer = self.as_record(NewMessage { text, reply_to: Some(question), ..answer })?;
         // Of several who answer at once one is heard, and the others learn it.
         let written = self.team_log.submit_if(by, &answer.into(), is_open)?;
         written.map(|written| written.id()).ok_or_else(answered)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use agent_team_core::id::{AgentId, Skill, TaskId};
 use agent_team_core::record::{Role, TaskSpec};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::budget::{TaskBudget, milliseconds};
 use crate::team_log::TeamLog;
@@ -75,11 +75,11 @@ pub struct NewTask {
     /// Whether someone other than the author must approve the result.
     #[serde(default)]
     pub review: bool,
-    /// How many reviewers must approve it; one if nothing is said. More than none asks for a review.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How many reviewers must approve it, one at least; one if nothing is said. It asks for a review.
+    #[serde(default, deserialize_with = "one_or_more", skip_serializing_if = "Option::is_none")]
     pub reviews: Option<u32>,
-    /// How often reviewers may send it back before the human must judge it; 3 if nothing is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How often reviewers may send it back before the human must judge it, once at least; 3 if nothing is said.
+    #[serde(default, deserialize_with = "one_or_more", skip_serializing_if = "Option::is_none")]
     pub review_rounds: Option<u32>,
     /// Whether reviewers are asked to try to refute it, instead of to judge it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -232,6 +232,14 @@ impl NewTask {
             return line.to_owned();
         }
         line.chars().take(TITLE_CHARS_MAX - 1).chain(['…']).collect()
+    }
+}
+
+/// A number of reviewers or reviews. None of them is said by leaving it out.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    match Option::<u32>::deserialize(deserializer)? {
+        Some(0) => Err(de::Error::custom("it is one at least: leave it out for the usual")),
+        number => Ok(number),
     }
 }
 

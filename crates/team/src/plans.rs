@@ -6,14 +6,14 @@ use agent_team_core::machine::{Command, Refusal};
 use agent_team_core::record::PlanSubmitted;
 use agent_team_core::view::{self, PlanView};
 
-use crate::{AgentId, Error, RecordId, TaskId, TaskQueue, Verdict, hooks};
+use crate::{AgentId, Error, RecordId, TaskId, TaskQueue, Verdict, hooks, wanted};
 
 impl TaskQueue {
     /// Submits a plan for the task that is held under a claim. It takes the place of an earlier one. Blocks the thread
     /// while a hook is asked.
     ///
     /// # Errors
-    /// A refusal when the claim is lost; [`Error::Blocked`] when a hook says no.
+    /// A refusal when the claim is lost; [`Error::Blocked`] when a hook says no; an input error when the plan is blank.
     pub fn submit_plan(
         &self,
         token: RecordId,
@@ -21,6 +21,7 @@ impl TaskQueue {
         plan: impl Into<String>,
     ) -> Result<RecordId, Error> {
         let plan = plan.into();
+        wanted::wanted(&plan, wanted::PLAN)?;
         hooks::may_submit_plan(self.team_log(), token, agent, &plan)?;
         let text = self.team_log().text(plan)?;
         Ok(self.team_log().submit(agent, &PlanSubmitted { claim: token, text }.into())?.id())
@@ -31,7 +32,7 @@ impl TaskQueue {
     ///
     /// # Errors
     /// A refusal when another plan or none waits there, or `by` may not judge it: its author, or somebody who is neither
-    /// the human nor a lead nor named by the task.
+    /// the human nor a lead nor named by the task. An input error when it is rejected without a word.
     pub fn judge_plan(
         &self,
         by: &AgentId,
@@ -43,6 +44,9 @@ impl TaskQueue {
             Verdict::Approved(words) => (true, words),
             Verdict::ChangesRequested(words) => (false, words),
         };
+        if !approved {
+            wanted::wanted(&words, wanted::CHANGE)?;
+        }
         let feedback = self.team_log().text(words.clone())?;
         let command = Command::JudgePlan { task: task.clone(), plan, by: by.clone(), approved, feedback };
         self.team_log().submit(by, &command)?;
@@ -110,6 +114,11 @@ mod tests {
         assert!(matches!(refused(approve(&worker, None)), Refusal::NoApprover { .. }), "the author");
         let other = joined(&queue, "worker-2", Role::Worker);
         assert!(matches!(refused(approve(&other, None)), Refusal::NoApprover { .. }), "just anybody");
+        for blank in ["", " \n"] {
+            let no = Verdict::ChangesRequested(blank.into());
+            assert!(matches!(queue.judge_plan(&lead, &task, None, no), Err(Error::Input(_))), "no reason");
+            assert!(matches!(queue.submit_plan(token, &worker, blank), Err(Error::Input(_))), "no plan");
+        }
         let no = Verdict::ChangesRequested("Keep the tests.".into());
         queue.judge_plan(&lead, &task, None, no).unwrap();
         assert!(matches!(refused(deliver()), Refusal::PlanNotApproved { .. }));

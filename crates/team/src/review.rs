@@ -6,6 +6,7 @@ use agent_team_core::record::{ClaimReleased, ReviewGiven, Stage};
 
 use crate::hooks;
 use crate::task_queue::{ClaimOptions, TaskQueue};
+use crate::wanted;
 use crate::{Error, FeedbackCause};
 
 /// What a reviewer says of a result.
@@ -22,7 +23,7 @@ pub enum Verdict {
 ///
 /// # Errors
 /// A refusal when the task waits for no review, another result waits than was read, another reviewer has it, or `by` may not
-/// review it.
+/// review it. An input error when it is sent back without a word.
 pub fn review(
     queue: &TaskQueue,
     by: &AgentId,
@@ -30,6 +31,9 @@ pub fn review(
     read: Option<u32>,
     verdict: Verdict,
 ) -> Result<(), Error> {
+    if let Verdict::ChangesRequested(words) = &verdict {
+        wanted::wanted(words, wanted::CHANGE)?;
+    }
     let options = ClaimOptions { task: Some(task.clone()), holder: None };
     let claim = queue.claim_stage(by, Stage::Review, &options)?.token;
     let known = queue.team_log().look(|state| {
@@ -73,6 +77,8 @@ mod tests {
         deliver();
         let own = review(&queue, &worker, &id, None, Verdict::Approved(String::new())).unwrap_err();
         assert!(matches!(own.refusal(), Some(Refusal::NotFitting { .. })), "{own}");
+        let wordless = review(&queue, &human, &id, Some(1), Verdict::ChangesRequested(" ".into()));
+        assert!(matches!(wordless, Err(Error::Input(_))), "{wordless:?}");
         review(&queue, &human, &id, Some(1), Verdict::ChangesRequested("Too short.".into())).unwrap();
         assert_eq!(queue.get_task(&id).unwrap().feedback[0].text.preview(), "Too short.");
         deliver();

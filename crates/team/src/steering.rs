@@ -13,6 +13,7 @@ use agent_team_core::view::{self, BudgetView};
 use crate::budget::said_or;
 use crate::outside::now_ms;
 use crate::team_log::{TeamLog, refusal};
+use crate::wanted::wanted;
 use crate::{AgentId, Error, RecordId, TaskId, TaskQueue, liveness};
 
 impl TaskQueue {
@@ -137,7 +138,7 @@ impl TaskQueue {
     /// Notes what agents shall know that take a task with one of these labels, or any task if there are none.
     ///
     /// # Errors
-    /// A refusal when it came up at a task that does not exist.
+    /// A refusal when it came up at a task that does not exist; an input error when it is blank.
     pub fn add_note(
         &self,
         by: &AgentId,
@@ -148,6 +149,8 @@ impl TaskQueue {
         if let Some(task) = task.as_ref() {
             self.get_task(task)?;
         }
+        let text = text.into();
+        wanted(&text, "what others shall know")?;
         let (agent, text) = (by.clone(), self.team_log().text(text)?);
         Ok(self.team_log().submit(by, &NoteAdded { agent, text, labels, task }.into())?.id())
     }

@@ -84,6 +84,55 @@ async fn reviews_follow_work_without_a_timer() {
     assert!(begun.elapsed() < Duration::from_millis(250), "timers had to help: {:?}", begun.elapsed());
 }
 
+/// A team of one worker and one who judges in these words, one after the other; the last ones for ever.
+fn judged_by(role: Role, words: &'static [&'static str]) -> (AgentTeam, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let prompts = asked.clone();
+    let mut team = AgentTeam::in_memory().unwrap();
+    team.add_agent("worker-1", Role::Worker, quick(|_| "done".into())).unwrap();
+    let judge = quick(move |prompt| {
+        let mut prompts = prompts.lock().unwrap();
+        prompts.push(prompt.to_owned());
+        words[(prompts.len() - 1).min(words.len() - 1)].into()
+    });
+    team.add_agent("judge-1", role, judge).unwrap();
+    (team, asked)
+}
+
+#[tokio::test]
+async fn praise_without_a_verdict_is_no_rejection() {
+    let (team, asked) = judged_by(Role::Reviewer, &["Looks good to me, go ahead.", "APPROVE"]);
+    team.add_task(NewTask::new("Write").id("write").review(true)).unwrap();
+    assert_eq!(team.run(None).await.unwrap().outcome, RunOutcome::Completed);
+    let task = team.queue().get_task(&"write".parse().unwrap()).unwrap();
+    assert!(task.feedback.is_empty(), "{:?}", task.feedback);
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.len(), 2);
+    assert!(asked[1].contains("Looks good to me") && asked[1].contains("That is no verdict"), "{}", asked[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reviewer_that_never_judges_sends_nothing_back() {
+    for words in [&["Looks good to me."], &["REJECT"]] {
+        let (team, asked) = judged_by(Role::Reviewer, words);
+        team.add_task(NewTask::new("Write").id("write").review(true)).unwrap();
+        let report = team.run(Some(Duration::from_secs(3_600))).await.unwrap();
+        assert_eq!(report.outcome, RunOutcome::Stuck);
+        let task = team.queue().get_task(&"write".parse().unwrap()).unwrap();
+        assert!(task.feedback.is_empty(), "{:?}", task.feedback);
+        assert_eq!(asked.lock().unwrap().len(), 6, "twice in each of three reviews");
+    }
+}
+
+#[tokio::test]
+async fn whoever_judges_a_plan_without_a_verdict_is_asked_once_more() {
+    let (team, _) = judged_by(Role::Lead, &["Looks good to me, go ahead.", "Approved."]);
+    team.add_task(NewTask { plan: true, ..NewTask::new("Clean up").id("clean") }).unwrap();
+    assert_eq!(team.run(None).await.unwrap().outcome, RunOutcome::Completed);
+    let plan = team.queue().get_task(&"clean".parse().unwrap()).unwrap().plan.unwrap();
+    assert_eq!((plan.round, plan.approved), (1, Some(true)));
+}
+
 #[tokio::test]
 async fn an_agent_without_tools_is_asked_for_its_plan_and_works_when_it_is_approved() {
     let asked = Arc::new(Mutex::new(Vec::new()));

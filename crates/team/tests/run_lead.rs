@@ -71,6 +71,8 @@ async fn a_task_that_failed_is_planned_anew_and_what_waited_for_it_goes_on() {
         does(
             "replan-parse",
             &[
+                // What has ended waits for nothing any more.
+                calls("cancel_task", &json!({"id": "draw"})),
                 calls(
                     "replace_task",
                     &json!({"id": "parse", "tasks": [
@@ -90,6 +92,7 @@ async fn a_task_that_failed_is_planned_anew_and_what_waited_for_it_goes_on() {
     team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
     team.options(gated("true"));
     team.add_task(failing("parse")).unwrap();
+    team.add_task(task("draw").after("parse")).unwrap();
     team.add_task(task("print").after("parse").check("sh print.sh | grep ok")).unwrap();
 
     let report = run(&team).await;
@@ -101,7 +104,9 @@ async fn a_task_that_failed_is_planned_anew_and_what_waited_for_it_goes_on() {
     let used: Vec<_> = report.status.replans.iter().map(|replans| (replans.used, replans.most)).collect();
     assert_eq!(used, [(1, 3)]);
     let prompt = model.prompt("replan-parse", 1);
-    for words in ["Do parse", "The grammar is ambiguous.", "What waits for it: print", "2 more failures"] {
+    for words in
+        ["Do parse", "The grammar is ambiguous.", "What waits for it: draw, print", "2 more failures"]
+    {
         assert!(prompt.contains(words), "{words} is missing in {prompt}");
     }
     let tools: Vec<String> = model

@@ -239,6 +239,31 @@ async fn a_reviewer_sees_the_difference_and_what_it_says_goes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reviewer_that_only_talks_is_asked_for_its_verdict_by_the_tool() {
+    let project = TestProject::new();
+    let reviews =
+        json!({"tool_calls": [{"name": "review", "input": {"approve": true, "feedback": "Good."}}]});
+    let wordless = json!({"tool_calls": [{"name": "review", "input": {"approve": false, "feedback": " "}}]});
+    let script = script(&[
+        json!({"when": {"role": "reviewer", "contains": "say what is to be changed"}, "give": reviews}),
+        json!({"when": {"role": "reviewer", "contains": "Call `review`"}, "give": wordless}),
+        json!({"when": {"role": "reviewer"}, "give": {"text": "Looks good to me, go ahead."}}),
+        attempt("greet", 1, &[writes("README", "hello\nshout\n"), finishes("Shouted.")]),
+    ]);
+    let mut team = project.team();
+    let model = agent(script);
+    workers(&mut team, 1, &model);
+    team.add_agent("reviewer-1", Role::Reviewer, model).unwrap();
+    team.options(gated("true"));
+    team.add_task(task("greet").review(true)).unwrap();
+
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+
+    assert!(feedback(&team, "greet").is_empty(), "{:?}", feedback(&team, "greet"));
+    assert_eq!(view(&team, "greet").attempt, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reviewer_that_is_a_closure_sees_the_difference_too() {
     let project = TestProject::new();
     let mut team = project.team();

@@ -8,7 +8,7 @@ mod project;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_team::{AgentId, AgentTeam, Doing, Progress, Reporter, Role, RunOptions, RunOutcome};
+use agent_team::{AgentId, AgentTeam, Doing, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome};
 use project::{LONG, TestProject, agent, attempt, finishes, gated, run, runs, script, task, view};
 use serde_json::{Value, json};
 
@@ -30,14 +30,16 @@ fn team_of(project: &TestProject, rules: &[Value], stuck_after: Duration) -> (Ag
     (team, said)
 }
 
-/// Runs a team until the question says yes, then cancels its task.
+/// Runs a team until the question says yes, then cancels its tasks.
 async fn cancelled_when(team: &AgentTeam, is_so: impl Fn() -> bool) {
     let cancel = async {
         let mut news = team.queue().team_log().follow();
         while !is_so() {
             news.changed().await.unwrap();
         }
-        team.queue().cancel(&AgentId::human(), &"tool".parse().unwrap(), false).unwrap();
+        for task in team.queue().list_tasks().unwrap() {
+            team.queue().cancel(&AgentId::human(), &task.id, false).unwrap();
+        }
     };
     let both = async { tokio::join!(run(team), cancel) };
     tokio::time::timeout(LONG, both).await.expect("it came to that");
@@ -96,4 +98,101 @@ async fn who_was_nudged_is_shown_as_stuck_until_it_does_something() {
 
     let words = words.into_inner().unwrap();
     assert!(words.starts_with("tool: no progress for "), "{words}");
+}
+
+fn calls(name: &str, input: &Value) -> Value {
+    json!({"tool_calls": [{"name": name, "input": input}]})
+}
+
+fn asks(whom: &str) -> Value {
+    calls("ask", &json!({"to": whom, "question": format!("What now, {whom}?")}))
+}
+
+/// A team of `a` and `b`, each with a task of its own.
+fn team_of_two(
+    project: &TestProject,
+    rules: &[Value],
+    stuck_after: Duration,
+    of_a: NewTask,
+) -> (AgentTeam, Said) {
+    let mut team = project.team();
+    for name in ["a", "b"] {
+        team.add_agent(name, Role::Worker, agent(script(rules))).unwrap();
+    }
+    let said = Said::default();
+    let heard = said.clone();
+    let reporter = Reporter::to(move |progress| {
+        if let Progress::Note(note) = progress {
+            heard.lock().unwrap().push(note);
+        }
+    });
+    team.options(RunOptions { stuck_after: Some(stuck_after), reporter, ..gated("true") });
+    let is_for = |task: NewTask, agent: &str| NewTask { agent: Some(agent.into()), ..task };
+    team.add_task(is_for(of_a, "a")).unwrap();
+    team.add_task(is_for(task("tb"), "b")).unwrap();
+    (team, said)
+}
+
+fn of(agent: &str, task: &str, steps: &[Value]) -> Value {
+    json!({"when": {"agent": agent, "task": task}, "steps": steps})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_that_ask_each_other_answer_each_other() {
+    let project = TestProject::new();
+    let rules = [
+        of("a", "ta", &[asks("b"), finishes("a is done.")]),
+        of("b", "tb", &[asks("a"), finishes("b is done.")]),
+        json!({"when": {"task": "question"}, "give": {"text": "Go left."}}),
+    ];
+    let (team, said) = team_of_two(&project, &rules, LONG, task("ta"));
+
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+
+    assert!(team.bus().questions(None).unwrap().is_empty());
+    assert_eq!(count(&said, "could not answer"), 0, "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_the_one_whose_plan_it_is_to_judge_judges_it_meanwhile() {
+    let project = TestProject::new();
+    let plans = calls("submit_plan", &json!({"plan": "So."}));
+    let rules = [
+        json!({"when": {"agent": "b", "task": "ta"}, "give": {"text": "APPROVE: go"}}),
+        of("a", "ta", &[plans, finishes("a is done.")]),
+        of("b", "tb", &[asks("a"), finishes("b is done.")]),
+        json!({"when": {"task": "question"}, "give": {"text": "Go left."}}),
+    ];
+    let planned = NewTask { plan: true, approver: Some("b".into()), ..task("ta") };
+    let (team, _) = team_of_two(&project, &rules, LONG, planned);
+
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_answer_says_so_to_whoever_asked() {
+    let project = TestProject::new();
+    // No rule answers a question.
+    let rules = [
+        of("a", "ta", &[asks("b"), finishes("a is done.")]),
+        of("b", "tb", &[asks("a"), finishes("b is done.")]),
+    ];
+    let (team, _) = team_of_two(&project, &rules, LONG, task("ta"));
+
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+
+    let answers = team.bus().receive(&"a".parse().unwrap(), 0).unwrap();
+    assert!(answers.iter().any(|answer| answer.text.contains("No answer: b could not")), "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_user_is_told_who_waits_long_for_an_agent() {
+    let project = TestProject::new();
+    let thinks = json!({"text": "I am still thinking.", "delay_ms": 600_000});
+    let rules = [of("a", "ta", &[asks("b")]), of("b", "tb", &[thinks])];
+    let (team, said) = team_of_two(&project, &rules, Duration::from_millis(400), task("ta"));
+
+    cancelled_when(&team, || count(&said, "WAITS a for b to answer it") > 0).await;
+
+    assert_eq!(count(&said, "a made no progress"), 0, "who waits is not stuck: {said:?}");
 }

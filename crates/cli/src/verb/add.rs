@@ -89,10 +89,10 @@ struct Wishes {
     #[arg(long)]
     review: bool,
     /// So many reviewers must approve the result (1 if not said); asks for a review
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     reviews: Option<u32>,
     /// How often reviewers may send it back before the human must judge it (3 if not said)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     review_rounds: Option<u32>,
     /// Reviewers are asked to try to refute the result; asks for a review
     #[arg(long)]

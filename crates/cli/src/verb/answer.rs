@@ -4,7 +4,7 @@ use agent_team::{AgentId, AgentMessage, Error, MessageBus, RecordId};
 use clap::Args;
 use serde_json::json;
 
-use super::read_text;
+use super::read_words;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Paint};
@@ -49,12 +49,15 @@ impl Answer {
             },
             _ => return list(&open, out),
         };
-        let id = bus.answer(&self.agent, question, read_text(text)?).map_err(|error| match error {
-            Error::Input(message) => {
-                Failure::refused(message).hint("`agent-team answer` lists the open questions")
-            }
-            error => error.into(),
-        })?;
+        let id =
+            bus.answer(&self.agent, question, read_words(text, "the answer")?).map_err(
+                |error| match error {
+                    Error::Input(message) => {
+                        Failure::refused(message).hint("`agent-team answer` lists the open questions")
+                    }
+                    error => error.into(),
+                },
+            )?;
         if out.is_json() {
             out.json(&json!({ "id": id, "question": question }))?;
         } else {

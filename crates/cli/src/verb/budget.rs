@@ -10,7 +10,7 @@ use clap::Args;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Cell, Output, Paint};
-use crate::time::{milliseconds, parse_duration};
+use crate::time::{milliseconds, parse_duration, some_time};
 
 /// The arguments of `budget`.
 #[derive(Debug, Args)]
@@ -95,7 +95,7 @@ pub struct WorkBudget {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub budget_turns: Option<u64>,
     /// The most time that agents may be at work on it, together, as in 8h
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = some_time)]
     pub budget_time: Option<Duration>,
 }
 

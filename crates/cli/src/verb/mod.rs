@@ -59,6 +59,15 @@ fn read_text(text: String) -> Result<String, Failure> {
     Ok(whole)
 }
 
+/// The same where nothing is said by a text that is empty or blank. `what` is what it was to say.
+fn read_words(text: String, what: &str) -> Result<String, Failure> {
+    let text = read_text(text)?;
+    if text.trim().is_empty() {
+        return Err(Failure::usage(format!("the text is empty: say {what}")));
+    }
+    Ok(text)
+}
+
 /// The claim that is meant: the one that was named, or else the one that the agent has, unless that would be a guess.
 fn token(
     queue: &TaskQueue,

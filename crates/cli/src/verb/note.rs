@@ -4,7 +4,7 @@ use agent_team::{AgentId, TaskId};
 use clap::Args;
 use serde_json::json;
 
-use super::read_text;
+use super::read_words;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Paint};
@@ -53,7 +53,12 @@ impl Note {
             }
             return Ok(Exit::Done);
         };
-        let id = queue.add_note(&self.agent, read_text(text)?, self.label, self.task)?;
+        let id = queue.add_note(
+            &self.agent,
+            read_words(text, "what others shall know")?,
+            self.label,
+            self.task,
+        )?;
         if out.is_json() {
             out.json(&json!({ "id": id }))?;
         } else {

@@ -7,7 +7,7 @@ use agent_team::{AgentId, RecordId, TaskId, TaskQueue, Verdict, is_called_by_hoo
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{read_text, token};
+use super::{read_text, read_words, token};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::{Cell, Output, Paint};
@@ -123,12 +123,17 @@ impl Plan {
                 let text = text.map(read_text).transpose()?.unwrap_or_default();
                 judged(&queue, &id, &judge, Verdict::Approved(text), out)
             }
-            What::Reject { id, text, judge } => {
-                judged(&queue, &id, &judge, Verdict::ChangesRequested(read_text(text)?), out)
-            }
+            What::Reject { id, text, judge } => judged(
+                &queue,
+                &id,
+                &judge,
+                Verdict::ChangesRequested(read_words(text, "what is to be changed")?),
+                out,
+            ),
             What::Submit { id, text, agent, token: named } => {
+                let plan = read_words(text, "how you mean to do it")?;
                 let token = token(&queue, named, &id, &agent)?;
-                queue.submit_plan(token, &agent, read_text(text)?)?;
+                queue.submit_plan(token, &agent, plan)?;
                 show(&queue, &id, out)
             }
         }
@@ -203,11 +208,14 @@ fn list(queue: &TaskQueue, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 fn show(queue: &TaskQueue, id: &TaskId, out: &mut Output) -> Result<Exit, Failure> {
-    let Some(plan) = queue.plan(id)? else {
-        return Err(Failure::refused(format!("there is no plan for task `{id}`")));
+    let task = queue.get_task(id)?;
+    let Some(plan) = &task.plan else {
+        let failure = Failure::refused(format!("there is no plan for task `{id}`"));
+        let wanted = format!("it wants one, which {} approves", task_text::approvers(&task));
+        return Err(if task.wants_plan { failure.hint(wanted) } else { failure });
     };
     if out.is_json() {
-        out.json(&json!({ "task": id, "plan": whole(queue, &plan) }))?;
+        out.json(&json!({ "task": id, "plan": whole(queue, plan), "approver": task.approver }))?;
         return Ok(Exit::Done);
     }
     let (word, paint) = match plan.approved {
@@ -221,6 +229,7 @@ fn show(queue: &TaskQueue, id: &TaskId, out: &mut Output) -> Result<Exit, Failur
     out.line(&format!("  id    {}", plan.id))?;
     out.line(&format!("  hash  {}", plan.hash))?;
     if plan.approved.is_none() {
+        out.line(&format!("  for   {}", task_text::approvers(&task)))?;
         out.line(&format!("  yes   agent-team plan approve {id} --plan {}", plan.round))?;
         out.line(&format!("  no    agent-team plan reject {id} 'WHAT IS TO BE CHANGED'"))?;
     }

@@ -3,7 +3,7 @@
 use agent_team::{AgentId, Refusal, Status, TaskId, TaskQueue, Verdict, review};
 use clap::Args;
 
-use super::{read_text, show, tell_task};
+use super::{read_words, show, tell_task};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -43,7 +43,7 @@ pub struct Review {
 impl Review {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let verdict = match (self.reject, self.approve) {
-            (Some(text), _) => Verdict::ChangesRequested(read_text(text)?),
+            (Some(text), _) => Verdict::ChangesRequested(read_words(text, "what is to be changed")?),
             (None, Some(words)) => Verdict::Approved(words),
             (None, None) => return look(&self.id, global, out),
         };

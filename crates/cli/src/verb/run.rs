@@ -19,7 +19,7 @@ use crate::interrupt;
 use crate::live::Live;
 use crate::output::Output;
 use crate::report;
-use crate::time::parse_duration;
+use crate::time::{parse_duration, some_time};
 use crate::verb::budget::WorkBudget;
 
 const LONG_ABOUT: &str = "\
@@ -110,7 +110,7 @@ pub struct Run {
     #[arg(long, help_heading = "Budget", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     budget_attempts: Option<u64>,
     /// How long this run may take by the clock; unlike --timeout it can be raised while it goes on
-    #[arg(long, help_heading = "Budget", value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, help_heading = "Budget", value_name = "DURATION", value_parser = some_time)]
     budget_elapsed: Option<Duration>,
 }
 

@@ -115,6 +115,7 @@ fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
     add("check", task.check.clone());
     add("time limit", task.time_limit_ms.map(time::short));
     add("review", task_text::review(task));
+    add("plan", plan(task));
     add("labels", Some(task.labels.join(", ")));
     add("commit", task.commit.as_ref().map(|commit| commit.commit.clone()));
     add("merged", task.merged.clone());
@@ -126,6 +127,22 @@ fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
         add(&format!("attempt {}", claim.attempt), Some(what));
     }
     rows
+}
+
+/// Whether a plan is wanted, who approves it, and how far that is.
+fn plan(task: &TaskView) -> Option<String> {
+    let wanted =
+        task.wants_plan.then(|| format!("must be approved first, by {}", task_text::approvers(task)));
+    let newest = task.plan.as_ref().map(|plan| {
+        let word = match plan.approved {
+            None => "waits to be judged",
+            Some(true) => "is approved",
+            Some(false) => "was rejected",
+        };
+        format!("plan {} {word}", plan.round)
+    });
+    let words: Vec<String> = wanted.into_iter().chain(newest).collect();
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 fn names(tasks: &[TaskId]) -> String {

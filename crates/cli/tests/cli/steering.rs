@@ -275,3 +275,60 @@ fn budgets_are_shown_and_set_for_every_kind_of_account() {
     team.run(["budget", "moon", "--usd", "1"]).failed(2, "name team, run, agent:NAME or task:ID");
     team.run(["budget", "team", "--usd", "much"]).failed(2, "write dollars");
 }
+
+#[test]
+fn words_that_somebody_is_to_act_on_are_not_empty() {
+    let team = Team::new();
+    team.ok(["add", "V", "--id", "v", "--plan", "--backoff", "0s"]);
+    team.ok(["add", "T", "--id", "t", "--review"]);
+    let of = |task: &str| {
+        team.json(["claim", task, "--as", &format!("w-{task}")])["token"].as_str().unwrap().to_owned()
+    };
+    let (v, t) = (of("v"), of("t"));
+    for blank in ["", " \n"] {
+        team.run(["plan", "submit", "v", blank, "--as", "w-v", "--token", &v]).failed(2, "the text is empty");
+        team.run(["note", blank]).failed(2, "say what others shall know");
+    }
+    team.ok(["plan", "submit", "v", "So.", "--as", "w-v", "--token", &v]);
+    team.run(["plan", "reject", "v", " "]).failed(2, "say what is to be changed");
+    team.ok(["complete", "t", "--as", "w-t", "--token", &t, "--result", "done"]);
+    team.run(["review", "t", "--reject", ""]).failed(2, "say what is to be changed");
+    team.ok(["send", "human", "Tabs?", "--from", "w-v", "--ask"]);
+    team.run(["answer", "--it", ""]).failed(2, "say the answer");
+    assert_eq!(team.json(["status"])["questions"].as_array().unwrap().len(), 1, "it is still open");
+    assert_eq!(team.json(["show", "v"])["plan"]["round"], 1);
+}
+
+#[test]
+fn a_task_says_that_it_wants_a_plan_and_who_approves_it() {
+    let team = Team::new();
+    team.ok(["add", "P", "--id", "p", "--plan", "--approver", "zed"]);
+    team.ok(["add", "Q", "--id", "q", "--plan"]);
+    let words = |id: &str| team.ok(["show", id]);
+    assert!(words("p").contains("must be approved first, by zed or the human"), "{}", words("p"));
+    assert!(words("q").contains("must be approved first, by a lead or the human"), "{}", words("q"));
+    let shown = team.json(["show", "p"]);
+    assert_eq!((&shown["wants_plan"], &shown["approver"]), (&true.into(), &"zed".into()));
+    let none = team.run(["plan", "show", "p"]);
+    none.failed(3, "there is no plan for task `p`");
+    assert!(none.stderr.contains("zed or the human approves"), "{none:?}");
+    let token = team.json(["claim", "p", "--as", "w"])["token"].as_str().unwrap().to_owned();
+    team.ok(["plan", "submit", "p", "So.", "--as", "w", "--token", &token]);
+    assert!(words("p").contains("plan 1 waits to be judged"), "{}", words("p"));
+    assert!(team.ok(["plan", "show", "p"]).contains("zed or the human"));
+    assert_eq!(team.json(["plan", "show", "p"])["approver"], "zed");
+}
+
+#[test]
+fn a_bound_of_nothing_is_refused_and_not_dropped() {
+    let team = Team::new();
+    for (flag, value) in [("--reviews", "0"), ("--review-rounds", "0"), ("--budget-time", "0s")] {
+        team.run(["add", "X", flag, value]).failed(2, "invalid value");
+    }
+    team.run(["run", "--budget-elapsed", "0s"]).failed(2, "invalid value");
+    for field in ["reviews", "review_rounds"] {
+        let task = format!("{{\"title\": \"X\", \"{field}\": 0}}\n");
+        team.with_input(["add", "--file", "-"], &task).failed(2, "it is one at least");
+    }
+    assert_eq!(team.json(["list"]).as_array().unwrap().len(), 0);
+}

@@ -86,6 +86,31 @@ pub(crate) fn check_after(state: &State, task: &Task, after: &[TaskId]) -> Resul
     }
 }
 
+/// Whether those that wait for a task may wait for new ones instead, which may not wait for any of them.
+pub(crate) fn check_instead(
+    state: &State,
+    former: &TaskId,
+    specs: &[TaskSpec],
+    waiting: &[&Task],
+) -> Result<(), Refusal> {
+    if let Some(spec) = specs.iter().find(|spec| spec.after.contains(former)) {
+        let reason = format!("it would wait for {former}, in whose place it comes");
+        return Err(Refusal::BadTask { task: spec.id.clone(), reason });
+    }
+    let too_many = |task: &&&Task| task.spec.after.len() + specs.len() > DEPENDENCIES_MAX;
+    if let Some(task) = waiting.iter().find(too_many) {
+        let reason = TOO_MANY_DEPENDENCIES.to_owned();
+        return Err(Refusal::BadTask { task: task.id().clone(), reason });
+    }
+    let new: BTreeMap<&TaskId, &TaskSpec> = specs.iter().map(|spec| (&spec.id, spec)).collect();
+    let waits = Waits::among(state, &new);
+    let mut pairs = specs.iter().flat_map(|spec| waiting.iter().map(move |task| (&spec.id, task.id())));
+    match pairs.find_map(|(from, to)| waits.chain(from, to)) {
+        Some(tasks) => Err(Refusal::Cycle { tasks }),
+        None => Ok(()),
+    }
+}
+
 /// The delegated tasks that each of these new ones is a part of, the nearest first. None at all if none has a parent.
 pub(crate) fn all_above<'a>(
     state: &State,

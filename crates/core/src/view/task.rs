@@ -70,6 +70,9 @@ pub struct TaskView {
     pub refute: bool,
     /// Whether its plan must be approved first.
     pub wants_plan: bool,
+    /// Who approves its plan, besides the human; `None` for a lead.
+    #[serde(default)]
+    pub approver: Option<AgentId>,
     /// The newest plan for it.
     pub plan: Option<PlanView>,
     /// The number of the newest attempt, from 1.
@@ -224,6 +227,7 @@ pub fn task(state: &State, task: &Task) -> TaskView {
         review_rounds_max: spec.review_rounds,
         refute: spec.refute,
         wants_plan: claim.map_or(spec.plan, |claim| state.wants_plan(task, &claim.agent)),
+        approver: spec.approver.clone(),
         plan: task.plan.as_deref().map(plan),
         attempt: task.attempt,
         attempts: spec.attempts,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::prompt::Results;
-use super::{Agent, AgentError, Answer, Assignment, Context, prompt};
+use super::{Agent, AgentError, Answer, Assignment, Context, prompt, verdict};
 use crate::Stage;
 
 /// An agent made of an async function from prompt to text. The prompt holds the role, the description, each
@@ -45,22 +45,19 @@ where
             prompt::messages(&unread),
         ];
         context.bus.mark_delivered(&context.agent, unread.iter().map(|message| message.id).collect())?;
-        let answer = (self.function)(parts.join("\n")).await;
-        let text = answer.map_err(|error| AgentError::Failed(error.to_string()))?;
+        let prompt = parts.join("\n");
+        let failed = |error: E| AgentError::Failed(error.to_string());
+        let text = (self.function)(prompt.clone()).await.map_err(failed)?;
         context.bus.mark_read(&context.agent, &unread)?;
-        Ok(match task.stage {
-            Stage::Review => verdict(&text),
-            _ => Answer::text(text),
-        })
+        if task.stage != Stage::Review {
+            return Ok(Answer::text(text));
+        }
+        let Err(fault) = verdict(&text) else { return verdict(&text).map_err(AgentError::from) };
+        let asked = prompt::verdict_wanted(&prompt, &text, &fault);
+        Ok(verdict(&(self.function)(asked).await.map_err(failed)?)?)
     }
 
     fn with(&self) -> String {
         "closure".to_owned()
     }
-}
-
-/// Reads a verdict from an answer: only one that begins with `APPROVE` approves.
-pub(crate) fn verdict(text: &str) -> Answer {
-    let first = text.trim_start().trim_start_matches(['*', '#', '`', ' ']);
-    Answer::verdict(first.to_ascii_uppercase().starts_with("APPROVE"), text.trim())
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
-use super::team_tools::{AddTasksInput, add};
+use super::team_tools::AddTasksInput;
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
@@ -173,8 +173,8 @@ impl Tool for ReplaceTask {
     fn spec(&self) -> ToolSpec {
         spec_of::<ReplaceTaskInput>(
             "replace_task",
-            "Adds tasks in the place of one: what waits for that one waits for all the new ones instead, and it is \
-             cancelled.",
+            "Adds tasks in the place of one, all or nothing: what waits for that one waits for all the new ones instead, \
+             and it is cancelled.",
         )
     }
 
@@ -182,16 +182,8 @@ impl Tool for ReplaceTask {
         answer(self.spec(), input, &self.0, |input: ReplaceTaskInput, context| {
             let id: TaskId = input.id.parse()?;
             context.may_change(&id)?;
-            let ids = add(context, input.tasks)?;
-            let dependents = context.queue.get_task(&id)?.dependents;
-            for dependent in &dependents {
-                let after = context.queue.get_task(dependent)?.after;
-                let kept = after.into_iter().filter(|needed| *needed != id);
-                let after: Vec<TaskId> = kept.chain(ids.iter().cloned()).collect();
-                let change = TaskChange { after: Some(after), ..TaskChange::default() };
-                context.queue.edit(&context.agent, dependent, change)?;
-            }
-            context.queue.cancel(&context.agent, &id, false)?;
+            let tasks = input.tasks.into_tasks(context)?;
+            let ids = context.queue.replace_task(&context.agent, &id, &tasks)?;
             let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
             Ok(format!("{id} is cancelled; in its place: {}", ids.join(", ")))
         })

@@ -15,25 +15,29 @@ mod metered;
 mod model_agent;
 mod plan_tools;
 pub(crate) mod prompt;
+mod proposal;
 mod steered;
 mod tags;
 mod talk_tools;
 mod team_tools;
+mod verdict;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use assignment::{Assignment, Delivered, Dependency, Setback};
 pub use closure::llm_fn;
-pub(crate) use closure::verdict;
 pub(crate) use governor::Governor;
 pub(crate) use handoff::last_words;
 pub(crate) use journal::TRANSCRIPT;
 pub use journal::{Journal, JournalError, Line};
 pub use metered::{Meter, Spent};
 pub use model_agent::ModelAgent;
+pub(crate) use verdict::verdict;
 
 use crate::{AgentId, Error, MessageBus, RecordId, Role, TaskQueue};
 
@@ -118,21 +122,37 @@ pub struct Context {
 pub struct Activity {
     what: Option<Listener>,
     notes: Option<Listener>,
+    /// Told when the agent begins to wait for somebody's word, and when that is over.
+    waits: Option<Arc<watch::Sender<bool>>>,
 }
 
-type Listener = std::sync::Arc<dyn Fn(String) + Send + Sync>;
+type Listener = Arc<dyn Fn(String) + Send + Sync>;
 
 impl Activity {
     /// Activity that is told to a listener.
     pub fn told_to(listener: impl Fn(String) + Send + Sync + 'static) -> Self {
-        Self { what: Some(std::sync::Arc::new(listener)), notes: None }
+        Self { what: Some(Arc::new(listener)), ..Self::default() }
     }
 
     /// The same with a listener for what is worth a line of its own.
     #[must_use]
     pub fn notes_to(mut self, listener: impl Fn(String) + Send + Sync + 'static) -> Self {
-        self.notes = Some(std::sync::Arc::new(listener));
+        self.notes = Some(Arc::new(listener));
         self
+    }
+
+    /// The same with somebody who hears when the agent waits for a word.
+    #[must_use]
+    pub(crate) fn waits_to(mut self, waits: Arc<watch::Sender<bool>>) -> Self {
+        self.waits = Some(waits);
+        self
+    }
+
+    /// Says that the agent waits for somebody's word, until what it gives back is dropped.
+    fn waits(&self) -> Waits {
+        let waits = Waits(self.waits.clone());
+        waits.tell(true);
+        waits
     }
 
     /// Says what the agent does, in a few words.
@@ -147,6 +167,23 @@ impl Activity {
         if let Some(listener) = &self.notes {
             listener(text.into());
         }
+    }
+}
+
+/// While this is there an agent waits for somebody's word.
+struct Waits(Option<Arc<watch::Sender<bool>>>);
+
+impl Waits {
+    fn tell(&self, waits: bool) {
+        if let Some(told) = &self.0 {
+            told.send_replace(waits);
+        }
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.tell(false);
     }
 }
 

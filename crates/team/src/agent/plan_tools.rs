@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Context;
 use super::prompt::quoted;
 use super::team_tools::AddTasksInput;
+use super::{Context, proposal};
 use crate::hooks::{Blocked, Hook};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
@@ -98,19 +98,21 @@ impl ProposeTasks {
     pub(super) fn is_proposed(context: &Context, input: &Value) -> Result<bool, Error> {
         let Ok(input) = serde_json::from_value::<AddTasksInput>(input.clone()) else { return Ok(false) };
         let Ok(tasks) = input.into_tasks(context) else { return Ok(false) };
-        Ok(context.submitted_plan()?.is_some_and(|(_, text)| text == shown(&tasks)))
+        let Ok(proposed) = proposed(context, &tasks) else { return Ok(false) };
+        Ok(context.submitted_plan()?.is_some_and(|(_, text)| text == proposed))
     }
 
     async fn propose(&self, input: AddTasksInput) -> Result<ToolOutput, Error> {
         let context = &self.context;
         let tasks = input.into_tasks(context)?;
+        let proposed = proposed(context, &tasks)?;
         let submitted = if self.goes_on { context.submitted_plan()? } else { None };
         let verdict = match submitted {
-            Some((id, text)) if text == shown(&tasks) => context.until_judged(id).await?,
+            Some((id, text)) if text == proposed => context.until_judged(id).await?,
             _ => {
                 // What could not be added is not worth anybody's look.
                 context.queue.check_tasks(&tasks)?;
-                context.have_judged(shown(&tasks)).await?
+                context.have_judged(proposed).await?
             }
         };
         let Some(verdict) = verdict else { return Ok(ToolOutput::stopped()) };
@@ -146,27 +148,9 @@ impl ProposeTasks {
 }
 
 /// Tasks as somebody who judges them reads them.
-fn shown(tasks: &[NewTask]) -> String {
-    let mut text = String::new();
-    for task in tasks {
-        let id = task.id.as_deref().unwrap_or("-");
-        text += &format!("- {id}: {}\n", task.title);
-        let after = (!task.after.is_empty()).then(|| format!("after {}", task.after.join(", ")));
-        let role = task.role.map(|role| format!("for a {role}"));
-        let lead = task.agent.as_ref().map_or("a lead", String::as_str);
-        let delegate = task.delegate.then(|| format!("split further by {lead}"));
-        let skill = task.skill.as_ref().map(|skill| format!("wants {skill}"));
-        let review = task.review.then(|| "reviewed".to_owned());
-        let check = task.check.as_ref().map(|check| format!("check: {check}"));
-        let budget = (!task.budget.is_empty()).then(|| format!("may use {}", task.budget));
-        for line in [after, role, delegate, skill, review, check, budget].into_iter().flatten() {
-            text += &format!("    {line}\n");
-        }
-        for line in task.description.lines() {
-            text += &format!("    {line}\n");
-        }
-    }
-    text
+fn proposed(context: &Context, tasks: &[NewTask]) -> Result<String, Error> {
+    let specs = context.queue.specs(tasks)?;
+    proposal::shown(context.queue.team_log(), tasks.iter().zip(&specs))
 }
 
 /// What somebody said to a plan.

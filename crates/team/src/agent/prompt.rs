@@ -152,6 +152,15 @@ fn review(assignment: &Assignment, delivered: &Delivered) -> String {
     text
 }
 
+/// What somebody is asked once more who was to judge and gave no verdict.
+pub(crate) fn verdict_wanted(asked: &str, answer: &str, fault: &impl std::fmt::Display) -> String {
+    format!(
+        "{asked}\n\n# Your answer so far\n\n{}\n\nThat is no verdict: {fault}. Answer with `APPROVE` or `REJECT` as the first \
+         word, then say why.",
+        shown(answer)
+    )
+}
+
 /// What an agent without tools is asked before its plan is approved, with what was said to those before.
 pub(crate) fn plan_wanted(assignment: &Assignment, rejected: &[(String, Judged)]) -> String {
     let mut text = task(assignment, Results::Whole);

@@ -23,6 +23,7 @@ impl Context {
     where
         C: Fn(&State) -> bool + Send + Sync + 'static,
     {
+        let _waits = self.activity.waits();
         tokio::select! {
             biased;
             waited = self.queue.team_log().until_word(is_so) => waited.map(|()| true),

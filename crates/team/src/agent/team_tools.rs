@@ -10,10 +10,11 @@ use super::lead_tools::with_lead_tools;
 use super::plan_tools::{ProposeTasks, SubmitPlan};
 use super::tags::harmless;
 use super::talk_tools::{Ask, Note, Receive, Send};
+use super::verdict::{APPROVE, REJECT};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
-use crate::{Error, NewTask, Role, Stage, TaskBudget, TaskId};
+use crate::{Error, NewTask, Role, Stage, TaskBudget, TaskId, wanted};
 
 /// The tools that end an attempt, and do nothing else.
 pub(super) const ENDINGS: [&str; 3] = ["finish", "give_up", "review"];
@@ -116,11 +117,6 @@ impl Tool for GiveUp {
 
 struct Review;
 
-/// How the verdict of `review` is told to whoever runs the tool loop.
-pub(super) const APPROVE: &str = "APPROVE";
-/// The same for changes requested.
-pub(super) const REJECT: &str = "REJECT";
-
 #[derive(Deserialize, JsonSchema)]
 struct ReviewInput {
     /// Whether the work may be merged as it is.
@@ -137,6 +133,9 @@ impl Tool for Review {
 
     async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
         with_input!(self, input, |input: ReviewInput| {
+            if !input.approve {
+                wanted::wanted(&input.feedback, wanted::CHANGE)?;
+            }
             let word = if input.approve { APPROVE } else { REJECT };
             let ending = Ending::Finished { result: format!("{word}: {}", input.feedback) };
             Ok::<_, Error>(ToolOutput { ends_turns: Some(ending), ..ToolOutput::text("Noted.") })

@@ -151,6 +151,7 @@ fn what_is_wrong_in_itself_is_refused_at_its_place() {
         ("[prices.m]\ninput = -1.0\noutput = 1", "1:1: a price is US dollars for a million tokens"),
         ("[environment]\npass = ['HOME', 'OPENAI_API_KEY']", "2:17: commands never see OPENAI_API_KEY: "),
         ("[environment]\nset = { 'A=B' = 'x' }", "2:17: \"A=B\" is no name of a variable"),
+        ("[[task]]\ntitle = 'x'\nreviews = 0", "3:11: it is one at least"),
         ("[[task]]\ntitle = 'x'\ntime_limit = '5 m'", "3:14: `5 m` is no duration"),
     ];
     for (text, expected) in cases {

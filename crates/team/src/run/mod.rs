@@ -8,6 +8,7 @@ mod limits;
 mod over;
 mod replan;
 mod stuck;
+mod waits;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -27,6 +28,7 @@ use limits::Limits;
 use over::{End, goes_on};
 use replan::Failures;
 use stuck::Watched;
+use waits::Waits;
 
 use crate::agent_team::AgentTeam;
 use crate::command::Environment;
@@ -87,6 +89,7 @@ struct Noted {
     clock: BTreeSet<(u64, bool)>,
     failures: Failures,
     limits: Limits,
+    waits: Waits,
 }
 
 pub(crate) async fn run(team: &AgentTeam, timeout: Option<Duration>) -> Result<RunReport, Error> {
@@ -207,6 +210,7 @@ impl Run<'_> {
             let warnings = self.purses.warn(team_log, &self.reporter)?;
             self.warn_of_the_clock(&mut noted.clock)?;
             self.name_what_waits_for_the_human(&mut noted.named)?;
+            self.name_who_waits_for_agents(&mut noted.waits)?;
             self.name_limits(&mut noted.limits);
             tokio::select! {
                 biased;
@@ -283,40 +287,6 @@ impl Run<'_> {
         let look = |state: &State| warning_of_the_clock(state, elapsed, said);
         if let Some(warning) = self.team.queue.team_log().look(look)? {
             self.reporter.report(warning);
-        }
-        Ok(())
-    }
-
-    /// Says once of each plan and each question that somebody waits with for the human.
-    fn name_what_waits_for_the_human(&self, named: &mut BTreeSet<RecordId>) -> Result<(), Error> {
-        let human = AgentId::human();
-        let waiting: Vec<(RecordId, String)> = self.team.queue.team_log().look(|state| {
-            let others_may = |task: &Task| {
-                let mut members = state.agents().filter(|agent| !agent.left);
-                members.any(|agent| {
-                    let may = agent.id != human && state.may_approve(task, &agent.id);
-                    may && self.purses.allow(state, &agent.id)
-                })
-            };
-            let plans = state.open_plans().filter(|(task, _)| !others_may(task)).map(|(task, plan)| {
-                let id = task.id();
-                (
-                    plan.id,
-                    format!("WAITS {} for you to judge its plan: agent-team plan show {id}", plan.author),
-                )
-            });
-            let asked = state.messages().open_questions().filter(|asked| asked.is_for(&human, None));
-            let questions = asked.map(|asked| {
-                let text = asked.text.preview();
-                let first = text.lines().next().unwrap_or_default().to_owned();
-                (asked.id, format!("WAITS {} for your answer (agent-team answer): {first}", asked.from))
-            });
-            plans.chain(questions).collect()
-        })?;
-        for (id, words) in waiting {
-            if named.insert(id) {
-                self.reporter.report(Progress::Note(words));
-            }
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::{AgentId, Error, NewMessage, Recipient, RecordId, TaskId, format_dura
 
 /// After this time without progress an agent is nudged, if nobody says otherwise; after twice as long it is interrupted,
 /// after three times its task goes to somebody else. Longer than any of its commands may take.
-const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
+pub(super) const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
 /// The warning that interrupts; the one after it is the takeover.
 const INTERRUPTS_AT: u32 = 2;
 

@@ -235,6 +235,7 @@ fn is_undisputed(command: &Command) -> bool {
     match command {
         Command::Fail { .. } | Command::Record(_) => true,
         Command::AddTasks { .. }
+        | Command::ReplaceTask { .. }
         | Command::EditTask { .. }
         | Command::RetryTask { .. }
         | Command::CancelTask { .. }

@@ -1,8 +1,10 @@
 //! One attempt at an assignment: where it is made, how long it may take, and what it came to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent_team_core::record::Stage;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Teammate;
@@ -58,12 +60,15 @@ impl Teammate {
         let stage = assignment.stage;
         let (team_log, task) = (self.queue.team_log(), &claimed.task.id);
         let mut time = WorkTime::begin(team_log, &self.id, task, self.purses.clone());
-        let mut work = Box::pin(async {
+        let (waits, waiting) = watch::channel(false);
+        let context = Context { activity: context.activity.waits_to(Arc::new(waits)), ..context };
+        let work = async {
             if assignment.lacks_plan && !self.agent.plans() {
                 self.have_plan_approved(&mut assignment, &context).await?;
             }
             self.agent.execute_task(&assignment, &context).await.map(|answer| (answer, assignment))
-        });
+        };
+        let mut work = Box::pin(async { self.serving(waiting, work).await? });
         let out_of_time = async {
             match limit {
                 Some(limit) => tokio::time::sleep(limit).await,
@@ -143,6 +148,9 @@ impl Teammate {
                     context.activity.is("makes a plan");
                     let question = Assignment::question(assignment.id.clone(), asked);
                     let plan = self.agent.answer(&question, context).await?;
+                    if plan.trim().is_empty() {
+                        return Err(AgentError::Failed("its plan was empty".into()));
+                    }
                     (plan.clone(), context.have_judged(plan).await?)
                 }
             };

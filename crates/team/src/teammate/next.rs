@@ -83,7 +83,7 @@ impl Teammate {
     }
 
     /// What keeps this agent from taking anything, where a run has it at work and so watches for the end.
-    fn lacks(&self) -> Option<UsedUp> {
+    pub(crate) fn lacks(&self) -> Option<UsedUp> {
         let purses = self.purses.as_ref()?;
         let (known, elapsed) = (purses.lacks(&self.id), purses.elapsed());
         let pays = self.agent.is_metered();

@@ -86,7 +86,12 @@ impl Teammate {
         let Some(delivered) = &assignment.delivered else { return Ok(Outcome::Lost) };
         let team_log = self.queue.team_log().clone();
         let (by, claim, submission) = (self.id.clone(), claimed.token, delivered.submission);
-        let (approved, task) = (answer.approved.unwrap_or(false), assignment.id.clone());
+        let approved = match answer.approved {
+            Some(approved) if approved || !answer.text.trim().is_empty() => approved,
+            // A reviewer that does not judge, or not why, says nothing about the work.
+            _ => return self.fail(claimed, "the reviewer gave no verdict with a reason".into(), false).await,
+        };
+        let task = assignment.id.clone();
         let given = blocking(move || {
             let body =
                 ReviewGiven { claim, submission, approved, feedback: team_log.text(answer.text.clone())? };

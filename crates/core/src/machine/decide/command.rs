@@ -18,6 +18,19 @@ pub enum Command {
         /// What some of them may use. It holds before anybody can take them.
         limits: Vec<(TaskId, Bounds)>,
     },
+    /// Add tasks in the place of one, all or nothing: what waits for that one waits for all of them, and it is cancelled.
+    ReplaceTask {
+        /// The task that is not wanted any more.
+        task: TaskId,
+        /// The tasks that take its place. Those that are there already, word for word, are not added again.
+        tasks: Vec<TaskSpec>,
+        /// A new id, for the batch that several tasks form.
+        batch: RecordId,
+        /// What some of them may use. It holds before anybody can take them.
+        limits: Vec<(TaskId, Bounds)>,
+        /// The merge intent that the caller has fenced off.
+        fenced: Option<RecordId>,
+    },
     /// Change a task's words or wishes.
     EditTask {
         /// The task.

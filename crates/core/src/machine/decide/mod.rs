@@ -5,11 +5,13 @@
 
 mod choose;
 mod command;
+mod replace;
 
 pub use command::Command;
 
 use std::collections::BTreeMap;
 
+use self::replace::Replacement;
 use super::refusal::Refusal;
 use super::safeguard::Safeguard;
 use super::state::State;
@@ -44,6 +46,10 @@ fn bodies(state: &State, command: &Command, now_ms: u64) -> Result<Vec<Body>, Re
         Command::AddTasks { tasks, batch, limits } => {
             let added = add(state, tasks, *batch)?;
             return Ok(limited(state, limits).chain(added).collect());
+        }
+        Command::ReplaceTask { task, tasks, batch, limits, fenced } => {
+            let replacement = Replacement { task, tasks, batch: *batch, limits, fenced: *fenced };
+            return replacement.decide(state);
         }
         Command::EditTask { task, change } => {
             TaskEdited { task: task.clone(), on: revision(state, task)?, change: change.clone() }.into()

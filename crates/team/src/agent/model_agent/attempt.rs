@@ -7,15 +7,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::ModelAgent;
 use super::circles::{Circles, Circling, Round};
-use crate::agent::closure::verdict;
 use crate::agent::compaction::{self, Compaction};
 use crate::agent::edits::{Told, Touched};
 use crate::agent::journal::{Journal, Line};
 use crate::agent::metered::Meter;
 use crate::agent::plan_tools::{ProposeTasks, SubmitPlan};
 use crate::agent::prompt::{self, Results};
-use crate::agent::team_tools::{APPROVE, ENDINGS, REJECT};
-use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment};
+use crate::agent::team_tools::ENDINGS;
+use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment, verdict};
 use crate::model::{Caller, Delta, Message, Part, Request, Response, StopReason};
 use crate::outside::now_ms;
 use crate::tools::{Ending, ToolContext, ToolOutput, Toolbox};
@@ -37,6 +36,8 @@ pub(super) struct Attempt<'a> {
     context_tokens: u64,
     /// Answers in a row that did nothing.
     idle_answers: u32,
+    /// Whether a reviewer that gave none was asked for its verdict.
+    verdict_wanted: bool,
     circles: Circles,
     /// Who was told that it edits the same files.
     told: Told,
@@ -89,6 +90,7 @@ impl<'a> Attempt<'a> {
             journal,
             context_tokens: agent.context_tokens,
             idle_answers: 0,
+            verdict_wanted: false,
             circles: Circles::default(),
             told: Told::new(),
         })
@@ -418,7 +420,7 @@ impl<'a> Attempt<'a> {
             Ending::GaveUp { reason } => Err(AgentError::Failed(format!("the agent gave up: {reason}"))),
             Ending::Waits => Err(AgentError::Waits),
             Ending::Stopped => Err(AgentError::Stopped),
-            Ending::Finished { result } => Ok(self.answer(&result)),
+            Ending::Finished { result } => self.answer(&result),
         }
     }
 
@@ -444,7 +446,16 @@ impl<'a> Attempt<'a> {
                 self.correct("delivered without an approved plan", &words)
             }
             _ if self.context.has_open_parts() => Err(AgentError::Waits),
-            StopReason::End | StopReason::ToolCalls => Ok(Some(self.answer(&response.text()))),
+            StopReason::End | StopReason::ToolCalls => match self.answer(&response.text()) {
+                Err(AgentError::Failed(fault)) if !self.verdict_wanted => {
+                    self.verdict_wanted = true;
+                    let words = format!("You have not judged: {fault}. Call `review` with your verdict.");
+                    let parts = vec![Part::text(words)];
+                    self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
+                    Ok(None)
+                }
+                answer => answer.map(Some),
+            },
         }
     }
 
@@ -459,13 +470,12 @@ impl<'a> Attempt<'a> {
         Ok(None)
     }
 
-    fn answer(&self, text: &str) -> Answer {
+    /// The result, or a reviewer's verdict. One that gives none has failed at the review, and says nothing of the work.
+    fn answer(&self, text: &str) -> Result<Answer, AgentError> {
         if self.task.stage != Stage::Review {
-            return Answer::text(text);
+            return Ok(Answer::text(text));
         }
-        let said = text.strip_prefix(APPROVE).or_else(|| text.strip_prefix(REJECT));
-        let feedback = said.map_or(text, |rest| rest.trim_start_matches([':', ' ']));
-        Answer { text: feedback.to_owned(), ..verdict(text) }
+        Ok(verdict(text)?)
     }
 }
 
