@@ -32,6 +32,7 @@ mod plans;
 mod progress;
 mod purse;
 mod records;
+mod rehearsal;
 mod review;
 mod run;
 pub mod split;
