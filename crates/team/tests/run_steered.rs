@@ -263,6 +263,38 @@ async fn agents_are_added_and_dropped_and_tasks_handed_over_while_the_team_runs(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_interrupted_counts_as_all_that_it_could_use_with_a_budget_or_without() {
+    let mut counted = Vec::new();
+    for budget_tokens in [Some(10_000_000), None] {
+        let project = TestProject::new();
+        let model = Remembering::new(script(&[
+            json!({"when": {"contains": "Use the other way"}, "give": finishes("The other way.")}),
+            json!({"give": {"text": "I am still thinking.", "delay_ms": 600_000}}),
+        ]));
+        let mut team = project.team();
+        team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+        team.options(RunOptions { budget_tokens, ..gated("true") });
+        team.add_task(task("tool")).unwrap();
+        let human = AgentId::human();
+
+        let report = steered(&team, async {
+            until(&team, |status| works(status, "worker-1")).await;
+            while model.asked().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let message = NewMessage::new(&human, Recipient::Agent(id("worker-1")), "Use the other way.");
+            team.bus().post(NewMessage { urgent: true, ..message }).unwrap();
+        })
+        .await;
+
+        assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+        counted.push((report.status.spent.calls, report.status.spent.output_tokens));
+    }
+    assert_eq!(counted[0], counted[1]);
+    assert!(counted[0].0 == 2 && counted[0].1 > 16_000, "{counted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_makes_no_progress_is_nudged_interrupted_and_taken_over() {
     let project = TestProject::new();
     let model =
