@@ -263,6 +263,60 @@ async fn agents_are_added_and_dropped_and_tasks_handed_over_while_the_team_runs(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_added_by_hand_is_started_by_each_run_until_it_is_dropped() {
+    let project = TestProject::new();
+    let model = script(&[
+        json!({"when": {"turn": 0}, "give": writes("tool.sh", "echo ok\n")}),
+        json!({"when": {}, "give": finishes("Done.")}),
+    ]);
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let recruiter = Recruiter::new(move |_| Ok(agent(model.clone())));
+    team.options(RunOptions { recruiter: Some(recruiter), ..gated("true") });
+    let added =
+        AgentJoined { orchestrated: true, added: true, ..AgentJoined::new(id("ann"), Role::Reviewer) };
+    team.queue().join(added).unwrap();
+    let of_ann = |name: &str| NewTask { role: Some(Role::Reviewer), ..task(name) };
+
+    for name in ["one", "two"] {
+        team.add_task(of_ann(name)).unwrap();
+        assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+        assert_eq!(view(&team, name).author, Some(id("ann")));
+    }
+
+    team.queue().drop_agent(&AgentId::human(), &id("ann")).unwrap();
+    team.add_task(of_ann("three")).unwrap();
+    assert_eq!(run(&team).await.outcome, RunOutcome::Stuck);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_human_says_to_one_who_has_left_with_the_last_run_is_heard_in_the_next_one() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        json!({"when": {"turn": 0}, "give": writes("tool.sh", "echo ok\n")}),
+        json!({"when": {}, "give": finishes("Done.")}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(task("one")).unwrap();
+    run(&team).await;
+    let to = Recipient::Agent(id("worker-1"));
+    let (human, other) = (AgentId::human(), id("worker-2"));
+    team.bus().send(&human, to.clone(), "Mind the lexer.").unwrap();
+    let said = team.bus().send(&other, to, "Are you there?").unwrap();
+    let returned = team.bus().inbox(&other).unwrap();
+    assert!(returned.len() == 1 && returned[0].id == said && returned[0].returned, "agents learn it at once");
+    team.add_task(task("two")).unwrap();
+
+    run(&team).await;
+
+    assert!(format!("{:?}", model.asked()).contains("Mind the lexer."));
+    let sent = team.bus().sent(&human).unwrap();
+    assert!(!sent[0].returned && team.bus().inbox(&human).unwrap().is_empty(), "{sent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_interrupted_counts_as_all_that_it_could_use_with_a_budget_or_without() {
     let mut counted = Vec::new();
     for budget_tokens in [Some(10_000_000), None] {

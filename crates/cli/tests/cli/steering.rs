@@ -221,6 +221,9 @@ fn a_question_is_listed_and_answered_and_what_is_urgent_is_marked() {
     assert_eq!((&inbox[1]["urgent"], &inbox[1]["text"]), (&true.into(), &"Stop that.".into()));
     let ran = team.run(["say", "w9", "Hello."]);
     assert!(ran.code == 0 && ran.stderr.contains("nobody called w9"), "{ran:?}");
+    let ran = team.run(["say", "role:specialist", "Hello."]);
+    assert!(ran.code == 0 && ran.stderr.contains("WARNING no specialist is in the team now"), "{ran:?}");
+    assert_eq!(team.run(["say", "role:worker", "Hello."]).stderr, "");
 }
 
 #[test]
@@ -229,6 +232,18 @@ fn what_is_said_in_a_tasks_thread_reaches_whoever_works_on_it() {
     team.ok(["add", "A", "--id", "a"]);
     team.ok(["say", "task:a", "Keep the API."]);
     team.run(["say", "task:nothing", "x"]).failed(3, "there is no task");
+    for status in ["completed", "cancelled"] {
+        let id = team.ok(["add", status, "--id", status]);
+        assert!(id.contains(status));
+        if status == "cancelled" {
+            team.ok(["cancel", status]);
+        } else {
+            let token = team.json(["claim", status, "--as", "w0"])["token"].as_str().unwrap().to_owned();
+            team.ok(["complete", status, "--as", "w0", "--token", &token, "--result", "done"]);
+        }
+        let ran = team.run(["say", &format!("task:{status}"), "x"]);
+        assert!(ran.code == 0 && ran.stderr.contains(&format!("WARNING {status} is {status}")), "{ran:?}");
+    }
     assert_eq!(team.ok(["inbox", "--as", "w1"]), "");
     token(&team, "w1");
     assert_eq!(team.json(["inbox", "--as", "w1"])[0]["text"], "Keep the API.");
@@ -239,6 +254,7 @@ fn agents_are_added_and_dropped_notes_and_reservations_are_kept() {
     let team = Team::new();
     let added = team.run(["agent", "add", "w5", "--role", "reviewer", "--plan"]);
     assert!(added.code == 0 && added.stdout.contains("w5 is in the team as a reviewer"), "{added:?}");
+    assert!(added.stderr.contains("nobody runs the team now: the next run starts it"), "{added:?}");
     team.run(["agent", "add", "w5"]).failed(3, "already");
     team.ok(["agent", "drop", "w5"]);
     team.run(["agent", "drop", "w5"]).failed(3, "there is no agent `w5`");

@@ -115,7 +115,7 @@ fn be_alone(team: &AgentTeam) -> Result<Option<Presence>, Error> {
     }
 }
 
-/// Those who are here join; those who worked for an earlier run and are not here leave.
+/// Those who are here join; those who worked for an earlier run and are not here leave. Who was added by hand stays.
 fn gather_members(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
     let known = team.queue.team_log().look(|state| state.policy().clone())?;
     if team.options.max_agents.is_some() && known.max_agents != team.options.max_agents {
@@ -124,7 +124,7 @@ fn gather_members(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
     }
     let here: BTreeSet<&AgentId> = team.members.iter().map(|member| &member.id).collect();
     let gone: Vec<AgentId> = team.queue.team_log().look(|state| {
-        let members = state.agents().filter(|agent| agent.orchestrated && !agent.left);
+        let members = state.agents().filter(|agent| agent.orchestrated && !agent.added && !agent.left);
         members.map(|agent| agent.id.clone()).filter(|id| !here.contains(id)).collect()
     })?;
     for agent in gone {
