@@ -43,6 +43,7 @@ mod task_text;
 mod team_log;
 mod team_views;
 mod teammate;
+mod telling;
 pub mod tools;
 mod unfinished;
 mod verify;

@@ -133,6 +133,40 @@ async fn the_lead_judges_plans_and_answers_questions_between_its_own_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_dropped_while_it_judges_a_plan_has_not_failed_at_it() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        json!({"when": {"role": "lead"}, "give": {"text": "I am still thinking.", "delay_ms": 600_000}}),
+        json!({"when": {"role": "worker"}, "steps": [
+            calls("submit_plan", &json!({"plan": "With spaces."})),
+            writes("tool.sh", "echo ok\n"),
+            finishes("Done, with spaces."),
+        ]}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(NewTask { plan: true, ..task("tool") }).unwrap();
+
+    let human = AgentId::human();
+    let report = steered(&team, async {
+        while !model.asked().iter().any(|request| request.caller.role == "lead") {
+            tokio::task::yield_now().await;
+        }
+        team.queue().drop_agent(&human, &id("lead-1")).unwrap();
+        until(&team, |status| {
+            !status.agents.iter().any(|known| known.id.as_str() == "lead-1" && !known.left)
+        })
+        .await;
+        team.queue().judge_plan(&human, &id("tool"), None, Verdict::Approved("Go.".into())).unwrap();
+    })
+    .await;
+
+    assert_eq!((report.outcome, report.errors), (RunOutcome::Completed, Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_urgent_word_interrupts_the_turn_and_a_normal_one_waits_for_its_end() {
     let project = TestProject::new();
     let model = Remembering::new(script(&[

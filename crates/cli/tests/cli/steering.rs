@@ -156,9 +156,9 @@ fn a_plan_is_approved_by_somebody_else_before_anything_is_delivered() {
     let (id, hash) = (plan["plan"]["id"].as_str().unwrap().to_owned(), plan["plan"]["hash"].clone());
     assert_eq!(hash.as_str().unwrap().len(), 64);
     team.ok(["plan", "reject", "a", "Two lines."]);
-    team.run(["plan", "approve", "a"]).failed(3, "not the plan that waits");
+    team.run(["plan", "approve", "a"]).failed(3, "no such plan waits");
     team.ok(["plan", "submit", "a", "Change two lines.", "--as", "w1", "--token", &token]);
-    team.run(["plan", "approve", "a", "--plan", &id]).failed(3, "not the plan that waits");
+    team.run(["plan", "approve", "a", "--plan", &id]).failed(3, "no such plan waits");
     team.run(["plan", "approve", "a"]).failed(3, "say that it is the one you have read");
     team.run(["plan", "approve", "a", "--plan", "1"])
         .failed(3, "plan 2 of task `a` waits by now, not plan 1");
@@ -198,8 +198,31 @@ fn several_reviewers_must_approve_and_the_human_decides_after_the_last_round() {
     team.run(["review", "a", "--as", "bob", "--approve"]).failed(3, "the human must judge it");
     let shown = team.ok(["show", "a"]);
     assert!(shown.contains("0 of 2 approved, sent back 1 of 1 times: the human judges"), "{shown}");
+    team.ok(["review", "a", "--reject", "Still none."]);
+    deliver();
+    let shown = team.ok(["show", "a"]);
+    assert!(
+        shown.contains("0 of 2 approved, sent back 2 times, 1 by reviewers: the human judges"),
+        "{shown}"
+    );
     team.ok(["review", "a", "--approve"]);
     assert_eq!(team.json(["show", "a"])["status"], "completed");
+}
+
+#[test]
+fn more_attempts_than_may_fail_are_told_as_such_and_counted_with_the_budget_of_their_task() {
+    let team = Team::new();
+    team.ok(["add", "A", "--id", "a", "--attempts", "1", "--reviews", "1", "--backoff", "0s"]);
+    for number in 1..=2 {
+        let token = token(&team, "w1");
+        team.ok(["complete", "a", "--as", "w1", "--token", &token, "--result", "done"]);
+        let shown = team.ok(["show", "a"]);
+        let expected = ["attempt    1 of 1", "attempt    2, of which 1 may fail"][number - 1];
+        assert!(shown.contains(expected), "{shown}");
+        team.ok(["review", "a", "--reject", "No."]);
+    }
+    team.ok(["budget", "task:a", "--turns", "5"]);
+    assert!(team.ok(["budget", "task:a"]).contains("2 attempts"));
 }
 
 #[test]

@@ -76,6 +76,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         merges_blocked: Arc::default(),
         purses: Arc::new(Purses::new()),
         unfinished: Arc::default(),
+        telling: Arc::default(),
     };
     match run.prepare().await {
         Ok(()) => Ok((run, alone)),
