@@ -129,7 +129,11 @@ impl From<Error> for Failure {
             Error::Refused(_) | Error::Blocked(_) | Error::AlreadyRunning { .. } | Error::WithinCommand => {
                 Exit::Refused
             }
-            Error::Name(_) | Error::Input(_) | Error::Process { .. } | Error::NoTeam { .. } => Exit::Usage,
+            Error::Name(_)
+            | Error::Input(_)
+            | Error::NoModel { .. }
+            | Error::Process { .. }
+            | Error::NoTeam { .. } => Exit::Usage,
             _ => Exit::Broken,
         };
         let (message, hint) = (error.to_string(), error.hint());

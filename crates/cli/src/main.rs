@@ -6,10 +6,12 @@
 //! | `verb/` | one file per verb: its arguments, its help, what it does |
 //! | `output` | the only way to standard output; text of agents cannot reach the terminal unescaped |
 //! | `live`, `report` | what is shown while a team runs, and at the end |
+//! | `again` | how a run that ended is called again |
 //! | `hooks` | the hooks of team.toml, for the verbs that bring something about |
 //! | `template` | the files of `init --template` |
 //! | `exit` | the exit codes, and what is said when a verb did not do what was asked |
 
+mod again;
 mod approve;
 mod cli;
 mod exit;

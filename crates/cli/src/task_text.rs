@@ -59,7 +59,12 @@ pub fn review(task: &TaskView) -> Option<String> {
         "wanted".to_owned()
     };
     match task.review_rounds_max {
-        Some(most) if task.review_rounds >= most => {
+        // The human may send it back once more.
+        Some(most) if task.review_rounds > most => {
+            words +=
+                &format!(", sent back {} times, {most} by reviewers: the human judges", task.review_rounds);
+        }
+        Some(most) if task.review_rounds == most => {
             words += &format!(", sent back {} of {most} times: the human judges", task.review_rounds);
         }
         Some(most) => words += &format!(", round {} of {most}", task.review_rounds + 1),

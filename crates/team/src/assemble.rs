@@ -11,13 +11,12 @@ use crate::agent::ModelAgent;
 use crate::agent_team::{AgentTeam, Recruiter, RunOptions};
 use crate::config::{AgentConfig, Config};
 use crate::hooks::Hooks;
-use crate::model::{Connection, Model, ModelSpec, Prices, RetryPolicy, Script, TimeLimits, connect};
+use crate::model::{Connection, Model, ModelSpec, Prices, RetryPolicy, TimeLimits, connect};
 use crate::progress::Reporter;
+use crate::rehearsal::{rehearsing_copy, scripted};
 use crate::team_log::TeamLog;
 use crate::{Account, AgentBudget, AgentId, Bounds, Error, NewTask, Role, TaskId};
 
-/// The script of a rehearsal.
-const REHEARSAL: &str = include_str!("rehearsal.json");
 /// The longest id that is made of a title.
 const SLUG_CHARS_MAX: usize = 40;
 
@@ -35,7 +34,8 @@ pub struct Assembled {
 /// of providers are read from it, and commands get the few variables that they may see.
 ///
 /// # Errors
-/// When a model cannot be connected to, a budget cannot be kept since a price is not known, or a task is refused.
+/// When a model cannot be connected to, or none is named for what a run has begun, a budget cannot be kept since a price is
+/// not known, or a task is refused.
 pub fn assemble(
     team_log: &TeamLog,
     config: &Config,
@@ -143,44 +143,6 @@ fn connect_all(
 
 fn connect_one(spec: &ModelSpec, connection: &Connection<'_>) -> Result<Arc<dyn Model>, Error> {
     connect(spec, connection).map_err(|error| Error::Input(error.to_string()))
-}
-
-/// The model of a rehearsal, for every agent.
-fn scripted(agents: &[AgentConfig]) -> Result<BTreeMap<AgentId, Arc<dyn Model>>, Error> {
-    let script =
-        Script::parse("the rehearsal", REHEARSAL).map_err(|error| Error::Input(error.to_string()))?;
-    let script: Arc<dyn Model> = Arc::new(script);
-    let names = agents.iter().flat_map(|agent| &agent.names);
-    Ok(names.map(|name| (name.clone(), script.clone())).collect())
-}
-
-/// A team in memory with the tasks of the real one that are not done, without their checks: nobody will have worked.
-fn rehearsing_copy(team_log: &TeamLog) -> Result<AgentTeam, Error> {
-    let copy = AgentTeam::over(TeamLog::in_memory()?);
-    let tasks = team_log.look(|state| {
-        let mut tasks: Vec<_> = state.tasks().filter(|task| !task.status.is_ended()).collect();
-        tasks.sort_by_key(|task| task.added);
-        let open: BTreeSet<TaskId> = tasks.iter().map(|task| task.id().clone()).collect();
-        let copies = tasks.into_iter().map(|task| {
-            let after = task.spec.after.iter().filter(|id| open.contains(*id));
-            NewTask {
-                title: task.spec.title.clone(),
-                id: Some(task.id().to_string()),
-                after: after.map(TaskId::to_string).collect(),
-                priority: task.spec.priority,
-                role: task.spec.role,
-                skill: task.spec.skill.as_ref().map(crate::Skill::to_string),
-                agent: task.spec.agent.as_ref().map(AgentId::to_string),
-                review: task.spec.review,
-                delegate: task.spec.delegate,
-                team: task.spec.team.as_ref().map(AgentId::to_string),
-                ..NewTask::default()
-            }
-        });
-        copies.collect::<Vec<NewTask>>()
-    })?;
-    copy.queue().add_tasks(&AgentId::human(), &tasks)?;
-    Ok(copy)
 }
 
 /// A budget in money needs the price of every model that may be paid from it.

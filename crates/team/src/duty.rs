@@ -140,7 +140,8 @@ impl Teammate {
             Duty::Plan { task, plan } => self.judge_plan(&task, plan).await?,
             Duty::Question(question) => self.answer_question(question).await?,
         };
-        if let Err(reason) = served {
+        // Who is dropped, or asked to stop, has not failed at it: others may do it, or the next run.
+        if let Some(reason) = served.err().filter(|_| !self.stop.is_cancelled()) {
             *self.tries.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default() += 1;
             let left = if self.left_to_others(id) { ", and leaves it to others" } else { "" };
             let note = format!("ERROR {} could not answer what it was asked{left}: {reason}", self.id);

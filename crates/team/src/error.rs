@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use agent_team_core::id::BadName;
+use agent_team_core::id::{AgentId, BadName};
 use agent_team_core::machine::Refusal;
 use agent_team_log as log;
 
@@ -109,6 +109,16 @@ pub enum Error {
     /// A command cannot be run.
     #[error(transparent)]
     Command(#[from] crate::command::CommandError),
+    /// No model is named, and a run has left tasks open: a rehearsal would only look as if they were done.
+    #[error("no model is named, and a run has left {open} {} open: a rehearsal would do nothing for them", tasks(*open))]
+    NoModel {
+        /// How many tasks are open.
+        open: usize,
+        /// The models of the agents that worked for runs, as the command line names them, as far as that is known.
+        models: Vec<String>,
+        /// Those agents.
+        agents: Vec<AgentId>,
+    },
     /// Something that the user gave is wrong.
     #[error("{0}")]
     Input(String),
@@ -150,10 +160,30 @@ impl Error {
             Self::WithinCommand => Some(
                 "agents have tools for what they may do; run it yourself, in a shell of your own, or from a hook".into(),
             ),
+            Self::NoModel { models, agents, .. } => Some(name_a_model(models, agents)),
             Self::NewerFormat { .. } => Some("update agent-team; reading still works".into()),
             Self::Overtaken { .. } => Some("try again; `agent-team doctor` shows what is void".into()),
             Self::Read(log::ReadError::Corrupt { .. }) => Some("`agent-team doctor` lists the damage".into()),
             _ => None,
         }
     }
+}
+
+fn tasks(count: usize) -> &'static str {
+    if count == 1 { "task" } else { "tasks" }
+}
+
+/// The command that goes on where a run ended.
+fn name_a_model(models: &[String], agents: &[AgentId]) -> String {
+    let model = if let [model] = models { model } else { "MODEL" };
+    let were = match models {
+        [] | [_] => String::new(),
+        [..] => format!(" (its models were {})", models.join(", ")),
+    };
+    let names: Vec<&str> = agents.iter().map(AgentId::as_str).collect();
+    format!(
+        "go on with `agent-team run --with {model}`{were} and what else the last run was called with, or name a model in \
+         team.toml; {} worked for it",
+        names.join(", ")
+    )
 }

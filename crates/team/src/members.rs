@@ -38,6 +38,7 @@ impl TaskQueue {
                     && known.orchestrated == joined.orchestrated
                     && known.plan == joined.plan
                     && known.lead == joined.lead
+                    && known.added == joined.added
             })
         })?;
         if !same {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use agent_team_core::id::{AgentId, RecordId, TaskId};
+use agent_team_core::id::{AgentId, HUMAN, RecordId, TaskId};
 use agent_team_core::machine::{Message, Refusal, State};
 use agent_team_core::record::{MessageSent, MessagesDelivered, MessagesRead, Recipient, Role};
 use agent_team_core::view::{MessageView, message as message_view};
@@ -128,7 +128,8 @@ impl MessageBus {
         self.post(NewMessage::new(from, to, text))
     }
 
-    /// Sends a message with all that can be said of one.
+    /// Sends a message with all that can be said of one. What the human says to somebody who has left waits, should that one
+    /// come back; what an agent says to one returns to it at once.
     ///
     /// # Errors
     /// A refusal when it is for the thread of a task that does not exist; otherwise when the log cannot be written.
@@ -146,7 +147,14 @@ impl MessageBus {
             return Err(Refusal::NoSuchTask { task: task.clone() }.into());
         }
         let text = self.team_log.text(text)?;
-        Ok(MessageSent { from, to, text, task, urgent, asks, reply_to })
+        // An agent that talks to one who has left learns at once that nobody reads it.
+        let waits = from.as_str() == HUMAN && self.has_left(&to)?;
+        Ok(MessageSent { from, to, text, task, urgent, asks, reply_to, waits })
+    }
+
+    fn has_left(&self, to: &Recipient) -> Result<bool, Error> {
+        let Recipient::Agent(agent) = to else { return Ok(false) };
+        self.team_log.look(|state| state.agent(agent).is_some_and(|known| known.left))
     }
 
     /// Answers a question. The one who asked gets it at once; the first answer counts.

@@ -250,22 +250,39 @@ pub(crate) fn raise(account: &Account, what: Resource, to: Option<&str>) -> Stri
     format!("agent-team budget {} {option} {}", account.as_named(), to.unwrap_or(value))
 }
 
-/// The command that doubles a limit, or raises it to what those need that wait for it, if that is more.
+/// A limit that goes on: twice as much, or if that leaves little of what is used, as much again besides that; and no less
+/// than those need that wait for it.
+fn more(limit: u64, used: u64, least: u64) -> u64 {
+    let twice = limit.saturating_mul(2);
+    let is_enough = twice.saturating_sub(used) >= limit.div_ceil(2);
+    let more = if is_enough { twice } else { used.saturating_add(limit) };
+    more.max(least).max(used.saturating_add(1))
+}
+
+/// Milliseconds as a duration that people would write: whole seconds, and whole minutes of what is long.
+fn round_duration(ms: u64) -> String {
+    let unit = if ms < 600_000 { 1_000 } else { 60_000 };
+    crate::format_duration(Duration::from_millis(ms.div_ceil(unit).saturating_mul(unit)))
+}
+
+/// The command that doubles a limit, or raises it as far as it takes to go on.
 pub(crate) fn double(state: &State, account: &Account, what: Resource) -> String {
     let ledger = state.ledger();
     let bounds = ledger.limit(account).bounds;
     let waiting = state.short_of_budget().filter(|(_, short_of, _)| short_of == account);
     let needs = waiting.filter_map(|(task, ..)| task.needs).fold(Amount::default(), Amount::at_least);
-    let least = ledger.spent(account).plus(ledger.reserved(account)).plus(needs);
-    let twice = |limit: Option<u64>, least: u64| limit.map(|limit| limit.saturating_mul(2).max(least).max(1));
-    let duration = |limit: u64| crate::format_duration(Duration::from_millis(limit));
+    let used = ledger.spent(account).plus(ledger.reserved(account));
+    let least = used.plus(needs);
+    let attempts = ledger.attempts(account);
+    let of = |limit: Option<u64>, used, least| limit.map(|limit| more(limit, used, least));
+    let count = |limit: u64| limit.to_string();
     let to = match what {
-        Resource::Money => twice(bounds.micro_usd, least.micro_usd).map(dollars),
-        Resource::Tokens => twice(bounds.tokens, least.tokens()).map(|limit| limit.to_string()),
-        Resource::Turns => twice(bounds.calls, least.calls).map(|limit| limit.to_string()),
-        Resource::Attempts => twice(bounds.attempts, 0).map(|limit| limit.to_string()),
-        Resource::Time => twice(bounds.time_ms, least.time_ms).map(duration),
-        Resource::Elapsed => twice(bounds.elapsed_ms, 0).map(duration),
+        Resource::Money => of(bounds.micro_usd, used.micro_usd, least.micro_usd).map(dollars),
+        Resource::Tokens => of(bounds.tokens, used.tokens(), least.tokens()).map(count),
+        Resource::Turns => of(bounds.calls, used.calls, least.calls).map(count),
+        Resource::Attempts => of(bounds.attempts, attempts, attempts).map(count),
+        Resource::Time => of(bounds.time_ms, used.time_ms, least.time_ms).map(round_duration),
+        Resource::Elapsed => of(bounds.elapsed_ms, 0, 0).map(round_duration),
     };
     raise(account, what, to.as_deref())
 }
@@ -290,4 +307,22 @@ pub(crate) fn how_to_go_on(state: &State, used_up: &[(Account, Resource)]) -> Op
     let mut commands: Vec<String> = lasting.map(|(account, what)| double(state, account, *what)).collect();
     commands.push("agent-team run".to_owned());
     Some(commands.join(" && "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_goes_on_leaves_something_whatever_was_used() {
+        assert_eq!((more(4, 4, 4), more(4, 5, 5), more(4, 0, 90)), (8, 8, 90));
+        assert_eq!(more(2_000, 12_033, 12_033), 14_033, "one step took far more than the limit");
+        assert_eq!((more(0, 0, 0), more(0, 7, 7), more(1, 5, 5)), (1, 8, 6));
+    }
+
+    #[test]
+    fn a_duration_is_said_in_whole_seconds_or_minutes() {
+        assert_eq!((round_duration(14_033), round_duration(900)), ("15s".to_owned(), "1s".to_owned()));
+        assert_eq!(round_duration(57_600_001), "16h1m");
+    }
 }

@@ -170,7 +170,7 @@ impl TaskQueue {
     ///
     /// # Errors
     /// A refusal when the claim is lost, somebody else has reserved one of them, or a path is not inside the project.
-    pub fn reserve_files(&self, token: RecordId, agent: &AgentId, paths: Vec<String>) -> Result<(), Error> {
+    pub fn reserve_files(&self, token: RecordId, agent: &AgentId, paths: &[String]) -> Result<(), Error> {
         let paths = paths.iter().map(|path| tidy(path)).collect();
         self.team_log().submit(agent, &FilesReserved { claim: token, paths }.into())?;
         Ok(())
@@ -180,7 +180,7 @@ impl TaskQueue {
     ///
     /// # Errors
     /// A refusal when the claim is lost.
-    pub fn release_files(&self, token: RecordId, agent: &AgentId, paths: Vec<String>) -> Result<(), Error> {
+    pub fn release_files(&self, token: RecordId, agent: &AgentId, paths: &[String]) -> Result<(), Error> {
         let paths = paths.iter().map(|path| tidy(path)).collect();
         self.team_log().submit(agent, &FilesReleased { claim: token, paths }.into())?;
         Ok(())
@@ -284,17 +284,17 @@ mod tests {
         let (one, other) = (joined(&queue, "worker-1"), joined(&queue, "worker-2"));
         queue.add_tasks(&AgentId::human(), &["One".into(), "Two".into()]).unwrap();
         let [first, second] = [&one, &other].map(|agent| queue.claim_task(agent).unwrap().unwrap().token);
-        queue.reserve_files(first, &one, vec!["./src//lexer.rs".into(), "tests/".into()]).unwrap();
+        queue.reserve_files(first, &one, &["./src//lexer.rs".into(), "tests/".into()]).unwrap();
         for path in ["src/lexer.rs", "src/./lexer.rs", "tests//one.rs"] {
-            let refused = queue.reserve_files(second, &other, vec![path.into()]).unwrap_err();
+            let refused = queue.reserve_files(second, &other, &[path.into()]).unwrap_err();
             assert!(matches!(refused.refusal(), Some(Refusal::FileReserved { .. })), "{path}: {refused}");
         }
         for path in ["../lexer.rs", "/src/lexer.rs", "", "/", "./"] {
-            let refused = queue.reserve_files(second, &other, vec![path.into()]).unwrap_err();
+            let refused = queue.reserve_files(second, &other, &[path.into()]).unwrap_err();
             assert!(matches!(refused.refusal(), Some(Refusal::BadPath { .. })), "{path}: {refused}");
         }
-        queue.release_files(first, &one, vec!["src//lexer.rs".into()]).unwrap();
-        queue.reserve_files(second, &other, vec!["src/lexer.rs".into()]).unwrap();
+        queue.release_files(first, &one, &["src//lexer.rs".into()]).unwrap();
+        queue.reserve_files(second, &other, &["src/lexer.rs".into()]).unwrap();
     }
 
     #[test]

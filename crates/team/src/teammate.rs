@@ -19,6 +19,7 @@ use crate::desk::Desk;
 use crate::progress::{Progress, Reporter};
 use crate::purse::Purses;
 use crate::team_log::{blocking, refusal};
+use crate::telling::Telling;
 use crate::unfinished::Unfinished;
 use crate::{AgentId, Error, Holder, MessageBus, RecordId, Role, TaskQueue};
 
@@ -70,6 +71,8 @@ pub struct Teammate {
     pub(crate) purses: Option<Arc<Purses>>,
     /// What the agents of its run leave unfinished, if a run has it at work.
     pub(crate) unfinished: Option<Arc<Unfinished>>,
+    /// In which order things are told.
+    pub(crate) telling: Arc<Telling>,
     /// How long a turn under way may take once time at work is used up.
     pub(crate) last_turn: Duration,
     /// How often it tried in vain to do something for others.
@@ -100,6 +103,7 @@ impl Teammate {
             stays: false,
             purses: None,
             unfinished: None,
+            telling: Arc::default(),
             last_turn: LAST_TURN,
             tries: Arc::default(),
         }

@@ -110,8 +110,7 @@ impl Ended {
             | Body::MessagesRead(_)
             | Body::SpendingReserved(_)
             | Body::SpendingSettled(_) => {}
-            Body::ModelLimited(body) if body.lifted => drop(self.lifted.insert(body.model.clone())),
-            Body::ModelLimited(_) => {}
+            Body::ModelLimited(body) => self.lifted.extend(body.lifted.then(|| body.model.clone())),
             _ => self.any = true,
         }
         if self.claims.len() > ENDED_MAX {

@@ -20,9 +20,32 @@ async fn a_reviewer_sends_back_what_is_wrong_and_approves_what_is_right() {
     team.add_agent("worker-1", Role::Worker, worker).unwrap();
     team.add_agent("reviewer-1", Role::Reviewer, reviewer).unwrap();
     team.add_task(NewTask::new("Tell a story").id("story").review(true)).unwrap();
+    let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+    let ears = heard.clone();
+    let reporter = Reporter::to(move |progress| {
+        let line = match progress {
+            Progress::Began { agent, attempt, .. } => format!("{agent} begins {attempt}"),
+            Progress::Delivered { agent, .. } => format!("{agent} delivered"),
+            Progress::Reviewed { agent, approved, .. } => format!("{agent} judged: {approved}"),
+            _ => return,
+        };
+        ears.lock().unwrap().push(line);
+    });
+    team.options(RunOptions { reporter, ..RunOptions::default() });
 
     let report = team.run(None).await.unwrap();
     assert_eq!(report.outcome, RunOutcome::Completed);
+    let expected = [
+        "worker-1 begins 1",
+        "worker-1 delivered",
+        "reviewer-1 begins 1",
+        "reviewer-1 judged: false",
+        "worker-1 begins 2",
+        "worker-1 delivered",
+        "reviewer-1 begins 2",
+        "reviewer-1 judged: true",
+    ];
+    assert_eq!(*heard.lock().unwrap(), expected, "what follows is told after what it follows from");
     let task = team.queue().get_task(&"story".parse().unwrap()).unwrap();
     assert_eq!(team.queue().team_log().read_text(&task.result.unwrap()).unwrap(), "a long story");
     assert_eq!(task.feedback.len(), 1);

@@ -133,6 +133,40 @@ async fn the_lead_judges_plans_and_answers_questions_between_its_own_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_dropped_while_it_judges_a_plan_has_not_failed_at_it() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        json!({"when": {"role": "lead"}, "give": {"text": "I am still thinking.", "delay_ms": 600_000}}),
+        json!({"when": {"role": "worker"}, "steps": [
+            calls("submit_plan", &json!({"plan": "With spaces."})),
+            writes("tool.sh", "echo ok\n"),
+            finishes("Done, with spaces."),
+        ]}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(NewTask { plan: true, ..task("tool") }).unwrap();
+
+    let human = AgentId::human();
+    let report = steered(&team, async {
+        while !model.asked().iter().any(|request| request.caller.role == "lead") {
+            tokio::task::yield_now().await;
+        }
+        team.queue().drop_agent(&human, &id("lead-1")).unwrap();
+        until(&team, |status| {
+            !status.agents.iter().any(|known| known.id.as_str() == "lead-1" && !known.left)
+        })
+        .await;
+        team.queue().judge_plan(&human, &id("tool"), None, Verdict::Approved("Go.".into())).unwrap();
+    })
+    .await;
+
+    assert_eq!((report.outcome, report.errors), (RunOutcome::Completed, Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_urgent_word_interrupts_the_turn_and_a_normal_one_waits_for_its_end() {
     let project = TestProject::new();
     let model = Remembering::new(script(&[
@@ -260,6 +294,92 @@ async fn agents_are_added_and_dropped_and_tasks_handed_over_while_the_team_runs(
     assert_eq!(view(&team, "tool").author, Some(id("worker-2")));
     let left: Vec<_> = report.status.agents.iter().map(|agent| (agent.id.as_str(), agent.left)).collect();
     assert!(left.contains(&("worker-1", true)), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_added_by_hand_is_started_by_each_run_until_it_is_dropped() {
+    let project = TestProject::new();
+    let model = script(&[
+        json!({"when": {"turn": 0}, "give": writes("tool.sh", "echo ok\n")}),
+        json!({"when": {}, "give": finishes("Done.")}),
+    ]);
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let recruiter = Recruiter::new(move |_| Ok(agent(model.clone())));
+    team.options(RunOptions { recruiter: Some(recruiter), ..gated("true") });
+    let added =
+        AgentJoined { orchestrated: true, added: true, ..AgentJoined::new(id("ann"), Role::Reviewer) };
+    team.queue().join(added).unwrap();
+    let of_ann = |name: &str| NewTask { role: Some(Role::Reviewer), ..task(name) };
+
+    for name in ["one", "two"] {
+        team.add_task(of_ann(name)).unwrap();
+        assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+        assert_eq!(view(&team, name).author, Some(id("ann")));
+    }
+
+    team.queue().drop_agent(&AgentId::human(), &id("ann")).unwrap();
+    team.add_task(of_ann("three")).unwrap();
+    assert_eq!(run(&team).await.outcome, RunOutcome::Stuck);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_human_says_to_one_who_has_left_with_the_last_run_is_heard_in_the_next_one() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        json!({"when": {"turn": 0}, "give": writes("tool.sh", "echo ok\n")}),
+        json!({"when": {}, "give": finishes("Done.")}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(task("one")).unwrap();
+    run(&team).await;
+    let to = Recipient::Agent(id("worker-1"));
+    let (human, other) = (AgentId::human(), id("worker-2"));
+    team.bus().send(&human, to.clone(), "Mind the lexer.").unwrap();
+    let said = team.bus().send(&other, to, "Are you there?").unwrap();
+    let returned = team.bus().inbox(&other).unwrap();
+    assert!(returned.len() == 1 && returned[0].id == said && returned[0].returned, "agents learn it at once");
+    team.add_task(task("two")).unwrap();
+
+    run(&team).await;
+
+    assert!(format!("{:?}", model.asked()).contains("Mind the lexer."));
+    let sent = team.bus().sent(&human).unwrap();
+    assert!(!sent[0].returned && team.bus().inbox(&human).unwrap().is_empty(), "{sent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_interrupted_counts_as_all_that_it_could_use_with_a_budget_or_without() {
+    let mut counted = Vec::new();
+    for budget_tokens in [Some(10_000_000), None] {
+        let project = TestProject::new();
+        let model = Remembering::new(script(&[
+            json!({"when": {"contains": "Use the other way"}, "give": finishes("The other way.")}),
+            json!({"give": {"text": "I am still thinking.", "delay_ms": 600_000}}),
+        ]));
+        let mut team = project.team();
+        team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+        team.options(RunOptions { budget_tokens, ..gated("true") });
+        team.add_task(task("tool")).unwrap();
+        let human = AgentId::human();
+
+        let report = steered(&team, async {
+            until(&team, |status| works(status, "worker-1")).await;
+            while model.asked().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            let message = NewMessage::new(&human, Recipient::Agent(id("worker-1")), "Use the other way.");
+            team.bus().post(NewMessage { urgent: true, ..message }).unwrap();
+        })
+        .await;
+
+        assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+        counted.push((report.status.spent.calls, report.status.spent.output_tokens));
+    }
+    assert_eq!(counted[0], counted[1]);
+    assert!(counted[0].0 == 2 && counted[0].1 > 16_000, "{counted:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

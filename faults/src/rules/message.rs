@@ -55,7 +55,8 @@ impl Team {
     pub(super) fn sent(&mut self, entry: Entry<'_>) {
         let (from, to) = (text(&entry.body["from"]).to_owned(), text(&entry.body["to"]).to_owned());
         let mut message = Message { from, ..Message::default() };
-        if self.members.get(&to).is_some_and(|member| member.has_left) {
+        let waits = entry.body["waits"] == true;
+        if !waits && self.members.get(&to).is_some_and(|member| member.has_left) {
             message.returned_by = Some(to.clone());
         }
         if let Some(task) = to.strip_prefix("task:") {

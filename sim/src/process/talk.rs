@@ -41,7 +41,16 @@ impl Process {
         self.counter += 1;
         let text = format!("message {}-{}-{}", self.part.agent, self.pid, self.counter).into();
         let from = self.by();
-        self.submit(Submit::new(MessageSent { from, to, text, task: None, urgent: asks, asks, reply_to }));
+        self.submit(Submit::new(MessageSent {
+            from,
+            to,
+            text,
+            task: None,
+            urgent: asks,
+            asks,
+            reply_to,
+            waits: false,
+        }));
         self.job = Job::Chore(told);
     }
 

@@ -15,7 +15,7 @@ use crate::verb::budget::WorkBudget;
 #[command(
     about = "Add an agent to the team, or drop one, while it runs",
     long_about = "Add an agent to the team, or drop one. A run that is under way starts the new agent with the model that \
-                  is named, or the team's; the next run knows only what team.toml says. A dropped agent ends at once; \
+                  is named, or the team's, and so does each run after it until the agent is dropped. A dropped agent ends at once; \
                   what it holds goes back to the queue, and mail that it has not read to its senders.",
     after_help = "Examples:\n  agent-team agent add worker-5\n  \
                   agent-team agent add critic --role reviewer --with anthropic:claude-sonnet-4-5\n  \
@@ -29,7 +29,7 @@ pub struct Agent {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Add an agent that the run under way starts
+    /// Add an agent, which the run under way and later ones start
     Add {
         /// Its name
         name: AgentId,
@@ -99,6 +99,7 @@ impl Agent {
                     orchestrated: true,
                     plan,
                     lead,
+                    added: true,
                     ..AgentJoined::new(name.clone(), role)
                 })?;
                 if out.is_json() {
@@ -107,8 +108,7 @@ impl Agent {
                     out.line(&format!("{name} is in the team as a {role}"))?;
                 }
                 if !queue.is_being_run()? {
-                    let warning = "WARNING nobody runs the team now, and the next run knows only the agents of team.toml";
-                    output::note(warning, out.is_json());
+                    output::note("nobody runs the team now: the next run starts it", out.is_json());
                 }
             }
             What::Drop { name } => {

@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::run::run_team;
+use crate::again::Again;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -69,7 +70,8 @@ impl Demo {
             out.line(&format!("A team builds text tools in {}", folder.display()))?;
             out.flush()?;
         }
-        let exit = run_team(&team, &config, self.yes, out)?;
+        let again = Again::from(Some(&folder)).option("with", config.with.as_ref());
+        let exit = run_team(&team, &config, &again, self.yes, out)?;
         let queue = TaskQueue::over(TeamLog::open(&team)?);
         let seen = Seen::of(&queue)?;
         if out.is_json() {

@@ -38,7 +38,8 @@ pub mod verify;
 
 use std::io::Read;
 
-use agent_team::{AgentId, Error, RecordId, Refusal, TaskId, TaskQueue};
+use agent_team::view::AgentView;
+use agent_team::{AgentId, Error, Recipient, RecordId, Refusal, TaskId, TaskQueue};
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
@@ -106,13 +107,23 @@ fn members(queue: &TaskQueue) -> Result<Vec<AgentId>, Failure> {
     Ok(known.filter(|known| !known.left).map(|known| known.id).collect())
 }
 
-/// A warning if nobody of this name is in the team: what is said waits until somebody of this name is.
-fn missing_member(queue: &TaskQueue, agent: &AgentId) -> Result<Option<String>, Failure> {
-    if agent.as_str() == agent_team::HUMAN {
-        return Ok(None);
-    }
-    let is_there = members(queue)?.contains(agent);
-    Ok((!is_there).then(|| format!("nobody called {agent} is in the team now: the message waits")))
+/// A warning if nobody of this name or role is in the team: what is said waits until somebody is.
+fn missing_reader(queue: &TaskQueue, to: &Recipient) -> Result<Option<String>, Failure> {
+    let is_there = |is_meant: &dyn Fn(&AgentView) -> bool| {
+        Ok::<_, Failure>(queue.get_status()?.agents.iter().any(|agent| !agent.left && is_meant(agent)))
+    };
+    let whom = match to {
+        Recipient::Agent(name)
+            if name.as_str() == agent_team::HUMAN || is_there(&|agent| agent.id == *name)? =>
+        {
+            return Ok(None);
+        }
+        Recipient::Agent(name) => format!("nobody called {name}"),
+        Recipient::Role(role) if is_there(&|agent| agent.role == *role)? => return Ok(None),
+        Recipient::Role(role) => format!("no {role}"),
+        Recipient::Task(_) | Recipient::Everyone => return Ok(None),
+    };
+    Ok(Some(format!("{whom} is in the team now: the message waits")))
 }
 
 /// Says where a task stands after something was done to it.

@@ -44,8 +44,8 @@ impl Reserve {
         if let (Some(id), Some(agent)) = (&self.id, &self.agent) {
             let token = token(&queue, self.token, id, agent)?;
             match self.release {
-                true => queue.release_files(token, agent, self.paths)?,
-                false => queue.reserve_files(token, agent, self.paths)?,
+                true => queue.release_files(token, agent, &self.paths)?,
+                false => queue.reserve_files(token, agent, &self.paths)?,
             }
         } else if self.id.is_some() {
             return Err(Failure::usage("--as NAME says who holds the task"));

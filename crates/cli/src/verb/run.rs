@@ -12,6 +12,7 @@ use agent_team::{
 };
 use clap::Args;
 
+use crate::again::Again;
 use crate::approve::{approve_plans, somebody_is_there};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
@@ -34,7 +35,7 @@ one agent is that agent's task; with more, the first is the lead, who splits it,
 At a terminal you are shown the lead's tasks and asked whether they are right, unless you say --yes.
 
 Without a model, by --with or in team.toml, the team rehearses: a scripted copy of it shows how the run would go, and \
-nothing is called or changed.
+nothing is called or changed. Tasks that a run has left open are not rehearsed (exit code 2): name its model again.
 
 Work is merged into the branch that is checked out (or --into). If its work tree is clean, it moves along; if not, merged \
 work gathers on agent-team/BRANCH, and the command that brings it in is printed. Uncommitted files are never touched.
@@ -118,8 +119,32 @@ impl Run {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let folder = self.folder(global)?;
         let config = self.configuration(&folder)?;
-        let yes = self.yes;
-        run_team(&folder, &config, yes, out)
+        run_team(&folder, &config, &self.again(global), self.yes, out)
+    }
+
+    /// What the next run has to be told, too. What the log keeps is not said again: budgets that were set, but for the clock,
+    /// which begins anew. A base URL with a password in it stands in no output.
+    fn again(&self, global: &Global) -> Again {
+        let base_url = self.base_url.as_deref().filter(|url| !url.contains('@'));
+        let config = self.config.as_ref().map(|file| file.display());
+        let again = Again::from(global.team.as_deref())
+            .argument(self.goal.as_deref())
+            .option("agents", self.agents)
+            .option("with", self.with.as_ref())
+            .option("base-url", base_url)
+            .option("check", self.check.as_deref())
+            .option("gate", self.gate.as_deref());
+        let protect = |again: Again, pattern: &String| again.option("protect", Some(pattern));
+        let again = self.protect.iter().fold(again, protect);
+        again
+            .flag("no-gate", self.no_gate)
+            .option("into", self.into.as_deref())
+            .duration("timeout", self.timeout)
+            .option("max-agents", self.max_agents)
+            .option("config", config)
+            .flag("approve-plan", self.approve_plan)
+            .flag("yes", self.yes)
+            .duration("budget-elapsed", self.budget_elapsed)
     }
 
     /// The team that is meant: the nearest one, or a new one at the top of the repository.
@@ -200,7 +225,13 @@ fn agents(count: u32) -> Result<Vec<AgentConfig>, Failure> {
 }
 
 /// Runs a team as a configuration describes it, and says what happens and what came of it.
-pub fn run_team(folder: &TeamFolder, config: &Config, yes: bool, out: &mut Output) -> Result<Exit, Failure> {
+pub fn run_team(
+    folder: &TeamFolder,
+    config: &Config,
+    again: &Again,
+    yes: bool,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
     let team_log = if config.names_a_model() || folder.log().is_file() {
         Global::open_or_create(folder)?.team_log().clone()
     } else {
@@ -229,7 +260,8 @@ pub fn run_team(folder: &TeamFolder, config: &Config, yes: bool, out: &mut Outpu
         report
     })?;
     live.finish();
-    let report = report?;
+    let mut report = report?;
+    report.go_on = report.go_on.map(|go_on| again.complete(&go_on));
     report::tell(&report, assembled.rehearses, out)?;
     Ok(match report.outcome {
         RunOutcome::TimedOut => Exit::TimedOut,

@@ -1,6 +1,6 @@
 //! `say` and `interrupt`: the human's words to the team.
 
-use agent_team::{AgentId, MessageBus, NewMessage, Recipient, TaskId};
+use agent_team::{AgentId, MessageBus, NewMessage, Recipient, Status, TaskId, TaskQueue};
 use clap::Args;
 use serde_json::json;
 
@@ -74,8 +74,9 @@ fn post(message: NewMessage, global: &Global, out: &mut Output) -> Result<Exit, 
     if let Some(task) = &message.task {
         queue.get_task(task)?;
     }
-    let missing = match &message.to {
-        Recipient::Agent(agent) => super::missing_member(&queue, agent)?,
+    let missing = super::missing_reader(&queue, &message.to)?;
+    let ended = match &message.to {
+        Recipient::Task(task) => nobody_works_on(&queue, task)?,
         _ => None,
     };
     let (to, urgent) = (message.to.clone(), message.urgent);
@@ -85,8 +86,19 @@ fn post(message: NewMessage, global: &Global, out: &mut Output) -> Result<Exit, 
     } else {
         out.line(&id.to_string())?;
     }
-    if let Some(warning) = missing {
+    if let Some(warning) = missing.or(ended) {
         output::note(&format!("WARNING {warning}"), out.is_json());
     }
     Ok(Exit::Done)
+}
+
+/// A warning if a task has ended, so that nobody reads what stands in its thread.
+fn nobody_works_on(queue: &TaskQueue, task: &TaskId) -> Result<Option<String>, Failure> {
+    Ok(match queue.get_task(task)?.status {
+        Status::Completed => Some(format!("{task} is completed: nobody works on it any more, or reads this")),
+        status @ (Status::Failed | Status::Cancelled) => Some(format!(
+            "{task} is {status}: nobody reads this unless somebody lets it begin anew (agent-team retry {task})"
+        )),
+        _ => None,
+    })
 }

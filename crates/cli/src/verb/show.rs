@@ -100,7 +100,7 @@ fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
     add("held by", task.agent.as_ref().zip(task.stage).map(|(agent, stage)| format!("{agent} ({stage})")));
     add("token", task.token.map(|token| token.to_string()));
     add("author", task.author.as_ref().map(ToString::to_string));
-    add("attempt", (task.attempt > 0).then(|| format!("{} of {}", task.attempt, task.attempts)));
+    add("attempt", attempt(task));
     add("after", Some(names(&task.after)));
     add("before", Some(names(&task.dependents)));
     add("parent", task.parent.as_ref().map(ToString::to_string));
@@ -143,6 +143,16 @@ fn plan(task: &TaskView) -> Option<String> {
     });
     let words: Vec<String> = wanted.into_iter().chain(newest).collect();
     (!words.is_empty()).then(|| words.join("; "))
+}
+
+/// Which attempt is the newest. There may be more than may fail: one that was sent back by a reviewer, or handed on, has not.
+fn attempt(task: &TaskView) -> Option<String> {
+    let (number, most) = (task.attempt, task.attempts);
+    match number {
+        0 => None,
+        _ if number > most => Some(format!("{number}, of which {most} may fail")),
+        _ => Some(format!("{number} of {most}")),
+    }
 }
 
 fn names(tasks: &[TaskId]) -> String {

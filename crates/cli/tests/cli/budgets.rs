@@ -163,16 +163,50 @@ fn a_run_whose_budget_is_used_up_says_what_is_left_and_the_command_that_it_names
     assert!(ran.stdout.contains("kept two by worker-1: refs/agent-team/attempts/"), "{ran:?}");
     assert!(ran.stdout.contains("3 of 3 turns"), "{ran:?}");
     assert!(
-        ran.stdout.contains("go on with: agent-team budget team --turns 6 && agent-team run\n"),
+        ran.stdout.contains(
+            "go on with: agent-team budget team --turns 6 && agent-team run --with script:script.json --gate true\n"
+        ),
         "{ran:?}"
     );
     assert_eq!(std::fs::read_to_string(team.path().join("one")).unwrap(), "1\n");
 
-    team.ok(["budget", "team", "--turns", "6"]);
-    let again = team.run(run);
+    let forgotten = team.run(["run"]);
+    forgotten.failed(2, "no model is named, and a run has left 1 task open");
+    assert!(forgotten.stderr.contains("agent-team run --with script:FILE"), "{forgotten:?}");
+
+    let again = type_what_it_says(&team, &ran);
     assert_eq!(again.code, 0, "{again:?}");
     assert_eq!(std::fs::read_to_string(team.path().join("two")).unwrap(), "2\n");
     assert_eq!(team.json(["budget", "team"])[0]["spent"]["calls"], 5);
+}
+
+/// Types what a run says in `go on with: …`, as a person does.
+fn type_what_it_says(team: &Team, ran: &Ran) -> Ran {
+    let command = ran.stdout.lines().find_map(|line| line.strip_prefix("go on with: ")).unwrap();
+    let script = format!("agent-team() {{ \"$AGENT_TEAM\" \"$@\"; }}\n{command}");
+    Ran::of(team.program("bash").args(["-c", &script]).output().unwrap())
+}
+
+#[test]
+fn the_command_that_goes_on_says_all_that_the_run_was_told_and_that_nothing_else_holds() {
+    let team = in_a_repository();
+    let run = ["run", "Write it's \"f\"", "--with", "script:script.json", "--no-gate", "--agents", "1"];
+    let elsewhere = tempfile::tempdir().unwrap();
+    let beside = elsewhere.path().join("a b");
+    std::os::unix::fs::symlink(team.path(), &beside).unwrap();
+    let script = format!("script:{}/script.json", beside.display());
+    let place = format!("{}", beside.display());
+    let run = run.map(|word| if word.starts_with("script:") { script.as_str() } else { word });
+    let run = run.into_iter().chain(["--budget-turns", "3", "--timeout", "1h", "-C", &place]);
+
+    let ran = Ran::of(team.command(run).current_dir(elsewhere.path()).output().unwrap());
+
+    let expected = format!(
+        "go on with: agent-team budget team --turns 6 -C '{place}' && agent-team run -C '{place}' 'Write it'\\''s \"f\"' \
+         --agents 1 --with '{script}' --no-gate --timeout 1h\n"
+    );
+    assert!(ran.code == 5 && ran.stdout.contains(&expected), "{ran:?}");
+    assert_eq!(type_what_it_says(&team, &ran).code, 0);
 }
 
 #[test]
@@ -191,7 +225,7 @@ fn a_task_whose_own_budget_is_used_up_says_so_and_goes_on_with_more_of_it_alone(
         format!("open two ready: {waits}"),
         format!("allow more: {raise} N"),
         "kept two by worker-1: refs/agent-team/attempts/".to_owned(),
-        format!("go on with: {raise} 2 && agent-team run\n"),
+        format!("go on with: {raise} 2 && agent-team run --with script:script.json --gate true\n"),
     ] {
         assert!(ran.stdout.contains(&words), "{words}: {ran:?}");
     }
@@ -228,7 +262,10 @@ fn a_run_shares_its_attempts_with_those_who_claim_in_a_shell() {
     assert_eq!((ran.code, &report["outcome"]), (5, &"over_budget".into()), "{report}");
     assert_eq!((&report["completed"], &report["ready"]), (&1.into(), &1.into()));
     assert_eq!(report["unfinished"][0]["waits_for"], "more attempts in the budget of the team");
-    assert_eq!(report["go_on"], "agent-team budget team --attempts 4 && agent-team run");
+    assert_eq!(
+        report["go_on"],
+        "agent-team budget team --attempts 4 && agent-team run --with script:script.json --gate true"
+    );
 }
 
 #[test]

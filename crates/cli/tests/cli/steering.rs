@@ -156,9 +156,9 @@ fn a_plan_is_approved_by_somebody_else_before_anything_is_delivered() {
     let (id, hash) = (plan["plan"]["id"].as_str().unwrap().to_owned(), plan["plan"]["hash"].clone());
     assert_eq!(hash.as_str().unwrap().len(), 64);
     team.ok(["plan", "reject", "a", "Two lines."]);
-    team.run(["plan", "approve", "a"]).failed(3, "not the plan that waits");
+    team.run(["plan", "approve", "a"]).failed(3, "no such plan waits");
     team.ok(["plan", "submit", "a", "Change two lines.", "--as", "w1", "--token", &token]);
-    team.run(["plan", "approve", "a", "--plan", &id]).failed(3, "not the plan that waits");
+    team.run(["plan", "approve", "a", "--plan", &id]).failed(3, "no such plan waits");
     team.run(["plan", "approve", "a"]).failed(3, "say that it is the one you have read");
     team.run(["plan", "approve", "a", "--plan", "1"])
         .failed(3, "plan 2 of task `a` waits by now, not plan 1");
@@ -199,8 +199,31 @@ fn several_reviewers_must_approve_and_the_human_decides_after_the_last_round() {
     team.run(again).failed(3, "the human must judge it");
     let shown = team.ok(["show", "a"]);
     assert!(shown.contains("0 of 2 approved, sent back 1 of 1 times: the human judges"), "{shown}");
-    team.ok(["review", "a", "--approve", "--attempt", "2"]);
+    team.ok(["review", "a", "--reject", "Still none."]);
+    deliver();
+    let shown = team.ok(["show", "a"]);
+    assert!(
+        shown.contains("0 of 2 approved, sent back 2 times, 1 by reviewers: the human judges"),
+        "{shown}"
+    );
+    team.ok(["review", "a", "--approve", "--attempt", "3"]);
     assert_eq!(team.json(["show", "a"])["status"], "completed");
+}
+
+#[test]
+fn more_attempts_than_may_fail_are_told_as_such_and_counted_with_the_budget_of_their_task() {
+    let team = Team::new();
+    team.ok(["add", "A", "--id", "a", "--attempts", "1", "--reviews", "1", "--backoff", "0s"]);
+    for number in 1..=2 {
+        let token = token(&team, "w1");
+        team.ok(["complete", "a", "--as", "w1", "--token", &token, "--result", "done"]);
+        let shown = team.ok(["show", "a"]);
+        let expected = ["attempt    1 of 1", "attempt    2, of which 1 may fail"][number - 1];
+        assert!(shown.contains(expected), "{shown}");
+        team.ok(["review", "a", "--reject", "No."]);
+    }
+    team.ok(["budget", "task:a", "--turns", "5"]);
+    assert!(team.ok(["budget", "task:a"]).contains("2 attempts"));
 }
 
 #[test]
@@ -222,6 +245,9 @@ fn a_question_is_listed_and_answered_and_what_is_urgent_is_marked() {
     assert_eq!((&inbox[1]["urgent"], &inbox[1]["text"]), (&true.into(), &"Stop that.".into()));
     let ran = team.run(["say", "w9", "Hello."]);
     assert!(ran.code == 0 && ran.stderr.contains("nobody called w9"), "{ran:?}");
+    let ran = team.run(["say", "role:specialist", "Hello."]);
+    assert!(ran.code == 0 && ran.stderr.contains("WARNING no specialist is in the team now"), "{ran:?}");
+    assert_eq!(team.run(["say", "role:worker", "Hello."]).stderr, "");
 }
 
 #[test]
@@ -230,6 +256,18 @@ fn what_is_said_in_a_tasks_thread_reaches_whoever_works_on_it() {
     team.ok(["add", "A", "--id", "a"]);
     team.ok(["say", "task:a", "Keep the API."]);
     team.run(["say", "task:nothing", "x"]).failed(3, "there is no task");
+    for status in ["completed", "cancelled"] {
+        let id = team.ok(["add", status, "--id", status]);
+        assert!(id.contains(status));
+        if status == "cancelled" {
+            team.ok(["cancel", status]);
+        } else {
+            let token = team.json(["claim", status, "--as", "w0"])["token"].as_str().unwrap().to_owned();
+            team.ok(["complete", status, "--as", "w0", "--token", &token, "--result", "done"]);
+        }
+        let ran = team.run(["say", &format!("task:{status}"), "x"]);
+        assert!(ran.code == 0 && ran.stderr.contains(&format!("WARNING {status} is {status}")), "{ran:?}");
+    }
     assert_eq!(team.ok(["inbox", "--as", "w1"]), "");
     token(&team, "w1");
     assert_eq!(team.json(["inbox", "--as", "w1"])[0]["text"], "Keep the API.");
@@ -240,6 +278,7 @@ fn agents_are_added_and_dropped_notes_and_reservations_are_kept() {
     let team = Team::new();
     let added = team.run(["agent", "add", "w5", "--role", "reviewer", "--plan"]);
     assert!(added.code == 0 && added.stdout.contains("w5 is in the team as a reviewer"), "{added:?}");
+    assert!(added.stderr.contains("nobody runs the team now: the next run starts it"), "{added:?}");
     team.run(["agent", "add", "w5"]).failed(3, "already");
     team.ok(["agent", "drop", "w5"]);
     team.run(["agent", "drop", "w5"]).failed(3, "there is no agent `w5`");

@@ -68,6 +68,16 @@ impl State {
         self.members_for(&Lane::wanted_by(task)).next().is_some()
     }
 
+    /// Whether the next run may bring somebody back who can take a task: one that worked for a run and left with it. Who was
+    /// added by hand and has left was dropped.
+    pub(crate) fn run_brings_back_for(&self, task: &Task) -> bool {
+        let lane = Lane::wanted_by(task);
+        let lane = Lane { agent: lane.agent.or_else(|| task.back_to.clone()), ..lane };
+        let mut former =
+            self.agents.values().filter(|agent| agent.left && agent.orchestrated && !agent.added);
+        former.any(|agent| Member::from(agent).fits(&lane).is_ok())
+    }
+
     /// The tasks that went back to an agent, and wait for it alone.
     pub fn waiting_for_return_of(&self, agent: &AgentId) -> impl Iterator<Item = &Task> {
         let own = self.queue.waiting_for_agent(agent).filter_map(|slot| self.tasks.at(slot));

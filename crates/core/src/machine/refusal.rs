@@ -197,7 +197,7 @@ pub enum Refusal {
         agent: Option<AgentId>,
     },
     /// The task's plan is another one in the meantime, has been judged, or there is none.
-    #[error("this is not the plan that waits for approval at task `{task}`")]
+    #[error("no such plan waits for approval at task `{task}`")]
     OtherPlan {
         /// The task.
         task: TaskId,

@@ -125,6 +125,9 @@ pub struct Agent {
     /// The lead to whose team it belongs.
     #[serde(default)]
     pub lead: Option<AgentId>,
+    /// Whether somebody added it by hand: each run starts it, until it is dropped.
+    #[serde(default)]
+    pub added: bool,
 }
 
 /// One run of an orchestrator.

@@ -92,13 +92,17 @@ pub struct AgentJoined {
     /// The lead to whose team it belongs: it takes that team's tasks and no others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead: Option<AgentId>,
+    /// Whether somebody added it by hand: each run starts it, until it is dropped. The others are those that a run itself
+    /// knows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub added: bool,
 }
 
 impl AgentJoined {
-    /// A member without skills, which nobody runs and which is in no lead's team.
+    /// A member without skills, which nobody runs or has added, and which is in no lead's team.
     pub fn new(agent: AgentId, role: Role) -> Self {
         let skills = Vec::new();
-        Self { agent, role, skills, with: None, orchestrated: false, plan: false, lead: None }
+        Self { agent, role, skills, with: None, orchestrated: false, plan: false, lead: None, added: false }
     }
 }
 

@@ -82,12 +82,16 @@ pub struct MessageSent {
     /// The message that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<RecordId>,
+    /// Whether it waits for an agent that has left, should that one come back; otherwise it returns at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
 }
 
 impl MessageSent {
     /// Words that nobody waits for, about no task in particular.
     pub fn new(from: AgentId, to: Recipient, text: impl Into<Text>) -> Self {
-        Self { from, to, text: text.into(), task: None, urgent: false, asks: false, reply_to: None }
+        let text = text.into();
+        Self { from, to, text, task: None, urgent: false, asks: false, reply_to: None, waits: false }
     }
 }
 

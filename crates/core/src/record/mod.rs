@@ -151,7 +151,7 @@ impl Body {
             Self::AgentJoined(body) => body.plan || body.lead.is_some(),
             Self::ClaimExpired(body) => body.cause == ExpiryCause::Stuck,
             Self::MergeRefused(body) => body.cause == RefusalCause::Hook,
-            Self::MessageSent(body) => matches!(body.to, Recipient::Task(_)),
+            Self::MessageSent(body) => body.waits || matches!(body.to, Recipient::Task(_)),
             Self::BudgetSet(body) => {
                 let bounds = body.bounds;
                 let new = [bounds.calls, bounds.attempts, bounds.time_ms, bounds.elapsed_ms];

@@ -24,7 +24,7 @@ pub struct BudgetView {
     pub limit_elapsed_ms: Option<u64>,
     /// What was spent.
     pub spent: Amount,
-    /// How many attempts were begun; those of a task are told with the task.
+    /// How many attempts were begun: at the task, if it is the account of one.
     pub attempts: u64,
     /// How long the run has taken by the clock, in milliseconds; `None` for other accounts.
     pub elapsed_ms: Option<u64>,
@@ -72,7 +72,10 @@ fn budget(state: &State, account: Account, now_ms: u64) -> BudgetView {
     let Limit { bounds, .. } = ledger.limit(&account);
     let (spent, reserved) = (ledger.spent(&account), ledger.reserved(&account));
     let used = spent.plus(reserved);
-    let attempts = ledger.attempts(&account);
+    let attempts = match &account {
+        Account::Task(task) => state.task(task).map_or(0, |task| task.attempt.into()),
+        _ => ledger.attempts(&account),
+    };
     let run = state.runs().last().filter(|_| account == Account::Run);
     let elapsed_ms = run.map(|run| {
         let to_ms = run.ended.as_ref().map_or(now_ms, |(_, at_ms)| *at_ms);

@@ -184,16 +184,17 @@ fn what_helps(state: &State, task: &Task) -> Option<String> {
             if agent.is_some_and(|agent| agent.as_str() == HUMAN) {
                 return Some(format!("do it: agent-team claim {id} --as {HUMAN}"));
             }
-            let remedy = if agent.is_some() {
-                format!("give it to another: agent-team reassign {id} --to AGENT, or --to-anyone")
-            } else {
-                let role = spec.role.map(|role| format!(" --role {role}")).unwrap_or_default();
-                let skill = spec.skill.as_ref().map(|skill| format!(" --skill {skill}")).unwrap_or_default();
-                format!("add one: agent-team agent add NAME{role}{skill}")
+            let to_another =
+                format!("give it to another: agent-team reassign {id} --to AGENT, or --to-anyone");
+            let remedy = match agent {
+                Some(agent) if state.is_member(agent) => return Some(to_another),
+                Some(agent) => format!("{}, or {to_another}", add(state, task, Some(agent))),
+                None => add(state, task, None),
             };
-            // Those who worked for a run leave with it, and the next one may bring them back.
+            // Those who worked for a run leave with it, and the next one brings them back.
             let is_between_runs = state.runs().last().is_some_and(|run| run.ended.is_some());
-            let run = if is_between_runs { "agent-team run, or " } else { "" };
+            let run =
+                if is_between_runs && state.run_brings_back_for(task) { "agent-team run, or " } else { "" };
             Some(format!("{run}{remedy}"))
         }
         Status::Blocked => {
@@ -211,6 +212,20 @@ fn what_helps(state: &State, task: &Task) -> Option<String> {
             None => format!("judge it: agent-team review {id}"),
         }),
         _ => None,
+    }
+}
+
+/// The command that brings somebody into the team who can take a task: this agent, or any.
+fn add(state: &State, task: &Task, agent: Option<&AgentId>) -> String {
+    let spec = &task.spec;
+    let known = agent.and_then(|agent| state.agent(agent)).map(|known| known.role);
+    let role = spec.role.or(known).filter(|role| *role != Role::Worker);
+    let role = role.map(|role| format!(" --role {role}")).unwrap_or_default();
+    let skill = spec.skill.as_ref().map(|skill| format!(" --skill {skill}")).unwrap_or_default();
+    let lead = spec.team.as_ref().map(|team| format!(" --lead {team}")).unwrap_or_default();
+    match agent {
+        Some(agent) => format!("add it: agent-team agent add {agent}{role}{skill}{lead}"),
+        None => format!("add one: agent-team agent add NAME{role}{skill}{lead}"),
     }
 }
 

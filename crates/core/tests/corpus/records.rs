@@ -265,6 +265,7 @@ impl Story<'_> {
                 orchestrated: self.flag(),
                 plan: self.byte() < 8,
                 lead: self.some(Self::agent).filter(|_| self.byte() < 32),
+                added: self.flag(),
                 ..AgentJoined::new(self.agent(), self.role())
             }
             .into(),
@@ -427,6 +428,7 @@ impl Story<'_> {
                     urgent: self.flag(),
                     asks: self.flag(),
                     reply_to: self.some(Self::any_id),
+                    waits: self.flag(),
                 }
                 .into()
             }

@@ -77,6 +77,7 @@ fn team() -> Vec<Body> {
         AgentJoined {
             skills: vec!["rust".parse().unwrap()],
             with: Some("shell".into()),
+            added: true,
             ..AgentJoined::new(agent(), Role::Specialist)
         }
         .into(),
@@ -164,6 +165,7 @@ fn messages() -> Vec<Body> {
             urgent: false,
             asks: true,
             reply_to: None,
+            waits: false,
         }
         .into(),
         MessagesDelivered { agent: agent(), messages: messages.clone() }.into(),

@@ -229,9 +229,10 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
         .into(),
         "send" => {
             let (from, to) = (parse(line.word(1)?)?, parse(line.word(2)?)?);
-            let (urgent, asks) = (line.has("urgent"), line.has("asks"));
+            let (urgent, asks, waits) = (line.has("urgent"), line.has("asks"), line.has("waits"));
             let reply_to = line.text("reply-to").map(|id| world.id(id)).transpose()?;
-            MessageSent { from, to, text: text(3), task: line.option("task")?, urgent, asks, reply_to }.into()
+            MessageSent { from, to, text: text(3), task: line.option("task")?, urgent, asks, reply_to, waits }
+                .into()
         }
         "deliver" => {
             MessagesDelivered { agent: parse(line.word(1)?)?, messages: ids(world, Some(line.word(2)?))? }
@@ -287,6 +288,7 @@ fn join(line: &Line) -> Result<Body, Problem> {
         orchestrated: line.has("orchestrated"),
         plan: line.has("plan"),
         lead: line.option("lead")?,
+        added: line.has("added"),
         ..AgentJoined::new(parse(line.word(1)?)?, parse(line.word(2)?)?)
     };
     Ok(joined.into())

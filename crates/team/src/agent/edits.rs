@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Context;
 use crate::git::{GitProgram, changes_in_workspace};
 use crate::team_log::{blocking, refusal};
+use crate::tools::Workspace;
 use crate::{AgentId, Error, NewMessage, Recipient, Refusal, Stage};
 
 /// Agents, and the files of theirs that this one edits, too: nobody is told twice.
@@ -51,7 +52,10 @@ impl Context {
         told: &mut Told,
     ) -> Result<Option<String>, Error> {
         match touched {
-            Touched::File(path) if !has_failed => self.announce_edits(vec![path], Repeated::Yes, told),
+            Touched::File(path) if !has_failed => {
+                let edited: Vec<String> = self.in_project(&path).into_iter().collect();
+                self.announce_edits(edited, Repeated::Yes, told)
+            }
             Touched::Nothing | Touched::File(_) => Ok(None),
             Touched::Anything => {
                 let changed = self.changed_files().await;
@@ -80,12 +84,11 @@ impl Context {
         repeated: Repeated,
         told: &mut Told,
     ) -> Result<Option<String>, Error> {
-        let paths: Vec<String> = paths.iter().filter_map(|path| self.in_project(path)).collect();
         let mut new = self.not_reserved(paths);
         new.truncate(FILES_MAX);
         let mut shared: BTreeMap<AgentId, Vec<String>> = BTreeMap::new();
         while !new.is_empty() {
-            match refusal(self.queue.reserve_files(self.token, &self.agent, new.clone()))? {
+            match refusal(self.queue.reserve_files(self.token, &self.agent, &new))? {
                 Err(Refusal::FileReserved { holder, path }) => {
                     new.retain(|other| *other != path);
                     shared.entry(holder).or_default().push(path);
@@ -141,13 +144,12 @@ impl Context {
         )
     }
 
-    /// The path from the project's root, if it is in the workspace.
+    /// The path from the project's root of a file that was edited, however it was named: also by way of `..` or of a link.
     fn in_project(&self, path: &str) -> Option<String> {
-        let workspace = self.workspace.as_ref()?;
-        let path = std::path::Path::new(path);
-        let path = path.strip_prefix(workspace).unwrap_or(path);
-        let path = path.strip_prefix(".").unwrap_or(path);
-        path.is_relative().then(|| path.to_string_lossy().into_owned())
+        let folder = self.workspace.as_ref()?;
+        let workspace = Workspace::open(folder, folder).ok()?;
+        let file = workspace.writable(path).ok()?;
+        Some(workspace.shown(&file))
     }
 
     fn task_of(&self, holder: &AgentId) -> Option<crate::TaskId> {

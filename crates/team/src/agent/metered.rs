@@ -99,13 +99,13 @@ impl Meter {
                 model.name()
             )));
         }
-        let reservation = if limits.money || limits.others {
-            let most = request.max_output_tokens.unwrap_or(OUTPUT_TOKENS_MAX).min(OUTPUT_TOKENS_MAX);
+        let most = request.max_output_tokens.unwrap_or(OUTPUT_TOKENS_MAX).min(OUTPUT_TOKENS_MAX);
+        let is_limited = limits.money || limits.others;
+        if is_limited {
             request.max_output_tokens = Some(most);
-            Some(self.reserve(model.name(), request, most)?)
-        } else {
-            None
-        };
+        }
+        let upper = self.upper(model.name(), request, most);
+        let reservation = if is_limited { Some(self.reserve(upper)?) } else { None };
         let mut retries = 0;
         let mut watch = |delta| {
             match &delta {
@@ -122,9 +122,9 @@ impl Meter {
             }
             stream(delta);
         };
-        let mut cut_off = CutOff { meter: self, reservation, model: model.name() };
+        let mut cut_off = CutOff { meter: self, reservation, upper: Some(upper), model: model.name() };
         let answer = model.respond_unless_limited(request, &mut watch).await;
-        let reservation = cut_off.reservation.take();
+        cut_off.upper = None;
         request.caller.retry = request.caller.retry.saturating_add(retries);
         let amount = match &answer {
             // What was refused used nothing, not even a call.
@@ -136,7 +136,7 @@ impl Meter {
             }
         };
         if reservation.is_some() || answer.is_ok() {
-            self.settle(reservation.map(|(id, _)| id), model.name(), amount)?;
+            self.settle(reservation, model.name(), amount)?;
         }
         Ok(answer.map(|response| (response, Spent { amount })))
     }
@@ -162,20 +162,19 @@ impl Meter {
         self.task.clone().into_iter().chain(above.unwrap_or_default()).map(Account::Task)
     }
 
-    /// Sets aside the most that a call can use. A token is rarely less than two bytes, so half the bytes bound it.
-    fn reserve(
-        &self,
-        model: &str,
-        request: &Request,
-        output_tokens: u32,
-    ) -> Result<(RecordId, Amount), AgentError> {
+    /// The most that a call can use. A token is rarely less than two bytes, so half the bytes bound it.
+    fn upper(&self, model: &str, request: &Request, output_tokens: u32) -> Amount {
         let bytes = serde_json::to_vec(request).map_or(0, |bytes| bytes.len());
         let input_tokens = u64::try_from(bytes / 2).unwrap_or(u64::MAX);
         let usage = Usage { input_tokens, output_tokens: output_tokens.into(), ..Usage::default() };
-        let upper = self.amount(model, usage);
+        self.amount(model, usage)
+    }
+
+    /// Sets that aside.
+    fn reserve(&self, upper: Amount) -> Result<RecordId, AgentError> {
         let body = SpendingReserved { agent: self.agent.clone(), task: self.task.clone(), upper };
         match refusal(self.team_log.submit(&self.agent, &body.into()))? {
-            Ok(written) => Ok((written.id(), upper)),
+            Ok(written) => Ok(written.id()),
             Err(refusal) => Err(AgentError::OverBudget { refusal, upper }),
         }
     }
@@ -197,19 +196,21 @@ impl Meter {
     }
 }
 
-/// A call under way. One that is cut off, since somebody interrupts the turn, counts as if it had used all that was set
-/// aside for it: nobody learns what it used.
+/// A call under way. One that is cut off, since somebody interrupts the turn, counts as if it had used the most that it could:
+/// nobody learns what it used, and a budget may be set later.
 struct CutOff<'a> {
     meter: &'a Meter,
-    reservation: Option<(RecordId, Amount)>,
+    reservation: Option<RecordId>,
+    /// The most that it can use; `None` once it is known what it used.
+    upper: Option<Amount>,
     model: &'a str,
 }
 
 impl Drop for CutOff<'_> {
     fn drop(&mut self) {
-        if let Some((reservation, upper)) = self.reservation.take() {
+        if let Some(upper) = self.upper.take() {
             // What is not settled stays set aside, and counts as well.
-            let _ = self.meter.settle(Some(reservation), self.model, upper);
+            let _ = self.meter.settle(self.reservation, self.model, upper);
         }
     }
 }

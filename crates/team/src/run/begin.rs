@@ -81,6 +81,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         merges_blocked: Arc::default(),
         purses: Arc::new(Purses::new()),
         unfinished: Arc::default(),
+        telling: Arc::default(),
     };
     match run.prepare().await {
         Ok(()) => Ok((run, alone)),
@@ -120,7 +121,7 @@ fn be_alone(team: &AgentTeam) -> Result<Option<Presence>, Error> {
     }
 }
 
-/// Those who are here join; those who worked for an earlier run and are not here leave.
+/// Those who are here join; those who worked for an earlier run and are not here leave. Who was added by hand stays.
 fn gather_members(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
     let known = team.queue.team_log().look(|state| state.policy().clone())?;
     if team.options.max_agents.is_some() && known.max_agents != team.options.max_agents {
@@ -129,7 +130,7 @@ fn gather_members(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
     }
     let here: BTreeSet<&AgentId> = team.members.iter().map(|member| &member.id).collect();
     let gone: Vec<AgentId> = team.queue.team_log().look(|state| {
-        let members = state.agents().filter(|agent| agent.orchestrated && !agent.left);
+        let members = state.agents().filter(|agent| agent.orchestrated && !agent.added && !agent.left);
         members.map(|agent| agent.id.clone()).filter(|id| !here.contains(id)).collect()
     })?;
     for agent in gone {

@@ -71,6 +71,7 @@ impl Run<'_> {
         }
         mate.purses = Some(self.purses.clone());
         mate.unfinished = Some(self.unfinished.clone());
+        mate.telling = self.telling.clone();
         crew.tokens.insert(member.id.clone(), dropped.clone());
         let id = member.id.clone();
         crew.at_work.spawn(async move {

@@ -77,7 +77,8 @@ pub struct RunReport {
     /// Unfinished work that was handed back or lost when a budget was used up, somebody stopped it, or time was over, and
     /// where it is kept.
     pub kept: Vec<KeptWork>,
-    /// The command that goes on, if a budget ended the run.
+    /// The command that goes on, if a budget ended the run; its end, `agent-team run`, wants what the command line said
+    /// besides.
     pub go_on: Option<String>,
     /// The models that agents waited for when the run ended, since their providers limited them; each with the time of
     /// the next try.

@@ -38,6 +38,7 @@ use crate::merge_queue::{Merger, Turn};
 use crate::progress::{Progress, Reporter};
 use crate::purse::{Purses, warning_of_the_clock};
 use crate::team_log::{TeamLog, refusal};
+use crate::telling::Telling;
 use crate::unfinished::{KEEP_LIMIT, Unfinished};
 use crate::verify::{Verified, Verifier};
 use crate::{Account, AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
@@ -79,6 +80,8 @@ struct Run<'a> {
     purses: Arc<Purses>,
     /// What they leave unfinished.
     unfinished: Arc<Unfinished>,
+    /// In which order is told what they do.
+    telling: Arc<Telling>,
 }
 
 /// What a run has said already, or knows.

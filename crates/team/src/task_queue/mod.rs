@@ -252,6 +252,8 @@ impl TaskQueue {
 
 #[cfg(test)]
 mod tests {
+    use agent_team_core::machine::State;
+
     use super::*;
     use crate::Status;
 
@@ -286,7 +288,7 @@ mod tests {
     #[test]
     fn a_task_is_replaced_wholly_or_not_at_all() {
         let (queue, human) = (two_wait_for_one(), AgentId::human());
-        let records = || queue.team_log().look(|state| state.records()).unwrap();
+        let records = || queue.team_log().look(State::records).unwrap();
         let before = records();
         let refused = |tasks: &[NewTask]| {
             let error = queue.replace_task(&human, &id("p"), tasks).unwrap_err();

@@ -25,6 +25,9 @@ impl Teammate {
         let Ok(assignment) = refusal(Assignment::of(self.queue.team_log(), token))? else {
             return Ok(Outcome::Lost);
         };
+        for task in [Some(&claimed.task.id), claimed.task.replans.as_ref()].into_iter().flatten() {
+            self.telling.until_told(task).await;
+        }
         self.reporter.report(Progress::Began {
             agent: self.id.clone(),
             task: assignment.id.clone(),

@@ -52,6 +52,7 @@ impl Teammate {
                 Delivery::Refused(reason) => return self.fail(claimed, reason, false).await,
             }
         }
+        let _untold = self.telling.begin(&assignment.id);
         let (queue, token, agent) = (self.queue.clone(), claimed.token, self.id.clone());
         let text = answer.text;
         let complete = move || queue.complete(token, &agent, text, commit, protected);
@@ -84,6 +85,7 @@ impl Teammate {
         answer: Answer,
     ) -> Result<Outcome, Error> {
         let Some(delivered) = &assignment.delivered else { return Ok(Outcome::Lost) };
+        let _untold = self.telling.begin(&assignment.id);
         let team_log = self.queue.team_log().clone();
         let (by, claim, submission) = (self.id.clone(), claimed.token, delivered.submission);
         let approved = match answer.approved {
@@ -115,6 +117,7 @@ impl Teammate {
         reason: String,
         for_good: bool,
     ) -> Result<Outcome, Error> {
+        let _untold = self.telling.begin(&claimed.task.id);
         let (queue, token, agent) = (self.queue.clone(), claimed.token, self.id.clone());
         let (by, task, why) = (self.id.clone(), claimed.task.id.clone(), reason.clone());
         if claimed.task.stage == Some(Stage::Review) {

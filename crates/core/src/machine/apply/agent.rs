@@ -30,6 +30,7 @@ impl Rule for AgentJoined {
             orchestrated: self.orchestrated,
             plan: self.plan,
             lead: self.lead,
+            added: self.added,
             left: false,
         };
         let id = agent.id.clone();

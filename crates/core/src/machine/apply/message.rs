@@ -16,7 +16,7 @@ impl Rule for MessageSent {
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
         let has_left = |agent: &AgentId| state.agents.get(agent).is_some_and(|agent| agent.left);
-        let returned = matches!(&self.to, Recipient::Agent(to) if has_left(to));
+        let returned = !self.waits && matches!(&self.to, Recipient::Agent(to) if has_left(to));
         let works_on = |task: &TaskId| {
             let claim = state.tasks.get(task)?.claim.as_ref()?;
             (claim.stage == Stage::Work).then(|| (task.clone(), claim.agent.clone()))

@@ -73,7 +73,7 @@ fn process(lines: &mut Lines<'_>, process: &ProcessId) {
 }
 
 pub(super) fn agent(lines: &mut Lines<'_>, agent: &Agent) {
-    let Agent { id: _, role, skills, with, orchestrated, left, plan, lead } = agent;
+    let Agent { id: _, role, skills, with, orchestrated, left, plan, lead, added } = agent;
     lines.always("role", role);
     lines.put("skills", skills);
     lines.put("with", with);
@@ -81,6 +81,7 @@ pub(super) fn agent(lines: &mut Lines<'_>, agent: &Agent) {
     lines.put("left", left);
     lines.put("plan", plan);
     lines.put("lead", lead);
+    lines.put("added", added);
 }
 
 pub(super) fn spec(lines: &mut Lines<'_>, spec: &TaskSpec) {
