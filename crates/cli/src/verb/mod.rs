@@ -38,7 +38,7 @@ pub mod verify;
 
 use std::io::Read;
 
-use agent_team::{AgentId, Error, RecordId, Refusal, TaskId, TaskQueue};
+use agent_team::{AgentId, Error, Recipient, RecordId, Refusal, TaskId, TaskQueue};
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
@@ -97,13 +97,19 @@ fn members(queue: &TaskQueue) -> Result<Vec<AgentId>, Failure> {
     Ok(known.filter(|known| !known.left).map(|known| known.id).collect())
 }
 
-/// A warning if nobody of this name is in the team: what is said waits until somebody of this name is.
-fn missing_member(queue: &TaskQueue, agent: &AgentId) -> Result<Option<String>, Failure> {
-    if agent.as_str() == agent_team::HUMAN {
-        return Ok(None);
-    }
-    let is_there = members(queue)?.contains(agent);
-    Ok((!is_there).then(|| format!("nobody called {agent} is in the team now: the message waits")))
+/// A warning if nobody hears a message: it waits until somebody of this name or role is in the team.
+fn nobody_hears(queue: &TaskQueue, to: &Recipient) -> Result<Option<String>, Failure> {
+    Ok(match to {
+        Recipient::Agent(agent) => (agent.as_str() != agent_team::HUMAN && !members(queue)?.contains(agent))
+            .then(|| format!("nobody called {agent} is in the team now: the message waits")),
+        Recipient::Role(role) => {
+            let mut members = queue.get_status()?.agents.into_iter();
+            (!members.any(|agent| !agent.left && agent.role == *role))
+                .then(|| format!("nobody in the team is a {role} now: the message waits"))
+        }
+        // A task that is not there is refused.
+        Recipient::Task(_) | Recipient::Everyone => None,
+    })
 }
 
 /// Says where a task stands after something was done to it.

@@ -74,10 +74,7 @@ fn post(message: NewMessage, global: &Global, out: &mut Output) -> Result<Exit, 
     if let Some(task) = &message.task {
         queue.get_task(task)?;
     }
-    let missing = match &message.to {
-        Recipient::Agent(agent) => super::missing_member(&queue, agent)?,
-        _ => None,
-    };
+    let missing = super::nobody_hears(&queue, &message.to)?;
     let (to, urgent) = (message.to.clone(), message.urgent);
     let id = MessageBus::over(queue.team_log().clone()).post(message)?;
     if out.is_json() {
