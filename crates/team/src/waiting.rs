@@ -93,6 +93,7 @@ impl Ended {
             Body::CheckReported(body) => self.claims.push(body.claim),
             Body::ReviewGiven(body) => self.claims.push(body.claim),
             Body::MergeRefused(body) => self.claims.push(body.claim),
+            Body::ModelLimited(body) if body.lifted => drop(self.lifted.insert(body.model.clone())),
             Body::TaskAdded(_)
             | Body::BatchClosed(_)
             | Body::TaskClaimed(_)
@@ -102,9 +103,8 @@ impl Ended {
             | Body::MessagesDelivered(_)
             | Body::MessagesRead(_)
             | Body::SpendingReserved(_)
-            | Body::SpendingSettled(_) => {}
-            Body::ModelLimited(body) if body.lifted => drop(self.lifted.insert(body.model.clone())),
-            Body::ModelLimited(_) => {}
+            | Body::SpendingSettled(_)
+            | Body::ModelLimited(_) => {}
             _ => self.any = true,
         }
         if self.claims.len() > ENDED_MAX {

@@ -62,7 +62,8 @@ fn design_and_build(team: &AgentTeam) {
 }
 
 fn approve(queue: &TaskQueue, _: &Stop) {
-    review(queue, &AgentId::human(), &"design".parse().unwrap(), Verdict::Approved("Good.".into())).unwrap();
+    review(queue, &AgentId::human(), &"design".parse().unwrap(), None, Verdict::Approved("Good.".into()))
+        .unwrap();
 }
 
 #[tokio::test]

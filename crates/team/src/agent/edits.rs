@@ -51,11 +51,11 @@ impl Context {
         told: &mut Told,
     ) -> Result<Option<String>, Error> {
         match touched {
-            Touched::File(path) if !has_failed => self.announce_edits(vec![path], Repeated::Yes, told),
+            Touched::File(path) if !has_failed => self.announce_edits(&[path], Repeated::Yes, told),
             Touched::Nothing | Touched::File(_) => Ok(None),
             Touched::Anything => {
                 let changed = self.changed_files().await;
-                self.announce_edits(changed, Repeated::No, told)
+                self.announce_edits(&changed, Repeated::No, told)
             }
         }
     }
@@ -76,7 +76,7 @@ impl Context {
     /// Reserves files that the agent changes, and tells it and those who have them what both change.
     fn announce_edits(
         &self,
-        paths: Vec<String>,
+        paths: &[String],
         repeated: Repeated,
         told: &mut Told,
     ) -> Result<Option<String>, Error> {
