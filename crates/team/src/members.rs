@@ -1,8 +1,9 @@
 //! Who is in the team: joining and leaving.
 
-use agent_team_core::machine::Refusal;
-use agent_team_core::record::{AgentJoined, AgentLeft, ClaimReleased, Role, Stage};
+use agent_team_core::machine::{Command, Refusal, decide};
+use agent_team_core::record::{Account, AgentJoined, AgentLeft, Bounds, ClaimReleased, Role, Stage};
 
+use crate::outside::now_ms;
 use crate::run::ORCHESTRATOR;
 use crate::team_log::refusal;
 use crate::{AgentId, Error, HUMAN, TaskQueue};
@@ -25,6 +26,19 @@ impl TaskQueue {
     /// When the name is the human's or the orchestrator's, or the log cannot be written.
     pub fn join(&self, joined: AgentJoined) -> Result<(), Error> {
         free_to_take(&joined.agent)?;
+        self.join_as(joined)
+    }
+
+    /// Lets an agent join that may use no more than is said. Its budget is set first, since a run under way starts it at once;
+    /// and not at all, if it may not join.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub fn join_within(&self, by: &AgentId, joined: AgentJoined, said: Bounds) -> Result<(), Error> {
+        free_to_take(&joined.agent)?;
+        let wish = Command::from(joined.clone());
+        self.team_log().look(|state| decide(state, &wish, now_ms()).map(|_| ()))??;
+        self.limit(by, &Account::Agent(joined.agent.clone()), said)?;
         self.join_as(joined)
     }
 

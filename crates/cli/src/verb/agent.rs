@@ -1,7 +1,7 @@
 //! `agent`: adds agents to the team and takes them out, while it runs.
 
 use agent_team::model::ModelSpec;
-use agent_team::{Account, AgentBudget, AgentId, AgentJoined, Role, Skill};
+use agent_team::{AgentBudget, AgentId, AgentJoined, Role, Skill};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -91,9 +91,7 @@ impl Agent {
                         .hint("choose another name, or drop that one first"));
                 }
                 let with = with.map(|with| with.to_string());
-                // Before it is there: the run under way starts it at once.
-                queue.limit(&AgentId::human(), &Account::Agent(name.clone()), budget.said().bounds())?;
-                queue.join(AgentJoined {
+                let joined = AgentJoined {
                     skills,
                     with,
                     orchestrated: true,
@@ -101,7 +99,8 @@ impl Agent {
                     lead,
                     added: true,
                     ..AgentJoined::new(name.clone(), role)
-                })?;
+                };
+                queue.join_within(&AgentId::human(), joined, budget.said().bounds())?;
                 if out.is_json() {
                     out.json(&json!({ "agent": name, "role": role, "plan": plan }))?;
                 } else {

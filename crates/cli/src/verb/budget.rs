@@ -198,10 +198,13 @@ fn tell(budgets: &[BudgetView], out: &mut Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// An account in one row: what was used of what, and how much of the limit that is nearest is gone.
+/// An account in one row: what was used of what, and how much of the limit that is nearest is used or set aside.
 pub fn row(budget: &BudgetView) -> Vec<Cell> {
     let of_what = budget.nearest.map(|what| format!(" of {what}")).unwrap_or_default();
-    let used = budget.used_percent.map(|percent| format!("{percent} %{of_what} used")).unwrap_or_default();
+    let aside = budget.reserved_percent.filter(|percent| *percent > 0);
+    let aside = aside.map(|percent| format!(", {percent} % set aside")).unwrap_or_default();
+    let used =
+        budget.used_percent.map(|percent| format!("{percent} %{of_what} used{aside}")).unwrap_or_default();
     let paint = match budget.used_percent {
         Some(100..) => Some(Paint::Bad),
         _ if budget.is_near_end => Some(Paint::Warning),

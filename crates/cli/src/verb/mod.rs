@@ -107,8 +107,8 @@ fn members(queue: &TaskQueue) -> Result<Vec<AgentId>, Failure> {
     Ok(known.filter(|known| !known.left).map(|known| known.id).collect())
 }
 
-/// A warning if nobody of this name or role is in the team: what is said waits until somebody is.
-fn missing_reader(queue: &TaskQueue, to: &Recipient) -> Result<Option<String>, Failure> {
+/// A warning if nobody hears a message: it waits until somebody of this name or role is in the team.
+fn nobody_hears(queue: &TaskQueue, to: &Recipient) -> Result<Option<String>, Failure> {
     let is_there = |is_meant: &dyn Fn(&AgentView) -> bool| {
         Ok::<_, Failure>(queue.get_status()?.agents.iter().any(|agent| !agent.left && is_meant(agent)))
     };

@@ -74,7 +74,7 @@ fn post(message: NewMessage, global: &Global, out: &mut Output) -> Result<Exit, 
     if let Some(task) = &message.task {
         queue.get_task(task)?;
     }
-    let missing = super::missing_reader(&queue, &message.to)?;
+    let missing = super::nobody_hears(&queue, &message.to)?;
     let ended = match &message.to {
         Recipient::Task(task) => nobody_works_on(&queue, task)?,
         _ => None,

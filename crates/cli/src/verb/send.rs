@@ -7,7 +7,7 @@ use serde_json::json;
 use super::read_text;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
-use crate::output::Output;
+use crate::output::{self, Output};
 
 /// The arguments of `send`.
 #[derive(Debug, Args)]
@@ -45,6 +45,7 @@ impl Send {
         if let Some(task) = &self.task {
             queue.get_task(task)?;
         }
+        let missing = super::nobody_hears(&queue, &self.to)?;
         let bus = MessageBus::over(queue.team_log().clone());
         let id = bus.post(NewMessage {
             task: self.task,
@@ -53,9 +54,12 @@ impl Send {
             ..NewMessage::new(&self.from, self.to, read_text(self.text)?)
         })?;
         if out.is_json() {
-            out.json(&json!({ "id": id }))?;
+            out.json(&json!({ "id": id, "waits_for_member": missing.is_some() }))?;
         } else {
             out.line(&id.to_string())?;
+        }
+        if let Some(warning) = missing {
+            output::note(&format!("WARNING {warning}"), out.is_json());
         }
         Ok(Exit::Done)
     }

@@ -277,7 +277,9 @@ fn a_team_has_no_more_agents_than_it_may() {
     team.ok(["join", "--as", "a"]);
     team.ok(["agent", "add", "b"]);
     team.run(["join", "--as", "c"]).failed(3, "the team has as many agents as it may: 2");
-    let full = team.run(["agent", "add", "c"]);
+    let full = team.run(["agent", "add", "c", "--budget-turns", "5"]);
+    let budgets = team.json(["budget"]);
+    assert!(!budgets.to_string().contains("\"c\""), "who may not come gets no budget: {budgets}");
     full.failed(3, "the team has as many agents as it may: 2");
     assert!(full.stderr.contains("agent-team agent drop NAME"), "{full:?}");
     team.ok(["agent", "drop", "b"]);

@@ -78,3 +78,25 @@ fn what_could_not_be_shown_is_not_read() {
     assert!(team.ok(["inbox", "--as", "w1"]).contains("important"));
     assert_eq!(team.ok(["inbox", "--as", "w1"]), "");
 }
+
+#[test]
+fn what_nobody_hears_now_is_sent_and_warned_of() {
+    let team = Team::new();
+    team.ok(["join", "--as", "w1"]);
+    team.ok(["add", "A", "--id", "a"]);
+    for verb in ["say", "send"] {
+        for (to, warning) in [
+            ("w2", "nobody called w2 is in the team now: the message waits"),
+            ("role:reviewer", "no reviewer is in the team now: the message waits"),
+        ] {
+            let ran = team.run([verb, to, "A word"]);
+            assert_eq!((ran.code, ran.stderr), (0, format!("WARNING {warning}\n")), "{verb}");
+        }
+        for to in ["w1", "human", "role:worker", "task:a", "everyone"] {
+            let ran = team.run([verb, to, "A word"]);
+            assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{verb} {to}");
+        }
+        assert_eq!(team.json([verb, "w3", "A word"])["waits_for_member"], true);
+        team.run([verb, "task:b", "A word"]).failed(3, "there is no task `b`");
+    }
+}

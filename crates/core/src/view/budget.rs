@@ -30,8 +30,11 @@ pub struct BudgetView {
     pub elapsed_ms: Option<u64>,
     /// What is set aside for calls under way.
     pub reserved: Amount,
-    /// How much of the limit that is nearest is gone, in percent; `None` without a limit.
+    /// How much of the limit that is nearest is used, in percent; `None` without a limit.
     pub used_percent: Option<u64>,
+    /// How much of that limit is set aside beside it, in percent; `None` without a limit.
+    #[serde(default)]
+    pub reserved_percent: Option<u64>,
     /// Of what that limit is.
     pub nearest: Option<Resource>,
     /// Whether it is time to warn.
@@ -71,7 +74,6 @@ fn budget(state: &State, account: Account, now_ms: u64) -> BudgetView {
     let ledger = state.ledger();
     let Limit { bounds, .. } = ledger.limit(&account);
     let (spent, reserved) = (ledger.spent(&account), ledger.reserved(&account));
-    let used = spent.plus(reserved);
     let attempts = match &account {
         Account::Task(task) => state.task(task).map_or(0, |task| task.attempt.into()),
         _ => ledger.attempts(&account),
@@ -85,19 +87,21 @@ fn budget(state: &State, account: Account, now_ms: u64) -> BudgetView {
     let attempts_max = bounds.attempts.filter(|_| !matches!(account, Account::Task(_)));
     let elapsed_max = bounds.elapsed_ms.filter(|_| account == Account::Run);
     let parts = [
-        (Resource::Money, used.micro_usd, bounds.micro_usd),
-        (Resource::Tokens, used.tokens(), bounds.tokens),
-        (Resource::Turns, used.calls, bounds.calls),
-        (Resource::Attempts, attempts, attempts_max),
-        (Resource::Time, used.time_ms, bounds.time_ms),
-        (Resource::Elapsed, elapsed_ms.unwrap_or(0), elapsed_max),
+        (Resource::Money, spent.micro_usd, reserved.micro_usd, bounds.micro_usd),
+        (Resource::Tokens, spent.tokens(), reserved.tokens(), bounds.tokens),
+        (Resource::Turns, spent.calls, reserved.calls, bounds.calls),
+        (Resource::Attempts, attempts, 0, attempts_max),
+        (Resource::Time, spent.time_ms, reserved.time_ms, bounds.time_ms),
+        (Resource::Elapsed, elapsed_ms.unwrap_or(0), 0, elapsed_max),
     ];
-    let percent = |(what, used, limit): (Resource, u64, Option<u64>)| {
+    let percents = |(what, used, reserved, limit): (Resource, u64, u64, Option<u64>)| {
         let limit = limit?;
-        Some((used.saturating_mul(100).checked_div(limit).unwrap_or(100), what))
+        let of = |part: u64, whole: u64| part.saturating_mul(100).checked_div(limit).unwrap_or(whole);
+        Some((of(used, 100), of(reserved, 0), what))
     };
-    let nearest = parts.into_iter().filter_map(percent).max();
-    let used_percent = nearest.map(|(percent, _)| percent);
+    // Where two are used as far, the one is nearer of which more is set aside.
+    let nearest = parts.into_iter().filter_map(percents).max();
+    let used_percent = nearest.map(|(used, ..)| used);
     BudgetView {
         account,
         limit_micro_usd: bounds.micro_usd,
@@ -111,7 +115,8 @@ fn budget(state: &State, account: Account, now_ms: u64) -> BudgetView {
         elapsed_ms,
         reserved,
         used_percent,
-        nearest: nearest.map(|(_, what)| what),
+        reserved_percent: nearest.map(|(_, reserved, _)| reserved),
+        nearest: nearest.map(|(.., what)| what),
         is_near_end: used_percent.is_some_and(|percent| percent >= WARNING_PERCENT),
     }
 }

@@ -136,8 +136,11 @@ pub fn ledger(state: &State, accounts: &[String]) -> Result<String, Problem> {
 pub fn budgets(state: &State, now_ms: u64) -> String {
     let line = |budget: view::BudgetView| {
         let nearest = budget.nearest.map(|what| format!(" of {what}")).unwrap_or_default();
-        let percent =
-            budget.used_percent.map_or("no limit".to_owned(), |percent| format!("{percent} %{nearest}"));
+        let aside = budget.reserved_percent.filter(|percent| *percent > 0);
+        let aside = aside.map(|percent| format!(", {percent} % set aside")).unwrap_or_default();
+        let percent = budget
+            .used_percent
+            .map_or("no limit".to_owned(), |percent| format!("{percent} %{nearest}{aside}"));
         let (attempts, time) = (budget.attempts, budget.spent.time_ms);
         format!("{}: {percent}; {attempts} attempts, {time} ms at work", budget.account)
     };

@@ -54,12 +54,12 @@ impl Context {
         match touched {
             Touched::File(path) if !has_failed => {
                 let edited: Vec<String> = self.in_project(&path).into_iter().collect();
-                self.announce_edits(edited, Repeated::Yes, told)
+                self.announce_edits(&edited, Repeated::Yes, told)
             }
             Touched::Nothing | Touched::File(_) => Ok(None),
             Touched::Anything => {
                 let changed = self.changed_files().await;
-                self.announce_edits(changed, Repeated::No, told)
+                self.announce_edits(&changed, Repeated::No, told)
             }
         }
     }
@@ -80,14 +80,18 @@ impl Context {
     /// Reserves files that the agent changes, and tells it and those who have them what both change.
     fn announce_edits(
         &self,
-        paths: Vec<String>,
+        paths: &[String],
         repeated: Repeated,
         told: &mut Told,
     ) -> Result<Option<String>, Error> {
-        let mut new = self.not_reserved(paths);
+        let mut new = self.not_reserved(paths.to_vec());
         new.truncate(FILES_MAX);
+        if new.is_empty() {
+            return Ok(None);
+        }
         let mut shared: BTreeMap<AgentId, Vec<String>> = BTreeMap::new();
-        while !new.is_empty() {
+        loop {
+            let asked = new.len();
             match refusal(self.queue.reserve_files(self.token, &self.agent, &new))? {
                 Err(Refusal::FileReserved { holder, path }) => {
                     new.retain(|other| *other != path);
@@ -96,6 +100,9 @@ impl Context {
                 Err(Refusal::BadPath { path }) => new.retain(|other| *other != path),
                 // A claim that is lost is for others to tell.
                 Ok(()) | Err(_) => break,
+            }
+            if new.is_empty() || new.len() == asked {
+                break;
             }
         }
         let mut warnings = Vec::new();
