@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn a_task_is_replaced_wholly_or_not_at_all() {
         let (queue, human) = (two_wait_for_one(), AgentId::human());
-        let records = || queue.team_log().look(|state| state.records()).unwrap();
+        let records = || queue.team_log().look(agent_team_core::machine::State::records).unwrap();
         let before = records();
         let refused = |tasks: &[NewTask]| {
             let error = queue.replace_task(&human, &id("p"), tasks).unwrap_err();
