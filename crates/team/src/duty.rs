@@ -153,18 +153,19 @@ impl Teammate {
         Ok(())
     }
 
-    /// Tells who asked this agent alone that no answer will come.
+    /// Tells who asked this agent alone, and does nothing until it hears, that no answer will come. A question of somebody
+    /// who goes on meanwhile stays open: with its tools the agent may find an answer yet.
     fn decline(&self, question: RecordId, reason: &str) -> Result<(), Error> {
-        let is_for_it_alone = self.queue.team_log().look(|state| {
+        let waits_for_it_alone = self.queue.team_log().look(|state| {
             let asked = state.messages().open_questions().find(|asked| asked.id == question);
-            asked.is_some_and(|asked| asked.to == Recipient::Agent(self.id.clone()))
+            asked.is_some_and(|asked| {
+                let waits = state.held().any(|(_, claim)| claim.agent == asked.from);
+                waits && asked.to == Recipient::Agent(self.id.clone())
+            })
         })?;
-        if is_for_it_alone && !self.stop.is_cancelled() {
-            self.bus.answer(
-                &self.id,
-                question,
-                format!("(No answer: {} could not give one: {reason})", self.id),
-            )?;
+        if waits_for_it_alone && !self.stop.is_cancelled() {
+            let text = format!("(No answer: {} could not give one: {reason})", self.id);
+            self.bus.answer(&self.id, question, text)?;
         }
         Ok(())
     }

@@ -283,6 +283,16 @@ impl MessageBus {
         self.whole(self.team_log.look(|state| unread(state, agent))?)
     }
 
+    /// What came for an agent before a message, oldest first, read or not.
+    pub(crate) fn before(&self, agent: &AgentId, message: RecordId) -> Result<Vec<AgentMessage>, Error> {
+        let earlier: Option<Vec<Message>> = self.team_log.look(|state| {
+            let end = state.messages().get(message)?.seq;
+            let all = state.messages().since(0, agent, role(state, agent));
+            Some(all.take_while(|earlier| earlier.seq < end).cloned().collect())
+        })?;
+        self.whole(earlier.ok_or_else(|| Error::Input(format!("there is no message {message}")))?)
+    }
+
     /// The same as far as this process has read the log: whatever was sent before the task that it claimed last.
     pub(crate) fn unread_so_far(&self, agent: &AgentId) -> Result<Vec<AgentMessage>, Error> {
         self.whole(self.team_log.look_at_known(|state| unread(state, agent)))

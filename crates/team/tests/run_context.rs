@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use agent_team::agent::{Journal, Line, ModelAgent};
 use agent_team::model::{Delta, Message, Model, ModelError, ModelErrorKind, Part, Request, Response, Script};
-use agent_team::{AgentTeam, NewTask, Progress, Recipient, Reporter, Role, RunOptions, RunOutcome, Status};
+use agent_team::{
+    AgentId, AgentTeam, NewTask, Progress, Recipient, Reporter, Role, RunOptions, RunOutcome, Status,
+};
 use project::{
     Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, view, workers, writes,
 };
@@ -284,4 +286,37 @@ async fn a_long_result_comes_in_as_its_beginning_and_the_whole_is_a_call_away() 
     assert_eq!(shown, lines.iter().take(shown.len()).collect::<Vec<_>>(), "it is cut at a line");
     let last = words(model.asked().last().unwrap());
     assert!(lines.iter().all(|line| last.contains(line)), "{last}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_long_notes_and_messages_leave_room_in_a_prompt_and_are_a_call_away() {
+    let project = TestProject::new();
+    let calls = |name: &str, input: Value| json!({"tool_calls": [{"name": name, "input": input}]});
+    let steps = [calls("notes", json!({"first": 9})), finishes("All is read.")];
+    let model = Remembering::new(script(&[attempt("work", 1, &steps)]));
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(task("work")).unwrap();
+    let (human, worker) = (AgentId::human(), "worker-1".parse::<AgentId>().unwrap());
+    let long = |what: &str, number: usize| format!("{what} {number}: {}", "x".repeat(60_000));
+    for number in 1..=10 {
+        team.queue().add_note(&human, long("note", number), Vec::new(), None).unwrap();
+        team.bus().send(&human, Recipient::Agent(worker.clone()), long("message", number)).unwrap();
+    }
+
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+
+    let asked = model.asked();
+    let prompt = words(&asked[0]);
+    assert!(prompt.len() < 150_000, "{} bytes", prompt.len());
+    for told in ["note 10: x", "message 10: x", "[9 older notes of human, ", "call `notes` with `first` 9"] {
+        assert!(prompt.contains(told), "{told} is missing");
+    }
+    let named = prompt.split("call `receive` with `before` `").nth(1).unwrap();
+    let first = named.split('`').next().unwrap().parse().unwrap();
+    let shown = team.bus().receive(&worker, 0).unwrap().into_iter().find(|message| message.id == first);
+    assert!(shown.unwrap().text.starts_with("message 10: "));
+    let read = words(&asked[1]);
+    assert!(read.contains("note 9: x") && read.contains("[8 older notes of human, "), "the next page");
 }

@@ -437,7 +437,10 @@ async fn the_leads_tasks_are_added_when_the_human_approves_them_and_not_before()
     let report = steered(&team, async {
         until(&team, |status| !status.plans.is_empty()).await;
         let plan = team.queue().plan(&id("plan")).unwrap().unwrap();
-        assert!(plan.text.preview().contains("- tool: Write everything\n    check: sh tool.sh"), "{plan:?}");
+        assert!(
+            plan.text.preview().contains("- tool: Write everything\n    part of plan\n    check: sh tool.sh"),
+            "{plan:?}"
+        );
         assert_eq!(team.get_status().unwrap().counts.total, 1, "nothing is added before");
         let no = Verdict::ChangesRequested("Only the tool.".into());
         team.queue().judge_plan(&human, &id("plan"), Some(plan.id), no).unwrap();

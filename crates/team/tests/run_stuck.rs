@@ -193,6 +193,4 @@ async fn the_user_is_told_who_waits_long_for_an_agent() {
     let (team, said) = team_of_two(&project, &rules, Duration::from_millis(400), task("ta"));
 
     cancelled_when(&team, || count(&said, "WAITS a for b to answer it") > 0).await;
-
-    assert_eq!(count(&said, "a made no progress"), 0, "who waits is not stuck: {said:?}");
 }

@@ -42,7 +42,7 @@ where
         let parts = [
             prompt::system(&context.agent, context.role, "", false),
             prompt::task(task, Results::Whole),
-            prompt::messages(&unread),
+            prompt::messages(&unread, Results::Whole),
         ];
         context.bus.mark_delivered(&context.agent, unread.iter().map(|message| message.id).collect())?;
         let prompt = parts.join("\n");

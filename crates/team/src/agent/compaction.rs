@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 use super::account::{self, Files};
 use super::journal::{Journal, Line};
+use super::prompt::Results;
 use super::{prompt, tags};
 use crate::model::{Part, Response, context_window};
 use crate::outside::now_ms;
@@ -175,11 +176,18 @@ impl Compaction {
                 open.iter().cloned().partition(|message| message.from == *me);
             let mut text = String::from("## Open questions\n");
             if !asks.is_empty() {
-                let _ = write!(text, "\nOthers wait for your answer:\n\n{}", prompt::messages(&asks));
+                let _ = write!(
+                    text,
+                    "\nOthers wait for your answer:\n\n{}",
+                    prompt::messages(&asks, Results::Beginning)
+                );
             }
             if !asked.is_empty() {
-                let _ =
-                    write!(text, "\nYou asked, and nobody has answered yet:\n\n{}", prompt::messages(&asked));
+                let _ = write!(
+                    text,
+                    "\nYou asked, and nobody has answered yet:\n\n{}",
+                    prompt::messages(&asked, Results::Beginning)
+                );
             }
             parts.push(Part::text(text));
         }

@@ -16,6 +16,7 @@ mod model_agent;
 mod plan_tools;
 pub(crate) mod prompt;
 mod proposal;
+mod room;
 mod steered;
 mod tags;
 mod talk_tools;

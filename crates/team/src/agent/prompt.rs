@@ -7,12 +7,13 @@ use std::fmt::Write;
 
 use super::assignment::{Assignment, Delivered, GateAhead, Setback};
 use super::plan_tools::Judged;
+use super::room;
 use super::tags::harmless;
 use crate::{AgentId, AgentMessage, FeedbackCause, Role, Stage, TaskId};
 
 /// The longest text of another agent that stands in a prompt, in bytes: one that talks without end must not use up what
 /// others can hold in mind.
-const OTHERS_BYTES_MAX: usize = 64 << 10;
+pub(super) const OTHERS_BYTES_MAX: usize = 64 << 10;
 
 /// The longest result of another task of which an agent that can look up the rest is shown all, in bytes.
 const SUMMARY_BYTES_MAX: usize = 2_000;
@@ -79,10 +80,7 @@ pub(super) fn task(assignment: &Assignment, results: Results) -> String {
         text += &setback_text(setback);
     }
     if !assignment.notes.is_empty() {
-        text += "\n## What the team noted\n\n";
-        for (by, note) in &assignment.notes {
-            let _ = writeln!(text, "{}", quoted(by, note));
-        }
+        let _ = write!(text, "\n## What the team noted\n\n{}", notes(&assignment.notes, results));
     }
     if let Some(plan) = &assignment.plan {
         let _ = writeln!(text, "\n## The plan that was approved for this task\n\n{}", shown(plan));
@@ -273,24 +271,48 @@ pub(super) fn quoted(from: &AgentId, text: &str) -> String {
     format!("<message from=\"{from}\">\n{}\n</message>", shown(text))
 }
 
-/// Messages from others, as data.
-pub(super) fn messages(messages: &[AgentMessage]) -> String {
-    let mut text = String::new();
-    for message in messages {
-        let returned = if message.returned { " returned=\"unread\"" } else { "" };
-        let about = message.task.as_ref().map(|task| format!(" task=\"{task}\"")).unwrap_or_default();
-        let urgent = if message.urgent { " urgent=\"yes\"" } else { "" };
-        let asks = if message.asks { format!(" question=\"{}\"", message.id) } else { String::new() };
-        let answers = message.reply_to.map(|id| format!(" answers=\"{id}\"")).unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "<message from=\"{}\" to=\"{}\"{about}{urgent}{asks}{answers}{returned}>\n{}\n</message>",
-            message.from,
-            message.to,
-            shown(&message.text)
-        );
+/// Notes of the team, oldest first, as data: the newest as far as there is room.
+pub(super) fn notes(notes: &[(AgentId, String)], results: Results) -> String {
+    let (left, shown) = room::newest(notes);
+    let how = match results {
+        Results::Whole => "there is no room for them".to_owned(),
+        Results::Beginning => format!("call `notes` with `first` {} to read the newest of them", left.len()),
+    };
+    let mut text = room::left_out(left, "notes", &how);
+    for (by, note) in shown {
+        let _ = writeln!(text, "{}", quoted(by, note));
     }
     text
+}
+
+/// Messages from others, oldest first, as data: the newest as far as there is room.
+pub(super) fn messages(messages: &[AgentMessage], results: Results) -> String {
+    let (left, shown) = room::newest(messages);
+    let how = match (results, shown.first()) {
+        (Results::Beginning, Some(first)) => {
+            format!("call `receive` with `before` `{}` to read the newest of them", first.id)
+        }
+        _ => "there is no room for them".to_owned(),
+    };
+    let mut text = room::left_out(left, "messages", &how);
+    for message in shown {
+        let _ = writeln!(text, "{}", one_message(message));
+    }
+    text
+}
+
+fn one_message(message: &AgentMessage) -> String {
+    let returned = if message.returned { " returned=\"unread\"" } else { "" };
+    let about = message.task.as_ref().map(|task| format!(" task=\"{task}\"")).unwrap_or_default();
+    let urgent = if message.urgent { " urgent=\"yes\"" } else { "" };
+    let asks = if message.asks { format!(" question=\"{}\"", message.id) } else { String::new() };
+    let answers = message.reply_to.map(|id| format!(" answers=\"{id}\"")).unwrap_or_default();
+    format!(
+        "<message from=\"{}\" to=\"{}\"{about}{urgent}{asks}{answers}{returned}>\n{}\n</message>",
+        message.from,
+        message.to,
+        shown(&message.text)
+    )
 }
 
 /// A result, or the beginning of one that is long, cut at a line if that leaves most of it.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
-use super::prompt::quoted;
+use super::prompt::{Results, quoted};
 use crate::model::ToolSpec;
 use crate::tools::{Tool, ToolContext, ToolOutput, parse_input, spec_of};
 use crate::{AgentId, Error, NewMessage, Recipient, RecordId, TaskId};
@@ -50,7 +50,10 @@ impl Tool for Send {
 pub(super) struct Receive(pub Context);
 
 #[derive(Deserialize, JsonSchema)]
-struct ReceiveInput {}
+struct ReceiveInput {
+    /// The id of a message: shows those that came for you before it, read or not. Only where you were told to.
+    before: Option<String>,
+}
 
 #[async_trait]
 impl Tool for Receive {
@@ -61,9 +64,16 @@ impl Tool for Receive {
     }
 
     async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        with(&self.spec(), input, |_: ReceiveInput| {
-            let messages = self.0.bus.inbox(&self.0.agent)?;
-            let text = super::prompt::messages(&messages);
+        with(&self.spec(), input, |input: ReceiveInput| {
+            let (bus, agent) = (&self.0.bus, &self.0.agent);
+            let messages = match input.before {
+                None => bus.inbox(agent)?,
+                Some(id) => {
+                    let id = id.parse().map_err(|error| Error::Input(format!("before: {error}")))?;
+                    bus.before(agent, id)?
+                }
+            };
+            let text = super::prompt::messages(&messages, Results::Beginning);
             Ok(if text.is_empty() { "Nothing new.".to_owned() } else { text })
         })
     }
@@ -179,6 +189,37 @@ impl Tool for Note {
                 .look_at_known(|state| state.task_of_claim(context.token).map(|task| task.id().clone()));
             context.queue.add_note(&context.agent, input.text, input.labels.unwrap_or_default(), task)?;
             Ok("Noted.".to_owned())
+        })
+    }
+}
+
+pub(super) struct Notes(pub Context);
+
+#[derive(Deserialize, JsonSchema)]
+struct NotesInput {
+    /// How many of the oldest notes to look at, of which the newest are shown: where you were told that so many are left
+    /// out. All if you leave it out.
+    first: Option<usize>,
+}
+
+#[async_trait]
+impl Tool for Notes {
+    fn spec(&self) -> ToolSpec {
+        let description = "Shows what the team noted for tasks with the labels of yours, the newest as far as there is room.";
+        spec_of::<NotesInput>("notes", description)
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        with(&self.spec(), input, |input: NotesInput| {
+            let team_log = self.0.queue.team_log();
+            let labels = team_log.look_at_known(|state| {
+                state.task_of_claim(self.0.token).map(|task| task.spec.labels.clone()).unwrap_or_default()
+            });
+            let known = self.0.queue.notes(Some(&labels))?;
+            let first = known.iter().take(input.first.unwrap_or(usize::MAX));
+            let notes = first.map(|note| Ok((note.agent.clone(), team_log.read_text(&note.text)?)));
+            let text = super::prompt::notes(&notes.collect::<Result<Vec<_>, Error>>()?, Results::Beginning);
+            Ok(if text.is_empty() { "Nothing was noted.".to_owned() } else { text })
         })
     }
 }

@@ -9,7 +9,7 @@ use super::Context;
 use super::lead_tools::with_lead_tools;
 use super::plan_tools::{ProposeTasks, SubmitPlan};
 use super::tags::harmless;
-use super::talk_tools::{Ask, Note, Receive, Send};
+use super::talk_tools::{Ask, Note, Notes, Receive, Send};
 use super::verdict::{APPROVE, REJECT};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
@@ -34,6 +34,7 @@ pub(super) fn with_team_tools(
         .with(Receive(context.clone()))
         .with(Ask(context.clone()))
         .with(Note(context.clone()))
+        .with(Notes(context.clone()))
         .with(GiveUp);
     match (stage, lacks_plan, context.role) {
         (Stage::Review, ..) => toolbox.with(Review),

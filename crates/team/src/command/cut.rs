@@ -41,6 +41,8 @@ pub struct CutOutput {
     pub total_lines: u64,
     /// How many of these `text` leaves out.
     pub lines_left_out: u64,
+    /// How many lines were too long to be kept whole.
+    pub lines_cut: u64,
     /// Where the whole output is, if it is kept anywhere.
     pub whole: Option<PathBuf>,
 }
@@ -65,6 +67,7 @@ pub struct Cutter {
     head_is_full: bool,
     total_bytes: u64,
     total_lines: u64,
+    lines_cut: u64,
 }
 
 /// Raw bytes kept of a line before it is cleaned; escape sequences take more room than the text between them.
@@ -98,6 +101,7 @@ impl Cutter {
             head_is_full: false,
             total_bytes: 0,
             total_lines: 0,
+            lines_cut: 0,
         }
     }
 
@@ -145,12 +149,14 @@ impl Cutter {
             total_bytes: self.total_bytes,
             total_lines: self.total_lines,
             lines_left_out,
+            lines_cut: self.lines_cut,
             whole: whole.map(Path::to_owned),
         }
     }
 
     fn end_line(&mut self) {
-        let line = std::mem::take(&mut self.line).finish(self.limits.line_bytes);
+        let (line, is_cut) = std::mem::take(&mut self.line).finish(self.limits.line_bytes);
+        self.lines_cut += u64::from(is_cut);
         let number = self.total_lines;
         self.total_lines += 1;
         if !self.head_is_full && self.head.bytes + line.len() < self.limits.head_bytes {
@@ -184,10 +190,12 @@ impl Line {
         self.length_bytes += text.len();
     }
 
-    fn finish(self, limit_bytes: usize) -> String {
+    /// The line as it is shown, and whether that is a part of it.
+    fn finish(self, limit_bytes: usize) -> (String, bool) {
         let clean = clean_line(&self.bytes);
         let unread = self.length_bytes - self.bytes.len();
-        shorten(clean, unread, limit_bytes)
+        let is_cut = unread > 0 || clean.len() > limit_bytes;
+        (shorten(clean, unread, limit_bytes), is_cut)
     }
 }
 
@@ -301,8 +309,9 @@ mod tests {
         let limits = CutLimits { line_bytes: 5, ..CutLimits::default() };
         let text = cut(limits, "\u{fc}\u{fc}\u{fc}\u{fc}".as_bytes()).text;
         assert_eq!(text, "\u{fc}\u{fc} ... [4 more bytes]\n");
-        let text = cut(limits, &vec![b'x'; 1 << 20]).text;
-        assert_eq!(text, "xxxxx ... [1,048,571 more bytes]\n");
+        let output = cut(limits, &[&vec![b'x'; 1 << 20][..], b"\nshort\n"].concat());
+        assert_eq!(output.text, "xxxxx ... [1,048,571 more bytes]\nshort\n");
+        assert_eq!((output.lines_cut, output.lines_left_out), (1, 0));
     }
 
     #[test]

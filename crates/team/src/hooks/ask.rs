@@ -52,7 +52,7 @@ impl Hooks {
         let input = serde_json::to_vec(event).map_err(|error| Error::Input(error.to_string()))?;
         let spec = self.spec(command, event, input);
         let broken = |source| Error::io("run a hook in", self.0.folder.workspace(), source);
-        let outcome = std::thread::scope(|scope| {
+        let mut outcome = std::thread::scope(|scope| {
             let run = || -> Result<CommandOutcome, Error> {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 Ok(runtime.map_err(broken)?.block_on(spec.run(stop))?)
@@ -61,9 +61,15 @@ impl Hooks {
             let broke_down = |_| Err(Error::Input("the thread of a hook broke down".into()));
             thread.map_err(broken)?.join().unwrap_or_else(broke_down)
         })?;
+        let output = &mut outcome.output;
+        let passes = matches!(outcome.ending, CommandEnding::Exited(0) | CommandEnding::Stopped);
         // What was left out of the feedback may be looked up; the rest would only pile up.
-        if outcome.output.lines_left_out == 0 {
+        if passes || output.lines_left_out + output.lines_cut == 0 {
             let _ = std::fs::remove_file(&spec.output_file);
+        } else if outcome.ending == CommandEnding::Exited(BLOCKS) && output.lines_left_out == 0 {
+            // Where whole lines are left out it is said there.
+            let (kept, place) = (output.text.trim_end(), spec.output_file.display());
+            output.text = format!("{kept}\n... long lines are cut; whole output in {place} ...\n");
         }
         Ok(outcome)
     }

@@ -243,3 +243,20 @@ fn the_files_of_the_commands_are_known() {
     };
     assert_eq!(commands.files(), ["/hooks/added", "/hooks/failed.py"]);
 }
+
+#[test]
+fn a_line_that_is_too_long_for_feedback_lies_whole_beside_the_log() {
+    let line = "head -c 300000 /dev/zero | tr '\\0' y";
+    for (exit, files) in [(2, 1), (0, 0)] {
+        let team = Team::with(says(Hook::TaskAdded, format!("{line}; exit {exit}")));
+        let added = team.queue.add_task("A task");
+        let folder = team.folder.path().join(".agent-team/hooks");
+        let kept: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+        assert_eq!(kept.len(), files, "exit code {exit}: {kept:?}");
+        if let [whole] = kept.as_slice() {
+            assert_eq!(std::fs::metadata(whole).unwrap().len(), 300_000);
+            let said = added.unwrap_err().to_string();
+            assert!(said.contains("more bytes]") && said.contains(whole.to_str().unwrap()), "{said}");
+        }
+    }
+}

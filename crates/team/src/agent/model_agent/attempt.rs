@@ -222,7 +222,7 @@ impl<'a> Attempt<'a> {
         let new: Vec<AgentMessage> =
             unread.into_iter().filter(|message| !told.contains(&message.id)).collect();
         if !new.is_empty() {
-            let parts = vec![Part::text(prompt::messages(&new))];
+            let parts = vec![Part::text(prompt::messages(&new, Results::Beginning))];
             self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: ids(&new) })?;
         }
         self.context.bus.mark_delivered(&self.context.agent, read.clone())?;
