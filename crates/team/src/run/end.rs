@@ -188,7 +188,9 @@ impl Run<'_> {
     /// Asks the lead to sum up. That it cannot is no reason to lose the report.
     async fn sum_up(&self) -> Option<String> {
         let lead = self.lead()?;
-        let board = self.team.queue.team_log().look(board).ok()?;
+        let look = |state: &State| state.is_member(&lead.id).then(|| board(state));
+        // Who was dropped has no more to say.
+        let board = self.team.queue.team_log().look(look).ok()??;
         let text = prompt::synthesis(self.team.options.goal.as_deref(), &board);
         let question = Assignment::question("summary".parse().ok()?, text);
         let reporter = self.reporter.clone();
