@@ -66,7 +66,7 @@ impl Process {
             self.sleep(world, 20);
             return;
         }
-        if self.resume(world) || self.open_the_team() {
+        if self.resume(world) || self.open_the_team() || self.give_more_attempts() {
             return;
         }
         let waiting = stuck(&self.state).into_iter().find(|waiting| waiting.status != Status::Reviewing);
@@ -74,6 +74,24 @@ impl Process {
             Some(waiting) => self.cancel(waiting.task, true),
             None => self.sleep(world, 40),
         }
+    }
+
+    /// Raises the limit of attempts where it keeps somebody from what only they may do.
+    fn give_more_attempts(&mut self) -> bool {
+        let ledger = self.state.ledger();
+        let agents = self.state.agents().map(|agent| Account::Agent(agent.id.clone()));
+        let used_up = [Account::Team, Account::Run].into_iter().chain(agents).find_map(|account| {
+            let (known, used) = (ledger.limit(&account), ledger.attempts(&account));
+            // Each limit of money is higher than the one before, so that one that overwrites another is seen.
+            let micro_usd = known.bounds.micro_usd.map(|limit| limit + 1);
+            let bounds = Bounds { micro_usd, attempts: Some(used + 1), ..known.bounds };
+            let is_used_up = known.bounds.attempts.is_some_and(|most| used >= most);
+            is_used_up.then_some(BudgetSet { account, on: known.revision, bounds })
+        });
+        let Some(raised) = used_up else { return false };
+        self.submit(Submit::new(raised));
+        self.job = Job::Chore("budget set");
+        true
     }
 
     fn cancel(&mut self, task: TaskId, dependents: bool) {
