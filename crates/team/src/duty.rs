@@ -165,7 +165,11 @@ impl Teammate {
         })?;
         if waits_for_it_alone && !self.stop.is_cancelled() {
             let text = format!("(No answer: {} could not give one: {reason})", self.id);
-            self.bus.answer(&self.id, question, text)?;
+            match self.bus.answer(&self.id, question, text) {
+                // Somebody else has answered it meanwhile.
+                Ok(_) | Err(Error::Input(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -218,9 +222,11 @@ impl Teammate {
             Err(reason) => return Ok(Err(reason)),
         };
         match self.bus.answer(&self.id, question, answer) {
+            Ok(_) => {}
             // Somebody else has answered it meanwhile.
             Err(Error::Input(_)) if self.bus.answer_to(question)?.is_some() => {}
-            answered => drop(answered?),
+            Err(Error::Input(reason)) => return Ok(Err(reason)),
+            Err(error) => return Err(error),
         }
         self.bus.mark_read(&self.id, std::slice::from_ref(&asked))?;
         Ok(Ok(()))

@@ -171,18 +171,22 @@ async fn who_asks_the_one_whose_plan_it_is_to_judge_judges_it_meanwhile() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_cannot_answer_says_so_to_whoever_asked() {
-    let project = TestProject::new();
-    // No rule answers a question.
-    let rules = [
-        of("a", "ta", &[asks("b"), finishes("a is done.")]),
-        of("b", "tb", &[asks("a"), finishes("b is done.")]),
-    ];
-    let (team, _) = team_of_two(&project, &rules, LONG, task("ta"));
+    let wordless = json!({"when": {"task": "question"}, "give": {"text": " "}});
+    // No rule answers a question, or one that has no words.
+    for answers in [vec![], vec![wordless]] {
+        let project = TestProject::new();
+        let works = [
+            of("a", "ta", &[asks("b"), finishes("a is done.")]),
+            of("b", "tb", &[asks("a"), finishes("b is done.")]),
+        ];
+        let rules = [works.to_vec(), answers].concat();
+        let (team, _) = team_of_two(&project, &rules, LONG, task("ta"));
 
-    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+        assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
 
-    let answers = team.bus().receive(&"a".parse().unwrap(), 0).unwrap();
-    assert!(answers.iter().any(|answer| answer.text.contains("No answer: b could not")), "{answers:?}");
+        let heard = team.bus().receive(&"a".parse().unwrap(), 0).unwrap();
+        assert!(heard.iter().any(|answer| answer.text.contains("No answer: b could not")), "{heard:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
