@@ -1,6 +1,6 @@
 //! One attempt of a model: turn after turn until it finishes, gives up, or may not go on.
 
-use std::cmp::Ordering;
+mod cut_off;
 
 use agent_team_core::record::TurnJournalled;
 use tokio_util::sync::CancellationToken;
@@ -11,9 +11,7 @@ use crate::agent::compaction::{self, Compaction};
 use crate::agent::edits::{Told, Touched};
 use crate::agent::journal::{Journal, Line};
 use crate::agent::metered::Meter;
-use crate::agent::plan_tools::{ProposeTasks, SubmitPlan};
 use crate::agent::prompt::{self, Results};
-use crate::agent::team_tools::ENDINGS;
 use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment, verdict};
 use crate::model::{Caller, Delta, Message, Part, Request, Response, StopReason};
 use crate::outside::now_ms;
@@ -165,51 +163,6 @@ impl<'a> Attempt<'a> {
             self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
         }
         Ok(())
-    }
-
-    /// Ends as the last turn wanted to, if the attempt was cut off before its result was delivered. Calls that end an
-    /// attempt have no other effect, so they are made again, and the model need not be asked.
-    async fn end_again(&mut self) -> Result<Option<Answer>, AgentError> {
-        let Some((last, results)) = self.journal.last_turn() else { return Ok(None) };
-        let mut calls = calls(&last);
-        if calls.is_empty() {
-            return self.without_calls(&last);
-        }
-        let open = calls.iter().position(|call| !results.contains(&call.id)).unwrap_or(calls.len());
-        // Who waited for somebody waits on, and the calls after that were not begun.
-        if let Some(call) = calls.get(open)
-            && self.waits_on(call)?
-        {
-            return self.act(calls.split_off(open)).await;
-        }
-        let Some(ending) = calls.iter().position(|call| ENDINGS.contains(&call.name.as_str())) else {
-            return Ok(None);
-        };
-        match ending.cmp(&open) {
-            // What stands before it may not have had its effect.
-            Ordering::Greater => Ok(None),
-            Ordering::Equal => self.act(calls.drain(ending..=ending).collect()).await,
-            Ordering::Less => {
-                let Call { name, input, .. } = calls.swap_remove(ending);
-                let ended = self.toolbox.call(&name, input, &self.tools).await.ends_turns;
-                ended.map(|ended| self.ended(ended)).transpose()
-            }
-        }
-    }
-
-    /// Whether a call that was cut off waited for somebody. Made again it asks nothing a second time.
-    fn waits_on(&mut self, call: &Call) -> Result<bool, AgentError> {
-        let (context, goes_on) = (self.context.clone(), true);
-        match call.name.as_str() {
-            "ask" => {}
-            "submit_plan" => self.toolbox = self.toolbox.clone().with(SubmitPlan { context, goes_on }),
-            // Otherwise its tasks may have been added, and would be again.
-            "add_tasks" if ProposeTasks::is_proposed(&context, &call.input)? => {
-                self.toolbox = self.toolbox.clone().with(ProposeTasks { context, goes_on });
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
     }
 
     /// Puts new messages of others into the conversation, and says which the next turn reads: also those that were told
