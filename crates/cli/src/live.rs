@@ -26,7 +26,7 @@ struct Display {
     colors: bool,
     /// Whether a program reads along.
     json: bool,
-    /// `None` without a terminal.
+    /// `None` without a terminal that can show them.
     bars: Option<Bars>,
 }
 
@@ -43,7 +43,8 @@ impl Live {
     /// A display for a run of the team that a configuration describes.
     pub fn new(out: &Output, config: &Config) -> Self {
         let terminal = std::io::stderr().is_terminal() && !out.is_json();
-        let bars = terminal.then(|| Bars::new(config));
+        // Some terminals cannot move back (`TERM=dumb`): they get lines.
+        let bars = terminal.then(|| Bars::new(config)).filter(|bars| !bars.all.is_hidden());
         Self(Arc::new(Display {
             started: Instant::now(),
             colors: out.colors_errors(),
@@ -68,6 +69,14 @@ impl Live {
     /// Shows a line that stays.
     pub fn say(&self, text: &str) {
         self.0.line(text);
+    }
+
+    /// Takes the moving lines away for as long as something else has the terminal.
+    pub fn aside<T>(&self, other: impl FnOnce() -> T) -> T {
+        match &self.0.bars {
+            Some(bars) => bars.all.suspend(other),
+            None => other(),
+        }
     }
 
     /// Takes the moving lines away.

@@ -243,8 +243,10 @@ pub fn run_team(
     let assembled = assemble(&team_log, config, &parent, live.reporter())?;
     if assembled.rehearses {
         live.say("REHEARSAL no model is named (--with, or `with` in team.toml): nothing is called and nothing is changed");
-    } else if !yes && !agreed(&assembled.paid_models, config)? {
+    } else if !yes && !live.aside(|| agreed(&assembled.paid_models, config))? {
         return Err(Failure::new(Exit::Interrupted, "not started"));
+    } else if !yes && !config.approve_plan && plans_a_goal(config) {
+        live.say("NOTE nobody is asked about the lead's tasks, as there is no terminal: --approve-plan waits for you, --yes says yes");
     }
     let team = assembled.team;
     live.count(team.queue());
@@ -269,6 +271,11 @@ pub fn run_team(
         _ if report.succeeded() => Exit::Done,
         _ => Exit::Unfinished,
     })
+}
+
+/// Whether a lead is to split a goal into tasks.
+fn plans_a_goal(config: &Config) -> bool {
+    config.goal.is_some() && config.agents.iter().any(|agent| agent.role == Role::Lead)
 }
 
 /// Asks before money may be spent without a limit, where there is somebody to ask.

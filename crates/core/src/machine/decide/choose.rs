@@ -16,8 +16,8 @@ pub(super) fn task<'a>(
     stage: Stage,
     now_ms: u64,
 ) -> Result<&'a Task, Refusal> {
-    // Whoever a run has at work learns that it was dropped only when it looks: it takes nothing until then.
-    if state.agent(agent).is_some_and(|known| known.left && known.orchestrated) {
+    // Whoever a run has at work learns that it was dropped only when it looks: it is given nothing until then.
+    if wanted.is_none() && state.agent(agent).is_some_and(|known| known.left && known.orchestrated) {
         return Err(Refusal::NothingEver { agent: agent.clone(), reason: "it has left the team".into() });
     }
     if let Some(wanted) = wanted {
