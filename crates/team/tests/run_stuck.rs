@@ -14,10 +14,8 @@ use serde_json::{Value, json};
 
 type Said = Arc<Mutex<Vec<String>>>;
 
-/// A team of one that is stuck after this time, and what is said of it.
-fn team_of(project: &TestProject, rules: &[Value], stuck_after: Duration) -> (AgentTeam, Said) {
-    let mut team = project.team();
-    team.add_agent("worker-1", Role::Worker, agent(script(rules))).unwrap();
+/// Lets agents be stuck after this time, and gives what is said of them.
+fn told(team: &mut AgentTeam, stuck_after: Duration) -> Said {
     let said = Said::default();
     let heard = said.clone();
     let reporter = Reporter::to(move |progress| {
@@ -26,6 +24,14 @@ fn team_of(project: &TestProject, rules: &[Value], stuck_after: Duration) -> (Ag
         }
     });
     team.options(RunOptions { stuck_after: Some(stuck_after), reporter, ..gated("true") });
+    said
+}
+
+/// A team of one that is stuck after this time, and what is said of it.
+fn team_of(project: &TestProject, rules: &[Value], stuck_after: Duration) -> (AgentTeam, Said) {
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(script(rules))).unwrap();
+    let said = told(&mut team, stuck_after);
     team.add_task(task("tool")).unwrap();
     (team, said)
 }
@@ -119,14 +125,7 @@ fn team_of_two(
     for name in ["a", "b"] {
         team.add_agent(name, Role::Worker, agent(script(rules))).unwrap();
     }
-    let said = Said::default();
-    let heard = said.clone();
-    let reporter = Reporter::to(move |progress| {
-        if let Progress::Note(note) = progress {
-            heard.lock().unwrap().push(note);
-        }
-    });
-    team.options(RunOptions { stuck_after: Some(stuck_after), reporter, ..gated("true") });
+    let said = told(&mut team, stuck_after);
     let is_for = |task: NewTask, agent: &str| NewTask { agent: Some(agent.into()), ..task };
     team.add_task(is_for(of_a, "a")).unwrap();
     team.add_task(is_for(task("tb"), "b")).unwrap();

@@ -1,6 +1,5 @@
 //! What outlives a run that is killed, and what becomes of it.
 
-use std::path::Path;
 use std::process::{Child, Stdio};
 
 use serde_json::json;
@@ -26,6 +25,7 @@ fn repository(command: &str, gate: &str) -> Team {
         "with = 'script:words.json'\ngate = '{gate}'\n[[agent]]\nname = 'worker-1'\n[[task]]\nid = 'own'\ntitle = 'Own'\n"
     );
     std::fs::write(team.path().join("team.toml"), config).unwrap();
+    assert!(team.program("mkfifo").arg("told").status().unwrap().success());
     team.ok(["init"]);
     team
 }
@@ -34,23 +34,18 @@ fn start(team: &Team) -> Child {
     team.command(["run", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Waits until a file has something in it, and gives it.
-fn read_when_there(path: &Path) -> String {
-    loop {
-        match std::fs::read_to_string(path) {
-            Ok(text) if text.ends_with('\n') => return text,
-            _ => std::thread::sleep(std::time::Duration::from_millis(10)),
-        }
-    }
+/// Waits until the command says who it is.
+fn heard(team: &Team) -> u32 {
+    std::fs::read_to_string(team.path().join("told")).unwrap().trim().parse().unwrap()
 }
 
-/// The first time it writes down who it is, and waits for a word to write `file`. The second time it gives that word, and waits
+/// The first time it writes down who it is, tells it to whoever listens, and waits for a word to write `file`. The second time it gives that word, and waits
 /// until the first one has written or is no more.
 fn twice(file: &str) -> String {
     format!(
         "if test -e $HOME/first; then touch $HOME/go; \
          until test -e {file} || ! grep -q . /proc/$(cat $HOME/first)/environ 2>/dev/null; do sleep 0.01; done; \
-         else echo $$ > $HOME/first; until test -e $HOME/go; do sleep 0.01; done; echo STALE > {file}; fi"
+         else echo $$ > $HOME/first; cat $HOME/first > $HOME/told; until test -e $HOME/go; do sleep 0.01; done; echo STALE > {file}; fi"
     )
 }
 
@@ -62,7 +57,7 @@ fn is_alive(process: u32) -> bool {
 fn a_command_that_outlives_its_run_writes_nothing_into_what_comes_next() {
     let team = repository(&twice("stale"), "true");
     let mut run = start(&team);
-    let command: u32 = read_when_there(&team.path().join("first")).trim().parse().unwrap();
+    let command = heard(&team);
     run.kill().unwrap();
     run.wait().unwrap();
     // Somebody else's program in the same folder is none of the attempt's.
@@ -88,7 +83,7 @@ fn a_gate_that_outlives_its_run_judges_and_writes_no_more() {
     let config = config.replace("'true'", "'sh $HOME/gate.sh'");
     std::fs::write(team.path().join("team.toml"), config).unwrap();
     let mut run = start(&team);
-    let command: u32 = read_when_there(&team.path().join("first")).trim().parse().unwrap();
+    let command = heard(&team);
     run.kill().unwrap();
     run.wait().unwrap();
     let ran = team.run(["run", "--yes"]);
@@ -101,7 +96,7 @@ fn a_gate_that_outlives_its_run_judges_and_writes_no_more() {
 fn whoever_takes_a_task_from_a_dead_run_ends_what_it_started() {
     let team = repository(&twice("stale"), "true");
     let mut run = start(&team);
-    let command: u32 = read_when_there(&team.path().join("first")).trim().parse().unwrap();
+    let command = heard(&team);
     run.kill().unwrap();
     run.wait().unwrap();
     let lived = is_alive(command);

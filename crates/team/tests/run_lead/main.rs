@@ -1,32 +1,24 @@
 //! Runs that are led: failures are planned anew, tasks handed to leads with teams of their own, and leads that are killed
 //! know their team. Only the model's words are scripted.
-//!
-//! Where it matters when a process dies, the test is its own child: the test `child`, which an environment variable tells
-//! where its project is.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the tests' own functions fail by panicking")]
 
 #[expect(dead_code, reason = "what other tests of runs need")]
+#[path = "../project/mod.rs"]
 mod project;
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+mod killed;
+
 use std::sync::Arc;
 
 use agent_team::agent::ModelAgent;
-use agent_team::model::Script;
 use agent_team::{
     Account, AgentId, AgentTeam, Failure, NewMessage, NewTask, Progress, Recipient, Records, Reporter, Role,
-    RunOptions, RunOutcome, Status, TeamFolder, TeamLog,
+    RunOptions, RunOutcome, Status, TeamFolder,
 };
-use agent_team_core::machine::State;
 use project::{
-    LONG, Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, runs, script, task, view,
-    writes,
+    Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, script, task, view, writes,
 };
 use serde_json::{Value, json};
-
-/// Where the child's project is.
-const ROLE: &str = "RUN_LEAD_PROJECT";
 
 fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> T {
     name.parse().unwrap()
@@ -452,113 +444,6 @@ async fn a_lead_changes_nothing_outside_of_what_it_leads_and_delegates_no_deeper
     assert!(text.contains("is no part of what you lead"), "{text}");
     assert!(text.contains("would be delegated deeper than 1"), "{text}");
     assert!(team.queue().get_task(&id("deep")).is_err());
-}
-
-/// Workers that wait for a file, and a lead that plans; its second turn comes at once, or not before it is killed.
-fn killed_rules(root: &Path, thinks_ms: u64) -> Vec<Value> {
-    let wait = format!("while ! test -e {}; do sleep 0.01; done", root.join("../go").display());
-    let mut planned = finishes("An API, and a page over it.");
-    planned["delay_ms"] = json!(thinks_ms);
-    let rules = nested(&[
-        does(
-            "api",
-            &[
-                adds(&[json!({"id": "get", "title": "GET"}), json!({"id": "put", "title": "PUT"})]),
-                calls("wait", &json!({})),
-                finishes("GET and PUT work."),
-            ],
-        ),
-        does("get", &[runs(&wait), writes("get.sh", "echo get\n"), finishes("It gets.")]),
-        does("put", &[runs(&wait), writes("put.sh", "echo put\n"), finishes("It puts.")]),
-    ]);
-    let slowly = |mut rule: Value| {
-        if rule["when"]["task"] == "plan" {
-            rule["steps"][1] = planned.clone();
-        }
-        rule
-    };
-    rules.into_iter().map(slowly).collect()
-}
-
-/// The child that the other tests kill. Without a project it has nothing to do.
-#[tokio::test(flavor = "multi_thread")]
-async fn child() {
-    let Some(root) = std::env::var_os(ROLE).map(PathBuf::from) else { return };
-    let thinks_ms = if root.join("../slowly").exists() { 600_000 } else { 0 };
-    let team = led_team(AgentTeam::new(&root).unwrap(), script(&killed_rules(&root, thinks_ms)));
-    assert!(team.run(Some(LONG)).await.unwrap().succeeded());
-}
-
-fn start_child(root: &Path) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["child", "--exact"]).env_clear().env(ROLE, root);
-    command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", root.join(".."));
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
-
-/// Kills the run as soon as the log is as the question says, and runs the team to its end.
-async fn killed_when(
-    project: &TestProject,
-    is_so: impl Fn(&State) -> bool + Clone + Send + Sync + 'static,
-) -> (AgentTeam, Arc<Remembering<Script>>) {
-    let root = project.root();
-    drop(project.team());
-    let log = TeamLog::open(&TeamFolder::of(&root)).unwrap();
-    let mut news = log.follow();
-    let mut child = start_child(&root);
-    while !log.look(&is_so).unwrap() {
-        news.changed().await.unwrap();
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    drop((log, news));
-    std::fs::write(project.beside("go"), "").unwrap();
-    let model = Remembering::new(script(&killed_rules(&root, 0)));
-    let team = led_team(project.team(), model.clone());
-    let report = run(&team).await;
-    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
-    let ids: Vec<String> = statuses(&team).into_iter().map(|(id, _)| id).collect();
-    assert_eq!(ids, ["plan", "api", "page", "get", "put"], "nothing is planned twice");
-    assert_eq!(view(&team, "api").result.unwrap().preview(), "GET and PUT work.");
-    (team, model)
-}
-
-fn is_at_work_on(state: &State, task: &str) -> bool {
-    let turns = state.task(&id(task)).and_then(|task| task.claim.as_ref()).map_or(0, |claim| claim.turns);
-    turns > 0
-}
-
-/// What a lead was told in its last request for a task.
-fn last_words(model: &Remembering<Script>, task: &str) -> String {
-    let asked = model.asked();
-    let last = asked.iter().rev().find(|asked| asked.caller.task.as_deref() == Some(task)).unwrap();
-    format!("{:?}", last.messages)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_killed_while_the_parts_are_out_goes_on_with_a_lead_that_knows_them() {
-    let project = TestProject::new();
-    let both_are_out = |state: &State| is_at_work_on(state, "get") && is_at_work_on(state, "put");
-    let (team, model) = killed_when(&project, both_are_out).await;
-    let told = last_words(&model, "api");
-    for words in ["How the team stands now", "in the team of api-lead", "get [completed]", "put [completed]"]
-    {
-        assert!(told.contains(words), "{words} is missing in {told}");
-    }
-    assert!(told.contains("The parts are handed out."), "it goes on with its conversation: {told}");
-    assert_eq!(view(&team, "api").attempt, 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lead_that_is_killed_in_the_middle_of_its_plan_knows_what_it_has_added() {
-    let project = TestProject::new();
-    std::fs::write(project.beside("slowly"), "").unwrap();
-    let (team, model) = killed_when(&project, |state| is_at_work_on(state, "get")).await;
-    let told = last_words(&model, "plan");
-    for words in ["How the team stands now", "Members:", "lead-1 (you)", "page [blocked, waits for api]"] {
-        assert!(told.contains(words), "{words} is missing in {told}");
-    }
-    assert_eq!(view(&team, "plan").attempt, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
