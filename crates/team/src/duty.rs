@@ -202,7 +202,10 @@ impl Teammate {
     async fn have_verdict(&self, task: &TaskId, asked: String) -> Result<Answer, String> {
         let activity = format!("judges the plan for {task}");
         let said = self.ask_own(task.clone(), asked.clone(), &activity).await?;
-        let Err(fault) = verdict(&said) else { return verdict(&said).map_err(|fault| fault.to_string()) };
+        let fault = match verdict(&said) {
+            Ok(answer) => return Ok(answer),
+            Err(fault) => fault,
+        };
         let again = prompt::verdict_wanted(&asked, &said, &fault);
         let said = self.ask_own(task.clone(), again, &activity).await?;
         verdict(&said).map_err(|fault| format!("its answer is no verdict: {fault}"))

@@ -52,7 +52,10 @@ where
         if task.stage != Stage::Review {
             return Ok(Answer::text(text));
         }
-        let Err(fault) = verdict(&text) else { return verdict(&text).map_err(AgentError::from) };
+        let fault = match verdict(&text) {
+            Ok(answer) => return Ok(answer),
+            Err(fault) => fault,
+        };
         let asked = prompt::verdict_wanted(&prompt, &text, &fault);
         Ok(verdict(&(self.function)(asked).await.map_err(failed)?)?)
     }
