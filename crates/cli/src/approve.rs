@@ -1,9 +1,9 @@
-//! Asks the user at the terminal about plans that wait for the human, while a team runs.
+//! What the user says to plans that wait for the human, while a team runs: at the terminal, or beforehand by `--yes`.
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
-use agent_team::{AgentId, Error, RecordId, TaskId, TaskQueue, Verdict};
+use agent_team::{AgentId, Error, RecordId, Role, TaskId, TaskQueue, Verdict};
 use futures::StreamExt;
 
 use crate::live::Live;
@@ -21,6 +21,31 @@ pub async fn approve_plans(queue: TaskQueue, live: Live) -> Result<(), Error> {
     while let Some(status) = changes.next().await {
         for task in status?.plans {
             ask(&queue, &live, &task, &mut asked).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Agrees to the tasks into which a lead splits the goal, where an earlier run was to ask about them and this one is not.
+/// Ends after an error.
+pub async fn agree_to_the_leads_tasks(queue: TaskQueue) -> Result<(), Error> {
+    let mut changes = std::pin::pin!(queue.status_stream());
+    while let Some(status) = changes.next().await {
+        for id in status?.plans {
+            let task = queue.get_task(&id)?;
+            let splits_the_goal = task.role == Some(Role::Lead) && task.parent.is_none() && !task.delegate;
+            let Some(plan) = task.plan.filter(|plan| plan.approved.is_none() && splits_the_goal) else {
+                continue;
+            };
+            let queue = queue.clone();
+            let agrees = move || {
+                queue.judge_plan(&AgentId::human(), &id, Some(plan.id), Verdict::Approved("--yes".to_owned()))
+            };
+            match tokio::task::spawn_blocking(agrees).await {
+                // Somebody else has judged it meanwhile.
+                Ok(Err(Error::Refused(_))) | Err(_) => {}
+                Ok(judged) => judged?,
+            }
         }
     }
     Ok(())

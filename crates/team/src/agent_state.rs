@@ -154,7 +154,7 @@ impl Known {
             (to, "to answer it", asked.at_ms)
         });
         let judged = held.and_then(|(task, _)| {
-            let plan = task.plan.as_ref().filter(|plan| plan.verdict.is_none())?;
+            let plan = task.open_plan()?;
             let mut members = state.agents().filter(|known| !known.left);
             let approver = members.find(|known| state.may_approve(task, &known.id));
             let approver = approver.map_or_else(AgentId::human, |known| known.id.clone());

@@ -288,7 +288,7 @@ fn options(
 ) -> RunOptions {
     RunOptions {
         goal: config.goal.clone(),
-        approve_plan: config.approve_plan,
+        approve_plan: config.approve_plan.unwrap_or_default(),
         check: config.check.clone().filter(|_| !rehearses),
         replans: config.replans,
         max_depth: config.max_depth,

@@ -54,18 +54,14 @@ impl TaskQueue {
     }
 
     /// All plans that wait to be judged, each with its task and whether somebody holds that. Who was stopped while it waited
-    /// holds it no more, and waits on in the next run. Looks at every task that is ready.
+    /// holds it no more, and waits on in the next run.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub fn open_plans(&self) -> Result<Vec<(TaskId, PlanView, bool)>, Error> {
         self.team_log().look(|state| {
-            let held = state.open_plans().map(|(task, plan)| (task.id().clone(), view::plan(plan), true));
-            let left = state.ready().flatten().filter_map(|task| {
-                let plan = task.plan.as_deref().filter(|plan| plan.verdict.is_none())?;
-                Some((task.id().clone(), view::plan(plan), false))
-            });
-            held.chain(left).collect()
+            let plans = state.open_plans();
+            plans.map(|(task, plan)| (task.id().clone(), view::plan(plan), task.claim.is_some())).collect()
         })
     }
 

@@ -1,6 +1,5 @@
 //! `run`: agents work until there is nothing left to do.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use agent_team::{
 use clap::Args;
 
 use crate::again::Again;
-use crate::approve::{approve_plans, somebody_is_there};
+use crate::approve::{agree_to_the_leads_tasks, approve_plans, somebody_is_there};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
@@ -98,8 +97,8 @@ pub struct Run {
     /// The configuration; team.toml in the team's folder if not said
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The tasks into which the lead splits the goal wait for your approval: here if there is a terminal, or by
-    /// `agent-team plan approve`
+    /// The tasks into which the lead splits the goal wait for your approval even in a rehearsal. With a model they always do,
+    /// unless --yes: here if there is a terminal, or by `agent-team plan approve`
     #[arg(long, conflicts_with = "yes")]
     approve_plan: bool,
     /// Ask nothing: neither before models that cost money are called, nor whether the lead's plan is right
@@ -182,9 +181,9 @@ impl Run {
         config.into = self.into.clone().or(config.into);
         config.timeout = self.timeout.or(config.timeout);
         config.no_gate |= self.no_gate;
-        config.approve_plan |=
-            self.approve_plan || (!self.yes && config.names_a_model() && somebody_is_there());
-        config.approve_plan &= !self.yes;
+        // A rehearsal changes nothing that anybody would have to agree to.
+        let approves = self.approve_plan || config.approve_plan.unwrap_or_else(|| config.names_a_model());
+        config.approve_plan = Some(approves && !self.yes);
         config.protect.extend(self.protect.iter().cloned());
         config.budget.micro_usd = self.budget.budget_usd.or(config.budget.micro_usd);
         config.budget.tokens = self.budget.budget_tokens.or(config.budget.tokens);
@@ -245,8 +244,8 @@ pub fn run_team(
         live.say("REHEARSAL no model is named (--with, or `with` in team.toml): nothing is called and nothing is changed");
     } else if !yes && !live.aside(|| agreed(&assembled.paid_models, config))? {
         return Err(Failure::new(Exit::Interrupted, "not started"));
-    } else if !yes && !config.approve_plan && plans_a_goal(config) {
-        live.say("NOTE nobody is asked about the lead's tasks, as there is no terminal: --approve-plan waits for you, --yes says yes");
+    } else if config.approve_plan == Some(true) && plans_a_goal(config) && !somebody_is_there() {
+        live.say("NOTE the lead's tasks wait for `agent-team plan approve`, as there is no terminal to ask at; --yes asks nothing");
     }
     let team = assembled.team;
     live.count(team.queue());
@@ -254,11 +253,12 @@ pub fn run_team(
     let report = block_on_all(async {
         let stop = team.stop();
         let watching = tokio::spawn(stop_on_interrupt(stop, live.clone()));
-        let asking =
-            somebody_is_there().then(|| tokio::spawn(approve_plans(team.queue().clone(), live.clone())));
+        let agreeing = yes.then(|| tokio::spawn(agree_to_the_leads_tasks(team.queue().clone())));
+        let asks = !yes && somebody_is_there();
+        let asking = asks.then(|| tokio::spawn(approve_plans(team.queue().clone(), live.clone())));
         let report = team.run(timeout).await;
         watching.abort();
-        asking.inspect(tokio::task::JoinHandle::abort);
+        agreeing.into_iter().chain(asking).for_each(|answering| answering.abort());
         report
     })?;
     live.finish();
@@ -282,9 +282,15 @@ fn plans_a_goal(config: &Config) -> bool {
 fn agreed(paid: &[String], config: &Config) -> Result<bool, Failure> {
     let budget = &config.budget;
     let limited = budget.micro_usd.is_some() || budget.tokens.is_some() || budget.turns.is_some();
-    let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if paid.is_empty() || limited || !somebody {
+    if paid.is_empty() || limited {
         return Ok(true);
+    }
+    if !somebody_is_there() {
+        let words =
+            format!("this calls {} without a budget, and there is no terminal to ask at", paid.join(", "));
+        return Err(
+            Failure::usage(words).hint("say how much it may cost: --budget-usd N; or that it may: --yes")
+        );
     }
     eprint!("This calls {} without a budget (--budget-usd). Go on? [y/N] ", paid.join(", "));
     let mut answer = String::new();

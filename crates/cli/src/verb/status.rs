@@ -103,7 +103,9 @@ fn print(
     }
     if !status.plans.is_empty() {
         let names: Vec<&str> = status.plans.iter().map(TaskId::as_str).collect();
-        let text = format!("plans that wait to be judged  {} (`agent-team plan show ID`)", names.join(", "));
+        let which = if let [one] = names[..] { one } else { "ID" };
+        let text =
+            format!("plans that wait to be judged  {} (`agent-team plan show {which}`)", names.join(", "));
         out.painted(&text, Some(Paint::Warning))?;
     }
     if !status.questions.is_empty() {

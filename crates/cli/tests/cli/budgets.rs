@@ -302,3 +302,22 @@ fn a_budget_that_nobody_has_yet_is_set_and_warned_of() {
     }
     assert_eq!(team.run(["budget", "team", "--turns", "5"]).stderr, "");
 }
+
+#[test]
+fn nothing_that_may_cost_money_begins_without_a_budget_or_a_word_where_nobody_can_be_asked() {
+    let team = in_a_repository();
+    let run = [
+        "run",
+        "Say it",
+        "--with",
+        "openai-compatible:m",
+        "--base-url",
+        "http://127.0.0.1:9",
+        "--agents",
+        "1",
+    ];
+    let ran = team.run(run);
+    ran.failed(2, "this calls openai-compatible:m without a budget, and there is no terminal to ask at");
+    assert!(ran.stderr.contains("--budget-usd N; or that it may: --yes"), "{ran:?}");
+    assert_eq!(team.count("ready"), 2, "nothing was begun");
+}

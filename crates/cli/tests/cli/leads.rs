@@ -1,4 +1,7 @@
-//! Leads from the command line: tasks handed out in parts, failures planned anew, what is shown of both.
+//! Leads from the command line: tasks handed out in parts, plans that wait for the user, failures planned anew, what is shown.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
@@ -102,4 +105,69 @@ fn a_team_of_team_toml_plans_a_failure_anew_and_says_so() {
     assert_eq!((&route["author"], &route["team"]), (&json!("api-1"), &json!("api-lead")));
     assert!(team.ok(["show", "replan-get"]).contains("plans anew"), "{}", team.ok(["show", "replan-get"]));
     assert_eq!(team.json(["show", "page"])["author"], "worker-1");
+}
+
+const RUN: [&str; 7] = ["run", "A page", "--agents", "2", "--with", "script:words.json", "--no-gate"];
+
+/// A team whose lead splits its goal into one task.
+fn with_a_goal() -> Team {
+    let team = Team::new();
+    let calls = |name: &str, input: Value| json!({"tool_calls": [{"name": name, "input": input}]});
+    let finishes = calls("finish", json!({"result": "done"}));
+    let tasks = json!({"tasks": [{"id": "page", "title": "The page", "role": "worker"}]});
+    let words = json!({"rules": [
+        {"when": {"task": "summary"}, "give": {"text": "It is done."}},
+        {"when": {"task": "plan"}, "steps": [calls("add_tasks", tasks), finishes.clone()]},
+        {"give": finishes},
+    ]});
+    std::fs::write(team.path().join("words.json"), words.to_string()).unwrap();
+    team
+}
+
+/// Begins a run that has no terminal, and waits until its lead waits for the user.
+fn begin_until_it_waits(team: &Team) -> Child {
+    let mut run = team.command(RUN).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(
+        said.any(|line| line.contains("WAITS lead-1 for you to judge its plan: agent-team plan show plan"))
+    );
+    // The run goes on writing.
+    std::thread::spawn(move || said.for_each(drop));
+    run
+}
+
+#[test]
+fn without_a_terminal_the_leads_tasks_wait_for_a_word_whatever_becomes_of_the_run() {
+    let team = with_a_goal();
+    let mut run = begin_until_it_waits(&team);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    // Nobody holds the task any more, and what it waits for is told everywhere.
+    let status = team.json(["status"]);
+    assert_eq!(
+        (&status["plans"], &status["total"]),
+        (&json!(["plan"]), &json!(1)),
+        "nothing was added unasked"
+    );
+    assert!(team.ok(["status"]).contains("agent-team plan show plan"));
+    for told in [team.ok(["list"]), team.ok(["show", "plan"])] {
+        assert!(told.contains("the human to approve the plan of lead-1"), "{told}");
+    }
+
+    let mut run = begin_until_it_waits(&team);
+    team.ok(["plan", "approve", "plan"]);
+    assert!(run.wait().unwrap().success());
+    assert_eq!(team.count("completed"), 2);
+}
+
+#[test]
+fn who_said_yes_is_not_asked_for_what_an_earlier_run_was_to_ask() {
+    let team = with_a_goal();
+    let mut run = begin_until_it_waits(&team);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let ran = team.run(RUN.into_iter().chain(["--yes"]));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(team.count("completed"), 2);
+    assert_eq!(team.json(["plan", "show", "plan"])["plan"]["judged_by"], "human");
 }

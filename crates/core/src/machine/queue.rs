@@ -73,6 +73,8 @@ struct Rest {
     counts: [u64; Status::ALL.len()],
     /// Tasks that failed for good or were cancelled.
     lost: BTreeSet<Slot>,
+    /// Tasks that anybody may claim and whose plan waits to be judged: who wrote it does not hold them any more.
+    unjudged: BTreeSet<Slot>,
     /// How many tasks each agent has completed.
     completed_by: BTreeMap<AgentId, u64>,
 }
@@ -125,6 +127,9 @@ impl Queue {
         }
         match task.status {
             Status::Ready => {
+                if task.open_plan().is_some() {
+                    self.rest.unjudged.insert(slot);
+                }
                 let waiting = self.lanes.entry(lane(task)).or_default();
                 if task.not_before_ms == 0 {
                     waiting.due.insert(Place::of(slot, task));
@@ -158,6 +163,7 @@ impl Queue {
         let place = Place::of(slot, task);
         match task.status {
             Status::Ready => {
+                self.rest.unjudged.remove(&slot);
                 let lane = lane(task);
                 if let Some(waiting) = self.lanes.get_mut(&lane) {
                     waiting.due.remove(&place);
@@ -254,6 +260,11 @@ impl Queue {
     /// Tasks that failed for good or were cancelled.
     pub fn lost(&self) -> impl Iterator<Item = Slot> + use<'_> {
         self.rest.lost.iter().copied()
+    }
+
+    /// Tasks that wait for an agent while their plan waits to be judged.
+    pub fn unjudged(&self) -> impl Iterator<Item = Slot> + use<'_> {
+        self.rest.unjudged.iter().copied()
     }
 
     /// How many tasks an agent has completed.

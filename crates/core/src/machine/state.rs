@@ -365,6 +365,11 @@ impl State {
         self.at_all(self.queue.lost())
     }
 
+    /// The tasks that wait for an agent to take them and whose plan waits to be judged.
+    pub(crate) fn unjudged(&self) -> impl Iterator<Item = &Task> {
+        self.at_all(self.queue.unjudged())
+    }
+
     /// The tasks that wait for an agent to take them, in groups that want the same.
     pub fn ready(&self) -> impl Iterator<Item = impl Iterator<Item = &Task>> {
         self.queue.lanes().map(|lane| self.at_all(lane))

@@ -343,6 +343,11 @@ impl Task {
         self.submission.as_ref().map(|submission| &submission.result)
     }
 
+    /// The plan that waits to be judged; `None` if there is no plan or it was judged.
+    pub fn open_plan(&self) -> Option<&Plan> {
+        self.plan.as_deref().filter(|plan| plan.verdict.is_none())
+    }
+
     /// Whether a delegated task that it is a part of waits for it. What was to plan a failure anew and failed, too, is not
     /// waited for: the failure is.
     pub fn keeps_waiting(&self) -> bool {

@@ -37,7 +37,7 @@ pub fn remedy(state: &State, task: &Task) -> Option<String> {
 pub fn stuck(state: &State) -> Vec<Waiting> {
     let is_stuck = |task: &Task| reason(state, task).is_some_and(|(_, stuck)| stuck);
     let mut found: BTreeSet<&TaskId> = BTreeSet::new();
-    let mut open: Vec<&Task> = state.lost().collect();
+    let mut open: Vec<&Task> = state.lost().filter(|task| planned_anew(state, task).is_none()).collect();
     // Those that want the same wait for the same, so one of them is asked for all.
     for mut lane in state.ready() {
         if let Some(first) = lane.next().filter(|task| is_stuck(task)) {
@@ -52,7 +52,8 @@ pub fn stuck(state: &State) -> Vec<Waiting> {
     while let Some(task) = open.pop() {
         if task.status != Status::Completed && found.insert(task.id()) {
             let whole = task.above.first().filter(|_| task.status == Status::Failed);
-            open.extend(task.dependents.iter().chain(whole).filter_map(|id| state.task(id)));
+            let failed = task.spec.replans.iter().map(|replan| &replan.task);
+            open.extend(task.dependents.iter().chain(whole).chain(failed).filter_map(|id| state.task(id)));
         }
     }
     let tasks = found.into_iter().filter_map(|id| state.task(id));
@@ -66,8 +67,14 @@ pub fn stuck(state: &State) -> Vec<Waiting> {
 
 /// What a task waits for by itself, and whether that will not happen unless somebody does something.
 fn reason(state: &State, task: &Task) -> Option<(String, bool)> {
-    if let Some(plan) = task.plan.as_ref().filter(|plan| plan.verdict.is_none() && task.claim.is_some()) {
-        return Some(approval(state, task, &plan.author));
+    if let Some(plan) = task.open_plan() {
+        let words = approval(state, task, &plan.author);
+        match task.status {
+            // Whoever takes it next waits for the verdict, too, but somebody must.
+            Status::Ready => return Some((words, ready(state, task).1)),
+            _ if task.claim.is_some() => return Some((words, false)),
+            _ => {}
+        }
     }
     let can_be_claimed = task.status.stage().is_some() && task.claim.is_none();
     if can_be_claimed && state.pauses().any(|(agent, _)| agent.is_none()) {
@@ -86,13 +93,11 @@ fn reason(state: &State, task: &Task) -> Option<(String, bool)> {
     }
 }
 
-fn approval(state: &State, task: &Task, author: &AgentId) -> (String, bool) {
+fn approval(state: &State, task: &Task, author: &AgentId) -> String {
     let mut members = state.agents().filter(|agent| !agent.left);
     let approver = members.find(|agent| state.may_approve(task, &agent.id));
-    match approver {
-        Some(agent) => (format!("{} to approve the plan of {author}", agent.id), false),
-        None => (format!("the human to approve the plan of {author}"), false),
-    }
+    let approver = approver.map_or("the human", |agent| agent.id.as_str());
+    format!("{approver} to approve the plan of {author}")
 }
 
 fn blocked(state: &State, task: &Task) -> (String, bool) {
@@ -100,7 +105,7 @@ fn blocked(state: &State, task: &Task) -> (String, bool) {
     let open: Vec<&Task> = open.filter(|needed| needed.status != Status::Completed).collect();
     let lost: Vec<String> = open
         .iter()
-        .filter(|needed| matches!(needed.status, Status::Failed | Status::Cancelled))
+        .filter(|needed| is_lost(state, needed))
         .map(|needed| match needed.failure {
             Some(failure) => format!("{} (failed: {})", needed.id(), failure.as_str()),
             None => format!("{} ({})", needed.id(), needed.status),
@@ -110,14 +115,34 @@ fn blocked(state: &State, task: &Task) -> (String, bool) {
         return (lost.join(", "), true);
     }
     if !open.is_empty() || !task.handed_out {
-        let names: Vec<&str> = open.iter().map(|needed| needed.id().as_str()).collect();
+        let names: Vec<String> = open.iter().map(|needed| named(state, needed)).collect();
         return (names.join(", "), false);
     }
-    let failed: Vec<&str> = state.failed_parts(task).map(|part| part.id().as_str()).collect();
+    let failed = state.failed_parts(task).filter(|part| is_lost(state, part));
+    let failed: Vec<&str> = failed.map(|part| part.id().as_str()).collect();
     if !failed.is_empty() {
         return (format!("its parts, of which failed: {}", failed.join(", ")), true);
     }
     (format!("{} of its {} parts", task.open_parts, task.parts.len()), false)
+}
+
+/// Whether a task will not be completed unless somebody does something.
+fn is_lost(state: &State, task: &Task) -> bool {
+    matches!(task.status, Status::Failed | Status::Cancelled) && planned_anew(state, task).is_none()
+}
+
+/// The task in which a lead plans a failure anew; `None` if none does.
+fn planned_anew<'a>(state: &'a State, task: &Task) -> Option<&'a Task> {
+    let replan = task.replan.as_ref().filter(|_| task.status == Status::Failed)?;
+    state.task(replan).filter(|replan| !replan.status.is_ended())
+}
+
+/// A task that another one waits for, and what is done about it if it failed.
+fn named(state: &State, task: &Task) -> String {
+    match planned_anew(state, task) {
+        Some(replan) => format!("{}, which {} plans anew", task.id(), replan.id()),
+        None => task.id().to_string(),
+    }
 }
 
 fn ready(state: &State, task: &Task) -> (String, bool) {
@@ -180,6 +205,9 @@ fn what_helps(state: &State, task: &Task) -> Option<String> {
             if let Some((account, what)) = lacks(state, task) {
                 return Some(raise(&account, what));
             }
+            if task.open_plan().is_some() {
+                return Some(format!("judge it: agent-team plan show {id}; then agent-team run"));
+            }
             let agent = spec.agent.as_ref().or(task.back_to.as_ref());
             if agent.is_some_and(|agent| agent.as_str() == HUMAN) {
                 return Some(format!("do it: agent-team claim {id} --as {HUMAN}"));
@@ -199,10 +227,8 @@ fn what_helps(state: &State, task: &Task) -> Option<String> {
         }
         Status::Blocked => {
             let needed = spec.after.iter().filter_map(|id| state.task(id));
-            let lost: Vec<&str> = needed
-                .filter(|needed| matches!(needed.status, Status::Failed | Status::Cancelled))
-                .map(|needed| needed.id().as_str())
-                .collect();
+            let lost = needed.filter(|needed| is_lost(state, needed));
+            let lost: Vec<&str> = lost.map(|needed| needed.id().as_str()).collect();
             (!lost.is_empty()).then(|| format!("try again: agent-team retry {}", lost.join(" ")))
         }
         Status::Reviewing => Some(match lacks(state, task) {

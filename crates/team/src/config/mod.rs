@@ -50,8 +50,9 @@ pub struct Config {
     /// What the team is to reach. With tasks alone there may be none.
     #[serde(deserialize_with = "value::filled")]
     pub goal: Option<String>,
-    /// Whether the human must approve the tasks into which a lead splits the goal, before they are added.
-    pub approve_plan: bool,
+    /// Whether the human must approve the tasks into which a lead splits the goal, before they are added. If nothing is said
+    /// `agent-team run` waits for that unless it is told `--yes`, and the library does not.
+    pub approve_plan: Option<bool>,
     /// The model of every agent that names none: `anthropic:MODEL`, `openai:MODEL`, `gemini:MODEL`, `ollama:MODEL`,
     /// `openai-compatible:MODEL` or `script:FILE`. A script's file is found from the folder of team.toml.
     #[serde(deserialize_with = "value::parsed")]

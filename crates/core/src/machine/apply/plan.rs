@@ -34,8 +34,7 @@ impl Rule for PlanJudged {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let task = state.tasks.get(&self.task);
         let task = task.ok_or_else(|| Refusal::NoSuchTask { task: self.task.clone() })?;
-        let open = task.plan.as_ref().filter(|plan| plan.verdict.is_none());
-        let wanted = open.filter(|plan| plan.id == self.plan || !state.keeps(Safeguard::Plan));
+        let wanted = task.open_plan().filter(|plan| plan.id == self.plan || !state.keeps(Safeguard::Plan));
         let Some(plan) = wanted else {
             return Err(Refusal::OtherPlan { task: self.task.clone() });
         };
@@ -87,9 +86,10 @@ impl State {
         self.wants_plan(task, agent) && !task.plan.as_ref().is_some_and(|plan| plan.is_approved())
     }
 
-    /// The tasks whose plans wait to be judged.
+    /// The tasks whose plans wait to be judged: those that are held, and those that nobody holds any more, since whoever
+    /// takes them next waits for the same verdict.
     pub fn open_plans(&self) -> impl Iterator<Item = (&Task, &Plan)> {
-        let plans = self.held().filter_map(|(task, _)| Some((task, task.plan.as_deref()?)));
-        plans.filter(|(_, plan)| plan.verdict.is_none())
+        let tasks = self.held().map(|(task, _)| task).chain(self.unjudged());
+        tasks.filter_map(|task| Some((task, task.open_plan()?)))
     }
 }
