@@ -28,6 +28,7 @@ mod state;
 mod task;
 mod tasks;
 mod transition;
+mod update;
 
 pub use apply::Outcome;
 pub use decide::{Command, decide};

@@ -271,6 +271,7 @@ sources!(
     "task.rs",
     "tasks.rs",
     "transition.rs",
+    "update.rs",
 );
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod agent;
 mod budget;
 mod message;
+mod remedy;
 mod status;
 mod task;
 mod waiting;

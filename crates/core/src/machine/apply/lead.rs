@@ -6,9 +6,10 @@ use super::{Meta, Rule};
 use crate::id::TaskId;
 use crate::machine::refusal::Refusal;
 use crate::machine::safeguard::Safeguard;
-use crate::machine::state::{State, unblock};
+use crate::machine::state::State;
 use crate::machine::task::{Ending, Failure, Feedback, FeedbackCause, Task};
 use crate::machine::transition::{Status, Step};
+use crate::machine::update::unblock;
 use crate::record::{REPLANS_DEFAULT, Stage, TaskDelegated, TaskGivenUp};
 
 /// How many open parts a refusal names.

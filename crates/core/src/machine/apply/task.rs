@@ -7,10 +7,11 @@ use crate::id::{RecordId, TaskId};
 use crate::machine::graph;
 use crate::machine::refusal::Refusal;
 use crate::machine::safeguard::Safeguard;
-use crate::machine::state::{State, unblock};
+use crate::machine::state::State;
 use crate::machine::task::{Ending, Intent, Task};
 use crate::machine::tasks::Slot;
 use crate::machine::transition::{Status, Step, next};
+use crate::machine::update::unblock;
 use crate::record::{BatchClosed, Revision, TaskAdded, TaskCancelled, TaskEdited, TaskRetried, TaskSpec};
 
 impl Rule for TaskAdded {
