@@ -207,7 +207,8 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known) -> AgentState {
     let Some((claim, task)) = held else {
         return match proving {
             _ if orchestrated && !is_run => {
-                is(Doing::Gone, "gone: no run is alive; agent-team run goes on".to_owned(), None)
+                let then = if paused { ", once it is resumed" } else { "" };
+                is(Doing::Gone, format!("gone: no run is alive; agent-team run goes on{then}"), None)
             }
             _ if paused => is(Doing::Paused, "paused".to_owned(), None),
             Some((task, status)) => is(Doing::WaitingForGate, format!("{task} is {status}"), None),

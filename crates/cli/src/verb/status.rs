@@ -1,6 +1,6 @@
 //! `status`: the team at a glance.
 
-use agent_team::view::{AgentView, BudgetView, LimitView, StatusView};
+use agent_team::view::{AgentView, BudgetView, LimitView, PauseView, StatusView};
 use agent_team::{AgentId, AgentState, Doing, Observer, TakenBack, TaskId};
 use clap::Args;
 use serde::Serialize;
@@ -18,8 +18,8 @@ use crate::{task_text, time};
                   and why, which models may not be called for how long since their provider limits them, and what \
                   was spent. Leases and processes are tested first, and what dead holders held goes \
                   back into the queue.\n\nWith --json: `total`, `completed`, `failed`, `running` (up to merging), \
-                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck` (with `reason` and `remedy`), `late`, \
-                  `limited` (models with `until_ms` and `reason`; what has passed is over), `spent`, `budgets`, and \
+                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck` (with `reason` and `remedy`), \
+                  `pauses` (with the command that ends each in `remedy`), `late`, `limited` (models with `until_ms` and `reason`; what has passed is over), `spent`, `budgets`, and \
                   more.",
     after_help = "Examples:\n  agent-team status\n  agent-team status --json | jq .completed"
 )]
@@ -93,14 +93,8 @@ fn print(
     // Why somebody is stopped stands in its row.
     let is_stopped =
         |agent: &AgentId| doing.iter().any(|state| state.doing == Doing::Stopped && state.agent == *agent);
-    let paused = status.paused.iter().filter(|(agent, reason)| {
-        agent.as_ref().is_none_or(|agent| !reason.is_empty() && !is_stopped(agent))
-    });
-    for (agent, reason) in paused {
-        let whom = agent.as_ref().map_or("the team", AgentId::as_str);
-        let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-        out.painted(&format!("paused  {whom}{why}"), Some(Paint::Warning))?;
-    }
+    let paused = status.pauses.iter().filter(|pause| !pause.agent.as_ref().is_some_and(is_stopped));
+    out.table(&paused.map(|paused| pause(paused, doing)).collect::<Vec<_>>())?;
     if !status.plans.is_empty() {
         let names: Vec<&str> = status.plans.iter().map(TaskId::as_str).collect();
         let text = format!("plans that wait to be judged  {} (`agent-team plan show ID`)", names.join(", "));
@@ -153,6 +147,19 @@ fn paint(doing: Doing) -> Option<Paint> {
         Doing::Dead => Some(Paint::Bad),
         Doing::WaitingForGate | Doing::WaitingForAgent | Doing::Idle | Doing::Gone | Doing::Left => None,
     }
+}
+
+/// Who is held up, and the command that lets it go on.
+fn pause(pause: &PauseView, doing: &[AgentState]) -> Vec<Cell> {
+    let has_left =
+        doing.iter().any(|state| state.doing == Doing::Left && Some(&state.agent) == pause.agent.as_ref());
+    let why = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
+    let when = if has_left { "when it is back: " } else { "" };
+    vec![
+        Cell::painted("paused", Some(Paint::Warning)),
+        format!("{}{why}", pause.agent.as_ref().map_or("the team", AgentId::as_str)).into(),
+        Cell::painted(format!("{when}{}", pause.remedy), Some(Paint::Faint)),
+    ]
 }
 
 /// A limit that is not over.

@@ -75,6 +75,20 @@ fn agents_of_a_run_that_was_killed_are_gone() {
         assert_eq!(of(name)["words"], "gone: no run is alive; agent-team run goes on");
     }
     assert_eq!(of("shell-1")["doing"], "idle", "nobody runs who works from a shell");
+
+    team.ok(["pause", "worker-1", "--reason", "lunch"]);
+    team.ok(["pause"]);
+    let status = team.ok(["status"]);
+    let line = |words: &str| status.lines().find(|line| line.starts_with(words)).unwrap_or_default();
+    assert!(line("paused  the team").ends_with("  agent-team resume"), "{status}");
+    assert!(line("paused  worker-1: lunch").ends_with("  agent-team resume worker-1"), "{status}");
+    assert!(line("agent  worker-1").contains("agent-team run goes on, once it is resumed"), "{status}");
+    let pauses = team.json(["status"])["pauses"].clone();
+    assert_eq!((&pauses[0]["agent"], &pauses[0]["remedy"]), (&().into(), &"agent-team resume".into()));
+    assert_eq!(
+        (&pauses[1]["agent"], &pauses[1]["reason"], &pauses[1]["remedy"]),
+        (&"worker-1".into(), &"lunch".into(), &"agent-team resume worker-1".into())
+    );
 }
 
 #[test]
