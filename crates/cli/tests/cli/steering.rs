@@ -279,9 +279,21 @@ fn what_is_said_in_a_tasks_thread_reaches_whoever_works_on_it() {
             let token = team.json(["claim", status, "--as", "w0"])["token"].as_str().unwrap().to_owned();
             team.ok(["complete", status, "--as", "w0", "--token", &token, "--result", "done"]);
         }
-        let ran = team.run(["say", &format!("task:{status}"), "x"]);
-        assert!(ran.code == 0 && ran.stderr.contains(&format!("WARNING {status} is {status}")), "{ran:?}");
+        let thread = format!("task:{status}");
+        for arguments in [&["say", &thread, "x"][..], &["send", &thread, "x", "--from", "w9"]] {
+            let ran = team.run(arguments);
+            assert!(
+                ran.code == 0 && ran.stderr.contains(&format!("WARNING {status} is {status}")),
+                "{ran:?}"
+            );
+            assert_eq!(team.json(arguments)["nobody_reads"], true);
+        }
     }
+    team.ok(["add", "Late", "--id", "late"]);
+    assert_eq!(team.json(["send", "task:late", "Keep it.", "--from", "w9"])["nobody_reads"], false);
+    team.ok(["cancel", "late"]);
+    let sent = team.ok(["inbox", "--as", "w9", "--sent"]);
+    assert!(sent.contains("to task:late (nobody read it before the task ended): Keep it."), "{sent}");
     assert_eq!(team.ok(["inbox", "--as", "w1"]), "");
     token(&team, "w1");
     assert_eq!(team.json(["inbox", "--as", "w1"])[0]["text"], "Keep the API.");
@@ -341,6 +353,9 @@ fn words_that_somebody_is_to_act_on_are_not_empty() {
     for blank in ["", " \n"] {
         team.run(["plan", "submit", "v", blank, "--as", "w-v", "--token", &v]).failed(2, "the text is empty");
         team.run(["note", blank]).failed(2, "say what others shall know");
+        team.run(["say", "w-v", blank]).failed(2, "say what its reader shall know");
+        team.run(["interrupt", "w-v", blank]).failed(2, "say what its reader shall know");
+        team.run(["send", "w-v", blank, "--from", "w-t"]).failed(2, "say what its reader shall know");
     }
     team.ok(["plan", "submit", "v", "So.", "--as", "w-v", "--token", &v]);
     team.run(["plan", "reject", "v", " "]).failed(2, "say what is to be changed");
@@ -349,6 +364,7 @@ fn words_that_somebody_is_to_act_on_are_not_empty() {
     team.ok(["send", "human", "Tabs?", "--from", "w-v", "--ask"]);
     team.run(["answer", "--it", ""]).failed(2, "say the answer");
     assert_eq!(team.json(["status"])["questions"].as_array().unwrap().len(), 1, "it is still open");
+    assert_eq!(team.ok(["inbox", "--as", "w-v"]), "", "nothing was sent");
     assert_eq!(team.json(["show", "v"])["plan"]["round"], 1);
 }
 
