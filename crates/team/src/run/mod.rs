@@ -136,6 +136,7 @@ impl Run<'_> {
         while let Some(ended) = stages.join_next().await {
             broken_down(ended)?;
         }
+        self.name_limits(&mut noted.limits);
         self.purses.warn(self.team.queue.team_log(), &self.reporter)?;
         finished?;
         self.or_completed(end?)
@@ -255,6 +256,7 @@ impl Run<'_> {
                 () = &mut time_over => return Ok(End::cut_off(RunOutcome::TimedOut)),
                 Some(ended) = agents.ended() => ended?,
                 () = self.purses.changed.notified() => {}
+                () = team_log.governor().changed.notified() => {}
                 () = tokio::time::sleep(self.interval(&noted.limits)?) => {}
                 // None ends by itself: what needs it would wait for ever.
                 Some(ended) = stages.join_next() => broken_down(ended)?,
