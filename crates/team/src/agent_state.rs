@@ -116,7 +116,7 @@ fn nudges(state: &State) -> impl Iterator<Item = (&AgentId, &Message)> {
 }
 
 /// Whether a run of the team is alive, as far as this process can know: one on another machine is taken to be.
-fn is_run(team_log: &TeamLog) -> Result<bool, Error> {
+pub(crate) fn is_run(team_log: &TeamLog) -> Result<bool, Error> {
     // Nobody else sees a team in memory.
     let Some(folder) = team_log.folder() else { return Ok(true) };
     let last = team_log.look(|state| {
