@@ -47,6 +47,7 @@ mod teammate;
 mod telling;
 pub mod tools;
 mod unfinished;
+mod unjudged;
 mod verify;
 mod waiting;
 mod wanted;
