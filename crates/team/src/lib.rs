@@ -34,6 +34,7 @@ mod progress;
 mod purse;
 mod records;
 mod rehearsal;
+mod reservations;
 mod review;
 mod run;
 pub mod split;

@@ -318,7 +318,14 @@ fn agents_are_added_and_dropped_notes_and_reservations_are_kept() {
     team.ok(["add", "B", "--id", "b"]);
     let (one, other) = (token(&team, "w1"), token(&team, "w2"));
     team.ok(["reserve", "a", "src/", "--as", "w1", "--token", &one]);
-    team.run(["reserve", "b", "src/x.rs", "--as", "w2", "--token", &other]).failed(3, "is reserved by w1");
+    for _ in 0..2 {
+        let refused = team.run(["reserve", "b", "src/x.rs", "--as", "w2", "--token", &other]);
+        refused.failed(3, "is reserved by w1");
+        assert!(refused.stderr.contains("hint: w1 is told that you want it"), "{refused:?}");
+    }
+    let heard = team.json(["inbox", "--as", "w1"]);
+    assert_eq!((heard.as_array().unwrap().len(), &heard[0]["from"]), (1, &"w2".into()), "{heard}");
+    assert!(heard[0]["text"].as_str().unwrap().contains("I want to change src/x.rs"), "{heard}");
     assert!(team.ok(["reserve"]).contains("src/  w1"));
     team.ok(["reserve", "a", "src/", "--as", "w1", "--token", &one, "--release"]);
     team.ok(["reserve", "b", "src/x.rs", "--as", "w2", "--token", &other]);
