@@ -42,7 +42,9 @@ impl Unjudged {
 
     fn remedy(&self, task: &TaskId) -> String {
         match self {
-            Self::Plan(_) => format!("agent-team plan show {task}, then plan approve or plan reject {task}"),
+            Self::Plan(_) => {
+                format!("agent-team plan show {task}, then agent-team plan approve|reject {task}")
+            }
             Self::Result(_) => format!("agent-team review {task}"),
         }
     }
@@ -67,14 +69,15 @@ impl Teammate {
             Unjudged::Result(_) => "its result of",
         };
         let others: Vec<&str> = others.iter().map(AgentId::as_str).collect();
-        let who = if others.is_empty() { "nobody else".to_owned() } else { others.join(" or ") };
-        let waits = format!(
-            "WAITS {author} for a verdict on {what} {task}: {judge} gave none; {who} may, or you: {remedy}"
-        );
+        let who = match others.as_slice() {
+            [] => "you may judge it".to_owned(),
+            others => format!("{} may judge it, and so may you", others.join(" or ")),
+        };
+        let waits =
+            format!("WAITS {author} for a verdict on {what} {task}: {judge} gave none; {who}: {remedy}");
         self.reporter.report(Progress::Note(waits));
         let text = format!(
-            "I was asked for a verdict on what {author} waits with at {task}, and gave none ({reason}). {who} in the team may \
-             judge it, or you: {remedy}"
+            "I was asked for a verdict on what {author} waits with at {task}, and gave none ({reason}); {who}: {remedy}"
         );
         let message = NewMessage::new(judge, Recipient::Agent(AgentId::human()), text);
         self.bus.post(NewMessage { task: Some(task.clone()), ..message })?;

@@ -269,8 +269,8 @@ async fn that_a_judge_gives_no_verdict_on_a_plan_is_told_at_once_and_the_human_j
     };
     let (report, ()) = tokio::join!(team.run(Some(Duration::from_secs(30))), approve);
     assert_eq!(report.unwrap().outcome, RunOutcome::Completed);
-    let waits = "WAITS worker-1 for a verdict on its plan for clean: judge-1 gave none; nobody else may, or you: \
-                 agent-team plan show clean, then plan approve or plan reject clean";
+    let waits = "WAITS worker-1 for a verdict on its plan for clean: judge-1 gave none; you may judge it: \
+                 agent-team plan show clean, then agent-team plan approve|reject clean";
     assert_eq!(notes(&heard, "WAITS worker-1 for a verdict"), [waits]);
 }
 
@@ -282,8 +282,8 @@ async fn that_a_reviewer_gives_no_verdict_is_told_once_and_whoever_else_may_judg
     let heard = listening(&mut team, RunOptions::default());
     let report = team.run(Some(Duration::from_secs(3_600))).await.unwrap();
     assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
-    let waits = "WAITS worker-1 for a verdict on its result of write: judge-1 gave none; lead-1 may, or you: agent-team \
-                 review write";
+    let waits = "WAITS worker-1 for a verdict on its result of write: judge-1 gave none; lead-1 may judge it, and so may \
+                 you: agent-team review write";
     assert_eq!(notes(&heard, "WAITS worker-1 for a verdict"), [waits]);
     let told = team.bus().unread(&agent_team::AgentId::human()).unwrap();
     assert_eq!(told.iter().filter(|told| told.from.as_str() == "judge-1").count(), 1);
