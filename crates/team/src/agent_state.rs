@@ -116,7 +116,7 @@ fn nudges(state: &State) -> impl Iterator<Item = (&AgentId, &Message)> {
 }
 
 /// Whether a run of the team is alive, as far as this process can know: one on another machine is taken to be.
-fn is_run(team_log: &TeamLog) -> Result<bool, Error> {
+pub(crate) fn is_run(team_log: &TeamLog) -> Result<bool, Error> {
     // Nobody else sees a team in memory.
     let Some(folder) = team_log.folder() else { return Ok(true) };
     let last = team_log.look(|state| {
@@ -207,7 +207,8 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known) -> AgentState {
     let Some((claim, task)) = held else {
         return match proving {
             _ if orchestrated && !is_run => {
-                is(Doing::Gone, "gone: no run is alive; agent-team run goes on".to_owned(), None)
+                let then = if paused { ", once it is resumed" } else { "" };
+                is(Doing::Gone, format!("gone: no run is alive; agent-team run goes on{then}"), None)
             }
             _ if paused => is(Doing::Paused, "paused".to_owned(), None),
             Some((task, status)) => is(Doing::WaitingForGate, format!("{task} is {status}"), None),

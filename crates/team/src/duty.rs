@@ -11,10 +11,24 @@ use crate::agent::{Answer, Assignment, Context, prompt, verdict};
 use crate::progress::Progress;
 use crate::team_log::{blocking, refusal};
 use crate::teammate::Teammate;
+use crate::unjudged::Unjudged;
 use crate::{AgentId, AgentMessage, Error, Recipient, RecordId, TaskId, Verdict};
 
 /// How often it tries one before it leaves it to others: its model may fail at it every time.
 const TRIES_MAX: u32 = 3;
+
+/// Why an agent could not do what others wait for.
+struct InVain {
+    reason: String,
+    /// Whether it tries again: who was asked for a verdict twice, and gave none, does not.
+    again: bool,
+}
+
+impl From<String> for InVain {
+    fn from(reason: String) -> Self {
+        Self { reason, again: true }
+    }
+}
 
 /// Something that others wait for.
 pub(crate) enum Duty {
@@ -136,21 +150,34 @@ impl Teammate {
     /// Does it. That it cannot is told, and left to others in the end.
     async fn fulfil(&self, duty: Duty) -> Result<(), Error> {
         let id = duty.id();
-        let served = match duty {
-            Duty::Plan { task, plan } => self.judge_plan(&task, plan).await?,
-            Duty::Question(question) => self.answer_question(question).await?,
+        let served = match &duty {
+            Duty::Plan { task, plan } => self.judge_plan(task, *plan).await?,
+            Duty::Question(question) => self.answer_question(*question).await?,
         };
         // Who is dropped, or asked to stop, has not failed at it: others may do it, or the next run.
-        if let Some(reason) = served.err().filter(|_| !self.stop.is_cancelled()) {
-            *self.tries.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default() += 1;
+        if let Some(InVain { reason, again }) = served.err().filter(|_| !self.stop.is_cancelled()) {
+            self.tried_in_vain(id, if again { 1 } else { TRIES_MAX });
             let left = if self.left_to_others(id) { ", and leaves it to others" } else { "" };
             let note = format!("ERROR {} could not answer what it was asked{left}: {reason}", self.id);
             self.reporter.report(Progress::Note(note));
             if self.left_to_others(id) {
-                self.decline(id, &reason)?;
+                match duty {
+                    Duty::Plan { task, plan } => {
+                        self.tell_unjudged(&task, &Unjudged::Plan(plan), &reason)?;
+                    }
+                    Duty::Question(question) => self.decline(question, &reason)?,
+                }
             }
         }
         Ok(())
+    }
+
+    /// Notes that it tried something for others in vain, so many times. Says how often it did altogether.
+    pub(crate) fn tried_in_vain(&self, id: RecordId, times: u32) -> u32 {
+        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        let tried = tries.entry(id).or_default();
+        *tried += times;
+        *tried
     }
 
     /// Tells who asked this agent alone, and does nothing until it hears, that no answer will come. A question of somebody
@@ -174,7 +201,7 @@ impl Teammate {
         Ok(())
     }
 
-    async fn judge_plan(&self, task: &TaskId, plan: RecordId) -> Result<Result<(), String>, Error> {
+    async fn judge_plan(&self, task: &TaskId, plan: RecordId) -> Result<Result<(), InVain>, Error> {
         let known = self.queue.plan(task)?.filter(|known| known.id == plan);
         let Some(known) = known else { return Ok(Ok(())) };
         let assignment = self.queue.get_task(task)?;
@@ -199,7 +226,7 @@ impl Teammate {
     }
 
     /// Asks the agent itself for a verdict on a plan, and once more if its answer is none.
-    async fn have_verdict(&self, task: &TaskId, asked: String) -> Result<Answer, String> {
+    async fn have_verdict(&self, task: &TaskId, asked: String) -> Result<Answer, InVain> {
         let activity = format!("judges the plan for {task}");
         let said = self.ask_own(task.clone(), asked.clone(), &activity).await?;
         let fault = match verdict(&said) {
@@ -208,10 +235,11 @@ impl Teammate {
         };
         let again = prompt::verdict_wanted(&asked, &said, &fault);
         let said = self.ask_own(task.clone(), again, &activity).await?;
-        verdict(&said).map_err(|fault| format!("its answer is no verdict: {fault}"))
+        let reason = |fault| format!("its answer is no verdict: {fault}");
+        verdict(&said).map_err(|fault| InVain { reason: reason(fault), again: false })
     }
 
-    async fn answer_question(&self, question: RecordId) -> Result<Result<(), String>, Error> {
+    async fn answer_question(&self, question: RecordId) -> Result<Result<(), InVain>, Error> {
         let open = self.bus.questions(Some(&self.id))?;
         let Some(asked) = open.into_iter().find(|asked| asked.id == question) else { return Ok(Ok(())) };
         let AgentMessage { from, text, task, .. } = &asked;
@@ -222,13 +250,13 @@ impl Teammate {
         let id: TaskId = "question".parse()?;
         let answer = match self.ask_own(id, prompt, &format!("answers a question of {from}")).await {
             Ok(answer) => answer,
-            Err(reason) => return Ok(Err(reason)),
+            Err(reason) => return Ok(Err(reason.into())),
         };
         match self.bus.answer(&self.id, question, answer) {
             Ok(_) => {}
             // Somebody else has answered it meanwhile.
             Err(Error::Input(_)) if self.bus.answer_to(question)?.is_some() => {}
-            Err(Error::Input(reason)) => return Ok(Err(reason)),
+            Err(Error::Input(reason)) => return Ok(Err(reason.into())),
             Err(error) => return Err(error),
         }
         self.bus.mark_read(&self.id, std::slice::from_ref(&asked))?;

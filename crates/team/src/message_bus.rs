@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use agent_team_core::id::{AgentId, HUMAN, RecordId, TaskId};
-use agent_team_core::machine::{Message, Refusal, State};
+use agent_team_core::machine::{Message, Refusal, State, Status};
 use agent_team_core::record::{MessageSent, MessagesDelivered, MessagesRead, Recipient, Role};
 use agent_team_core::view::{MessageView, message as message_view};
 use futures::stream::{self, Stream};
@@ -12,7 +12,7 @@ use futures::stream::{self, Stream};
 use crate::Error;
 use crate::folder::TeamFolder;
 use crate::team_log::{Durability, TeamLog};
-use crate::wanted::wanted;
+use crate::wanted::{self, wanted};
 
 /// The messages of a team, for any number of processes at once.
 ///
@@ -123,7 +123,7 @@ impl MessageBus {
     /// Sends a message. When this returns it is queued for good.
     ///
     /// # Errors
-    /// When the log cannot be written.
+    /// As for [`post`](Self::post).
     pub fn send(&self, from: &AgentId, to: Recipient, text: impl Into<String>) -> Result<RecordId, Error> {
         self.post(NewMessage::new(from, to, text))
     }
@@ -132,10 +132,41 @@ impl MessageBus {
     /// come back; what an agent says to one returns to it at once.
     ///
     /// # Errors
-    /// A refusal when it is for the thread of a task that does not exist; otherwise when the log cannot be written.
+    /// An input error when it says nothing; a refusal when it is for the thread of a task that does not exist; otherwise when
+    /// the log cannot be written.
     pub fn post(&self, message: NewMessage) -> Result<RecordId, Error> {
+        wanted(&message.text, wanted::MESSAGE)?;
         let body = self.as_record(message)?;
         Ok(self.team_log.submit(&body.from.clone(), &body.into())?.id())
+    }
+
+    /// Why nobody will read what is sent there now, in words: the task whose thread it is has ended. `None` if somebody may.
+    ///
+    /// ```
+    /// use agent_team::{AgentId, MessageBus, Recipient, TaskQueue};
+    ///
+    /// let queue = TaskQueue::in_memory()?;
+    /// let (bus, task) = (MessageBus::over(queue.team_log().clone()), queue.add_task("Say hello")?);
+    /// assert_eq!(bus.nobody_reads(&Recipient::Task(task.clone()))?, None);
+    /// queue.cancel(&AgentId::human(), &task, false)?;
+    /// assert!(bus.nobody_reads(&Recipient::Task(task))?.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn nobody_reads(&self, to: &Recipient) -> Result<Option<String>, Error> {
+        let Recipient::Task(id) = to else { return Ok(None) };
+        let status = self.team_log.look(|state| state.task(id).map(|task| task.status))?;
+        Ok(match status {
+            Some(Status::Completed) => {
+                Some(format!("{id} is completed: nobody works on it any more, or reads this"))
+            }
+            Some(status @ (Status::Failed | Status::Cancelled)) => Some(format!(
+                "{id} is {status}: nobody reads this unless somebody lets it begin anew (agent-team retry {id})"
+            )),
+            _ => None,
+        })
     }
 
     /// A message as a record can hold it.
@@ -365,31 +396,4 @@ fn role(state: &State, agent: &AgentId) -> Option<Role> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Barrier;
-    use std::thread;
-
-    use super::*;
-
-    #[test]
-    fn of_several_who_answer_at_once_one_is_heard() {
-        let folder = tempfile::tempdir().unwrap();
-        let (human, asker): (AgentId, AgentId) = (AgentId::human(), "w1".parse().unwrap());
-        let bus = MessageBus::new(folder.path()).unwrap();
-        for _ in 0..8 {
-            let question = NewMessage::new(&asker, Recipient::Agent(human.clone()), "Tabs or spaces?");
-            let question = bus.post(NewMessage { asks: true, ..question }).unwrap();
-            let together = Barrier::new(4);
-            let answer = || {
-                let bus = MessageBus::new(folder.path()).unwrap();
-                together.wait();
-                bus.answer(&human, question, "Spaces.").is_ok()
-            };
-            let heard = thread::scope(|scope| {
-                let answers: Vec<_> = (0..4).map(|_| scope.spawn(answer)).collect();
-                answers.into_iter().map(|answer| answer.join().unwrap()).collect::<Vec<_>>()
-            });
-            assert_eq!(heard.iter().filter(|heard| **heard).count(), 1);
-        }
-    }
-}
+mod tests;

@@ -2,12 +2,8 @@
 //!
 //! Each of these is a record, so it holds for every process of the team, whoever runs it, and whether or not anybody does.
 
-use std::path::{Component, Path, PathBuf};
-
-use agent_team_core::machine::{Command, Note, Refusal, Reservation};
-use agent_team_core::record::{
-    Account, Bounds, FilesReleased, FilesReserved, ModelLimited, NoteAdded, TaskChange,
-};
+use agent_team_core::machine::{Command, Note, Refusal};
+use agent_team_core::record::{Account, Bounds, ModelLimited, NoteAdded, TaskChange};
 use agent_team_core::view::{self, BudgetView};
 
 use crate::budget::said_or;
@@ -166,34 +162,6 @@ impl TaskQueue {
         })
     }
 
-    /// Says which files a holder works on: advice for others, that ends with the claim.
-    ///
-    /// # Errors
-    /// A refusal when the claim is lost, somebody else has reserved one of them, or a path is not inside the project.
-    pub fn reserve_files(&self, token: RecordId, agent: &AgentId, paths: &[String]) -> Result<(), Error> {
-        let paths = paths.iter().map(|path| tidy(path)).collect();
-        self.team_log().submit(agent, &FilesReserved { claim: token, paths }.into())?;
-        Ok(())
-    }
-
-    /// Says that files are free again.
-    ///
-    /// # Errors
-    /// A refusal when the claim is lost.
-    pub fn release_files(&self, token: RecordId, agent: &AgentId, paths: &[String]) -> Result<(), Error> {
-        let paths = paths.iter().map(|path| tidy(path)).collect();
-        self.team_log().submit(agent, &FilesReleased { claim: token, paths }.into())?;
-        Ok(())
-    }
-
-    /// Who has said to work on which files.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub fn reservations(&self) -> Result<Vec<Reservation>, Error> {
-        self.team_log().look(|state| state.files().to_vec())
-    }
-
     /// Changes a task's words or its priority.
     ///
     /// # Errors
@@ -220,13 +188,6 @@ pub(crate) fn fenced_off(
         }
         Err(refused) => Err(refused.into()),
     }
-}
-
-/// A path as everyone writes it, so that one file has one name: `./src//lexer.rs` is `src/lexer.rs`.
-fn tidy(path: &str) -> String {
-    let folder = if path.ends_with('/') { "/" } else { "" };
-    let tidy: PathBuf = Path::new(path).components().filter(|part| *part != Component::CurDir).collect();
-    format!("{}{folder}", tidy.display())
 }
 
 #[cfg(test)]
@@ -276,25 +237,6 @@ mod tests {
         queue.drop_agent(&human, &one).unwrap();
         assert_eq!(queue.get_task(&task).unwrap().status, Status::Ready);
         assert!(queue.get_status().unwrap().agents[0].left);
-    }
-
-    #[test]
-    fn a_reserved_file_has_one_name_however_it_is_written() {
-        let queue = TaskQueue::in_memory().unwrap();
-        let (one, other) = (joined(&queue, "worker-1"), joined(&queue, "worker-2"));
-        queue.add_tasks(&AgentId::human(), &["One".into(), "Two".into()]).unwrap();
-        let [first, second] = [&one, &other].map(|agent| queue.claim_task(agent).unwrap().unwrap().token);
-        queue.reserve_files(first, &one, &["./src//lexer.rs".into(), "tests/".into()]).unwrap();
-        for path in ["src/lexer.rs", "src/./lexer.rs", "tests//one.rs"] {
-            let refused = queue.reserve_files(second, &other, &[path.into()]).unwrap_err();
-            assert!(matches!(refused.refusal(), Some(Refusal::FileReserved { .. })), "{path}: {refused}");
-        }
-        for path in ["../lexer.rs", "/src/lexer.rs", "", "/", "./"] {
-            let refused = queue.reserve_files(second, &other, &[path.into()]).unwrap_err();
-            assert!(matches!(refused.refusal(), Some(Refusal::BadPath { .. })), "{path}: {refused}");
-        }
-        queue.release_files(first, &one, &["src//lexer.rs".into()]).unwrap();
-        queue.reserve_files(second, &other, &["src/lexer.rs".into()]).unwrap();
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(crate) fn wanted<'a>(text: &'a str, what: &str) -> Result<&'a str, Error> {
     Ok(text)
 }
 
+/// What a message is to say.
+pub(crate) const MESSAGE: &str = "what its reader shall know";
 /// What a plan is to say.
 pub(crate) const PLAN: &str = "how you mean to do it";
 /// What somebody is to say who rejects a plan or sends work back.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use agent_team::agent::{Agent, AgentError, Answer, Assignment, Context};
 use agent_team::{
     AgentId, AgentTeam, NewTask, Records, Role, RunOutcome, RunReport, Status, Stop, TaskQueue, TeamFolder,
     Verdict, review,
@@ -105,4 +106,46 @@ async fn a_run_that_is_stopped_while_its_lead_sums_up_does_not_go_on() {
     ending.team.add_task("Build").unwrap();
     let report = ending.run().await;
     assert_eq!(report.status.counts.completed, 1, "{report:?}");
+}
+
+/// An agent that is done with its last turn only when it is told to stop. With more to do than that turn it has not done it.
+struct LastTurn {
+    is_enough: bool,
+}
+
+#[async_trait::async_trait]
+impl Agent for LastTurn {
+    async fn execute_task(&self, _: &Assignment, context: &Context) -> Result<Answer, AgentError> {
+        context.stop.cancelled().await;
+        if self.is_enough { Ok(Answer::text("Built.")) } else { Err(AgentError::Stopped) }
+    }
+
+    fn with(&self) -> String {
+        "test".to_owned()
+    }
+}
+
+/// What comes of a run whose time is over while its only agent is in its last turn.
+async fn out_of_time(is_enough: bool) -> RunReport {
+    let folder = tempfile::tempdir().unwrap();
+    let mut team = AgentTeam::new(folder.path()).unwrap();
+    team.add_agent("worker-1", Role::Worker, Arc::new(LastTurn { is_enough })).unwrap();
+    team.add_task("Build").unwrap();
+    let report = team.run(Some(Duration::from_millis(1))).await.unwrap();
+    let records = Records::open(&TeamFolder::of(folder.path())).unwrap().read().unwrap();
+    assert_eq!(records.iter().filter(|record| record.kind == "run_ended").count(), 1);
+    report
+}
+
+#[tokio::test]
+async fn a_run_whose_last_task_is_done_by_the_turn_that_its_time_limit_lets_end_is_completed() {
+    let report = out_of_time(true).await;
+    assert_eq!((report.outcome, report.status.counts.completed), (RunOutcome::Completed, 1), "{report:?}");
+    assert!(report.succeeded() && report.unfinished.is_empty(), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_run_whose_time_is_over_with_something_left_says_so() {
+    let report = out_of_time(false).await;
+    assert_eq!((report.outcome, report.status.counts.ready), (RunOutcome::TimedOut, 1), "{report:?}");
 }

@@ -233,3 +233,58 @@ async fn what_waits_for_the_human_is_said_while_the_run_waits() {
     let (report, ()) = tokio::join!(team.run(Some(Duration::from_secs(30))), approve);
     assert_eq!(report.unwrap().outcome, RunOutcome::Completed);
 }
+
+/// The notes of a run that begin so.
+fn notes(heard: &Mutex<Vec<Progress>>, begin: &str) -> Vec<String> {
+    let heard = heard.lock().unwrap();
+    let notes = heard.iter().filter_map(|progress| match progress {
+        Progress::Note(note) if note.starts_with(begin) => Some(note.clone()),
+        _ => None,
+    });
+    notes.collect()
+}
+
+#[tokio::test]
+async fn that_a_judge_gives_no_verdict_on_a_plan_is_told_at_once_and_the_human_judges() {
+    let (mut team, asked) = judged_by(Role::Lead, &["Looks good to me, go ahead."]);
+    team.add_task(NewTask { plan: true, ..NewTask::new("Clean up").id("clean") }).unwrap();
+    let heard = listening(&mut team, RunOptions::default());
+    let human = agent_team::AgentId::human();
+    let approve = async {
+        let mut news = team.queue().team_log().follow();
+        let told = || team.bus().unread(&human).unwrap().pop();
+        let told = loop {
+            if let Some(told) = told() {
+                break told;
+            }
+            news.changed().await.unwrap();
+        };
+        assert_eq!((told.from.as_str(), told.task.unwrap().as_str()), ("judge-1", "clean"));
+        assert!(told.text.contains("agent-team plan show clean"), "{}", told.text);
+        let view = team.queue().get_task(&"clean".parse().unwrap()).unwrap();
+        assert_eq!(view.plan.unwrap().approved, None, "nothing is approved without a verdict");
+        assert_eq!(asked.lock().unwrap().len(), 2, "it is asked once more, and no third time");
+        let yes = agent_team::Verdict::Approved(String::new());
+        team.queue().judge_plan(&human, &"clean".parse().unwrap(), None, yes).unwrap();
+    };
+    let (report, ()) = tokio::join!(team.run(Some(Duration::from_secs(30))), approve);
+    assert_eq!(report.unwrap().outcome, RunOutcome::Completed);
+    let waits = "WAITS worker-1 for a verdict on its plan for clean: judge-1 gave none; you may judge it: \
+                 agent-team plan show clean, then agent-team plan approve|reject clean";
+    assert_eq!(notes(&heard, "WAITS worker-1 for a verdict"), [waits]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_reviewer_gives_no_verdict_is_told_once_and_whoever_else_may_judges() {
+    let (mut team, _) = judged_by(Role::Reviewer, &["Looks good to me."]);
+    team.add_agent("lead-1", Role::Lead, quick(|_| "APPROVE".into())).unwrap();
+    team.add_task(NewTask::new("Write").id("write").review(true)).unwrap();
+    let heard = listening(&mut team, RunOptions::default());
+    let report = team.run(Some(Duration::from_secs(3_600))).await.unwrap();
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let waits = "WAITS worker-1 for a verdict on its result of write: judge-1 gave none; lead-1 may judge it, and so may \
+                 you: agent-team review write";
+    assert_eq!(notes(&heard, "WAITS worker-1 for a verdict"), [waits]);
+    let told = team.bus().unread(&agent_team::AgentId::human()).unwrap();
+    assert_eq!(told.iter().filter(|told| told.from.as_str() == "judge-1").count(), 1);
+}

@@ -362,6 +362,31 @@ async fn a_run_says_once_that_a_limit_began_and_once_that_it_is_over() {
     assert!(report.waited_for.is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_limit_of_a_run_is_said_too_and_that_it_is_over_before_the_run_ends() {
+    let limit = |retry: u32| {
+        let error = json!({"kind": "rate_limited", "message": "slow down", "retry_after_ms": 30});
+        json!({"when": {"retry": retry}, "give": {"error": error}})
+    };
+    // Each task meets one limit, and its call is answered at once after it.
+    let model = script(&[limit(0), json!({"give": finishes("Done.")})]);
+    let mut team = AgentTeam::in_memory().unwrap();
+    workers(&mut team, 1, &agent(model));
+    (0..2).for_each(|number| drop(team.add_task(task(&format!("task-{number}"))).unwrap()));
+    let notes: Arc<Mutex<Vec<String>>> = Arc::default();
+    let ears = notes.clone();
+    let reporter = Reporter::to(move |progress| {
+        if let Progress::Note(note) = progress {
+            ears.lock().unwrap().push(note);
+        }
+    });
+    team.options(RunOptions { reporter, ..RunOptions::default() });
+    assert_eq!(project::run(&team).await.outcome, RunOutcome::Completed);
+    let (began, over) =
+        ("LIMITED script takes no calls, the next try is in 1s: slow down", "script takes calls again");
+    assert_eq!(*notes.lock().unwrap(), [began, over, began, over]);
+}
+
 /// What agents of a team say that they do.
 fn activities(team: &mut AgentTeam) -> Arc<Mutex<Vec<String>>> {
     let heard: Arc<Mutex<Vec<String>>> = Arc::default();

@@ -214,3 +214,34 @@ async fn ctrl_c_twice_waits_for_nothing_and_the_folder_has_the_work() {
         b"first\n"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_to_be_merged_when_no_run_is_alive_names_the_command_that_does_it() {
+    let project = TestProject::new();
+    let mut team = project.team();
+    let works = [writes("work", "x\n"), finishes("Done.")];
+    workers(&mut team, 1, &agent(script(&[attempt("work", 1, &works)])));
+    let stop = team.stop();
+    let reporter = Reporter::to(move |progress| {
+        if matches!(progress, Progress::Delivered { .. }) {
+            stop.at_once();
+        }
+    });
+    // It holds on the untouched branch, and has not held on the work when the run is stopped.
+    team.options(RunOptions { reporter, ..gated("test ! -e work || exec sleep 600") });
+    team.add_task(task("work")).unwrap();
+
+    assert_eq!(run(&team).await.outcome, RunOutcome::Interrupted);
+
+    let work = view(&team, "work");
+    assert_eq!(
+        (work.status, work.waits_for.as_deref()),
+        (Status::Merging, Some("its turn in the merge queue"))
+    );
+    assert_eq!(work.remedy.as_deref(), Some("agent-team run"));
+    assert_eq!(team.queue().list_tasks().unwrap()[0].remedy, work.remedy);
+    let waiting = team.queue().waiting_for_run().unwrap();
+    assert_eq!((waiting[0].task.as_str(), waiting[0].remedy.as_deref()), ("work", Some("agent-team run")));
+    team.queue().pause(&AgentId::human(), None, "").unwrap();
+    assert_eq!(view(&team, "work").remedy, None, "no run does it before the team is resumed");
+}

@@ -73,7 +73,11 @@ fn print(message: &AgentMessage, out: &mut Output) -> std::io::Result<()> {
 }
 
 fn print_sent(message: &MessageView, out: &mut Output) -> std::io::Result<()> {
-    let back = if message.returned { " (came back)" } else { "" };
+    let back = match message {
+        MessageView { returned: true, .. } => " (came back)",
+        MessageView { nobody_reads: true, .. } => " (nobody read it before the task ended)",
+        _ => "",
+    };
     let first_line = message.text.preview().lines().next().unwrap_or_default().to_owned();
     out.line(&format!("{} to {}{back}: {first_line}", time::local(message.at_ms), message.to))?;
     let readers = message.readers.iter().map(|reader| {

@@ -39,11 +39,11 @@ pub mod verify;
 use std::io::Read;
 
 use agent_team::view::AgentView;
-use agent_team::{AgentId, Error, Recipient, RecordId, Refusal, TaskId, TaskQueue};
+use agent_team::{AgentId, Error, MessageBus, Recipient, RecordId, Refusal, TaskId, TaskQueue};
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::task_text;
 
 /// As many names of agents as are named to somebody who got one wrong.
@@ -105,6 +105,29 @@ fn check_member(queue: &TaskQueue, agent: &AgentId) -> Result<(), Failure> {
 fn members(queue: &TaskQueue) -> Result<Vec<AgentId>, Failure> {
     let known = queue.get_status()?.agents.into_iter();
     Ok(known.filter(|known| !known.left).map(|known| known.id).collect())
+}
+
+/// What a sender is told of a message that nobody hears, now or ever.
+struct Told {
+    /// Whether it waits until somebody is in the team who may read it.
+    waits_for_member: bool,
+    /// Whether it stands in the thread of a task that has ended.
+    nobody_reads: bool,
+    warning: Option<String>,
+}
+
+impl Told {
+    fn of(queue: &TaskQueue, bus: &MessageBus, to: &Recipient) -> Result<Self, Failure> {
+        let (missing, ended) = (nobody_hears(queue, to)?, bus.nobody_reads(to)?);
+        let (waits_for_member, nobody_reads) = (missing.is_some(), ended.is_some());
+        Ok(Self { waits_for_member, nobody_reads, warning: missing.or(ended) })
+    }
+
+    fn warn(&self, out: &Output) {
+        if let Some(warning) = &self.warning {
+            output::note(&format!("WARNING {warning}"), out.is_json());
+        }
+    }
 }
 
 /// A warning if nobody hears a message: it waits until somebody of this name or role is in the team.

@@ -14,7 +14,7 @@ use crate::output::Output;
 #[command(
     about = "Say which files you work on, or show who works on which",
     long_about = "Say which files or folders you work on, so that others know before they conflict with you. What \
-                  somebody else has reserved is not given twice. This is advice: nobody is kept from changing a file, \
+                  somebody else has reserved is not given twice: who has it is told once that you want it, by a message. This is advice: nobody is kept from changing a file, \
                   but both who change one are told. It ends with the claim, or with \
                   --release. Without a task all reservations are shown.",
     after_help = "Examples:\n  agent-team reserve parse src/parse.rs tests/ --as worker-1\n  \

@@ -48,7 +48,7 @@ whole team, every process of it waits, and `agent-team status` shows for how lon
 
 Without a terminal it prints one line for each thing that happens, ERROR first where something went wrong.
 
-Exit codes: 0 all done; 5 tasks failed or wait for something, a budget for example; 124 at --timeout; 130 interrupted.";
+Exit codes: 0 all done; 5 tasks failed or wait for something, a budget for example; 124 at --timeout with something left; 130 interrupted.";
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -1,13 +1,13 @@
 //! `say` and `interrupt`: the human's words to the team.
 
-use agent_team::{AgentId, MessageBus, NewMessage, Recipient, Status, TaskId, TaskQueue};
+use agent_team::{AgentId, MessageBus, NewMessage, Recipient, TaskId};
 use clap::Args;
 use serde_json::json;
 
-use super::read_text;
+use super::{Told, read_words};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
-use crate::output::{self, Output};
+use crate::output::Output;
 
 /// What an interrupted agent is told if nothing is said.
 const INTERRUPTION: &str = "Stop and think again before you go on.";
@@ -36,7 +36,7 @@ pub struct Say {
 
 impl Say {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let text = read_text(self.text)?;
+        let text = read_words(self.text, "what its reader shall know")?;
         let message = NewMessage::new(&AgentId::human(), self.to, text);
         post(NewMessage { task: self.task, urgent: self.urgent, ..message }, global, out)
     }
@@ -63,7 +63,7 @@ impl Interrupt {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         // What is done at the moment is not done by somebody who joins later.
         super::check_member(&global.open()?, &self.agent)?;
-        let text = read_text(self.text)?;
+        let text = read_words(self.text, "what its reader shall know")?;
         let message = NewMessage::new(&AgentId::human(), Recipient::Agent(self.agent), text);
         post(NewMessage { urgent: true, ..message }, global, out)
     }
@@ -74,31 +74,17 @@ fn post(message: NewMessage, global: &Global, out: &mut Output) -> Result<Exit, 
     if let Some(task) = &message.task {
         queue.get_task(task)?;
     }
-    let missing = super::nobody_hears(&queue, &message.to)?;
-    let ended = match &message.to {
-        Recipient::Task(task) => nobody_works_on(&queue, task)?,
-        _ => None,
-    };
     let (to, urgent) = (message.to.clone(), message.urgent);
-    let id = MessageBus::over(queue.team_log().clone()).post(message)?;
+    let bus = MessageBus::over(queue.team_log().clone());
+    let told = Told::of(&queue, &bus, &to)?;
+    let id = bus.post(message)?;
     if out.is_json() {
-        out.json(&json!({ "id": id, "to": to, "urgent": urgent, "waits_for_member": missing.is_some() }))?;
+        let (waits, unread) = (told.waits_for_member, told.nobody_reads);
+        let said = json!({ "id": id, "to": to, "urgent": urgent, "waits_for_member": waits, "nobody_reads": unread });
+        out.json(&said)?;
     } else {
         out.line(&id.to_string())?;
     }
-    if let Some(warning) = missing.or(ended) {
-        output::note(&format!("WARNING {warning}"), out.is_json());
-    }
+    told.warn(out);
     Ok(Exit::Done)
-}
-
-/// A warning if a task has ended, so that nobody reads what stands in its thread.
-fn nobody_works_on(queue: &TaskQueue, task: &TaskId) -> Result<Option<String>, Failure> {
-    Ok(match queue.get_task(task)?.status {
-        Status::Completed => Some(format!("{task} is completed: nobody works on it any more, or reads this")),
-        status @ (Status::Failed | Status::Cancelled) => Some(format!(
-            "{task} is {status}: nobody reads this unless somebody lets it begin anew (agent-team retry {task})"
-        )),
-        _ => None,
-    })
 }

@@ -4,10 +4,10 @@ use agent_team::{AgentId, MessageBus, NewMessage, Recipient, TaskId};
 use clap::Args;
 use serde_json::json;
 
-use super::read_text;
+use super::{Told, read_words};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
-use crate::output::{self, Output};
+use crate::output::Output;
 
 /// The arguments of `send`.
 #[derive(Debug, Args)]
@@ -45,22 +45,22 @@ impl Send {
         if let Some(task) = &self.task {
             queue.get_task(task)?;
         }
-        let missing = super::nobody_hears(&queue, &self.to)?;
         let bus = MessageBus::over(queue.team_log().clone());
+        let told = Told::of(&queue, &bus, &self.to)?;
+        let text = read_words(self.text, "what its reader shall know")?;
         let id = bus.post(NewMessage {
             task: self.task,
             urgent: self.urgent,
             asks: self.ask,
-            ..NewMessage::new(&self.from, self.to, read_text(self.text)?)
+            ..NewMessage::new(&self.from, self.to, text)
         })?;
         if out.is_json() {
-            out.json(&json!({ "id": id, "waits_for_member": missing.is_some() }))?;
+            let (waits, unread) = (told.waits_for_member, told.nobody_reads);
+            out.json(&json!({ "id": id, "waits_for_member": waits, "nobody_reads": unread }))?;
         } else {
             out.line(&id.to_string())?;
         }
-        if let Some(warning) = missing {
-            output::note(&format!("WARNING {warning}"), out.is_json());
-        }
+        told.warn(out);
         Ok(Exit::Done)
     }
 }

@@ -1,6 +1,6 @@
 //! `status`: the team at a glance.
 
-use agent_team::view::{AgentView, BudgetView, LimitView, StatusView};
+use agent_team::view::{AgentView, BudgetView, LimitView, PauseView, StatusView, Waiting};
 use agent_team::{AgentId, AgentState, Doing, Observer, TakenBack, TaskId};
 use clap::Args;
 use serde::Serialize;
@@ -18,8 +18,8 @@ use crate::{task_text, time};
                   and why, which models may not be called for how long since their provider limits them, and what \
                   was spent. Leases and processes are tested first, and what dead holders held goes \
                   back into the queue.\n\nWith --json: `total`, `completed`, `failed`, `running` (up to merging), \
-                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck` (with `reason` and `remedy`), `late`, \
-                  `limited` (models with `until_ms` and `reason`; what has passed is over), `spent`, `budgets`, and \
+                  `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck` (with `reason` and `remedy`), \
+                  `waiting_for_run` (what a run does, while none is alive), `pauses` (with the command that ends each in `remedy`), `late`, `limited` (models with `until_ms` and `reason`; what has passed is over), `spent`, `budgets`, and \
                   more.",
     after_help = "Examples:\n  agent-team status\n  agent-team status --json | jq .completed"
 )]
@@ -32,6 +32,8 @@ struct Json<'a> {
     taken_back: &'a [TakenBack],
     /// What each agent does at the moment.
     doing: &'a [AgentState],
+    /// Tasks that wait for what a run does, while none is alive.
+    waiting_for_run: &'a [Waiting],
     /// What each account may use, and what of it is gone.
     budgets: &'a [BudgetView],
 }
@@ -41,10 +43,17 @@ impl Status {
         let queue = global.open()?;
         let taken_back = Observer::new(queue.team_log()).expire_dead()?;
         let (status, doing, budgets) = (queue.get_status()?, queue.agent_states()?, queue.budgets()?);
+        let waiting = queue.waiting_for_run()?;
         if out.is_json() {
-            out.json(&Json { status: &status, taken_back: &taken_back, doing: &doing, budgets: &budgets })?;
+            out.json(&Json {
+                status: &status,
+                taken_back: &taken_back,
+                doing: &doing,
+                waiting_for_run: &waiting,
+                budgets: &budgets,
+            })?;
         } else {
-            print(&status, &taken_back, &doing, out)?;
+            print(&status, &taken_back, &doing, &waiting, out)?;
             let limited = budgets.iter().filter(|budget| budget.used_percent.is_some());
             let row = |budget: &BudgetView| {
                 std::iter::once(Cell::painted("budget", None)).chain(super::budget::row(budget)).collect()
@@ -59,6 +68,7 @@ fn print(
     status: &StatusView,
     taken_back: &[TakenBack],
     doing: &[AgentState],
+    waiting_for_run: &[Waiting],
     out: &mut Output,
 ) -> std::io::Result<()> {
     let counts = &status.counts;
@@ -71,36 +81,22 @@ fn print(
         ("blocked", counts.blocked, None),
         ("cancelled", counts.cancelled, None),
     ];
-    let row = |(name, count, paint): (&str, u64, Option<Paint>)| {
+    let count = |(name, count, paint): (&str, u64, Option<Paint>)| {
         vec![name.into(), Cell::painted(count, paint.filter(|_| count > 0))]
     };
-    out.table(&all.map(row))?;
+    out.table(&all.map(count))?;
     for taken in taken_back {
         let text = format!("taken back  {}  from {}: {}", taken.task, taken.agent, cause(taken));
         out.painted(&text, Some(Paint::Warning))?;
     }
     out.table(&status.agents.iter().map(|view| agent(view, doing)).collect::<Vec<_>>())?;
-    let stuck = status.stuck.iter().map(|waiting| {
-        vec![
-            Cell::painted("stuck", Some(Paint::Warning)),
-            waiting.task.as_str().into(),
-            waiting.status.into(),
-            format!("waits for {}", waiting.reason).into(),
-            Cell::painted(waiting.remedy.as_deref().unwrap_or_default(), Some(Paint::Faint)),
-        ]
-    });
-    out.table(&stuck.collect::<Vec<_>>())?;
+    let stuck = status.stuck.iter().map(|waiting| row("stuck", waiting));
+    out.table(&stuck.chain(waiting_for_run.iter().map(|task| row("waits", task))).collect::<Vec<_>>())?;
     // Why somebody is stopped stands in its row.
     let is_stopped =
         |agent: &AgentId| doing.iter().any(|state| state.doing == Doing::Stopped && state.agent == *agent);
-    let paused = status.paused.iter().filter(|(agent, reason)| {
-        agent.as_ref().is_none_or(|agent| !reason.is_empty() && !is_stopped(agent))
-    });
-    for (agent, reason) in paused {
-        let whom = agent.as_ref().map_or("the team", AgentId::as_str);
-        let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-        out.painted(&format!("paused  {whom}{why}"), Some(Paint::Warning))?;
-    }
+    let paused = status.pauses.iter().filter(|pause| !pause.agent.as_ref().is_some_and(is_stopped));
+    out.table(&paused.map(|paused| pause(paused, doing)).collect::<Vec<_>>())?;
     if !status.plans.is_empty() {
         let names: Vec<&str> = status.plans.iter().map(TaskId::as_str).collect();
         let which = if let [one] = names[..] { one } else { "ID" };
@@ -124,6 +120,17 @@ fn print(
         out.line(&format!("spent  {cost}"))?;
     }
     Ok(())
+}
+
+/// A task that waits, and what somebody can do about it.
+fn row(how: &str, waiting: &Waiting) -> Vec<Cell> {
+    vec![
+        Cell::painted(how, Some(Paint::Warning)),
+        waiting.task.as_str().into(),
+        waiting.status.into(),
+        format!("waits for {}", waiting.reason).into(),
+        Cell::painted(waiting.remedy.as_deref().unwrap_or_default(), Some(Paint::Faint)),
+    ]
 }
 
 fn agent(agent: &AgentView, doing: &[AgentState]) -> Vec<Cell> {
@@ -155,6 +162,19 @@ fn paint(doing: Doing) -> Option<Paint> {
         Doing::Dead => Some(Paint::Bad),
         Doing::WaitingForGate | Doing::WaitingForAgent | Doing::Idle | Doing::Gone | Doing::Left => None,
     }
+}
+
+/// Who is held up, and the command that lets it go on.
+fn pause(pause: &PauseView, doing: &[AgentState]) -> Vec<Cell> {
+    let has_left =
+        doing.iter().any(|state| state.doing == Doing::Left && Some(&state.agent) == pause.agent.as_ref());
+    let why = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
+    let when = if has_left { "when it is back: " } else { "" };
+    vec![
+        Cell::painted("paused", Some(Paint::Warning)),
+        format!("{}{why}", pause.agent.as_ref().map_or("the team", AgentId::as_str)).into(),
+        Cell::painted(format!("{when}{}", pause.remedy), Some(Paint::Faint)),
+    ]
 }
 
 /// A limit that is not over.

@@ -32,6 +32,13 @@ fn a_check_whose_runner_died_can_be_run_again() {
     let died = team.run(["complete", "a", "--as", "w", "--result", "done"]);
     assert_eq!(died.code, -1, "it was killed: {died:?}");
     assert!(team.ok(["list"]).contains("verifying"));
+    let remedy = "agent-team verify a, or agent-team run";
+    let status = team.ok(["status"]);
+    let line = status.lines().find(|line| line.starts_with("waits  a  verifying")).unwrap_or_default();
+    assert!(line.contains("waits for its check to be run") && line.ends_with(remedy), "{status}");
+    assert_eq!(team.json(["status"])["waiting_for_run"][0]["remedy"], remedy);
+    assert_eq!(team.json(["show", "a"])["remedy"], remedy);
+    assert!(team.ok(["list"]).contains(&format!("waits for its check to be run; {remedy}")));
     assert!(team.ok(["verify"]).starts_with("a  completed"));
     team.run(["verify", "a"]).failed(3, "task `a` is completed, and waits for no check");
 }

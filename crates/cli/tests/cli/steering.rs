@@ -75,6 +75,20 @@ fn agents_of_a_run_that_was_killed_are_gone() {
         assert_eq!(of(name)["words"], "gone: no run is alive; agent-team run goes on");
     }
     assert_eq!(of("shell-1")["doing"], "idle", "nobody runs who works from a shell");
+
+    team.ok(["pause", "worker-1", "--reason", "lunch"]);
+    team.ok(["pause"]);
+    let status = team.ok(["status"]);
+    let line = |words: &str| status.lines().find(|line| line.starts_with(words)).unwrap_or_default();
+    assert!(line("paused  the team").ends_with("  agent-team resume"), "{status}");
+    assert!(line("paused  worker-1: lunch").ends_with("  agent-team resume worker-1"), "{status}");
+    assert!(line("agent  worker-1").contains("agent-team run goes on, once it is resumed"), "{status}");
+    let pauses = team.json(["status"])["pauses"].clone();
+    assert_eq!((&pauses[0]["agent"], &pauses[0]["remedy"]), (&().into(), &"agent-team resume".into()));
+    assert_eq!(
+        (&pauses[1]["agent"], &pauses[1]["reason"], &pauses[1]["remedy"]),
+        (&"worker-1".into(), &"lunch".into(), &"agent-team resume worker-1".into())
+    );
 }
 
 #[test]
@@ -265,9 +279,21 @@ fn what_is_said_in_a_tasks_thread_reaches_whoever_works_on_it() {
             let token = team.json(["claim", status, "--as", "w0"])["token"].as_str().unwrap().to_owned();
             team.ok(["complete", status, "--as", "w0", "--token", &token, "--result", "done"]);
         }
-        let ran = team.run(["say", &format!("task:{status}"), "x"]);
-        assert!(ran.code == 0 && ran.stderr.contains(&format!("WARNING {status} is {status}")), "{ran:?}");
+        let thread = format!("task:{status}");
+        for arguments in [&["say", &thread, "x"][..], &["send", &thread, "x", "--from", "w9"]] {
+            let ran = team.run(arguments);
+            assert!(
+                ran.code == 0 && ran.stderr.contains(&format!("WARNING {status} is {status}")),
+                "{ran:?}"
+            );
+            assert_eq!(team.json(arguments)["nobody_reads"], true);
+        }
     }
+    team.ok(["add", "Late", "--id", "late"]);
+    assert_eq!(team.json(["send", "task:late", "Keep it.", "--from", "w9"])["nobody_reads"], false);
+    team.ok(["cancel", "late"]);
+    let sent = team.ok(["inbox", "--as", "w9", "--sent"]);
+    assert!(sent.contains("to task:late (nobody read it before the task ended): Keep it."), "{sent}");
     assert_eq!(team.ok(["inbox", "--as", "w1"]), "");
     token(&team, "w1");
     assert_eq!(team.json(["inbox", "--as", "w1"])[0]["text"], "Keep the API.");
@@ -292,7 +318,14 @@ fn agents_are_added_and_dropped_notes_and_reservations_are_kept() {
     team.ok(["add", "B", "--id", "b"]);
     let (one, other) = (token(&team, "w1"), token(&team, "w2"));
     team.ok(["reserve", "a", "src/", "--as", "w1", "--token", &one]);
-    team.run(["reserve", "b", "src/x.rs", "--as", "w2", "--token", &other]).failed(3, "is reserved by w1");
+    for _ in 0..2 {
+        let refused = team.run(["reserve", "b", "src/x.rs", "--as", "w2", "--token", &other]);
+        refused.failed(3, "is reserved by w1");
+        assert!(refused.stderr.contains("hint: w1 is told that you want it"), "{refused:?}");
+    }
+    let heard = team.json(["inbox", "--as", "w1"]);
+    assert_eq!((heard.as_array().unwrap().len(), &heard[0]["from"]), (1, &"w2".into()), "{heard}");
+    assert!(heard[0]["text"].as_str().unwrap().contains("I want to change src/x.rs"), "{heard}");
     assert!(team.ok(["reserve"]).contains("src/  w1"));
     team.ok(["reserve", "a", "src/", "--as", "w1", "--token", &one, "--release"]);
     team.ok(["reserve", "b", "src/x.rs", "--as", "w2", "--token", &other]);
@@ -327,6 +360,9 @@ fn words_that_somebody_is_to_act_on_are_not_empty() {
     for blank in ["", " \n"] {
         team.run(["plan", "submit", "v", blank, "--as", "w-v", "--token", &v]).failed(2, "the text is empty");
         team.run(["note", blank]).failed(2, "say what others shall know");
+        team.run(["say", "w-v", blank]).failed(2, "say what its reader shall know");
+        team.run(["interrupt", "w-v", blank]).failed(2, "say what its reader shall know");
+        team.run(["send", "w-v", blank, "--from", "w-t"]).failed(2, "say what its reader shall know");
     }
     team.ok(["plan", "submit", "v", "So.", "--as", "w-v", "--token", &v]);
     team.run(["plan", "reject", "v", " "]).failed(2, "say what is to be changed");
@@ -335,6 +371,7 @@ fn words_that_somebody_is_to_act_on_are_not_empty() {
     team.ok(["send", "human", "Tabs?", "--from", "w-v", "--ask"]);
     team.run(["answer", "--it", ""]).failed(2, "say the answer");
     assert_eq!(team.json(["status"])["questions"].as_array().unwrap().len(), 1, "it is still open");
+    assert_eq!(team.ok(["inbox", "--as", "w-v"]), "", "nothing was sent");
     assert_eq!(team.json(["show", "v"])["plan"]["round"], 1);
 }
 

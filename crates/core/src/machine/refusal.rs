@@ -395,6 +395,7 @@ impl Refusal {
             Self::WrongStatus { task, status: Status::Failed } => {
                 Some(format!("`agent-team retry {task}` gives it new attempts"))
             }
+            Self::FileReserved { holder, .. } => Some(format!("{holder} is told that you want it")),
             Self::ClaimLost { .. } => Some("claim again for new work".into()),
             Self::Paused { agent: None } => Some("`agent-team resume` lets it go on".into()),
             Self::Paused { agent: Some(agent) } => Some(format!("`agent-team resume {agent}` lets it go on")),

@@ -34,6 +34,9 @@ pub struct MessageView {
     pub reply_to: Option<RecordId>,
     /// How far it came with each of its readers.
     pub readers: Vec<ReaderView>,
+    /// Whether it stands in the thread of a task that has ended, and nobody ever got it.
+    #[serde(default)]
+    pub nobody_reads: bool,
 }
 
 /// How far a message came with one reader.
@@ -74,5 +77,12 @@ pub fn message(state: &State, message: &Message) -> MessageView {
         asks: message.asks,
         reply_to: message.reply_to,
         readers: readers.into_iter().map(reader).collect(),
+        nobody_reads: is_in_a_closed_thread(state, message),
     }
+}
+
+/// Whoever works on a task gets what stands in its thread; after its end nobody does.
+fn is_in_a_closed_thread(state: &State, message: &Message) -> bool {
+    let Recipient::Task(task) = &message.to else { return false };
+    message.in_thread_of.is_empty() && state.task(task).is_some_and(|task| task.status.is_ended())
 }

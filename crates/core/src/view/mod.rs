@@ -13,6 +13,6 @@ mod waiting;
 pub use agent::{AgentView, agents};
 pub use budget::{BudgetView, budgets};
 pub use message::{MessageView, ReaderView, message};
-pub use status::{LimitView, ReplansView, StatusView, status};
+pub use status::{LimitView, PauseView, ReplansView, StatusView, status};
 pub use task::{AttemptView, FeedbackView, GateView, LateView, PlanView, TaskView, gate, plan, task};
 pub use waiting::{Waiting, remedy, stuck, waits_for};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::agent::{AgentView, agents};
 use super::waiting::{Waiting, stuck};
 use crate::id::{AgentId, RecordId, TaskId};
-use crate::machine::{Counts, ModelLimit, State};
+use crate::machine::{Counts, ModelLimit, Pause, State};
 use crate::record::{Account, Amount};
 
 /// The team at a glance. The counts add up to `total`.
@@ -24,6 +24,9 @@ pub struct StatusView {
     pub void: usize,
     /// Who is held up, with the reason; the whole team has no name.
     pub paused: Vec<(Option<AgentId>, String)>,
+    /// The same with what lets each go on, the team first.
+    #[serde(default)]
+    pub pauses: Vec<PauseView>,
     /// Questions that nobody has answered.
     pub questions: Vec<RecordId>,
     /// Tasks whose plans wait to be judged.
@@ -39,6 +42,21 @@ pub struct StatusView {
     pub reserved: Amount,
     /// How many records the log holds.
     pub records: u64,
+}
+
+/// Who is held up, and what lets it go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseView {
+    /// The agent; `None` for the whole team.
+    pub agent: Option<AgentId>,
+    /// Why, if that was said.
+    pub reason: String,
+    /// Whether what it worked on was taken from it, too.
+    pub stopped: bool,
+    /// Since when, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The command that lets it go on. An agent that has left must be back in the team before.
+    pub remedy: String,
 }
 
 /// How many failures were planned anew within one task.
@@ -72,6 +90,7 @@ pub fn status(state: &State) -> StatusView {
         late: state.late().len(),
         void: state.void().count(),
         paused: state.pauses().map(|(agent, pause)| (agent.cloned(), pause.reason.clone())).collect(),
+        pauses: state.pauses().map(pause).collect(),
         questions: state.messages().open_questions().map(|message| message.id).collect(),
         plans: state.open_plans().map(|(task, _)| task.id().clone()).collect(),
         replans: replans(state),
@@ -79,6 +98,17 @@ pub fn status(state: &State) -> StatusView {
         spent: state.ledger().spent(&Account::Team),
         reserved: state.ledger().reserved(&Account::Team),
         records: state.records(),
+    }
+}
+
+fn pause((agent, pause): (Option<&AgentId>, &Pause)) -> PauseView {
+    let whom = agent.map(|agent| format!(" {agent}")).unwrap_or_default();
+    PauseView {
+        agent: agent.cloned(),
+        reason: pause.reason.clone(),
+        stopped: pause.stopped,
+        at_ms: pause.at_ms,
+        remedy: format!("agent-team resume{whom}"),
     }
 }
 

@@ -92,7 +92,7 @@ impl Context {
         let mut shared: BTreeMap<AgentId, Vec<String>> = BTreeMap::new();
         loop {
             let asked = new.len();
-            match refusal(self.queue.reserve_files(self.token, &self.agent, &new))? {
+            match refusal(self.queue.try_to_reserve(self.token, &self.agent, &new))? {
                 Err(Refusal::FileReserved { holder, path }) => {
                     new.retain(|other| *other != path);
                     shared.entry(holder).or_default().push(path);

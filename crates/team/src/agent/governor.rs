@@ -34,6 +34,17 @@ pub(crate) struct Governor {
     gates: Mutex<BTreeMap<String, Arc<Gate>>>,
     /// Who waits here at the moment, each as often as it does.
     waiting: Mutex<Vec<AgentId>>,
+    /// Rings when a limit may have begun, or be over.
+    pub changed: Notify,
+}
+
+/// The limits of one model that this process met.
+pub(crate) struct Met {
+    pub model: String,
+    /// How many there were, that in force included.
+    pub times: u64,
+    /// The one that is in force.
+    pub in_force: Option<LimitView>,
 }
 
 /// Where the calls to one model pass.
@@ -68,14 +79,23 @@ impl Governor {
 
     /// The models that this process knows to be limited at the moment, by name, each with the time of the next try.
     pub fn limits(&self) -> Vec<LimitView> {
+        self.met().into_iter().filter_map(|met| met.in_force).collect()
+    }
+
+    /// All models, by name, with the limits that they had.
+    pub fn met(&self) -> Vec<Met> {
         let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = now_ms();
-        let limits = gates.iter().filter_map(|(model, gate)| {
+        let met = gates.iter().map(|(model, gate)| {
             let lane = gate.lane();
-            let (until_ms, reason) = lane.limit(now_ms)?;
-            Some(LimitView { model: model.clone(), until_ms, reason: reason.to_owned() })
+            let view = |(until_ms, reason): (u64, &str)| LimitView {
+                model: model.clone(),
+                until_ms,
+                reason: reason.to_owned(),
+            };
+            Met { model: model.clone(), times: lane.met(), in_force: lane.limit(now_ms).map(view) }
         });
-        limits.collect()
+        met.collect()
     }
 
     /// Lets calls to a model try again, since somebody lifted its limit.
@@ -84,6 +104,7 @@ impl Governor {
         if let Some(gate) = gates.get(model) {
             gate.lane().lift(now_ms());
             gate.bell.notify_waiters();
+            self.changed.notify_one();
         }
     }
 
@@ -186,7 +207,11 @@ fn place(team_log: &TeamLog, agent: &AgentId, model: &dyn Model, gate: &Gate) ->
     let known = team_log.look(|state| state.limit(model.name()).cloned())?;
     let mut lane = gate.lane();
     if let Some(limit) = known {
+        let met = lane.met();
         lane.hear(now_ms(), limit.until_ms, &limit.reason, &model.patience());
+        if lane.met() != met {
+            team_log.governor().changed.notify_one();
+        }
     }
     Ok(lane.enter(now_ms(), fraction))
 }
@@ -220,8 +245,11 @@ impl Permit<'_> {
     /// The provider did not refuse the call for a limit, whatever else came of it.
     pub fn is_let_in(&self) {
         if !self.was_let_in.swap(true, Ordering::Relaxed) {
-            self.gate.lane().is_answered(now_ms(), self.epoch);
+            let is_over = self.gate.lane().is_answered(now_ms(), self.epoch);
             self.gate.bell.notify_waiters();
+            if is_over {
+                self.team_log.governor().changed.notify_one();
+            }
         }
     }
 
@@ -244,6 +272,7 @@ impl Permit<'_> {
             let told = lane.is_refused(now_ms(), self.epoch, error, &patience);
             (told, lane.reason().to_owned(), lane.is_given_up(now_ms(), error, &patience))
         };
+        self.team_log.governor().changed.notify_one();
         self.tell(told, reason)?;
         match given_up {
             Some(why) => {
@@ -263,6 +292,7 @@ impl Permit<'_> {
             let mut lane = self.gate.lane();
             (lane.close(now_ms(), wait_ms, reason), lane.reason().to_owned())
         };
+        self.team_log.governor().changed.notify_one();
         self.tell(told, reason)
     }
 

@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use assignment::{Assignment, Delivered, Dependency, Setback};
 pub use closure::llm_fn;
-pub(crate) use governor::Governor;
+pub(crate) use governor::{Governor, Met};
 pub(crate) use handoff::last_words;
 pub(crate) use journal::TRANSCRIPT;
 pub use journal::{Journal, JournalError, Line};

@@ -40,9 +40,10 @@ impl Tool for Send {
             let task = input.task.map(TaskId::try_from).transpose()?;
             let reply_to = input.reply_to.map(|id| id.parse()).transpose();
             let reply_to = reply_to.map_err(|error| Error::Input(format!("reply_to: {error}")))?;
+            let nobody_reads = self.0.bus.nobody_reads(&to)?;
             let message = NewMessage::new(&self.0.agent, to, input.text);
             self.0.bus.post(NewMessage { task, reply_to, ..message })?;
-            Ok("Sent.".to_owned())
+            Ok(nobody_reads.map_or_else(|| "Sent.".to_owned(), |why| format!("Sent, but {why}.")))
         })
     }
 }

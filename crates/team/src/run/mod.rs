@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_team_core::machine::{Claim, State, Status, Task};
+use agent_team_core::machine::{Claim, State, Task};
 use agent_team_core::record::{ClaimReleased, Policy};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,7 +25,7 @@ use crew::Crew;
 pub(crate) use end::board;
 pub use end::{Landed, RunOutcome, RunReport};
 use limits::Limits;
-use over::{End, goes_on};
+use over::{End, goes_on, is_done};
 use replan::Failures;
 use stuck::Watched;
 use waits::Waits;
@@ -136,9 +136,10 @@ impl Run<'_> {
         while let Some(ended) = stages.join_next().await {
             broken_down(ended)?;
         }
+        self.name_limits(&mut noted.limits);
         self.purses.warn(self.team.queue.team_log(), &self.reporter)?;
         finished?;
-        end
+        self.or_completed(end?)
     }
 
     /// Makes it ready to work again: something came that can go on before the end was written down.
@@ -224,15 +225,11 @@ impl Run<'_> {
             }
             merges_blocked.mark_unchanged();
             let nobody = agents.is_empty();
-            let (is_over, counts, settled, seen) = team_log.look(|state| {
-                let failed = state.lost().filter(|task| task.status == Status::Failed);
-                let settled = failed.filter(|task| replan::is_settled(state, task)).count() as u64;
-                (self.is_over(state, nobody), state.counts(), settled, state.records())
-            })?;
+            let (is_over, is_done, seen) =
+                team_log.look(|state| (self.is_over(state, nobody), is_done(state), state.records()))?;
             self.name_foreign_holders(&mut noted.named)?;
             if is_over {
-                let done = counts.completed + counts.cancelled + settled == counts.total;
-                let outcome = match done {
+                let outcome = match is_done {
                     true => RunOutcome::Completed,
                     // Agents that were told to stop may be gone before this is looked at.
                     false if self.stop.is_cancelled() => RunOutcome::Interrupted,
@@ -259,6 +256,7 @@ impl Run<'_> {
                 () = &mut time_over => return Ok(End::cut_off(RunOutcome::TimedOut)),
                 Some(ended) = agents.ended() => ended?,
                 () = self.purses.changed.notified() => {}
+                () = team_log.governor().changed.notified() => {}
                 () = tokio::time::sleep(self.interval(&noted.limits)?) => {}
                 // None ends by itself: what needs it would wait for ever.
                 Some(ended) = stages.join_next() => broken_down(ended)?,

@@ -4,10 +4,11 @@
 //! the lead sums up. What comes after that record is the next run's.
 
 use agent_team_core::id::HUMAN;
-use agent_team_core::machine::{Claim, State};
+use agent_team_core::machine::{Claim, State, Status};
 use agent_team_core::record::{Resource, RunEnded};
 use agent_team_core::view::LimitView;
 
+use super::replan::is_settled;
 use super::{Run, RunOutcome};
 use crate::purse::{Purses, is_time_over};
 use crate::{Account, Error, Stage};
@@ -35,6 +36,16 @@ impl Run<'_> {
         let idle = state.held().next().is_none();
         let waits_for_user = merging && idle && *self.merges_blocked.borrow() && state.counts().ready == 0;
         !goes_on(state, without_agents, &self.purses) || waits_for_user
+    }
+
+    /// How the work ended, now that agents have finished their turns: what time was over for may have been done by then.
+    pub(super) fn or_completed(&self, end: End) -> Result<End, Error> {
+        let timed_out = end.outcome == RunOutcome::TimedOut;
+        if !timed_out || !self.team.queue.team_log().look(is_done)? {
+            return Ok(end);
+        }
+        // As if its agents had waited for more to do.
+        Ok(End { outcome: RunOutcome::Completed, without_agents: Some(false), ..end })
     }
 
     /// Records the end of the run, unless something came meanwhile that can go on; says whether it did.
@@ -79,6 +90,14 @@ impl Run<'_> {
         all.dedup();
         Ok(all)
     }
+}
+
+/// Whether every task is completed, was cancelled, or failed and was replaced by others.
+pub(super) fn is_done(state: &State) -> bool {
+    let counts = state.counts();
+    let failed = state.lost().filter(|task| task.status == Status::Failed);
+    let settled = failed.filter(|task| is_settled(state, task)).count() as u64;
+    counts.completed + counts.cancelled + settled == counts.total
 }
 
 /// Whether anything can go on: without agents only what needs none, checks and merges. When the clock of the run is over

@@ -9,7 +9,8 @@ use crate::hooks::{self, Hook};
 use crate::progress::Progress;
 use crate::purse::UsedUp;
 use crate::team_log::{blocking, refusal};
-use crate::{Amount, Claimed, Error, FeedbackCause, Refusal};
+use crate::unjudged::Unjudged;
+use crate::{Amount, Claimed, Error, FeedbackCause, Refusal, TaskId};
 
 /// What became of an assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,15 +121,31 @@ impl Teammate {
         let _untold = self.telling.begin(&claimed.task.id);
         let (queue, token, agent) = (self.queue.clone(), claimed.token, self.id.clone());
         let (by, task, why) = (self.id.clone(), claimed.task.id.clone(), reason.clone());
+        let told = reason.clone();
         if claimed.task.stage == Some(Stage::Review) {
             // A reviewer that breaks down says nothing about the work.
             let progress = Progress::GaveBack { agent: by, task, reason: why };
             let released = blocking(move || queue.release(token, &agent, &reason)).await;
             let outcome = self.outcome(claimed, refusal(released)?, progress)?;
-            return Ok(if outcome == Outcome::Written { Outcome::BrokenDown } else { outcome });
+            if outcome != Outcome::Written {
+                return Ok(outcome);
+            }
+            self.tell_that_it_judged_not(&claimed.task.id, &told)?;
+            return Ok(Outcome::BrokenDown);
         }
         let failed = blocking(move || queue.fail(token, &agent, reason, for_good)).await;
         self.outcome(claimed, refusal(failed)?, Progress::Failed { agent: by, task, reason: why })
+    }
+
+    /// Says it of each result once, however often this agent takes the review again.
+    fn tell_that_it_judged_not(&self, task: &TaskId, reason: &str) -> Result<(), Error> {
+        let result = self.queue.team_log().look(|state| Some(state.task(task)?.submission.as_ref()?.id))?;
+        match result {
+            Some(result) if self.tried_in_vain(result, 1) == 1 => {
+                self.tell_unjudged(task, &Unjudged::Result(result), reason)
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn give_back(&self, claimed: &Claimed, reason: &str) -> Result<Outcome, Error> {

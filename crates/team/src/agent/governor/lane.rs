@@ -44,6 +44,8 @@ pub(super) struct Lane {
     between_tries_ms: u64,
     /// Counts the limits. Calls that began before one and are refused after it met the same one.
     epoch: u64,
+    /// How often a limit was met while none was in force: what prolongs one is not another.
+    met: u64,
     /// Since when its provider is overloaded, if it has answered nothing since.
     overload: Option<Overload>,
     /// Why it was given up, and how often: whoever waited for it then waits no longer.
@@ -131,6 +133,15 @@ impl Lane {
         (is_tried || now_ms < until_ms).then_some((until_ms, self.reason.as_str()))
     }
 
+    /// How many limits were met, each of which ended before the next one began.
+    pub fn met(&self) -> u64 {
+        self.met
+    }
+
+    fn meets(&mut self, now_ms: u64) {
+        self.met += u64::from(self.limit(now_ms).is_none());
+    }
+
     /// Why it was closed the last time.
     pub fn reason(&self) -> &str {
         &self.reason
@@ -146,13 +157,14 @@ impl Lane {
         self.under_way = self.under_way.saturating_sub(1);
     }
 
-    /// A call is being answered.
-    pub fn is_answered(&mut self, now_ms: u64, epoch: u64) {
+    /// A call is being answered. Says whether that shows that a limit is over.
+    pub fn is_answered(&mut self, now_ms: u64, epoch: u64) -> bool {
         // One that began before the limit says nothing about it.
         if epoch != self.epoch {
-            return;
+            return false;
         }
-        if self.streak > 0 {
+        let is_over = self.streak > 0;
+        if is_over {
             // Those who waited for this do not all begin at once.
             self.streak = 0;
             self.opens_ms = self.opens_ms.max(now_ms);
@@ -160,6 +172,7 @@ impl Lane {
         if let Some(most) = &mut self.most {
             *most += 1.0 / *most;
         }
+        is_over
     }
 
     /// A call was refused, since a limit is met. Says until when nobody calls, if that is news for the team.
@@ -174,6 +187,7 @@ impl Lane {
         let is_same = epoch != self.epoch;
         let reason = words(error);
         if !is_same {
+            self.meets(now_ms);
             self.slow(&reason, patience);
             self.streak += 1;
         }
@@ -195,6 +209,7 @@ impl Lane {
         if wait_ms == 0 || until_ms <= self.opens_ms {
             return None;
         }
+        self.meets(now_ms);
         let is_news = until_ms > self.opens_ms.saturating_add(wait_ms / NEWS_PART);
         self.opens_ms = until_ms;
         self.spread_ms = (wait_ms / SPREAD_PART).min(SPREAD_MS_MAX);
@@ -223,6 +238,7 @@ impl Lane {
         if until_ms <= self.opens_ms || left_ms == 0 || left_ms > CLOSED_MS_MAX {
             return;
         }
+        self.meets(now_ms);
         self.slow(reason, patience);
         self.streak = self.streak.max(1);
         self.close(now_ms, left_ms, reason);
