@@ -252,13 +252,15 @@ async fn that_a_judge_gives_no_verdict_on_a_plan_is_told_at_once_and_the_human_j
     let human = agent_team::AgentId::human();
     let approve = async {
         let mut news = team.queue().team_log().follow();
-        let told = || team.bus().unread(&human).unwrap().pop();
-        let told = loop {
-            if let Some(told) = told() {
-                break told;
+        let message = async {
+            loop {
+                if let Some(told) = team.bus().unread(&human).unwrap().pop() {
+                    return told;
+                }
+                news.changed().await.unwrap();
             }
-            news.changed().await.unwrap();
         };
+        let told = tokio::time::timeout(Duration::from_secs(20), message).await.unwrap();
         assert_eq!((told.from.as_str(), told.task.unwrap().as_str()), ("judge-1", "clean"));
         assert!(told.text.contains("agent-team plan show clean"), "{}", told.text);
         let view = team.queue().get_task(&"clean".parse().unwrap()).unwrap();
