@@ -231,14 +231,16 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known) -> AgentState {
     }
     let root = claim.resumes.unwrap_or(claim.id);
     let attempt = folder.map(|folder| folder.attempt(root));
-    let last = attempt.as_deref().and_then(Line::last_of);
+    let last = attempt.as_deref().and_then(Line::last_step);
     let (doing, what, since_ms) = match last {
-        Some(Line::Answered { at_ms, parts, .. }) => (Doing::Working, called(&parts), at_ms),
-        Some(Line::Told { at_ms, .. } | Line::ToolResult { at_ms, .. }) => {
-            (Doing::WaitingForModel, "waits for its model".to_owned(), at_ms)
+        Some((Line::Answered { parts, .. }, since_ms)) => (Doing::Working, called(&parts), since_ms),
+        Some((Line::Told { .. } | Line::ToolResult { .. } | Line::Compacted { .. }, since_ms)) => {
+            (Doing::WaitingForModel, "waits for its model".to_owned(), since_ms)
         }
         _ => (Doing::Working, String::new(), claim.at_ms),
     };
+    // Whoever takes over where another one stopped is not idle since then.
+    let since_ms = since_ms.max(claim.at_ms);
     let stage = if claim.stage == Stage::Work { String::new() } else { format!(" ({})", claim.stage) };
     // What it was told since, by its run above all, is no progress of its own.
     let acted_ms = || attempt.as_deref().and_then(Line::acted_ms).unwrap_or_default().max(claim.at_ms);

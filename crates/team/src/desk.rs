@@ -177,6 +177,13 @@ impl Desk {
             }
             Captured::Done(capture) if capture.is_empty => Delivery::Nothing,
             Captured::Done(capture) => {
+                let unresolved = workspace.unresolved(&capture)?;
+                if !unresolved.is_empty() {
+                    let files = unresolved.join(", ");
+                    return Ok(Delivery::Refused(format!(
+                        "ERROR conflict markers (`target` and `yours`) still stand in {files}: resolve them"
+                    )));
+                }
                 let protected = self.protected.among(&capture.changed_files);
                 let files = u32::try_from(capture.changed_files.len()).unwrap_or(u32::MAX);
                 Delivery::Commit(WorkCommit { commit: capture.commit, base: capture.base, files }, protected)

@@ -236,7 +236,7 @@ impl NewTask {
 }
 
 /// A number of reviewers or reviews. None of them is said by leaving it out.
-fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+pub(crate) fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     match Option::<u32>::deserialize(deserializer)? {
         Some(0) => Err(de::Error::custom("it is one at least: leave it out for the usual")),
         number => Ok(number),

@@ -85,8 +85,11 @@ async fn two_edits_that_conflict_are_brought_together() {
     let model = Remembering::new(script(&[
         attempt("left", 1, &steps("left", "right")),
         attempt("right", 1, &steps("right", "left")),
-        attempt("left", 2, &mend),
-        attempt("right", 2, &mend),
+        // Not resolved, and no gate would see it.
+        attempt("left", 2, &[finishes("Nothing to do.")]),
+        attempt("right", 2, &[finishes("Nothing to do.")]),
+        attempt("left", 3, &mend),
+        attempt("right", 3, &mend),
     ]));
     let mut team = project.team();
     workers(&mut team, 2, &agent(model.clone()));
@@ -98,9 +101,11 @@ async fn two_edits_that_conflict_are_brought_together() {
     assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
 
     assert_eq!(project.read("README"), "hello left\nhello right\n");
-    let again = if view(&team, "left").attempt == 2 { "left" } else { "right" };
+    let again = if view(&team, "left").attempt == 3 { "left" } else { "right" };
     let prompt = model.prompt(again, 2);
     assert!(prompt.contains("conflict") && prompt.contains("README"), "{prompt}");
+    let refused = feedback(&team, again).join("\n");
+    assert!(refused.contains("conflict markers (`target` and `yours`) still stand in README"), "{refused}");
     assert_eq!(project.commits("main").len(), 2);
 }
 

@@ -16,7 +16,7 @@ use crate::output::Output;
                   task meanwhile, and it is ready for a lead again when all its parts are completed or cancelled: claim \
                   it then, and complete it with the result of the whole.",
     after_help = "Examples:\n  agent-team add 'The API' --id api --delegate\n  \
-                  agent-team claim --as lead-1 --task api\n  agent-team add 'GET' --parent api\n  \
+                  agent-team claim api --as lead-1\n  agent-team add 'GET' --parent api\n  \
                   agent-team hand-out api --as lead-1"
 )]
 pub struct HandOut {

@@ -82,6 +82,7 @@ fn print_sent(message: &MessageView, out: &mut Output) -> std::io::Result<()> {
     out.line(&format!("{} to {}{back}: {first_line}", time::local(message.at_ms), message.to))?;
     let readers = message.readers.iter().map(|reader| {
         let (word, paint) = match reader.receipt {
+            _ if reader.left => ("left without reading it", Some(Paint::Warning)),
             None => ("queued", None),
             Some(Receipt::Delivered) => ("delivered", Some(Paint::Active)),
             Some(Receipt::Read) => ("read", Some(Paint::Good)),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use agent_team::config::{AgentConfig, CONFIG_FILE, Config, HookCommands};
+use agent_team::config::{AgentConfig, Budget, CONFIG_FILE, Config, HookCommands};
 use agent_team::git::{GitProgram, Project};
 use agent_team::model::ModelSpec;
 use agent_team::{
@@ -117,13 +117,14 @@ pub struct Run {
 impl Run {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let folder = self.folder(global)?;
-        let config = self.configuration(&folder)?;
-        run_team(&folder, &config, &self.again(global), self.yes, out)
+        let written = self.written(&folder)?;
+        let again = self.again(global, &written.budget);
+        run_team(&folder, &self.configuration(written)?, &again, self.yes, out)
     }
 
     /// What the next run has to be told, too. What the log keeps is not said again: budgets that were set, but for the clock,
-    /// which begins anew. A base URL with a password in it stands in no output.
-    fn again(&self, global: &Global) -> Again {
+    /// which begins anew, and those of which team.toml says something else. A base URL with a password in it stands in no output.
+    fn again(&self, global: &Global, file: &Budget) -> Again {
         let base_url = self.base_url.as_deref().filter(|url| !url.contains('@'));
         let config = self.config.as_ref().map(|file| file.display());
         let again = Again::from(global.team.as_deref())
@@ -143,6 +144,11 @@ impl Run {
             .option("config", config)
             .flag("approve-plan", self.approve_plan)
             .flag("yes", self.yes)
+            .option("budget-usd", self.budget.budget_usd.filter(|_| file.micro_usd.is_some()).map(dollars))
+            .option("budget-tokens", self.budget.budget_tokens.filter(|_| file.tokens.is_some()))
+            .option("budget-turns", self.budget.budget_turns.filter(|_| file.turns.is_some()))
+            .option("budget-attempts", self.budget_attempts.filter(|_| file.attempts.is_some()))
+            .duration("budget-time", self.budget.budget_time.filter(|_| file.time.is_some()))
             .duration("budget-elapsed", self.budget_elapsed)
     }
 
@@ -157,14 +163,18 @@ impl Run {
         Ok(TeamFolder::of(project.map_or(here, |project| project.root().to_owned()).as_path()))
     }
 
-    /// What team.toml says, and the command line where it says something else.
-    fn configuration(&self, folder: &TeamFolder) -> Result<Config, Failure> {
+    /// What team.toml says.
+    fn written(&self, folder: &TeamFolder) -> Result<Config, Failure> {
         let file = self.config.clone().unwrap_or_else(|| folder.workspace().join(CONFIG_FILE));
-        let mut config = if self.config.is_some() || file.is_file() {
-            Config::load(&file).map_err(|error| Failure::usage(error.to_string()))?
+        if self.config.is_some() || file.is_file() {
+            Config::load(&file).map_err(|error| Failure::usage(error.to_string()))
         } else {
-            Config::default()
-        };
+            Ok(Config::default())
+        }
+    }
+
+    /// What the file says, and the command line where it says something else.
+    fn configuration(&self, mut config: Config) -> Result<Config, Failure> {
         if !config.hooks.is_empty() && is_called_by_hook() {
             // A hook started this run.
             config.hooks = HookCommands::default();
@@ -271,6 +281,12 @@ pub fn run_team(
         _ if report.succeeded() => Exit::Done,
         _ => Exit::Unfinished,
     })
+}
+
+/// An amount of money as the command line takes it.
+#[expect(clippy::cast_precision_loss, reason = "nobody allows a million billion dollars")]
+fn dollars(micro_usd: u64) -> f64 {
+    micro_usd as f64 / 1e6
 }
 
 /// Whether a lead is to split a goal into tasks.

@@ -143,7 +143,8 @@ fn agent(agent: &AgentView, doing: &[AgentState]) -> Vec<Cell> {
         Some((Doing::Working, _)) if holds.len() > 1 => holds.join(", ").into(),
         Some((doing, words)) => Cell::painted(words, paint(doing)),
     };
-    let unread = if agent.unread > 0 { format!("{} unread", agent.unread) } else { String::new() };
+    let unread =
+        if agent.unread > 0 && !agent.left { format!("{} unread", agent.unread) } else { String::new() };
     vec![
         "agent".into(),
         agent.id.as_str().into(),

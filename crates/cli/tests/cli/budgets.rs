@@ -1,6 +1,7 @@
 //! Budgets as the command sets, shows and keeps them, across processes; and how many agents a team may have.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -320,4 +321,52 @@ fn nothing_that_may_cost_money_begins_without_a_budget_or_a_word_where_nobody_ca
     ran.failed(2, "this calls openai-compatible:m without a budget, and there is no terminal to ask at");
     assert!(ran.stderr.contains("--budget-usd N; or that it may: --yes"), "{ran:?}");
     assert_eq!(team.count("ready"), 2, "nothing was begun");
+}
+
+#[test]
+fn the_command_that_goes_on_goes_on_though_team_toml_says_less() {
+    let team = in_a_repository();
+    std::fs::write(
+        team.path().join("team.toml"),
+        "with = 'script:script.json'\ngate = 'true'\n[budget]\nturns = 2\n",
+    )
+    .unwrap();
+    let ran = team.run(["run", "--budget-turns", "3"]);
+    assert!(ran.code == 5 && ran.stdout.contains("3 of 3 turns"), "{ran:?}");
+    assert_eq!(type_what_it_says(&team, &ran).code, 0);
+    assert_eq!(team.json(["budget", "team"])[0]["limit_turns"], 6, "what somebody raised stays");
+}
+
+#[test]
+fn what_a_killed_call_had_set_aside_counts_as_used_from_the_next_run_on() {
+    let team = in_a_repository();
+    let slow = r#"{"rules": [{"when": {"task": "one"}, "give": {"text": "Done.", "delay_ms": 600000}}]}"#;
+    std::fs::write(team.path().join("slow.json"), slow).unwrap();
+    let run = ["run", "--with", "script:slow.json", "--gate", "true", "--budget-tokens", "100000"];
+    let mut run = team.command(run).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut log = team.command(["log", "--follow", "--kind", "spending_reserved"]);
+    let mut log = log.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(log.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    for process in [&mut run, &mut log] {
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+    let before = team.json(["budget", "team"])[0].clone();
+    let again = team.run(["run", "--with", "script:script.json", "--gate", "true"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    let after = team.json(["budget", "team"])[0].clone();
+    let tokens = |view: &Value, what: &str| {
+        let of = |name: &str| view[what][name].as_u64().unwrap_or(0);
+        of("input_tokens") + of("output_tokens")
+    };
+    let lost = tokens(&before, "reserved");
+    assert!(
+        lost > 0 && tokens(&after, "reserved") == 0 && tokens(&after, "spent") >= lost,
+        "{before} {after}"
+    );
+    let told = format!(
+        "1 call to a model ended with the process that made them: what was set aside, {lost} tokens, counts as used"
+    );
+    assert!(again.stderr.contains(&told), "{again:?}");
 }

@@ -100,3 +100,27 @@ fn what_nobody_hears_now_is_sent_and_warned_of() {
         team.run([verb, "task:b", "A word"]).failed(3, "there is no task `b`");
     }
 }
+
+#[test]
+fn who_leaves_without_reading_what_went_to_all_is_named_to_its_sender() {
+    let team = Team::new();
+    for name in ["w1", "w2", "w3"] {
+        team.ok(["join", "--as", name]);
+    }
+    team.ok(["say", "everyone", "Keep the API."]);
+    team.ok(["inbox", "--as", "w2"]);
+    team.ok(["leave", "--as", "w1"]);
+    team.ok(["leave", "--as", "w2"]);
+    let sent = team.ok(["inbox", "--as", "human", "--sent"]);
+    let told = |name: &str, word: &str| {
+        sent.lines().any(|line| line.trim().starts_with(name) && line.ends_with(word))
+    };
+    assert!(told("w1", "left without reading it") && told("w2", "read") && told("w3", "queued"), "{sent}");
+    let status = team.ok(["status"]);
+    assert_eq!(status.matches("unread").count(), 1, "only of who is there: {status}");
+    // Who comes back may read it yet.
+    team.ok(["join", "--as", "w1"]);
+    team.ok(["inbox", "--as", "w1"]);
+    let sent = team.ok(["inbox", "--as", "human", "--sent"]);
+    assert!(!sent.contains("left without"), "{sent}");
+}

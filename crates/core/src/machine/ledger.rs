@@ -151,7 +151,7 @@ impl Ledger {
     }
 
     /// What is set aside and was not given back: the record, who spends it, for which task, how much.
-    pub(crate) fn reservations(&self) -> impl Iterator<Item = (RecordId, &AgentId, Option<&TaskId>, Amount)> {
+    pub fn reservations(&self) -> impl Iterator<Item = (RecordId, &AgentId, Option<&TaskId>, Amount)> {
         self.reservations.iter().map(|(id, held)| (*id, &held.agent, held.tasks.first(), held.upper))
     }
 

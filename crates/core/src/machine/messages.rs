@@ -41,6 +41,9 @@ pub struct Message {
     /// Who got it in a task's thread: whoever worked on the task then or later.
     #[serde(default)]
     pub in_thread_of: BTreeSet<AgentId>,
+    /// Who left without reading what went to others, too: for its sender. No rule reads it.
+    #[serde(default)]
+    pub missed_by: BTreeSet<AgentId>,
 }
 
 /// How far a message came with one agent. Before the first it is queued.
@@ -224,8 +227,17 @@ impl Messages {
         }
     }
 
-    /// Sends back what was for one agent alone and will not be read.
-    pub(crate) fn return_unread(&mut self, agent: &AgentId) {
+    /// Sends back what was for one agent alone and will not be read. Of what others may read, too, it is noted.
+    pub(crate) fn return_unread(&mut self, agent: &AgentId, role: Option<Role>) {
+        let shared = |message: &&Message| matches!(message.to, Recipient::Everyone | Recipient::Role(_));
+        let missed: Vec<RecordId> =
+            self.unread(agent, role).filter(shared).map(|message| message.id).collect();
+        for id in missed {
+            let place = self.by_id.get(&id).copied();
+            if let Some(message) = place.and_then(|place| self.all.get_mut(place)) {
+                message.missed_by.insert(agent.clone());
+            }
+        }
         let unread = self.alone.remove(agent).unwrap_or_default();
         for place in unread {
             let Some(message) = self.all.get_mut(place) else { continue };

@@ -84,6 +84,24 @@ impl State {
         own.filter(|task| task.back_to.as_ref() == Some(agent))
     }
 
+    /// The first task that was taken from somebody who is stopped, and that another agent may take. Whoever is stopped goes on
+    /// where it was only with what nobody else has taken meanwhile.
+    pub(crate) fn left_by_stopped(&self, member: &Member<'_>) -> Option<&Task> {
+        let stopped = self.pauses().filter(|(_, pause)| pause.stopped).filter_map(|(agent, _)| agent);
+        let left = stopped.flat_map(|agent| self.waiting_for_return_of(agent));
+        let mut may = left.filter(|task| {
+            member.fits_stage(task, Stage::Work).is_ok() && self.offered(task, member.agent).is_ok()
+        });
+        may.next()
+    }
+
+    /// Whether somebody else may take a task that was taken from an agent which is stopped.
+    pub fn is_free_of_stopped(&self, task: &Task) -> bool {
+        let Some(agent) = &task.back_to else { return false };
+        self.stopped(agent).is_some()
+            && self.members_who_may(task).any(|other| other.id != *agent && self.held_up(&other.id).is_none())
+    }
+
     /// The members who may take the work at a task, whoever is preferred for it now.
     pub fn members_who_may(&self, task: &Task) -> impl Iterator<Item = &Agent> {
         let lane = Lane::wanted_by(task);

@@ -46,6 +46,9 @@ pub struct ReaderView {
     pub agent: AgentId,
     /// How far; `None` while it is queued.
     pub receipt: Option<Receipt>,
+    /// Whether the reader has left the team without reading it.
+    #[serde(default)]
+    pub left: bool,
 }
 
 /// The view of a message.
@@ -55,7 +58,7 @@ pub fn message(state: &State, message: &Message) -> MessageView {
         .filter(|agent| message.is_for(&agent.id, Some(agent.role)))
         .map(|agent| agent.id.clone())
         .collect();
-    let known = message.receipts.keys().chain(&message.in_thread_of).cloned();
+    let known = message.receipts.keys().chain(&message.in_thread_of).chain(&message.missed_by).cloned();
     let named = match &message.to {
         Recipient::Agent(agent) => Some(agent.clone()),
         Recipient::Role(_) | Recipient::Task(_) | Recipient::Everyone => None,
@@ -63,7 +66,10 @@ pub fn message(state: &State, message: &Message) -> MessageView {
     readers.extend(known.chain(named));
     readers.sort();
     readers.dedup();
-    let reader = |agent: AgentId| ReaderView { receipt: message.receipts.get(&agent).copied(), agent };
+    let reader = |agent: AgentId| {
+        let left = message.missed_by.contains(&agent) && !state.is_member(&agent);
+        ReaderView { receipt: message.receipts.get(&agent).copied(), left, agent }
+    };
     MessageView {
         id: message.id,
         seq: message.seq,

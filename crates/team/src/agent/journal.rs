@@ -22,11 +22,33 @@ pub(crate) const TRANSCRIPT: &str = "transcript.jsonl";
 const TAIL_BYTES: u64 = 256 << 10;
 
 impl Line {
-    /// The last line of the journal in an attempt's folder, for those who want to know what the attempt does.
-    pub(crate) fn last_of(attempt: &Path) -> Option<Self> {
+    /// The last step in the journal of an attempt's folder, and since when it stands in milliseconds since 1970, for those who
+    /// want to know what the attempt does. An agent that goes on does so where that step left it.
+    pub(crate) fn last_step(attempt: &Path) -> Option<(Self, u64)> {
         let tail = tail_of(attempt)?;
-        let last = tail.rsplit(|byte| *byte == b'\n').find(|line| !line.is_empty())?;
-        serde_json::from_slice(last).ok()
+        let mut since_ms = None;
+        let lines = tail.rsplit(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        for line in lines {
+            // A kill may have torn it.
+            let Ok(line) = serde_json::from_slice::<Self>(line) else { continue };
+            let since_ms = *since_ms.get_or_insert(line.at_ms());
+            if !matches!(line, Self::Began { .. } | Self::Ended { .. }) {
+                return Some((line, since_ms));
+            }
+        }
+        None
+    }
+
+    /// When it was written, in milliseconds since 1970.
+    fn at_ms(&self) -> u64 {
+        match self {
+            Self::Began { at_ms, .. }
+            | Self::Told { at_ms, .. }
+            | Self::Answered { at_ms, .. }
+            | Self::ToolResult { at_ms, .. }
+            | Self::Compacted { at_ms, .. }
+            | Self::Ended { at_ms, .. } => *at_ms,
+        }
     }
 
     /// When the agent last answered or a call of it ended, in milliseconds since 1970: whatever it was told since.
@@ -405,6 +427,25 @@ mod tests {
         );
         journal.write(answered(2, vec![Part::text("done")])).unwrap();
         assert_eq!(Journal::open(folder.path()).unwrap().turns(), 2);
+    }
+
+    #[test]
+    fn the_last_step_of_an_attempt_that_goes_on_is_where_it_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path()).unwrap();
+        let began = |at_ms| Line::Began {
+            at_ms,
+            token: "01a218d5046c7590ae8e43f3a997e9f4".parse().unwrap(),
+            task: "a".parse().unwrap(),
+            attempt: 1,
+            agent: "w1".parse().unwrap(),
+            with: "m".into(),
+        };
+        journal.write(began(1)).unwrap();
+        assert_eq!(Line::last_step(folder.path()), None, "it has done nothing yet");
+        journal.write(told("do it")).unwrap();
+        journal.write(began(7)).unwrap();
+        assert!(matches!(Line::last_step(folder.path()), Some((Line::Told { .. }, 7))));
     }
 
     #[test]

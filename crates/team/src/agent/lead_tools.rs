@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
-use super::team_tools::AddTasksInput;
+use super::add_tasks::{AddTasksInput, TaskInput};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
@@ -98,6 +98,7 @@ async fn answer<Input: serde::de::DeserializeOwned + Send + 'static>(
 struct Wait(Context);
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct WaitInput {}
 
 #[async_trait]
@@ -123,6 +124,7 @@ impl Tool for Wait {
 struct RetryTask(Context);
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct RetryTaskInput {
     /// The task that failed or was cancelled.
     id: String,
@@ -160,12 +162,12 @@ impl Tool for RetryTask {
 struct ReplaceTask(Context);
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct ReplaceTaskInput {
     /// The task that is not wanted any more.
     id: String,
     /// The tasks that take its place: what waited for it waits for all of them.
-    #[serde(flatten)]
-    tasks: AddTasksInput,
+    tasks: Vec<TaskInput>,
 }
 
 #[async_trait]
@@ -182,7 +184,7 @@ impl Tool for ReplaceTask {
         answer(self.spec(), input, &self.0, |input: ReplaceTaskInput, context| {
             let id: TaskId = input.id.parse()?;
             context.may_change(&id)?;
-            let tasks = input.tasks.into_tasks(context)?;
+            let tasks = AddTasksInput { tasks: input.tasks }.into_tasks(context)?;
             let ids = context.queue.replace_task(&context.agent, &id, &tasks)?;
             let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
             Ok(format!("{id} is cancelled; in its place: {}", ids.join(", ")))
@@ -194,6 +196,7 @@ impl Tool for ReplaceTask {
 struct ChangeTask(Context);
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct ChangeTaskInput {
     /// The task.
     id: String,
@@ -237,6 +240,7 @@ impl Tool for ChangeTask {
 struct CancelTask(Context);
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct CancelTaskInput {
     /// The task that is not wanted any more.
     id: String,

@@ -3,6 +3,7 @@
 //! An agent is given an [`Assignment`] and answers with an [`Answer`]; it knows nothing of claims, merges or retries.
 
 mod account;
+mod add_tasks;
 mod assignment;
 mod closure;
 mod compaction;

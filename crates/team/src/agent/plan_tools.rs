@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::add_tasks::AddTasksInput;
 use super::prompt::quoted;
-use super::team_tools::AddTasksInput;
 use super::{Context, proposal};
 use crate::hooks::{Blocked, Hook};
 use crate::model::ToolSpec;
@@ -23,6 +23,7 @@ pub(super) struct SubmitPlan {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct SubmitPlanInput {
     /// What you mean to change and why, file by file, and how you will see that it is right.
     plan: String,

@@ -15,6 +15,7 @@ use crate::{AgentId, Error, NewMessage, Recipient, RecordId, TaskId};
 pub(super) struct Send(pub Context);
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct SendInput {
     /// An agent's name, `role:worker` (or another role), `task:ID` for whoever works on a task, or `everyone`.
     to: String,
@@ -51,6 +52,7 @@ impl Tool for Send {
 pub(super) struct Receive(pub Context);
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct ReceiveInput {
     /// The id of a message: shows those that came for you before it, read or not. Only where you were told to.
     before: Option<String>,
@@ -83,6 +85,7 @@ impl Tool for Receive {
 pub(super) struct Ask(pub Context);
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct AskInput {
     /// The question, with all that is needed to answer it.
     question: String,
@@ -167,6 +170,7 @@ impl Ask {
 pub(super) struct Note(pub Context);
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct NoteInput {
     /// What others should know: a pitfall, a convention, a decision and its reason. One thing, in a few sentences.
     text: String,
@@ -197,6 +201,7 @@ impl Tool for Note {
 pub(super) struct Notes(pub Context);
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct NotesInput {
     /// How many of the oldest notes to look at, of which the newest are shown: where you were told that so many are left
     /// out. All if you leave it out.

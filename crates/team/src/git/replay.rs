@@ -82,6 +82,24 @@ pub(super) fn replay(repository: &SeparateRepository, commit: &str) -> Result<Re
     Ok(merged.conflict.map_or(Replayed::Clean, Replayed::Conflict))
 }
 
+/// The line that ends a conflict which [`replay`] left in a file.
+const LEFT: &str = "^>>>>>>> yours.?$";
+
+/// The files that a commit changed and in which a conflict still stands as [`replay`] marked it.
+pub(super) fn unresolved(repository: &SeparateRepository, commit: &str) -> Result<Vec<String>, GitError> {
+    let base = format!("{}^1", check_object(commit)?);
+    let question = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "-G", LEFT, &base, commit];
+    // Also those from which such a line was taken.
+    let touched = repository.git().args(question).succeed()?.fields();
+    if touched.is_empty() {
+        return Ok(touched);
+    }
+    let question = ["--literal-pathspecs", "grep", "-l", "-z", "-E", "-e", LEFT, commit, "--"];
+    let found = repository.git().args(question).args(touched.iter().map(String::as_str)).answer(&[0, 1])?;
+    let named = found.fields().into_iter();
+    Ok(named.map(|name| name.split_once(':').map_or(name.clone(), |(_, path)| path.to_owned())).collect())
+}
+
 /// The messages of `merge-tree -z`: per message the number of paths, the paths, the kind and the text.
 fn messages(mut fields: impl Iterator<Item = String>) -> String {
     let mut text = String::new();

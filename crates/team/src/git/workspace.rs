@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::capture::{
-    ATTEMPTS, Captured, FILE_LIMIT_BYTES, LAST, OWN, OwnCommits, Submission, capture, own_tip, store,
-    write_tree,
+    ATTEMPTS, Capture, Captured, FILE_LIMIT_BYTES, LAST, OWN, OwnCommits, Submission, capture, own_tip,
+    store, write_tree,
 };
 use super::command::GitProgram;
 use super::error::{GitError, file};
 use super::name::{check_id, check_object};
 use super::project::Project;
-use super::replay::{Replayed, replay};
+use super::replay::{Replayed, replay, unresolved};
 use super::separate::{Ignored, InnerRepository, SeparateRepository, remove};
 
 /// Where the project keeps the commit that each workspace borrows from.
@@ -158,6 +158,14 @@ impl Workspace {
     pub fn task(&self) -> Result<Option<String>, GitError> {
         let branch = self.repository.branch()?;
         Ok(branch.and_then(|branch| branch.strip_prefix("task/").map(str::to_owned)))
+    }
+
+    /// The files of a capture in which a conflict still stands as [`replay`](Self::replay) marked it.
+    ///
+    /// # Errors
+    /// [`GitError`] when git breaks.
+    pub fn unresolved(&self, capture: &Capture) -> Result<Vec<String>, GitError> {
+        unresolved(&self.repository, &capture.commit)
     }
 
     /// Makes the folder's state one commit on the base, held by `refs/agent-team/attempts/<token>` of the

@@ -10,7 +10,7 @@ use agent_team_log::{AnnounceError, Presence, ProcessIdentity};
 use tokio_util::sync::CancellationToken;
 
 use super::over::End;
-use super::{Run, RunOutcome, budgets};
+use super::{Run, RunOutcome, budgets, unsettled};
 use crate::agent::prompt;
 use crate::agent_team::{AgentTeam, Member};
 use crate::ancestry::WITHIN_VARIABLE;
@@ -49,6 +49,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
     if let Some(folder) = team_log.folder() {
         sweep_presence(folder);
     }
+    unsettled::settle(team_log, &by, &reporter)?;
     gather_members(team, &by)?;
     let desk = open_desk(team).await?;
     let policy = rules(team, desk.as_ref())?;

@@ -42,14 +42,29 @@ pub(super) fn written(team: &AgentTeam) -> Result<Option<Text>, Error> {
 /// Sets the limits that the last run did not say. The clock is not among them: it is the run's, which has not begun.
 pub(super) fn set(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
     let earlier = Earlier::of(team.queue.team_log())?;
-    let without_clock = |bounds: Bounds| Bounds { elapsed_ms: None, ..bounds };
-    let said = without_clock(of_team(team));
-    if earlier.team.map(without_clock) != Some(said) {
-        team.queue.limit(by, &Account::Team, said)?;
+    let said = Bounds { elapsed_ms: None, ..of_team(team) };
+    let team_account = (&Account::Team, said, earlier.team.unwrap_or_default());
+    let others = team.options.budgets.iter().map(|(account, said)| {
+        let before = earlier.others.get(&account.as_named()).copied().unwrap_or_default();
+        (account, *said, before)
+    });
+    std::iter::once(team_account).chain(others).try_for_each(|(account, said, before)| {
+        let changed = changed(said, before);
+        if changed == Bounds::default() { Ok(()) } else { team.queue.limit(by, account, changed) }
+    })
+}
+
+/// What is said of which the last run did not say the same.
+fn changed(said: Bounds, before: Bounds) -> Bounds {
+    let of = |said: Option<u64>, before: Option<u64>| said.filter(|_| said != before);
+    Bounds {
+        micro_usd: of(said.micro_usd, before.micro_usd),
+        tokens: of(said.tokens, before.tokens),
+        calls: of(said.calls, before.calls),
+        attempts: of(said.attempts, before.attempts),
+        time_ms: of(said.time_ms, before.time_ms),
+        elapsed_ms: of(said.elapsed_ms, before.elapsed_ms),
     }
-    let others = team.options.budgets.iter();
-    let changed = others.filter(|(account, said)| earlier.others.get(&account.as_named()) != Some(*said));
-    changed.into_iter().try_for_each(|(account, said)| team.queue.limit(by, account, *said))
 }
 
 /// What the last run said.

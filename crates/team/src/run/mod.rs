@@ -8,6 +8,7 @@ mod limits;
 mod over;
 mod replan;
 mod stuck;
+mod unsettled;
 mod waits;
 
 use std::collections::BTreeSet;

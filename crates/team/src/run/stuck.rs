@@ -97,7 +97,8 @@ impl Run<'_> {
             let attempt = team_log.folder().map(|folder| folder.attempt(held.root));
             let written = attempt.as_deref().and_then(written_at);
             // What it was told is no progress of its own.
-            let is_told = || matches!(attempt.as_deref().and_then(Line::last_of), Some(Line::Told { .. }));
+            let is_told =
+                || matches!(attempt.as_deref().and_then(Line::last_step), Some((Line::Told { .. }, _)));
             // Of an agent without a transcript nobody sees what it does, so that it is left alone unless asked for.
             if written.is_none() && self.team.options.stuck_after.is_none() {
                 continue;

@@ -53,7 +53,14 @@ impl Run<'_> {
                 let first = text.lines().next().unwrap_or_default().to_owned();
                 (asked.id, format!("WAITS {} for your answer (agent-team answer): {first}", asked.from))
             });
-            plans.chain(questions).collect()
+            let held_up = state.pauses().filter_map(|(agent, pause)| Some((agent?, pause.revision)));
+            let stopped = held_up.filter_map(|(agent, revision)| {
+                let left = state.waiting_for_return_of(agent).find(|task| !state.is_free_of_stopped(task))?;
+                let words =
+                    format!("WAITS {} for {agent} to be resumed: agent-team resume {agent}", left.id());
+                Some((revision, words))
+            });
+            plans.chain(questions).chain(stopped).collect()
         })?;
         for (id, words) in waiting {
             if named.insert(id) {

@@ -50,10 +50,12 @@ impl Rule for AgentLeft {
     }
 
     fn take_effect(self, state: &mut State, _: &Meta) {
-        if let Some(agent) = state.agents.get_mut(&self.agent) {
+        let known = state.agents.get_mut(&self.agent);
+        let role = known.map(|agent| {
             agent.left = true;
-        }
-        state.messages.return_unread(&self.agent);
+            agent.role
+        });
+        state.messages.return_unread(&self.agent, role);
         reconsider(state, &self.agent);
     }
 }

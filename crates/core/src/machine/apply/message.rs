@@ -39,6 +39,7 @@ impl Rule for MessageSent {
             receipts: BTreeMap::new(),
             returned,
             in_thread_of: BTreeSet::new(),
+            missed_by: BTreeSet::new(),
         });
         if let Some((task, agent)) = thread {
             state.messages.join_thread(&task, &agent);

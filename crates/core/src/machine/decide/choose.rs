@@ -36,7 +36,8 @@ pub(super) fn task<'a>(
         Stage::Work => {
             let interrupted = interrupted(state, &member);
             let best = || state.queue.best(&member, now_ms, |slot| state.is_slot_offered(slot, agent));
-            interrupted.or_else(|| best().and_then(|slot| state.tasks.at(slot)))
+            let best = || best().and_then(|slot| state.tasks.at(slot));
+            interrupted.or_else(best).or_else(|| state.left_by_stopped(&member))
         }
         _ => state
             .waiting_for(stage)

@@ -341,6 +341,8 @@ pub(super) fn message(lines: &mut Lines<'_>, message: &Message) {
         asks,
         reply_to,
         in_thread_of,
+        // No rule reads it, and logs whose fingerprints are written down have it.
+        missed_by: _,
     } = message;
     lines.always("id", id);
     lines.always("seq", seq);
