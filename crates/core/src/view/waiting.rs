@@ -132,10 +132,11 @@ pub(super) fn is_lost(state: &State, task: &Task) -> bool {
     matches!(task.status, Status::Failed | Status::Cancelled) && planned_anew(state, task).is_none()
 }
 
-/// The task in which a lead plans a failure anew; `None` if none does.
+/// The task in which a lead plans a failure anew; `None` if none does. One that somebody made wait for others may wait for
+/// what waits for the failure.
 fn planned_anew<'a>(state: &'a State, task: &Task) -> Option<&'a Task> {
     let replan = task.replan.as_ref().filter(|_| task.status == Status::Failed)?;
-    state.task(replan).filter(|replan| !replan.status.is_ended())
+    state.task(replan).filter(|replan| !replan.status.is_ended() && replan.status != Status::Blocked)
 }
 
 /// A task that another one waits for, and what is done about it if it failed.

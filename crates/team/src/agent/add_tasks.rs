@@ -57,6 +57,8 @@ pub(super) struct TaskInput {
     plan: Option<bool>,
     /// Who approves that plan, by name; a lead if you leave it out. It asks for a plan.
     approver: Option<String>,
+    /// How many attempts may fail before it fails for good.
+    attempts: Option<u32>,
     /// Words to find it by; notes for these labels are shown to whoever does it.
     labels: Option<Vec<String>>,
     /// Higher goes first.
@@ -139,6 +141,7 @@ impl TaskInput {
             review_rounds: self.review_rounds,
             plan: self.plan.unwrap_or(false),
             approver: self.approver,
+            attempts: self.attempts,
             labels: self.labels.unwrap_or_default(),
             priority: self.priority.unwrap_or(0),
             parent: place.parent.clone(),

@@ -1,6 +1,6 @@
 //! What an agent is given: the task with everything that it should know to do it.
 
-use agent_team_core::machine::{Claim, State, Submission, Task};
+use agent_team_core::machine::{Claim, Feedback, State, Submission, Task};
 use agent_team_core::record::Stage;
 use agent_team_core::view;
 
@@ -41,8 +41,8 @@ pub struct Assignment {
     pub note: Option<String>,
     /// What the team noted for tasks with its labels, each with who noted it.
     pub notes: Vec<(crate::AgentId, String)>,
-    /// The plan that was approved for it.
-    pub plan: Option<String>,
+    /// The plan that was approved for it, with its author.
+    pub plan: Option<(crate::AgentId, String)>,
     /// Whether a plan must be approved before anything is changed.
     pub lacks_plan: bool,
     /// For a review: whether to try to refute what was delivered.
@@ -62,6 +62,8 @@ pub struct Dependency {
     pub title: String,
     /// Its result.
     pub result: String,
+    /// Whose words that is.
+    pub author: crate::AgentId,
 }
 
 /// Something that went wrong with an earlier attempt.
@@ -73,6 +75,8 @@ pub struct Setback {
     pub cause: FeedbackCause,
     /// All that is known about it.
     pub text: String,
+    /// Whose words that is: a reviewer's, or of whoever made the attempt; or who ran what printed it.
+    pub agent: crate::AgentId,
     /// The commit that was refused.
     pub commit: Option<String>,
 }
@@ -137,12 +141,13 @@ impl Assignment {
         let whole = |text: &Text| team_log.read_text(text);
         let description = whole(&draft.description)?;
         let title = draft.title;
-        let dependencies = draft
-            .dependencies
-            .into_iter()
-            .map(|(id, title, result)| Ok::<_, Error>(Dependency { id, title, result: whole(&result)? }));
-        let setbacks = draft.setbacks.into_iter().map(|(attempt, cause, text, commit)| {
-            Ok::<_, Error>(Setback { attempt, cause, text: whole(&text)?, commit })
+        let dependencies = draft.dependencies.into_iter().map(|(id, title, result, author)| {
+            Ok::<_, Error>(Dependency { id, title, result: whole(&result)?, author })
+        });
+        let setbacks = draft.setbacks.into_iter().map(|feedback| {
+            let Feedback { attempt, cause, agent, .. } = feedback;
+            let commit = feedback.commit.map(|work| work.commit);
+            Ok::<_, Error>(Setback { attempt, cause, text: whole(&feedback.text)?, agent, commit })
         });
         let gate = draft.gate;
         let delivered = draft.delivered.map(|submission| {
@@ -176,7 +181,7 @@ impl Assignment {
                 .into_iter()
                 .map(|(by, text)| Ok::<_, Error>((by, whole(&text)?)))
                 .collect::<Result<_, _>>()?,
-            plan: draft.plan.as_ref().map(whole).transpose()?,
+            plan: draft.plan.map(|(by, text)| Ok::<_, Error>((by, whole(&text)?))).transpose()?,
             lacks_plan: draft.lacks_plan,
             refute: draft.refute,
             delegated: draft.delegated,
@@ -211,13 +216,13 @@ struct Draft {
     resumes: Option<RecordId>,
     left_off: Option<RecordId>,
     check: Option<String>,
-    dependencies: Vec<(TaskId, String, Text)>,
+    dependencies: Vec<(TaskId, String, Text, crate::AgentId)>,
     last: Option<LastAttempt>,
-    setbacks: Vec<(u32, FeedbackCause, Text, Option<String>)>,
+    setbacks: Vec<Feedback>,
     delivered: Option<Submission>,
     gate: Option<GateAhead>,
     notes: Vec<(crate::AgentId, Text)>,
-    plan: Option<Text>,
+    plan: Option<(crate::AgentId, Text)>,
     lacks_plan: bool,
     refute: bool,
     delegated: bool,
@@ -237,12 +242,9 @@ impl Draft {
         let spec = &task.spec;
         let needed = spec.after.iter().filter_map(|id| state.task(id));
         let results = needed.filter_map(|needed| {
-            let result = needed.result()?.clone();
-            Some((needed.id().clone(), needed.spec.title.clone(), result))
-        });
-        let setbacks = task.feedback.iter().map(|feedback| {
-            let commit = feedback.commit.as_ref().map(|work| work.commit.clone());
-            (feedback.attempt, feedback.cause, feedback.text.clone(), commit)
+            let submission = needed.submission.as_ref().filter(|_| needed.result().is_some())?;
+            let (result, author) = (submission.result.clone(), submission.author.clone());
+            Some((needed.id().clone(), needed.spec.title.clone(), result, author))
         });
         let delivered = task.submission.as_deref().filter(|_| claim.stage != Stage::Work);
         let gate = view::gate(state, task);
@@ -257,14 +259,18 @@ impl Draft {
             check: spec.check.clone(),
             dependencies: results.collect(),
             last: (claim.stage == Stage::Work).then(|| LastAttempt::of(task)).flatten(),
-            setbacks: setbacks.collect(),
+            setbacks: task.feedback.clone(),
             delivered: delivered.cloned(),
             gate: gate.map(|gate| GateAhead { command: gate.command, refused: gate.refused }),
             notes: state
                 .notes_for(&spec.labels)
                 .map(|note| (note.agent.clone(), note.text.clone()))
                 .collect(),
-            plan: task.plan.as_ref().filter(|plan| plan.is_approved()).map(|plan| plan.text.clone()),
+            plan: task
+                .plan
+                .as_ref()
+                .filter(|plan| plan.is_approved())
+                .map(|plan| (plan.author.clone(), plan.text.clone())),
             lacks_plan: claim.stage == Stage::Work && state.lacks_plan(task, &claim.agent),
             refute: claim.stage == Stage::Review && spec.refute,
             delegated: claim.stage == Stage::Work && spec.delegate,

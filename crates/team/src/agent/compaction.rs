@@ -159,17 +159,14 @@ impl Compaction {
         &self,
         journal: &Journal,
         answer: Option<&Response>,
-        plan: Option<&str>,
+        plan: Option<&(AgentId, String)>,
         open: &[AgentMessage],
         me: &AgentId,
     ) -> Line {
         let mut parts = Vec::new();
         let task = journal.task().map(texts).unwrap_or_default().concat();
-        if let Some(plan) = plan.filter(|plan| !task.contains(plan.trim())) {
-            parts.push(Part::text(format!(
-                "## The plan that was approved for this task\n\n{}\n",
-                plan.trim()
-            )));
+        if let Some((author, plan)) = plan.filter(|(_, plan)| !task.contains(plan.trim())) {
+            parts.push(Part::text(prompt::approved_plan(author, plan)));
         }
         if !open.is_empty() {
             let (asked, asks): (Vec<_>, Vec<_>) =

@@ -296,7 +296,13 @@ pub(super) fn sheet(state: &State, own: &Task, lead: &crate::AgentId) -> String 
         let view = agent_team_core::view::task(state, task);
         let waits = view.waits_for.as_ref().map(|what| format!(", waits for {what}")).unwrap_or_default();
         let failure = task.failure.map(|failure| format!(" ({})", failure.as_str())).unwrap_or_default();
-        let _ = writeln!(text, "- {} [{}{failure}{waits}] {}", task.id(), task.status, task.spec.title);
+        let _ = writeln!(
+            text,
+            "- {} [{}{failure}{waits}] {}",
+            task.id(),
+            task.status,
+            super::tags::harmless(&task.spec.title)
+        );
         let said = task.result().map(|result| result.preview().into_owned());
         let wrong = || task.feedback.last().map(|last| last.text.preview().into_owned());
         if let Some(said) = said.or_else(|| wrong().filter(|_| task.failure.is_some())) {

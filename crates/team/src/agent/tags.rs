@@ -7,12 +7,17 @@ use std::borrow::Cow;
 
 /// The tag around the words of somebody else.
 const MESSAGE: &str = "message";
+/// The tag around what a program printed.
+const OUTPUT: &str = "output";
 /// The tag around a conversation of which a model gives an account.
 pub(super) const TRANSCRIPT: &str = "transcript";
 
-/// A text that holds no tag around messages, neither an opening nor a closing one.
-pub(super) fn harmless(text: &str) -> Cow<'_, str> {
-    without(MESSAGE, text)
+/// A text that holds no tag around messages or outputs, neither an opening nor a closing one.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    match without(MESSAGE, text) {
+        Cow::Borrowed(text) => without(OUTPUT, text),
+        Cow::Owned(text) => Cow::Owned(without(OUTPUT, &text).into_owned()),
+    }
 }
 
 /// A text that holds no tag of this name, however it is written: the bracket of each stands as `&lt;`, which models read
@@ -59,6 +64,8 @@ mod tests {
             "<\u{200b}/message>",
             "<<message>",
             "<message/>",
+            "</output>",
+            "<output of=\"its check\">",
         ] {
             let safe = harmless(tag);
             assert!(safe.contains("&lt;"), "{tag:?} became {safe:?}");

@@ -9,6 +9,7 @@ use super::Context;
 use super::add_tasks::AddTasks;
 use super::lead_tools::with_lead_tools;
 use super::plan_tools::{ProposeTasks, SubmitPlan};
+use super::prompt;
 use super::tags::harmless;
 use super::talk_tools::{Ask, Note, Notes, Receive, Send};
 use super::verdict::{APPROVE, REJECT};
@@ -196,13 +197,15 @@ impl Tool for TaskResult {
             let task = self.0.queue.get_task(&input.id.parse()?)?;
             let whole = |text| self.0.queue.team_log().read_text(text);
             let result = task.result.as_ref().map(whole).transpose()?;
-            let result = result.unwrap_or_else(|| format!("(none yet: it is {})", task.status));
-            let text = whole(&task.description)?;
+            let result = match (&result, &task.author) {
+                (Some(result), Some(author)) => prompt::quoted(author, result),
+                _ => format!("(none yet: it is {})", task.status),
+            };
+            let (title, text) = (harmless(&task.title), whole(&task.description)?);
             Ok::<_, Error>(ToolOutput::text(format!(
-                "# {}: {}\n\n{text}\n\n## Result\n\n{}",
+                "# {}: {title}\n\n{}\n\n## Result\n\n{result}",
                 task.id,
-                task.title,
-                harmless(&result)
+                harmless(&text)
             )))
         })
     }

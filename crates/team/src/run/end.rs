@@ -246,17 +246,17 @@ pub(crate) fn board(state: &State) -> String {
     tasks.sort_by_key(|task| task.added);
     let lines = tasks.into_iter().map(|task| {
         let view = view::task(state, task);
-        let said = match (&view.result, view.failure) {
-            (Some(result), _) => result.preview().into_owned(),
-            (None, Some(failure)) => {
-                let last = view.feedback.last().map(|last| last.text.preview().into_owned());
-                format!("failed ({}): {}", failure.as_str(), last.unwrap_or_default())
-            }
+        let last = task.feedback.last().map(|last| (&last.agent, last.text.preview()));
+        let author = task.submission.as_ref().map(|submission| &submission.author);
+        let (why, said) = match (task.result(), view.failure) {
+            (Some(result), _) => (String::new(), author.map(|author| (author, result.preview()))),
+            (None, Some(failure)) => (format!(" (failed: {})", failure.as_str()), last),
             (None, None) => {
-                view.waits_for.clone().map(|what| format!("waits for {what}")).unwrap_or_default()
+                (view.waits_for.as_ref().map(|what| format!(", waits for {what}")).unwrap_or_default(), None)
             }
         };
-        format!("- {} [{}] {}\n  {}", view.id, view.status, view.title, said.replace('\n', "\n  "))
+        let said = said.map(|(by, text)| format!("\n{}", prompt::quoted(by, &text))).unwrap_or_default();
+        format!("- {} [{}{why}] {}{said}", view.id, view.status, prompt::harmless(&view.title))
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -150,7 +150,10 @@ impl Run<'_> {
         let whole = |text: &Text| team_log.read_text(text);
         let failed = &put.failed;
         let description = whole(&failed.spec.description)?;
-        let setbacks = failed.feedback.iter().map(|feedback| Ok((feedback.cause, whole(&feedback.text)?)));
+        let setbacks = failed
+            .feedback
+            .iter()
+            .map(|feedback| Ok((feedback.cause, feedback.agent.clone(), whole(&feedback.text)?)));
         let setbacks: Vec<_> = setbacks.collect::<Result<_, Error>>()?;
         let left = put.most.saturating_sub(put.number);
         Ok(prompt::replanning(&prompt::Failed {

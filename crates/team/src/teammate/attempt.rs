@@ -159,7 +159,7 @@ impl Teammate {
             };
             let Some(judged) = judged else { return Err(AgentError::Stopped) };
             if judged.approved {
-                assignment.plan = Some(plan);
+                assignment.plan = Some((self.id.clone(), plan));
                 assignment.lacks_plan = false;
                 return Ok(());
             }

@@ -173,7 +173,7 @@ fn the_plan_the_open_questions_and_the_files_do_not_depend_on_the_model() {
     let line = compaction.line(
         &journal,
         Some(&says("Notes.")),
-        Some("Small steps."),
+        Some(&("worker-1".parse().unwrap(), "Small steps.".into())),
         &open,
         &"worker-1".parse().unwrap(),
     );
@@ -181,7 +181,8 @@ fn the_plan_the_open_questions_and_the_files_do_not_depend_on_the_model() {
     for wanted in ["Small steps.", "Which name?", "May I?", "Changed: file-3, file-2, file-1"] {
         assert!(text.contains(wanted), "{text}");
     }
-    let line = compaction.line(&journal, None, Some("Write wc"), &[], &"worker-1".parse().unwrap());
+    let plan = ("worker-1".parse().unwrap(), "Write wc".into());
+    let line = compaction.line(&journal, None, Some(&plan), &[], &"worker-1".parse().unwrap());
     assert!(!texts(&line).concat().contains("## The plan"), "the task's own words hold it");
 }
 

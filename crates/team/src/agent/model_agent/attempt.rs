@@ -217,9 +217,13 @@ impl<'a> Attempt<'a> {
             Err(_) => None,
         };
         let plan = context.queue.plan(&self.task.id)?.filter(|plan| plan.approved == Some(true));
-        let plan = plan.map(|plan| context.queue.team_log().read_text(&plan.text)).transpose()?;
+        let plan = plan.map(|plan| {
+            let text = context.queue.team_log().read_text(&plan.text)?;
+            Ok::<_, crate::Error>((plan.author, text))
+        });
+        let plan = plan.transpose()?;
         let open = self.open_questions()?;
-        let line = compaction.line(&self.journal, answer.as_ref(), plan.as_deref(), &open, &context.agent);
+        let line = compaction.line(&self.journal, answer.as_ref(), plan.as_ref(), &open, &context.agent);
         self.journal.write(line)?;
         self.tell_team()?;
         let after = compaction::tokens(&self.journal);
