@@ -50,11 +50,13 @@ impl Join {
             lead: self.lead,
             ..AgentJoined::new(agent.clone(), role)
         })?;
-        if out.is_json() {
-            out.json(&json!({ "agent": agent, "role": role }))?;
-        } else {
-            out.line(&format!("{agent} is in the team as a {role}"))?;
-        }
-        Ok(Exit::Done)
+        tell(&agent, role, out)
     }
+}
+
+/// Says who is in the team as what.
+pub fn tell(agent: &AgentId, role: Role, out: &mut Output) -> Result<Exit, Failure> {
+    let words = format!("{agent} is in the team as a {role}");
+    out.answer(&json!({ "agent": agent, "role": role }), |out| out.line(&words))?;
+    Ok(Exit::Done)
 }

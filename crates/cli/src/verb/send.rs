@@ -1,12 +1,15 @@
 //! `send`: sends a message.
 
-use agent_team::{AgentId, MessageBus, NewMessage, Recipient, TaskId};
+use agent_team::{AgentId, MessageBus, NewMessage, Recipient, TaskId, TaskQueue};
 use clap::Args;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::read_text;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
+use crate::operation::{Actor, Operation};
 use crate::output::{self, Output};
 
 /// The arguments of `send`.
@@ -21,10 +24,8 @@ use crate::output::{self, Output};
                   git diff | agent-team send everyone - --from human"
 )]
 pub struct Send {
-    /// An agent's name, role:ROLE, task:ID, or everyone
-    to: Recipient,
-    /// What it says; - for standard input
-    text: String,
+    #[command(flatten)]
+    operation: SendMessage,
     /// Who sends it
     #[arg(long, value_name = "NAME", default_value = "human")]
     from: AgentId,
@@ -34,31 +35,65 @@ pub struct Send {
     /// The sender waits for an answer: `answer` shows and gives it
     #[arg(long)]
     ask: bool,
+}
+
+/// What is sent, and to whom.
+#[derive(Debug, Args, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendMessage {
+    /// An agent's name, role:ROLE, task:ID, or everyone
+    #[schemars(with = "String")]
+    to: Recipient,
+    /// What it says; - for standard input
+    #[schemars(description = "What it says")]
+    text: String,
     /// The task that it is about
     #[arg(long, value_name = "ID")]
+    #[schemars(with = "Option<String>")]
     task: Option<TaskId>,
 }
 
 impl Send {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let queue = global.open()?;
+        let text = read_text(self.operation.text)?;
+        let operation = SendMessage { text, ..self.operation };
+        operation.post(&global.open()?, &self.from, self.urgent, self.ask, out)
+    }
+}
+
+impl Operation for SendMessage {
+    const TOOL: &'static str = "send";
+    const ABOUT: &'static str = "Send a message to an agent, to all agents of a role, to the thread of a task, or to everyone. \
+                                 They see it between their turns; you need not wait.";
+
+    fn perform(self, by: &Actor<'_>, out: &mut Output) -> Result<Exit, Failure> {
+        self.post(by.queue, by.agent()?, false, false, out)
+    }
+}
+
+impl SendMessage {
+    fn post(
+        self,
+        queue: &TaskQueue,
+        from: &AgentId,
+        urgent: bool,
+        asks: bool,
+        out: &mut Output,
+    ) -> Result<Exit, Failure> {
         if let Some(task) = &self.task {
             queue.get_task(task)?;
         }
-        let missing = super::nobody_hears(&queue, &self.to)?;
+        let missing = super::nobody_hears(queue, &self.to)?;
+        let message = NewMessage::new(from, self.to, self.text);
         let bus = MessageBus::over(queue.team_log().clone());
-        let id = bus.post(NewMessage {
-            task: self.task,
-            urgent: self.urgent,
-            asks: self.ask,
-            ..NewMessage::new(&self.from, self.to, read_text(self.text)?)
-        })?;
-        if out.is_json() {
-            out.json(&json!({ "id": id, "waits_for_member": missing.is_some() }))?;
-        } else {
+        let id = bus.post(NewMessage { task: self.task, urgent, asks, ..message })?;
+        let is_kept = out.is_kept();
+        let value = json!({ "id": id, "waits_for_member": missing.is_some() });
+        out.answer(&value, |out| {
             out.line(&id.to_string())?;
-        }
-        if let Some(warning) = missing {
+            missing.iter().filter(|_| is_kept).try_for_each(|warning| out.line(&format!("WARNING {warning}")))
+        })?;
+        if let Some(warning) = missing.filter(|_| !is_kept) {
             output::note(&format!("WARNING {warning}"), out.is_json());
         }
         Ok(Exit::Done)

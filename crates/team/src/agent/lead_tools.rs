@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
-use super::team_tools::AddTasksInput;
+use super::asked_tasks::AddTasksInput;
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};

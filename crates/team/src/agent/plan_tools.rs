@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::asked_tasks::AddTasksInput;
 use super::prompt::quoted;
-use super::team_tools::AddTasksInput;
 use super::{Context, proposal};
 use crate::hooks::{Blocked, Hook};
 use crate::model::ToolSpec;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
+use super::asked_tasks::{AddTasksInput, add};
 use super::lead_tools::with_lead_tools;
 use super::plan_tools::{ProposeTasks, SubmitPlan};
 use super::tags::harmless;
@@ -14,7 +15,7 @@ use super::verdict::{APPROVE, REJECT};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
-use crate::{Error, NewTask, Role, Stage, TaskBudget, TaskId, wanted};
+use crate::{Error, Role, Stage, TaskId, wanted};
 
 /// The tools that end an attempt, and do nothing else.
 pub(super) const ENDINGS: [&str; 3] = ["finish", "give_up", "review"];
@@ -204,128 +205,6 @@ impl Tool for TaskResult {
 }
 
 struct AddTasks(Context);
-
-#[derive(Deserialize, JsonSchema)]
-pub(super) struct AddTasksInput {
-    /// The tasks. They may refer to each other in `after`, in any order.
-    tasks: Vec<TaskInput>,
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct TaskInput {
-    /// A short id of letters, digits and dashes, such as `parse-header`.
-    id: Option<String>,
-    /// One line that says what is wanted.
-    title: String,
-    /// Everything that whoever does it must know.
-    description: Option<String>,
-    /// The ids of the tasks that must be completed first.
-    after: Option<Vec<String>>,
-    /// A shell command that fails now and exits with 0 when the task is done.
-    check: Option<String>,
-    /// `worker`, `reviewer`, `specialist` or `lead`; leave it out for any worker.
-    role: Option<String>,
-    /// A skill that whoever does it must have.
-    skill: Option<String>,
-    /// Whether a reviewer must approve the result.
-    review: Option<bool>,
-    /// Whether whoever does it must have a plan approved first.
-    plan: Option<bool>,
-    /// Words to find it by; notes for these labels are shown to whoever does it.
-    labels: Option<Vec<String>>,
-    /// Higher goes first.
-    priority: Option<i32>,
-    /// Whether a lead splits it further and delivers it: for what is too large for one.
-    delegate: Option<bool>,
-    /// Which lead does so; any if you leave it out.
-    lead: Option<String>,
-    /// The most that it may cost with all its parts, in US dollars.
-    budget_usd: Option<f64>,
-    /// The most tokens that it may use with all its parts.
-    budget_tokens: Option<u64>,
-}
-
-/// Adds tasks. A hook may be asked, and take its time.
-pub(super) fn add(context: &Context, input: AddTasksInput) -> Result<Vec<TaskId>, Error> {
-    context.queue.add_tasks(&context.agent, &input.into_tasks(context)?)
-}
-
-/// Where what an agent adds belongs.
-struct Place {
-    parent: Option<String>,
-    team: Option<String>,
-}
-
-impl Place {
-    /// Parts of the task that the agent works on; or beside the failure that it plans anew. Those of a lead with a team of
-    /// its own are for that team.
-    fn of(context: &Context) -> Result<Self, Error> {
-        context.queue.team_log().look(|state| {
-            let Some(task) = state.task_of_claim(context.token) else {
-                return Self { parent: None, team: None };
-            };
-            let parent = match task.spec.replans {
-                Some(_) => task.spec.parent.clone(),
-                None => Some(task.id().clone()),
-            };
-            let is_led = task.spec.delegate || !task.above.is_empty();
-            let mut members = state.agents().filter(|agent| !agent.left);
-            let has_team = members.any(|agent| agent.lead.as_ref() == Some(&context.agent));
-            let own = (context.role == Role::Lead && has_team).then(|| context.agent.to_string());
-            // What a member of a team adds is for that team.
-            let team = own.or_else(|| task.spec.team.as_ref().map(ToString::to_string));
-            Self { parent: parent.map(String::from), team: team.filter(|_| is_led) }
-        })
-    }
-}
-
-impl AddTasksInput {
-    /// The tasks, as parts of the one that the agent works on.
-    pub(super) fn into_tasks(self, context: &Context) -> Result<Vec<NewTask>, Error> {
-        let place = Place::of(context)?;
-        self.tasks.into_iter().map(|task| task.into_task(&place)).collect()
-    }
-}
-
-impl TaskInput {
-    fn into_task(self, place: &Place) -> Result<NewTask, Error> {
-        let input = |error: &dyn std::fmt::Display| Error::Input(error.to_string());
-        let role = self.role.map(|role| role.parse::<Role>()).transpose().map_err(|error| input(&error))?;
-        let delegate = self.delegate.unwrap_or(false);
-        if self.lead.is_some() && !delegate {
-            return Err(Error::Input("a `lead` goes with `delegate: true`".into()));
-        }
-        let micro_usd = self.budget_usd.map(micro_usd).transpose()?;
-        Ok(NewTask {
-            title: self.title,
-            id: self.id,
-            description: self.description.unwrap_or_default(),
-            after: self.after.unwrap_or_default(),
-            check: self.check,
-            role,
-            skill: self.skill,
-            review: self.review.unwrap_or(false),
-            plan: self.plan.unwrap_or(false),
-            labels: self.labels.unwrap_or_default(),
-            priority: self.priority.unwrap_or(0),
-            parent: place.parent.clone(),
-            delegate,
-            // A lead takes what it is named for, whatever team it is in.
-            agent: self.lead,
-            team: place.team.clone().filter(|_| !delegate),
-            budget: TaskBudget { micro_usd, tokens: self.budget_tokens, ..TaskBudget::default() },
-            ..NewTask::default()
-        })
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before")]
-fn micro_usd(dollars: f64) -> Result<u64, Error> {
-    if (1e-6..=1e9).contains(&dollars) {
-        return Ok((dollars * 1e6).round() as u64);
-    }
-    Err(Error::Input("a budget is more than 0 US dollars, and at most a billion".into()))
-}
 
 #[async_trait]
 impl Tool for AddTasks {
