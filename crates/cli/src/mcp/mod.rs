@@ -13,6 +13,10 @@
 //! | `stdio`, `http` | how messages come and go |
 //! | `clients` | the configurations of known clients |
 
+pub mod clients;
+#[cfg(feature = "conformance")]
+pub mod fixture;
+pub mod http;
 mod prompts;
 mod resources;
 mod server;

@@ -1,5 +1,6 @@
 //! `mcp`: lets an agent that drives itself take part, over the Model Context Protocol.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use agent_team::{AgentId, Role, Skill};
@@ -8,7 +9,7 @@ use clap::Args;
 use super::claim::LEASE;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
-use crate::mcp::{Wishes, stdio};
+use crate::mcp::{Wishes, http, stdio};
 use crate::output::Output;
 use crate::time::some_time;
 
@@ -20,6 +21,9 @@ work), complete_task, send, receive and so on; its resources are the tasks and t
 The session renews its claims by itself. When it ends, because the client closes it or dies, its claims go back into the queue at \
 once, and the agent leaves the team, unless it was a member before.
 
+With --http each session is one member, and ends when it is closed or says nothing for the length of a lease. The bearer token \
+is in `.agent-team/mcp-token`, which is made if it is missing.
+
 An agent chooses a name that nobody else has, unless --as gives it one. It is a worker or a specialist; --role makes it a \
 reviewer or a lead.";
 
@@ -29,7 +33,8 @@ reviewer or a lead.";
     about = "Serve the team to an agent over MCP",
     long_about = LONG_ABOUT,
     after_help = "Examples:\n  agent-team mcp\n  agent-team mcp --as critic --role reviewer\n  \
-                  claude mcp add team -- agent-team -C ~/project mcp --as ann"
+                  agent-team mcp --http 127.0.0.1:4711\n  \
+                  claude mcp add team -- agent-team -C ~/project mcp --as ann\n  agent-team join claude --write"
 )]
 pub struct Mcp {
     /// Who takes part; the agent chooses a name if not said
@@ -44,6 +49,13 @@ pub struct Mcp {
     /// How long a claim lasts if this process hangs [default: 15m]
     #[arg(long, value_name = "DURATION", value_parser = some_time)]
     lease: Option<Duration>,
+    /// Serve over HTTP on this address of this machine instead, as in 127.0.0.1:4711; each session is one member
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<SocketAddr>,
+    /// Serve what the conformance suite of MCP asks for, and nothing of the team
+    #[cfg(feature = "conformance")]
+    #[arg(long, requires = "http", hide = true)]
+    fixture: bool,
 }
 
 impl Mcp {
@@ -57,7 +69,16 @@ impl Mcp {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::io("cannot serve", &error))?;
-        let served = runtime.block_on(stdio::serve(queue, wishes));
+        let served = runtime.block_on(async {
+            match self.http {
+                #[cfg(feature = "conformance")]
+                Some(address) if self.fixture => {
+                    crate::mcp::fixture::serve(queue, wishes, address, out).await
+                }
+                Some(address) => http::serve_http(queue, wishes, address, out).await,
+                None => stdio::serve(queue, wishes).await,
+            }
+        });
         // A read of standard input may be under way that nothing ends.
         runtime.shutdown_background();
         served
