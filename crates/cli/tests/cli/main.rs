@@ -20,6 +20,7 @@ mod limits;
 mod loops;
 mod mcp;
 mod mcp_client;
+mod mcp_http;
 mod messages;
 mod split;
 mod steering;
