@@ -94,18 +94,30 @@ impl Failure {
         self
     }
 
+    /// It in words, with what to do next.
+    pub fn words(&self) -> String {
+        let Self::Told(told) = self else { return String::new() };
+        let hint = told.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        format!("{}{hint}", told.message)
+    }
+
+    /// It as a value, as `--json` gives it.
+    pub fn value(&self) -> Value {
+        let Self::Told(told) = self else { return Value::Null };
+        let value = Json {
+            error: &told.message,
+            hint: told.hint.as_deref(),
+            code: told.exit as u8,
+            refused: told.refusal.as_ref(),
+        };
+        serde_json::to_value(&value).unwrap_or_default()
+    }
+
     /// Says it on standard error, and gives the code to end with.
     pub fn tell(&self, json: bool) -> Exit {
         let Self::Told(told) = self else { return Exit::Done };
         if json {
-            let value = Json {
-                error: &told.message,
-                hint: told.hint.as_deref(),
-                code: told.exit as u8,
-                refused: told.refusal.as_ref(),
-            };
-            let text = serde_json::to_string(&value).unwrap_or_default();
-            eprintln!("{}", safe_text::json(&text));
+            eprintln!("{}", safe_text::json(&self.value().to_string()));
             return told.exit;
         }
         // That no work will come is an answer; a script that looks for ERROR should not find one.
@@ -126,9 +138,11 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
             Error::Refused(Refusal::NothingEver { .. }) => Exit::NoWork,
-            Error::Refused(_) | Error::Blocked(_) | Error::AlreadyRunning { .. } | Error::WithinCommand => {
-                Exit::Refused
-            }
+            Error::Refused(_)
+            | Error::Blocked(_)
+            | Error::AlreadyRunning { .. }
+            | Error::SeatTaken { .. }
+            | Error::WithinCommand => Exit::Refused,
             Error::Name(_)
             | Error::Input(_)
             | Error::NoModel { .. }

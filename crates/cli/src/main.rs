@@ -5,6 +5,8 @@
 //! | `cli` | the arguments that all verbs share, and the list of verbs |
 //! | `verb/` | one file per verb: its arguments, its help, what it does |
 //! | `output` | the only way to standard output; text of agents cannot reach the terminal unescaped |
+//! | `mcp/` | what `agent-team mcp` serves: the same operations as tools |
+//! | `operation` | what a verb and a tool of `agent-team mcp` have in common |
 //! | `live`, `report` | what is shown while a team runs, and at the end |
 //! | `again` | how a run that ended is called again |
 //! | `hooks` | the hooks of team.toml, for the verbs that bring something about |
@@ -18,6 +20,8 @@ mod exit;
 mod hooks;
 mod interrupt;
 mod live;
+mod mcp;
+mod operation;
 mod output;
 mod report;
 mod safe_text;

@@ -1,21 +1,40 @@
 //! The only way to standard output: lines for people or JSON for programs.
 //!
+//! What a session answers over MCP is kept instead of printed, and is both at once: [`Output::kept`].
+//!
 //! Every text passes through [`safe_text`] here, so that no verb can forget it; colours are put around it afterwards.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::cli::{ColorWhen, Global};
 use crate::safe_text;
 
-/// Standard output.
+/// Standard output, or what is kept in its place.
 pub struct Output {
     json: bool,
     color: bool,
     color_error: bool,
-    stdout: BufWriter<Stdout>,
+    to: To,
+}
+
+/// Where an output goes.
+enum To {
+    Stdout(BufWriter<Stdout>),
+    /// It is kept: the lines, and the value that stands for them.
+    Kept(Vec<u8>, Option<Value>),
+}
+
+/// What was kept of an output.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// The lines, as people read them.
+    pub text: String,
+    /// The same as `--json` gives it.
+    pub value: Option<Value>,
 }
 
 /// What a text means, where a colour helps to see it.
@@ -62,7 +81,26 @@ impl Output {
             ColorWhen::Auto => is_terminal && wants_color(),
         };
         let (out, error) = (color(io::stdout().is_terminal()), color(io::stderr().is_terminal()));
-        Self { json: global.json, color: out, color_error: error, stdout: BufWriter::new(io::stdout()) }
+        let to = To::Stdout(BufWriter::new(io::stdout()));
+        Self { json: global.json, color: out, color_error: error, to }
+    }
+
+    /// An output that is kept, both as lines and as JSON.
+    pub fn kept() -> Self {
+        Self { json: false, color: false, color_error: false, to: To::Kept(Vec::new(), None) }
+    }
+
+    /// What was kept; nothing of what went to standard output.
+    pub fn into_kept(self) -> Kept {
+        match self.to {
+            To::Stdout(_) => Kept::default(),
+            To::Kept(text, value) => Kept { text: String::from_utf8_lossy(&text).into_owned(), value },
+        }
+    }
+
+    /// Whether a program reads it that is shown lines as well, and whose room is small.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.to, To::Kept(..))
     }
 
     /// Whether what is said on standard error may have colours.
@@ -75,10 +113,25 @@ impl Output {
         self.json
     }
 
+    /// Gives an answer: the value for a program, lines for people.
+    pub fn answer(
+        &mut self,
+        value: &impl Serialize,
+        tell: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if self.json {
+            return self.json(value);
+        }
+        if let To::Kept(_, kept) = &mut self.to {
+            *kept = Some(serde_json::to_value(value).map_err(io::Error::from)?);
+        }
+        tell(self)
+    }
+
     /// Prints a value as JSON, on one line.
     pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         let text = serde_json::to_string(value).map_err(io::Error::from)?;
-        writeln!(self.stdout, "{}", safe_text::json(&text))
+        writeln!(self.writer(), "{}", safe_text::json(&text))
     }
 
     /// Prints one line.
@@ -88,14 +141,15 @@ impl Output {
 
     /// Prints one line in a colour.
     pub fn painted(&mut self, text: &str, paint: Option<Paint>) -> io::Result<()> {
-        writeln!(self.stdout, "{}", self.paint(&safe_text::line(text), paint))
+        let line = self.paint(&safe_text::line(text), paint);
+        writeln!(self.writer(), "{line}")
     }
 
     /// Prints a text of several lines, each indented.
     pub fn block(&mut self, indent: &str, text: &str) -> io::Result<()> {
         for line in safe_text::block(text).lines() {
             let indent = if line.is_empty() { "" } else { indent };
-            writeln!(self.stdout, "{indent}{line}")?;
+            writeln!(self.writer(), "{indent}{line}")?;
         }
         Ok(())
     }
@@ -103,7 +157,7 @@ impl Output {
     /// Prints fields that a script splits at tabs. A tab within one is shown as an escape.
     pub fn tabbed(&mut self, fields: &[&str]) -> io::Result<()> {
         let fields: Vec<_> = fields.iter().map(|field| safe_text::line(field)).collect();
-        writeln!(self.stdout, "{}", fields.join("\t"))
+        writeln!(self.writer(), "{}", fields.join("\t"))
     }
 
     /// Prints rows with their columns aligned, two blanks between them and none at the end.
@@ -129,14 +183,21 @@ impl Output {
                     line += &" ".repeat(width - text.chars().count() + 2);
                 }
             }
-            writeln!(self.stdout, "{line}")?;
+            writeln!(self.writer(), "{line}")?;
         }
         Ok(())
     }
 
     /// Hands on what is buffered.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.stdout.flush()
+        self.writer().flush()
+    }
+
+    fn writer(&mut self) -> &mut dyn Write {
+        match &mut self.to {
+            To::Stdout(stdout) => stdout,
+            To::Kept(text, _) => text,
+        }
     }
 
     fn paint(&self, text: &str, paint: Option<Paint>) -> String {

@@ -31,6 +31,12 @@ pub enum Error {
         /// What is known of that process.
         holder: String,
     },
+    /// Another session works under this name.
+    #[error("another session works as {agent}")]
+    SeatTaken {
+        /// The name.
+        agent: AgentId,
+    },
     /// A command that the team's agents, checks or gate run wants to change the team.
     #[error("a command of an agent, a check or the gate changes nothing in its own team")]
     WithinCommand,
@@ -157,6 +163,7 @@ impl Error {
             Self::GateRed { .. } => Some(
                 "mend it first; what is still to be reached belongs into checks, not into the gate".into(),
             ),
+            Self::SeatTaken { .. } => Some("choose another name, or end that session".into()),
             Self::WithinCommand => Some(
                 "agents have tools for what they may do; run it yourself, in a shell of your own, or from a hook".into(),
             ),

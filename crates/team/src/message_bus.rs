@@ -228,6 +228,31 @@ impl MessageBus {
         Ok(self.whole(answer.into_iter().collect())?.pop())
     }
 
+    /// Waits until a question is answered, and gives the answer; `None` if whom it was for left without one, or there is no
+    /// such question.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn answered(&self, question: RecordId) -> Result<Option<AgentMessage>, Error> {
+        let is_over = move |state: &State| {
+            let asked = state.messages().get(question);
+            asked.is_none_or(|asked| asked.returned) || state.messages().answer_to(question).is_some()
+        };
+        self.team_log.until(is_over).await?;
+        self.answer_to(question)
+    }
+
+    /// Waits until there is something that an agent has not read.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn mail_comes(&self, agent: &AgentId) -> Result<(), Error> {
+        let reader = agent.clone();
+        let has_mail =
+            move |state: &State| state.messages().unread(&reader, role(state, &reader)).next().is_some();
+        self.team_log.until(has_mail).await
+    }
+
     /// The questions that nobody has answered, oldest first; those that this agent may answer, if one is named.
     ///
     /// # Errors

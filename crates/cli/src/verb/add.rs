@@ -122,13 +122,14 @@ impl Add {
             None => vec![self.wishes.task(self.title.unwrap_or_default(), self.budget)?],
         };
         let ids = queue.add_tasks(&AgentId::human(), &tasks)?;
-        if out.is_json() {
-            out.json(&json!({ "ids": ids }))?;
-        } else {
-            ids.iter().try_for_each(|id| out.line(id.as_str()))?;
-        }
-        Ok(Exit::Done)
+        tell(&ids, out)
     }
+}
+
+/// Says which tasks were added.
+pub fn tell(ids: &[TaskId], out: &mut Output) -> Result<Exit, Failure> {
+    out.answer(&json!({ "ids": ids }), |out| ids.iter().try_for_each(|id| out.line(id.as_str())))?;
+    Ok(Exit::Done)
 }
 
 impl Wishes {

@@ -2,11 +2,14 @@
 
 use agent_team::{AgentId, AgentMessage, Error, MessageBus, RecordId};
 use clap::Args;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::json;
 
-use super::read_words;
+use super::{read_words, words};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
+use crate::operation::{Actor, Operation};
 use crate::output::{Output, Paint};
 use crate::time;
 
@@ -49,22 +52,54 @@ impl Answer {
             },
             _ => return list(&open, out),
         };
-        let id =
-            bus.answer(&self.agent, question, read_words(text, "the answer")?).map_err(
-                |error| match error {
-                    Error::Input(message) => {
-                        Failure::refused(message).hint("`agent-team answer` lists the open questions")
-                    }
-                    error => error.into(),
-                },
-            )?;
-        if out.is_json() {
-            out.json(&json!({ "id": id, "question": question }))?;
-        } else {
-            out.line(&id.to_string())?;
-        }
-        Ok(Exit::Done)
+        give(&bus, &self.agent, question, read_words(text, "the answer")?, out)
     }
+}
+
+/// An answer, as a session gives it: to those questions alone that it was asked.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerQuestion {
+    /// The question: its id, or the beginning of it. Without one, those are listed that wait for your answer
+    question: Option<String>,
+    /// The answer
+    text: Option<String>,
+}
+
+impl Operation for AnswerQuestion {
+    const TOOL: &'static str = "answer";
+    const ABOUT: &'static str = "Answer a question that another agent waits with. Without a question those are listed that \
+                                 you may answer.";
+    const LIST: &'static str = "questions";
+
+    fn perform(self, by: &Actor<'_>, out: &mut Output) -> Result<Exit, Failure> {
+        let bus = MessageBus::over(by.queue.team_log().clone());
+        let open = bus.questions(Some(by.agent()?))?;
+        let Some(question) = self.question else { return list(&open, out) };
+        let question = find(&open, &question)?;
+        if !open.iter().any(|asked| asked.id == question) {
+            return Err(Failure::refused(format!("question {question} is not open, or not for you")));
+        }
+        give(&bus, by.agent()?, question, words(self.text.unwrap_or_default(), "the answer")?, out)
+    }
+}
+
+fn give(
+    bus: &MessageBus,
+    by: &AgentId,
+    question: RecordId,
+    text: String,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let given = bus.answer(by, question, text).map_err(|error| match error {
+        Error::Input(message) => {
+            Failure::refused(message).hint("`agent-team answer` lists the open questions")
+        }
+        error => error.into(),
+    });
+    let id = given?;
+    out.answer(&json!({ "id": id, "question": question }), |out| out.line(&id.to_string()))?;
+    Ok(Exit::Done)
 }
 
 /// The open question whose id begins so.
@@ -82,16 +117,15 @@ fn find(open: &[AgentMessage], begin: &str) -> Result<RecordId, Failure> {
 }
 
 fn list(open: &[AgentMessage], out: &mut Output) -> Result<Exit, Failure> {
-    if out.is_json() {
-        out.json(&open)?;
-        return Ok(Exit::Done);
-    }
-    for question in open {
-        let about = question.task.as_ref().map(|task| format!(", about {task}")).unwrap_or_default();
-        let when = time::ago(question.at_ms);
-        let head = format!("{} {} asks {}{about}, {when}:", question.id, question.from, question.to);
-        out.painted(&head, Some(Paint::Warning))?;
-        out.block("  ", &question.text)?;
-    }
+    out.answer(&open, |out| {
+        for question in open {
+            let about = question.task.as_ref().map(|task| format!(", about {task}")).unwrap_or_default();
+            let when = time::ago(question.at_ms);
+            let head = format!("{} {} asks {}{about}, {when}:", question.id, question.from, question.to);
+            out.painted(&head, Some(Paint::Warning))?;
+            out.block("  ", &question.text)?;
+        }
+        Ok(())
+    })?;
     Ok(Exit::Done)
 }

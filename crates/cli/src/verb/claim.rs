@@ -15,7 +15,7 @@ use crate::task_text::{self, full};
 use crate::time::{milliseconds, parse_duration};
 
 /// How long a claim lasts without a renewal, if nothing else is said.
-const LEASE: Duration = Duration::from_secs(15 * 60);
+pub const LEASE: Duration = Duration::from_secs(15 * 60);
 
 const LONG_ABOUT: &str = "\
 Take the best task that fits, or a certain one, and print it. The name joins the team as a worker if it is not a member.
@@ -94,15 +94,7 @@ impl Claim {
         } else {
             queue.claim(&self.agent, &options)?
         };
-        let dependencies = dependencies(&queue, &claimed.task)?;
-        let task = task_text::in_full(&queue, claimed.task);
-        if out.is_json() {
-            out.json(&Json { task: &task, dependencies: &dependencies })?;
-        } else {
-            out.tabbed(&[task.id.as_str(), &claimed.token.to_string(), &task.title])?;
-            print(&task, &dependencies, out)?;
-        }
-        Ok(Exit::Done)
+        tell(&queue, claimed, out)
     }
 
     fn holder(&self) -> Result<Holder, Failure> {
@@ -129,6 +121,17 @@ impl Claim {
             }
         }
     }
+}
+
+/// Tells whoever claimed a task all that is known of it.
+pub fn tell(queue: &TaskQueue, claimed: Claimed, out: &mut Output) -> Result<Exit, Failure> {
+    let dependencies = dependencies(queue, &claimed.task)?;
+    let task = task_text::in_full(queue, claimed.task);
+    out.answer(&Json { task: &task, dependencies: &dependencies }, |out| {
+        out.tabbed(&[task.id.as_str(), &claimed.token.to_string(), &task.title])?;
+        print(&task, &dependencies, out)
+    })?;
+    Ok(Exit::Done)
 }
 
 fn dependencies(queue: &TaskQueue, task: &TaskView) -> Result<Vec<Dependency>, Failure> {

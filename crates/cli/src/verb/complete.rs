@@ -7,10 +7,11 @@ use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{read_text, token};
+use super::read_text;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, block_on};
+use crate::operation::Actor;
 use crate::output::{Output, Paint};
 use crate::task_text;
 
@@ -47,16 +48,27 @@ pub struct Complete {
 impl Complete {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open_with_hooks(out)?;
-        let token = token(&queue, self.token, &self.id, &self.agent)?;
-        let delivered = queue.complete(token, &self.agent, read_text(self.result)?, None, Vec::new());
-        delivered.map_err(|error| too_late(error, &self.id))?;
-        let task = queue.get_task(&self.id)?;
-        if task.status == Status::Verifying {
+        let by = Actor::named(&queue, &self.agent, self.token);
+        // A claim that would be a guess is told before a text is waited for.
+        by.claim(&self.id)?;
+        if deliver(&by, &self.id, read_text(self.result)?)? == Status::Verifying {
             return verify(&queue, &self.agent, &self.id, out);
         }
         tell(&queue, &self.id, None, out)?;
         Ok(Exit::Done)
     }
+}
+
+/// Delivers a result, and says where the task stands then.
+pub fn deliver(by: &Actor<'_>, id: &TaskId, result: String) -> Result<Status, Failure> {
+    let claim = by.claim(id)?;
+    let delivered = by.queue.complete(claim, by.agent()?, result, None, Vec::new());
+    let lost = |error: &Error| matches!(error.refusal(), Some(Refusal::ClaimLost { .. }));
+    if delivered.as_ref().map_or_else(lost, |()| true) {
+        by.ended(claim);
+    }
+    delivered.map_err(|error| too_late(error, id))?;
+    Ok(by.queue.get_task(id)?.status)
 }
 
 /// A result whose claim was lost is no result any more, but it is not thrown away either.
@@ -80,6 +92,16 @@ pub fn verify(queue: &TaskQueue, by: &AgentId, id: &TaskId, out: &mut Output) ->
         // The command's processes end, and the claim on the check is given back.
         Ok(check.await?)
     })?;
+    tell_verified(queue, id, verified, out)
+}
+
+/// Says what came out of the check of a task.
+pub fn tell_verified(
+    queue: &TaskQueue,
+    id: &TaskId,
+    verified: Verified,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
     match verified {
         Verified::Reported(_, judgement) => {
             tell(queue, id, Some(&judgement), out)?;
@@ -100,16 +122,20 @@ pub fn verify(queue: &TaskQueue, by: &AgentId, id: &TaskId, out: &mut Output) ->
 }
 
 /// Says where the task stands now.
-fn tell(queue: &TaskQueue, id: &TaskId, check: Option<&Judgement>, out: &mut Output) -> Result<(), Failure> {
+pub fn tell(
+    queue: &TaskQueue,
+    id: &TaskId,
+    check: Option<&Judgement>,
+    out: &mut Output,
+) -> Result<(), Failure> {
     let task = queue.get_task(id)?;
-    if out.is_json() {
-        out.json(&json!({ "id": task.id, "status": task.status, "check": check }))?;
-        return Ok(());
-    }
-    if let Some(judgement) = check.filter(|judgement| !judgement.passed) {
-        out.painted(&format!("$ {}", judgement.command), Some(Paint::Faint))?;
-        out.block("", &judgement.output)?;
-    }
-    out.table(&[task_text::row(&task)])?;
+    let value = json!({ "id": task.id, "status": task.status, "check": check });
+    out.answer(&value, |out| {
+        if let Some(judgement) = check.filter(|judgement| !judgement.passed) {
+            out.painted(&format!("$ {}", judgement.command), Some(Paint::Faint))?;
+            out.block("", &judgement.output)?;
+        }
+        out.table(&[task_text::row(&task)])
+    })?;
     Ok(())
 }

@@ -49,11 +49,7 @@ impl Inbox {
             Some(since) => bus.receive(&self.agent, since)?,
             None => bus.unread(&self.agent)?,
         };
-        if out.is_json() {
-            out.json(&messages)?;
-        } else {
-            messages.iter().try_for_each(|message| print(message, out))?;
-        }
+        tell(&messages, out)?;
         if self.since.is_none() && !self.peek {
             // What could not be shown is not read.
             out.flush()?;
@@ -61,6 +57,11 @@ impl Inbox {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Shows messages.
+pub fn tell(messages: &[AgentMessage], out: &mut Output) -> std::io::Result<()> {
+    out.answer(&messages, |out| messages.iter().try_for_each(|message| print(message, out)))
 }
 
 fn print(message: &AgentMessage, out: &mut Output) -> std::io::Result<()> {

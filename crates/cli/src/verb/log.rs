@@ -100,7 +100,7 @@ fn json(record: &LoggedRecord, out: &mut Output) -> std::io::Result<()> {
     })
 }
 
-fn print(record: &LoggedRecord, out: &mut Output) -> std::io::Result<()> {
+pub fn print(record: &LoggedRecord, out: &mut Output) -> std::io::Result<()> {
     let by = record.by.as_ref().map_or("-", |by| by.as_str());
     let kind = if record.kind.is_empty() { "-" } else { &record.kind };
     let task = record.task.as_ref().map_or("-", |task| task.as_str());

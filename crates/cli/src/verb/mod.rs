@@ -18,6 +18,7 @@ pub mod join;
 pub mod leave;
 pub mod list;
 pub mod log;
+pub mod mcp;
 pub mod note;
 pub mod pause;
 pub mod plan;
@@ -39,7 +40,7 @@ pub mod verify;
 use std::io::Read;
 
 use agent_team::view::AgentView;
-use agent_team::{AgentId, Error, MessageBus, Recipient, RecordId, Refusal, TaskId, TaskQueue};
+use agent_team::{AgentId, Error, MessageBus, Recipient, Refusal, TaskId, TaskQueue};
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
@@ -62,33 +63,19 @@ fn read_text(text: String) -> Result<String, Failure> {
 
 /// The same where nothing is said by a text that is empty or blank. `what` is what it was to say.
 fn read_words(text: String, what: &str) -> Result<String, Failure> {
-    let text = read_text(text)?;
+    words(read_text(text)?, what)
+}
+
+/// A text that says something.
+fn words(text: String, what: &str) -> Result<String, Failure> {
     if text.trim().is_empty() {
         return Err(Failure::usage(format!("the text is empty: say {what}")));
     }
     Ok(text)
 }
 
-/// The claim that is meant: the one that was named, or else the one that the agent has, unless that would be a guess.
-fn token(
-    queue: &TaskQueue,
-    named: Option<RecordId>,
-    task: &TaskId,
-    agent: &AgentId,
-) -> Result<RecordId, Failure> {
-    if let Some(token) = named {
-        return Ok(token);
-    }
-    queue.token_of(task, agent).map_err(|error| match error {
-        Error::Input(message) => {
-            Failure::refused(message).hint("--token or $AGENT_TEAM_TOKEN names the claim")
-        }
-        error => error.into(),
-    })
-}
-
 /// Refuses whoever is not in the team, and names who is.
-fn check_member(queue: &TaskQueue, agent: &AgentId) -> Result<(), Failure> {
+pub fn check_member(queue: &TaskQueue, agent: &AgentId) -> Result<(), Failure> {
     let there = members(queue)?;
     if agent.as_str() == agent_team::HUMAN || there.contains(agent) {
         return Ok(());
@@ -152,11 +139,8 @@ fn nobody_hears(queue: &TaskQueue, to: &Recipient) -> Result<Option<String>, Fai
 /// Says where a task stands after something was done to it.
 fn tell_task(queue: &TaskQueue, id: &TaskId, out: &mut Output) -> Result<Exit, Failure> {
     let task = queue.get_task(id)?;
-    if out.is_json() {
-        out.json(&json!({ "id": task.id, "status": task.status }))?;
-    } else {
-        out.table(&[task_text::row(&task)])?;
-    }
+    let value = json!({ "id": task.id, "status": task.status });
+    out.answer(&value, |out| out.table(&[task_text::row(&task)]))?;
     Ok(Exit::Done)
 }
 

@@ -2,14 +2,17 @@
 
 use std::str::FromStr;
 
-use agent_team::view::PlanView;
+use agent_team::view::{PlanView, TaskView};
 use agent_team::{AgentId, RecordId, TaskId, TaskQueue, Verdict, is_called_by_hook};
 use clap::{Args, Subcommand};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::json;
 
-use super::{read_text, read_words, token};
+use super::{read_text, words};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
+use crate::operation::{Actor, Holder, Operation, parsed_if_any};
 use crate::output::{Cell, Output, Paint};
 use crate::{task_text, time};
 
@@ -59,17 +62,41 @@ enum What {
     },
     /// Say how you mean to do the task that you hold
     Submit {
-        /// The task
-        id: TaskId,
-        /// The plan; - for standard input
-        text: String,
-        /// Who holds the task
-        #[arg(long = "as", value_name = "NAME")]
-        agent: AgentId,
-        /// The claim, as `claim` printed it
-        #[arg(long, env = "AGENT_TEAM_TOKEN", value_name = "TOKEN", hide_env_values = true)]
-        token: Option<RecordId>,
+        #[command(flatten)]
+        operation: SubmitPlan,
+        #[command(flatten)]
+        holder: Holder,
     },
+}
+
+/// How somebody means to do a task.
+#[derive(Debug, Args, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitPlan {
+    /// The task
+    #[schemars(with = "String")]
+    id: TaskId,
+    /// The plan; - for standard input
+    #[schemars(description = "The plan")]
+    text: String,
+}
+
+/// What somebody says to a plan, as a session says it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JudgePlan {
+    /// The task; without one, the plans are listed that wait to be judged
+    #[schemars(with = "Option<String>")]
+    id: Option<TaskId>,
+    /// Whether the work may begin; leave it out to read the plan
+    approve: Option<bool>,
+    /// What is to be changed, or a word to the author
+    #[serde(default)]
+    text: String,
+    /// The plan that was read, by its number or its id. Needed to approve another one than the first
+    #[serde(default, deserialize_with = "parsed_if_any")]
+    #[schemars(with = "Option<String>")]
+    plan: Option<Read>,
 }
 
 #[derive(Debug, Args)]
@@ -121,35 +148,51 @@ impl Plan {
             What::Show { id } => show(&queue, &id, out),
             What::Approve { id, text, judge } => {
                 let text = text.map(read_text).transpose()?.unwrap_or_default();
-                judged(&queue, &id, &judge, Verdict::Approved(text), out)
+                let judgement = JudgePlan { id: Some(id), approve: Some(true), text, plan: judge.plan };
+                judgement.perform(&Actor::named(&queue, &judge.agent, None), out)
             }
-            What::Reject { id, text, judge } => judged(
-                &queue,
-                &id,
-                &judge,
-                Verdict::ChangesRequested(read_words(text, "what is to be changed")?),
-                out,
-            ),
-            What::Submit { id, text, agent, token: named } => {
-                let plan = read_words(text, "how you mean to do it")?;
-                let token = token(&queue, named, &id, &agent)?;
-                queue.submit_plan(token, &agent, plan)?;
-                show(&queue, &id, out)
+            What::Reject { id, text, judge } => {
+                let text = read_text(text)?;
+                let judgement = JudgePlan { id: Some(id), approve: Some(false), text, plan: judge.plan };
+                judgement.perform(&Actor::named(&queue, &judge.agent, None), out)
+            }
+            What::Submit { operation, holder } => {
+                let text = read_text(operation.text)?;
+                holder.perform(SubmitPlan { text, ..operation }, &queue, out)
             }
         }
     }
 }
 
-fn judged(
-    queue: &TaskQueue,
-    id: &TaskId,
-    judge: &Judge,
-    verdict: Verdict,
-    out: &mut Output,
-) -> Result<Exit, Failure> {
-    let read = read(queue, id, judge.plan, matches!(verdict, Verdict::Approved(_)))?;
-    queue.judge_plan(&judge.agent, id, read, verdict)?;
-    show(queue, id, out)
+impl Operation for SubmitPlan {
+    const TOOL: &'static str = "submit_plan";
+    const ABOUT: &'static str = "Say how you mean to do the task that you hold. Where a task wants a plan, nothing can be \
+                                 delivered before somebody else has approved it.";
+
+    fn perform(self, by: &Actor<'_>, out: &mut Output) -> Result<Exit, Failure> {
+        let plan = words(self.text, "how you mean to do it")?;
+        by.queue.submit_plan(by.claim(&self.id)?, by.agent()?, plan)?;
+        show(by.queue, &self.id, out)
+    }
+}
+
+impl Operation for JudgePlan {
+    const TOOL: &'static str = "judge_plan";
+    const ABOUT: &'static str = "Read plans that wait, and approve or reject one: for a lead, or whom the task names, and \
+                                 never for its author.";
+    const LIST: &'static str = "plans";
+
+    fn perform(self, by: &Actor<'_>, out: &mut Output) -> Result<Exit, Failure> {
+        let Some(id) = &self.id else { return list(by.queue, out) };
+        let Some(approves) = self.approve else { return show(by.queue, id, out) };
+        let verdict = match approves {
+            true => Verdict::Approved(self.text),
+            false => Verdict::ChangesRequested(words(self.text, "what is to be changed")?),
+        };
+        let read = read(by.queue, id, self.plan, approves)?;
+        by.queue.judge_plan(by.agent()?, id, read, verdict)?;
+        show(by.queue, id, out)
+    }
 }
 
 /// The plan that is judged. An approval is of the text that was read: whoever names none means the first, as long as
@@ -186,11 +229,8 @@ fn read(
 
 fn list(queue: &TaskQueue, out: &mut Output) -> Result<Exit, Failure> {
     let plans = queue.open_plans()?;
-    if out.is_json() {
-        let view = |(id, plan, held): &(TaskId, PlanView, bool)| json!({ "task": id, "plan": whole(queue, plan), "held": held });
-        out.json(&plans.iter().map(view).collect::<Vec<_>>())?;
-        return Ok(Exit::Done);
-    }
+    let view = |(id, plan, held): &(TaskId, PlanView, bool)| json!({ "task": id, "plan": whole(queue, plan), "held": held });
+    let value = plans.iter().map(view).collect::<Vec<_>>();
     let row = |(id, plan, held): &(TaskId, PlanView, bool)| -> Vec<Cell> {
         let text = plan.text.preview();
         let first = text.lines().next().unwrap_or_default();
@@ -203,7 +243,7 @@ fn list(queue: &TaskQueue, out: &mut Output) -> Result<Exit, Failure> {
             Cell::painted(note, Some(Paint::Faint)),
         ]
     };
-    out.table(&plans.iter().map(row).collect::<Vec<_>>())?;
+    out.answer(&value, |out| out.table(&plans.iter().map(row).collect::<Vec<_>>()))?;
     Ok(Exit::Done)
 }
 
@@ -214,10 +254,13 @@ fn show(queue: &TaskQueue, id: &TaskId, out: &mut Output) -> Result<Exit, Failur
         let wanted = format!("it wants one, which {} approves", task_text::approvers(&task));
         return Err(if task.wants_plan { failure.hint(wanted) } else { failure });
     };
-    if out.is_json() {
-        out.json(&json!({ "task": id, "plan": whole(queue, plan), "approver": task.approver }))?;
-        return Ok(Exit::Done);
-    }
+    let value = json!({ "task": id, "plan": whole(queue, plan), "approver": task.approver });
+    out.answer(&value, |out| print(queue, &task, plan, out))?;
+    Ok(Exit::Done)
+}
+
+fn print(queue: &TaskQueue, task: &TaskView, plan: &PlanView, out: &mut Output) -> std::io::Result<()> {
+    let id = &task.id;
     let (word, paint) = match plan.approved {
         None => ("waits to be judged", Paint::Warning),
         Some(true) => ("approved", Paint::Good),
@@ -229,7 +272,9 @@ fn show(queue: &TaskQueue, id: &TaskId, out: &mut Output) -> Result<Exit, Failur
     out.line(&format!("  id    {}", plan.id))?;
     out.line(&format!("  hash  {}", plan.hash))?;
     if plan.approved.is_none() {
-        out.line(&format!("  for   {}", task_text::approvers(&task)))?;
+        out.line(&format!("  for   {}", task_text::approvers(task)))?;
+    }
+    if plan.approved.is_none() && !out.is_kept() {
         out.line(&format!("  yes   agent-team plan approve {id} --plan {}", plan.round))?;
         out.line(&format!("  no    agent-team plan reject {id} 'WHAT IS TO BE CHANGED'"))?;
     }
@@ -240,7 +285,7 @@ fn show(queue: &TaskQueue, id: &TaskId, out: &mut Output) -> Result<Exit, Failur
         out.line("feedback:")?;
         out.block("  ", &task_text::whole(queue, feedback))?;
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// The plan with its texts in full.

@@ -2,10 +2,13 @@
 
 use agent_team::{AgentId, Refusal, Status, TaskId, TaskQueue, Verdict, review};
 use clap::Args;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::{read_words, show, tell_task};
+use super::{read_text, show, tell_task, words};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
+use crate::operation::{Actor, Operation};
 use crate::output::Output;
 use crate::task_text::in_full;
 
@@ -40,21 +43,57 @@ pub struct Review {
     attempt: Option<u32>,
 }
 
+/// What somebody says to a result, as a session says it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewTask {
+    /// The task
+    #[schemars(with = "String")]
+    id: TaskId,
+    /// Whether it is good; leave it out to look at what was delivered
+    approve: Option<bool>,
+    /// What is to be changed, or a word to whoever reads it
+    #[serde(default)]
+    text: String,
+    /// The attempt whose result was read. Needed to approve another one than the first
+    attempt: Option<u32>,
+}
+
 impl Review {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let verdict = match (self.reject, self.approve) {
-            (Some(text), _) => Verdict::ChangesRequested(read_words(text, "what is to be changed")?),
-            (None, Some(words)) => Verdict::Approved(words),
-            (None, None) => return look(&self.id, global, out),
+        let (approve, text) = match (self.reject, self.approve) {
+            (Some(text), _) => (Some(false), read_text(text)?),
+            (None, Some(words)) => (Some(true), words),
+            (None, None) => (None, String::new()),
         };
-        let queue = global.open_with_hooks(out)?;
-        let read = read(&queue, &self.id, self.attempt, matches!(verdict, Verdict::Approved(_)))?;
-        review(&queue, &self.agent, &self.id, read, verdict).map_err(|error| {
+        let queue = if approve.is_some() { global.open_with_hooks(out)? } else { global.open()? };
+        let operation = ReviewTask { id: self.id, approve, text, attempt: self.attempt };
+        operation.perform(&Actor::named(&queue, &self.agent, None), out)
+    }
+}
+
+impl Operation for ReviewTask {
+    const TOOL: &'static str = "review_task";
+    const ABOUT: &'static str = "Look at what was delivered for a task, approve it, or send it back to its author with what \
+                                 is to be changed: for reviewers and leads, and never for the author.";
+
+    fn perform(self, by: &Actor<'_>, out: &mut Output) -> Result<Exit, Failure> {
+        let verdict = match self.approve {
+            None => return look(&self.id, by.queue, out),
+            Some(false) => Verdict::ChangesRequested(words(self.text, "what is to be changed")?),
+            Some(true) => Verdict::Approved(self.text),
+        };
+        let approves = matches!(verdict, Verdict::Approved(_));
+        let read = read(by.queue, &self.id, self.attempt, approves)?;
+        review(by.queue, by.agent()?, &self.id, read, verdict).map_err(|error| {
             let unfit = matches!(error.refusal(), Some(Refusal::NotFitting { .. }));
             let failure = Failure::from(error);
-            if unfit { failure.hint("`agent-team review` without --as is the human's") } else { failure }
+            match unfit && !out.is_kept() {
+                true => failure.hint("`agent-team review` without --as is the human's"),
+                false => failure,
+            }
         })?;
-        tell_task(&queue, &self.id, out)
+        tell_task(by.queue, &self.id, out)
     }
 }
 
@@ -87,25 +126,25 @@ fn read(queue: &TaskQueue, id: &TaskId, named: Option<u32>, approves: bool) -> R
 }
 
 /// Shows what there is to judge, and how.
-fn look(id: &TaskId, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let queue = global.open()?;
-    let task = in_full(&queue, queue.get_task(id)?);
+fn look(id: &TaskId, queue: &TaskQueue, out: &mut Output) -> Result<Exit, Failure> {
+    let task = in_full(queue, queue.get_task(id)?);
     if task.status != Status::Reviewing {
         let what = format!("task `{id}` is {}, and waits for no review", task.status);
         return Err(
             Failure::refused(what).hint(format!("`agent-team show {id}` has all that is known of it"))
         );
     }
-    if out.is_json() {
-        out.json(&task)?;
-        return Ok(Exit::Done);
-    }
-    show::print(&task, out)?;
-    out.line("")?;
-    if let Some(work) = &task.commit {
-        out.line(&format!("the change:  git diff {} {}", work.base, work.commit))?;
-    }
-    let which = if task.attempt > 1 { format!(" --attempt {}", task.attempt) } else { String::new() };
-    out.line(&format!("then:        agent-team review {id} --approve{which}, or --reject WHY"))?;
+    out.answer(&task, |out| {
+        show::print(&task, out)?;
+        out.line("")?;
+        if let Some(work) = &task.commit {
+            out.line(&format!("the change:  git diff {} {}", work.base, work.commit))?;
+        }
+        if out.is_kept() {
+            return Ok(());
+        }
+        let which = if task.attempt > 1 { format!(" --attempt {}", task.attempt) } else { String::new() };
+        out.line(&format!("then:        agent-team review {id} --approve{which}, or --reject WHY"))
+    })?;
     Ok(Exit::Done)
 }

@@ -1,12 +1,15 @@
 //! `send`: sends a message.
 
-use agent_team::{AgentId, MessageBus, NewMessage, Recipient, TaskId};
+use agent_team::{AgentId, MessageBus, NewMessage, Recipient, TaskId, TaskQueue};
 use clap::Args;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::json;
 
-use super::{Told, read_words};
+use super::{Told, read_text, words};
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
+use crate::operation::{Actor, Operation};
 use crate::output::Output;
 
 /// The arguments of `send`.
@@ -21,10 +24,8 @@ use crate::output::Output;
                   git diff | agent-team send everyone - --from human"
 )]
 pub struct Send {
-    /// An agent's name, role:ROLE, task:ID, or everyone
-    to: Recipient,
-    /// What it says; - for standard input
-    text: String,
+    #[command(flatten)]
+    operation: SendMessage,
     /// Who sends it
     #[arg(long, value_name = "NAME", default_value = "human")]
     from: AgentId,
@@ -34,33 +35,70 @@ pub struct Send {
     /// The sender waits for an answer: `answer` shows and gives it
     #[arg(long)]
     ask: bool,
+}
+
+/// What is sent, and to whom.
+#[derive(Debug, Args, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendMessage {
+    /// An agent's name, role:ROLE, task:ID, or everyone
+    #[schemars(with = "String")]
+    to: Recipient,
+    /// What it says; - for standard input
+    #[schemars(description = "What it says")]
+    text: String,
     /// The task that it is about
     #[arg(long, value_name = "ID")]
+    #[schemars(with = "Option<String>")]
     task: Option<TaskId>,
 }
 
 impl Send {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let queue = global.open()?;
+        let text = read_text(self.operation.text)?;
+        let operation = SendMessage { text, ..self.operation };
+        operation.post(&global.open()?, &self.from, self.urgent, self.ask, out)
+    }
+}
+
+impl Operation for SendMessage {
+    const TOOL: &'static str = "send";
+    const ABOUT: &'static str = "Send a message to an agent, to all agents of a role, to the thread of a task, or to everyone. \
+                                 They see it between their turns; you need not wait.";
+
+    fn perform(self, by: &Actor<'_>, out: &mut Output) -> Result<Exit, Failure> {
+        self.post(by.queue, by.agent()?, false, false, out)
+    }
+}
+
+impl SendMessage {
+    fn post(
+        self,
+        queue: &TaskQueue,
+        from: &AgentId,
+        urgent: bool,
+        asks: bool,
+        out: &mut Output,
+    ) -> Result<Exit, Failure> {
         if let Some(task) = &self.task {
             queue.get_task(task)?;
         }
+        let text = words(self.text, "what its reader shall know")?;
         let bus = MessageBus::over(queue.team_log().clone());
-        let told = Told::of(&queue, &bus, &self.to)?;
-        let text = read_words(self.text, "what its reader shall know")?;
-        let id = bus.post(NewMessage {
-            task: self.task,
-            urgent: self.urgent,
-            asks: self.ask,
-            ..NewMessage::new(&self.from, self.to, text)
-        })?;
-        if out.is_json() {
-            let (waits, unread) = (told.waits_for_member, told.nobody_reads);
-            out.json(&json!({ "id": id, "waits_for_member": waits, "nobody_reads": unread }))?;
-        } else {
+        let told = Told::of(queue, &bus, &self.to)?;
+        let message = NewMessage::new(from, self.to, text);
+        let id = bus.post(NewMessage { task: self.task, urgent, asks, ..message })?;
+        let is_kept = out.is_kept();
+        let (waits, unread) = (told.waits_for_member, told.nobody_reads);
+        let value = json!({ "id": id, "waits_for_member": waits, "nobody_reads": unread });
+        out.answer(&value, |out| {
             out.line(&id.to_string())?;
+            let warning = told.warning.iter().filter(|_| is_kept);
+            warning.into_iter().try_for_each(|warning| out.line(&format!("WARNING {warning}")))
+        })?;
+        if !is_kept {
+            told.warn(out);
         }
-        told.warn(out);
         Ok(Exit::Done)
     }
 }

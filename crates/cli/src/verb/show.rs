@@ -3,35 +3,45 @@
 use agent_team::TaskId;
 use agent_team::view::{GateView, TaskView};
 use clap::Args;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
+use crate::operation::{self, Actor, Operation};
 use crate::output::{Cell, Output};
 use crate::task_text::{self, full};
 use crate::time;
 
 /// The arguments of `show`.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Deserialize, JsonSchema)]
 #[command(
     about = "Show all that is known of a task",
-    long_about = "Show all that is known of a task: every text in full, what it waits for, its attempts, what went \
-                  wrong with them, and results that came too late.",
+    long_about = Show::ABOUT,
     after_help = "Examples:\n  agent-team show parse\n  agent-team show parse --json | jq -r .result"
 )]
+#[serde(deny_unknown_fields)]
 pub struct Show {
     /// The task
+    #[schemars(with = "String")]
     id: TaskId,
 }
 
 impl Show {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let queue = global.open()?;
-        let task = task_text::in_full(&queue, queue.get_task(&self.id)?);
-        if out.is_json() {
-            out.json(&task)?;
-        } else {
-            print(&task, out)?;
-        }
+        operation::look(self, global, out)
+    }
+}
+
+impl Operation for Show {
+    const TOOL: &'static str = "get_task";
+    const ABOUT: &'static str = "Show all that is known of a task: every text in full, what it waits for, its attempts, what \
+                                 went wrong with them, and results that came too late.";
+    const READS: bool = true;
+
+    fn perform(self, by: &Actor<'_>, out: &mut Output) -> Result<Exit, Failure> {
+        let task = task_text::in_full(by.queue, by.queue.get_task(&self.id)?);
+        out.answer(&task, |out| print(&task, out))?;
         Ok(Exit::Done)
     }
 }

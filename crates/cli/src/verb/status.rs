@@ -3,15 +3,17 @@
 use agent_team::view::{AgentView, BudgetView, LimitView, PauseView, StatusView, Waiting};
 use agent_team::{AgentId, AgentState, Doing, Observer, TakenBack, TaskId};
 use clap::Args;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
+use crate::operation::{self, Actor, Operation};
 use crate::output::{Cell, Output, Paint};
 use crate::{task_text, time};
 
 /// The arguments of `status`.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Deserialize, JsonSchema)]
 #[command(
     about = "Show the team at a glance",
     long_about = "Show the team at a glance: how many tasks there are of each status, who does what, what is stuck \
@@ -23,6 +25,7 @@ use crate::{task_text, time};
                   more.",
     after_help = "Examples:\n  agent-team status\n  agent-team status --json | jq .completed"
 )]
+#[serde(deny_unknown_fields)]
 pub struct Status {}
 
 #[derive(Serialize)]
@@ -40,26 +43,36 @@ struct Json<'a> {
 
 impl Status {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let queue = global.open()?;
+        operation::look(self, global, out)
+    }
+}
+
+impl Operation for Status {
+    const TOOL: &'static str = "get_status";
+    const ABOUT: &'static str = "Show the team at a glance: how many tasks there are of each status, who does what, what is \
+                                 stuck and why, and what was spent.";
+    const READS: bool = true;
+
+    fn perform(self, by: &Actor<'_>, out: &mut Output) -> Result<Exit, Failure> {
+        let queue = by.queue;
         let taken_back = Observer::new(queue.team_log()).expire_dead()?;
         let (status, doing, budgets) = (queue.get_status()?, queue.agent_states()?, queue.budgets()?);
         let waiting = queue.waiting_for_run()?;
-        if out.is_json() {
-            out.json(&Json {
-                status: &status,
-                taken_back: &taken_back,
-                doing: &doing,
-                waiting_for_run: &waiting,
-                budgets: &budgets,
-            })?;
-        } else {
+        let value = Json {
+            status: &status,
+            taken_back: &taken_back,
+            doing: &doing,
+            waiting_for_run: &waiting,
+            budgets: &budgets,
+        };
+        out.answer(&value, |out| {
             print(&status, &taken_back, &doing, &waiting, out)?;
             let limited = budgets.iter().filter(|budget| budget.used_percent.is_some());
             let row = |budget: &BudgetView| {
                 std::iter::once(Cell::painted("budget", None)).chain(super::budget::row(budget)).collect()
             };
-            out.table(&limited.map(row).collect::<Vec<Vec<Cell>>>())?;
-        }
+            out.table(&limited.map(row).collect::<Vec<Vec<Cell>>>())
+        })?;
         Ok(Exit::Done)
     }
 }

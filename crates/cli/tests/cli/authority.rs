@@ -45,6 +45,7 @@ fn a_command_of_an_agent_looks_at_its_team_and_changes_nothing() {
         "agent add helper",
         "cancel theirs",
         "inbox --as human",
+        "mcp --as spy",
     ];
     let tries: Vec<String> = tries
         .iter()
@@ -78,7 +79,7 @@ fn a_command_of_an_agent_looks_at_its_team_and_changes_nothing() {
     }
 
     let transcript = transcript(&team);
-    for verb in ["plan", "budget", "say", "add", "agent", "cancel", "inbox"] {
+    for verb in ["plan", "budget", "say", "add", "agent", "cancel", "inbox", "mcp"] {
         let refused = format!("{verb} 3");
         assert!(transcript.contains(&refused), "{verb}: {transcript}");
     }

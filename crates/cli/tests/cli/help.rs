@@ -2,7 +2,8 @@
 
 use crate::support::Team;
 
-const VERBS: [&str; 37] = [
+const VERBS: [&str; 38] = [
+    "mcp",
     "init",
     "add",
     "split",

@@ -18,9 +18,13 @@ mod killed;
 mod leads;
 mod limits;
 mod loops;
+mod mcp;
+mod mcp_client;
+mod mcp_http;
 mod messages;
 mod split;
 mod steering;
+
 mod support;
 mod tasks;
 mod templates;

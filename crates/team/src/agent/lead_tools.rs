@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
-use super::add_tasks::{AddTasksInput, TaskInput};
+use super::asked_tasks::{AddTasksInput, AskedTask};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
@@ -167,7 +167,7 @@ struct ReplaceTaskInput {
     /// The task that is not wanted any more.
     id: String,
     /// The tasks that take its place: what waited for it waits for all of them.
-    tasks: Vec<TaskInput>,
+    tasks: Vec<AskedTask>,
 }
 
 #[async_trait]

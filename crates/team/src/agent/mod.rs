@@ -3,7 +3,7 @@
 //! An agent is given an [`Assignment`] and answers with an [`Answer`]; it knows nothing of claims, merges or retries.
 
 mod account;
-mod add_tasks;
+mod asked_tasks;
 mod assignment;
 mod closure;
 mod compaction;
@@ -31,6 +31,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use asked_tasks::AskedTask;
 pub use assignment::{Assignment, Delivered, Dependency, Setback};
 pub use closure::llm_fn;
 pub(crate) use governor::{Governor, Met};

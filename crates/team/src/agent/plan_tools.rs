@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::add_tasks::AddTasksInput;
+use super::asked_tasks::AddTasksInput;
 use super::prompt::quoted;
 use super::{Context, proposal};
 use crate::hooks::{Blocked, Hook};

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Context;
-use super::add_tasks::AddTasks;
+use super::asked_tasks::{AddTasksInput, add};
 use super::lead_tools::with_lead_tools;
 use super::plan_tools::{ProposeTasks, SubmitPlan};
 use super::prompt;
@@ -14,8 +14,9 @@ use super::tags::harmless;
 use super::talk_tools::{Ask, Note, Notes, Receive, Send};
 use super::verdict::{APPROVE, REJECT};
 use crate::model::ToolSpec;
+use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
-use crate::{Error, Role, Stage, wanted};
+use crate::{Error, Role, Stage, TaskId, wanted};
 
 /// The tools that end an attempt, and do nothing else.
 pub(super) const ENDINGS: [&str; 3] = ["finish", "give_up", "review"];
@@ -208,5 +209,32 @@ impl Tool for TaskResult {
                 harmless(&text)
             )))
         })
+    }
+}
+
+struct AddTasks(Context);
+
+#[async_trait]
+impl Tool for AddTasks {
+    fn spec(&self) -> ToolSpec {
+        let description =
+            "Adds tasks to the team's queue, all or none. Give each an id if others depend on it.";
+        spec_of::<AddTasksInput>("add_tasks", description)
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        let input: AddTasksInput = match parse_input(&self.spec(), input) {
+            Ok(input) => input,
+            Err(correction) => return ToolOutput::failure(correction.to_string()),
+        };
+        let context = self.0.clone();
+        // A hook may be asked, and take its time.
+        match blocking(move || add(&context, input)).await {
+            Ok(ids) => {
+                let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
+                ToolOutput::text(format!("Added: {}", ids.join(", ")))
+            }
+            Err(error) => ToolOutput::failure(error.to_string()),
+        }
     }
 }

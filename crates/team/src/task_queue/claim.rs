@@ -150,6 +150,21 @@ impl TaskQueue {
         timeout: Option<Duration>,
     ) -> Result<Waited, Error> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        self.claim_until(agent, options, sleep_until(deadline)).await
+    }
+
+    /// The same until `over` completes, which ends the wait as [`Waited::TimedOut`]. Whoever may be told to stop waiting waits
+    /// so: a claim that is being made is made to its end and given, where dropping the future could leave it behind.
+    ///
+    /// # Errors
+    /// As [`claim_when_ready`](Self::claim_when_ready).
+    pub async fn claim_until(
+        &self,
+        agent: &AgentId,
+        options: &ClaimOptions,
+        over: impl Future<Output = ()> + Send,
+    ) -> Result<Waited, Error> {
+        let mut over = std::pin::pin!(over);
         Observer::new(&self.team_log).expire_dead()?;
         let mut called: Option<Ticket> = None;
         let mut is_idle = false;
@@ -181,12 +196,9 @@ impl TaskQueue {
                 Err(Refusal::Held { .. }) => {}
                 Err(refused) => return Err(refused.into()),
             }
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Ok(Waited::TimedOut);
-            }
             let wake =
                 at_ms.map(|at_ms| Instant::now() + Duration::from_millis(at_ms.saturating_sub(now_ms())));
-            let wake = [wake, deadline, offer.until.map(Instant::from_std)].into_iter().flatten().min();
+            let wake = [wake, offer.until.map(Instant::from_std)].into_iter().flatten().min();
             let news = match certain {
                 Some(changed) => Either::Left(async { changed.await.map(|()| None) }),
                 None => {
@@ -203,6 +215,7 @@ impl TaskQueue {
                 waited = news => called = waited?,
                 looked = liveness::look_out(&self.team_log, |_| ()) => match looked? {},
                 () = sleep_until(wake) => {}
+                () = &mut over => return Ok(Waited::TimedOut),
             }
         }
     }

@@ -1,32 +1,39 @@
-//! The tool with which an agent adds tasks, and how it asks for one.
+//! Tasks as agents ask for them: less than the user may say of one, and placed where they belong.
+//!
+//! What only the user gives is not here: leave to change protected files. What nobody knows is refused, so that nothing that was
+//! asked for is left out unsaid.
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::Context;
-use crate::model::ToolSpec;
 use crate::new_task::one_or_more;
-use crate::team_log::blocking;
-use crate::tools::{Tool, ToolContext, ToolOutput, parse_input, spec_of};
-use crate::{Error, NewTask, Role, TaskBudget, TaskId};
+use crate::{AgentId, Error, NewTask, RecordId, Role, TaskBudget, TaskId, TaskQueue};
 
-/// Adds tasks to the team's queue.
-pub(super) struct AddTasks(pub Context);
-
-/// Tasks as a model asks for them.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AddTasksInput {
     /// The tasks. They may refer to each other in `after`, in any order.
-    pub tasks: Vec<TaskInput>,
+    pub tasks: Vec<AskedTask>,
 }
 
-/// A task as a model asks for it.
-#[derive(Deserialize, JsonSchema)]
+/// A task that an agent asks for.
+///
+/// ```
+/// use agent_team::TaskQueue;
+/// use agent_team::agent::AskedTask;
+///
+/// let queue = TaskQueue::in_memory()?;
+/// let worker = "worker-1".parse()?;
+/// let asked: AskedTask = serde_json::from_str(r#"{"title": "Mend the lexer", "check": "make lexer"}"#)?;
+/// let ids = queue.add_asked_tasks(&worker, None, vec![asked])?;
+/// assert_eq!(queue.get_task(&ids[0])?.check.as_deref(), Some("make lexer"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TaskInput {
+#[schemars(description = "A task.")]
+pub struct AskedTask {
     /// A short id of letters, digits and dashes, such as `parse-header`.
     id: Option<String>,
     /// One line that says what is wanted.
@@ -73,9 +80,27 @@ pub(super) struct TaskInput {
     budget_tokens: Option<u64>,
 }
 
+impl TaskQueue {
+    /// Adds tasks that an agent asks for, all or none: as parts of what it works on under a claim, or beside the failure that
+    /// it plans anew.
+    ///
+    /// # Errors
+    /// As [`add_tasks`](Self::add_tasks); an input error when what is asked for cannot be.
+    pub fn add_asked_tasks(
+        &self,
+        agent: &AgentId,
+        claim: Option<RecordId>,
+        tasks: Vec<AskedTask>,
+    ) -> Result<Vec<TaskId>, Error> {
+        let place = Place::of(self, agent, claim)?;
+        let tasks = tasks.into_iter().map(|task| task.into_task(&place)).collect::<Result<Vec<_>, _>>()?;
+        self.add_tasks(agent, &tasks)
+    }
+}
+
 /// Adds tasks. A hook may be asked, and take its time.
 pub(super) fn add(context: &Context, input: AddTasksInput) -> Result<Vec<TaskId>, Error> {
-    context.queue.add_tasks(&context.agent, &input.into_tasks(context)?)
+    context.queue.add_asked_tasks(&context.agent, Some(context.token), input.tasks)
 }
 
 /// Where what an agent adds belongs.
@@ -87,9 +112,9 @@ struct Place {
 impl Place {
     /// Parts of the task that the agent works on; or beside the failure that it plans anew. Those of a lead with a team of
     /// its own are for that team.
-    fn of(context: &Context) -> Result<Self, Error> {
-        context.queue.team_log().look(|state| {
-            let Some(task) = state.task_of_claim(context.token) else {
+    fn of(queue: &TaskQueue, agent: &AgentId, claim: Option<RecordId>) -> Result<Self, Error> {
+        queue.team_log().look(|state| {
+            let Some(task) = claim.and_then(|claim| state.task_of_claim(claim)) else {
                 return Self { parent: None, team: None };
             };
             let parent = match task.spec.replans {
@@ -97,9 +122,10 @@ impl Place {
                 None => Some(task.id().clone()),
             };
             let is_led = task.spec.delegate || !task.above.is_empty();
-            let mut members = state.agents().filter(|agent| !agent.left);
-            let has_team = members.any(|agent| agent.lead.as_ref() == Some(&context.agent));
-            let own = (context.role == Role::Lead && has_team).then(|| context.agent.to_string());
+            let mut members = state.agents().filter(|member| !member.left);
+            let has_team = members.any(|member| member.lead.as_ref() == Some(agent));
+            let leads = state.agent(agent).is_some_and(|known| known.role == Role::Lead);
+            let own = (leads && has_team).then(|| agent.to_string());
             // What a member of a team adds is for that team.
             let team = own.or_else(|| task.spec.team.as_ref().map(ToString::to_string));
             Self { parent: parent.map(String::from), team: team.filter(|_| is_led) }
@@ -110,12 +136,12 @@ impl Place {
 impl AddTasksInput {
     /// The tasks, as parts of the one that the agent works on.
     pub(super) fn into_tasks(self, context: &Context) -> Result<Vec<NewTask>, Error> {
-        let place = Place::of(context)?;
+        let place = Place::of(&context.queue, &context.agent, Some(context.token))?;
         self.tasks.into_iter().map(|task| task.into_task(&place)).collect()
     }
 }
 
-impl TaskInput {
+impl AskedTask {
     fn into_task(self, place: &Place) -> Result<NewTask, Error> {
         let input = |error: &dyn std::fmt::Display| Error::Input(error.to_string());
         let role = self.role.map(|role| role.parse::<Role>()).transpose().map_err(|error| input(&error))?;
@@ -163,36 +189,12 @@ fn micro_usd(dollars: f64) -> Result<u64, Error> {
     Err(Error::Input("a budget is more than 0 US dollars, and at most a billion".into()))
 }
 
-#[async_trait]
-impl Tool for AddTasks {
-    fn spec(&self) -> ToolSpec {
-        let description =
-            "Adds tasks to the team's queue, all or none. Give each an id if others depend on it.";
-        spec_of::<AddTasksInput>("add_tasks", description)
-    }
-
-    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        let input: AddTasksInput = match parse_input(&self.spec(), input) {
-            Ok(input) => input,
-            Err(correction) => return ToolOutput::failure(correction.to_string()),
-        };
-        let context = self.0.clone();
-        // A hook may be asked, and take its time.
-        match blocking(move || add(&context, input)).await {
-            Ok(ids) => {
-                let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
-                ToolOutput::text(format!("Added: {}", ids.join(", ")))
-            }
-            Err(error) => ToolOutput::failure(error.to_string()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::tools::{parse_input, spec_of};
 
     fn asked(task: Value) -> Result<NewTask, String> {
         let spec = spec_of::<AddTasksInput>("add_tasks", "Adds tasks.");
