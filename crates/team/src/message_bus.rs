@@ -198,6 +198,18 @@ impl MessageBus {
         question: RecordId,
         text: impl Into<String>,
     ) -> Result<RecordId, Error> {
+        let answered = || Error::Input(format!("question {question} has been answered"));
+        self.answer_if(by, question, text, |_| true)?.ok_or_else(answered)
+    }
+
+    /// The same if the newest state is as the question says; `None` if it is not, or somebody else was faster.
+    pub(crate) fn answer_if(
+        &self,
+        by: &AgentId,
+        question: RecordId,
+        text: impl Into<String>,
+        is_so: impl Fn(&State) -> bool,
+    ) -> Result<Option<RecordId>, Error> {
         let text = text.into();
         wanted(&text, "the answer")?;
         let is_open = |state: &State| state.messages().answer_to(question).is_none();
@@ -207,16 +219,16 @@ impl MessageBus {
                 (NewMessage { task: asked.task.clone(), ..NewMessage::new(by, to, "") }, is_open(state))
             })
         })?;
-        let answered = || Error::Input(format!("question {question} has been answered"));
         let answer = match asked {
             None => return Err(Error::Input(format!("there is no question {question}"))),
-            Some((_, false)) => return Err(answered()),
+            Some((_, false)) => return Ok(None),
             Some((answer, true)) => answer,
         };
         let answer = self.as_record(NewMessage { text, reply_to: Some(question), ..answer })?;
         // Of several who answer at once one is heard, and the others learn it.
-        let written = self.team_log.submit_if(by, &answer.into(), is_open)?;
-        written.map(|written| written.id()).ok_or_else(answered)
+        let is_wanted = |state: &State| is_open(state) && is_so(state);
+        let written = self.team_log.submit_if(by, &answer.into(), is_wanted)?;
+        Ok(written.map(|written| written.id()))
     }
 
     /// The answer to a question; `None` while there is none.

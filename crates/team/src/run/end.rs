@@ -10,14 +10,15 @@ use agent_team_core::view::{self, BudgetView, LimitView, StatusView, TaskView};
 use super::Run;
 use super::over::End;
 use super::replan::is_settled;
-use crate::agent::{Activity, Assignment, Context, prompt};
+use crate::agent::{Activity, Context, prompt};
+use crate::aside::{Aside, Unsaid};
 use crate::git::Landing;
 use crate::outside::now_ms;
 use crate::progress::Progress;
 use crate::purse::how_to_go_on;
 use crate::team_log::{blocking, refusal};
 use crate::unfinished::KeptWork;
-use crate::{Error, Judgement, RecordId};
+use crate::{AgentId, Error, Judgement, RecordId};
 
 /// How long the lead may take to sum up. The work is done by then, so nothing is lost without it.
 const SUMMARY_LIMIT: Duration = Duration::from_secs(300);
@@ -192,7 +193,7 @@ impl Run<'_> {
         // Who was dropped has no more to say.
         let board = self.team.queue.team_log().look(look).ok()??;
         let text = prompt::synthesis(self.team.options.goal.as_deref(), &board);
-        let question = Assignment::question("summary".parse().ok()?, text);
+        let about = "summary".parse().ok()?;
         let reporter = self.reporter.clone();
         let agent = lead.id.clone();
         let context = Context {
@@ -209,16 +210,25 @@ impl Run<'_> {
                 reporter.report(Progress::Activity { agent: agent.clone(), what });
             }),
         };
-        context.activity.is("sums up");
+        let mut aside = Aside::new(lead.agent.clone(), context);
         let answer = tokio::select! {
-            answer = lead.agent.answer(&question, &context) => answer.map_err(|error| error.to_string()),
-            () = self.team.stop.gently.cancelled() => Err("the run was stopped".to_owned()),
-            () = tokio::time::sleep(SUMMARY_LIMIT) => Err(format!("it took longer than {SUMMARY_LIMIT:?}")),
+            answer = aside.ask(&about, &text, "sums up") => answer,
+            () = tokio::time::sleep(SUMMARY_LIMIT) => {
+                Err(Unsaid::Failed(format!("it took longer than {SUMMARY_LIMIT:?}")))
+            }
         };
-        if let Err(reason) = &answer {
-            self.reporter.report(Progress::Note(format!("ERROR the lead could not sum up: {reason}")));
-        }
-        answer.ok()
+        let why_not = match answer {
+            // Whoever was stopped as it spoke has not been heard.
+            Ok(words) if !self.is_stopped(&lead.id) => return Some(words),
+            Ok(_) | Err(Unsaid::HeldUp) => format!("{} is held up: nobody sums up", lead.id),
+            Err(Unsaid::Failed(reason)) => format!("ERROR the lead could not sum up: {reason}"),
+        };
+        self.reporter.report(Progress::Note(why_not));
+        None
+    }
+
+    fn is_stopped(&self, agent: &AgentId) -> bool {
+        self.team.queue.team_log().look(|state| state.stopped(agent).is_some()).unwrap_or(false)
     }
 
     /// The members leave; mail that they did not read goes back to its senders.
