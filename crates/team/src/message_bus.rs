@@ -169,6 +169,37 @@ impl MessageBus {
         })
     }
 
+    /// Why nobody hears now what this one sends there, in words: nobody of this name or role is in the team. `None` if
+    /// somebody may.
+    ///
+    /// ```
+    /// use agent_team::{AgentId, MessageBus, Recipient};
+    ///
+    /// let bus = MessageBus::in_memory()?;
+    /// let said = bus.nobody_hears(&AgentId::human(), &Recipient::Agent("worker-1".parse()?))?;
+    /// assert_eq!(said.as_deref(), Some("nobody called worker-1 is in the team now: the message waits"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn nobody_hears(&self, from: &AgentId, to: &Recipient) -> Result<Option<String>, Error> {
+        let comes_back = from.as_str() != HUMAN && self.has_left(to)?;
+        let whom = self.team_log.look(|state| match to {
+            Recipient::Agent(name) if name.as_str() == HUMAN || state.is_member(name) => None,
+            Recipient::Agent(name) => Some(format!("nobody called {name}")),
+            Recipient::Role(role) if state.agents().any(|agent| !agent.left && agent.role == *role) => None,
+            Recipient::Role(role) => Some(format!("no {role}")),
+            Recipient::Task(_) | Recipient::Everyone => None,
+        })?;
+        Ok(match to {
+            Recipient::Agent(name) if comes_back => {
+                Some(format!("{name} has left the team: the message comes back to you"))
+            }
+            _ => whom.map(|whom| format!("{whom} is in the team now: the message waits")),
+        })
+    }
+
     /// A message as a record can hold it.
     fn as_record(&self, message: NewMessage) -> Result<MessageSent, Error> {
         let NewMessage { from, to, text, task, urgent, asks, reply_to } = message;

@@ -46,7 +46,7 @@ impl Send {
             queue.get_task(task)?;
         }
         let bus = MessageBus::over(queue.team_log().clone());
-        let told = Told::of(&queue, &bus, &self.to)?;
+        let told = Told::of(&bus, &self.to)?;
         let text = read_words(self.text, "what its reader shall know")?;
         let id = bus.post(NewMessage {
             task: self.task,

@@ -15,7 +15,7 @@ use crate::aside::{Aside, Unsaid};
 use crate::git::Landing;
 use crate::outside::now_ms;
 use crate::progress::Progress;
-use crate::purse::how_to_go_on;
+use crate::purse::{how_to_go_on, still_matters};
 use crate::team_log::{blocking, refusal};
 use crate::unfinished::KeptWork;
 use crate::{AgentId, Error, Judgement, RecordId};
@@ -118,7 +118,7 @@ impl Run<'_> {
         let unproved =
             proving && check.is_none() && self.team.options.check.is_some() && self.team.stop.is_asked();
         let outcome = if unproved { RunOutcome::Interrupted } else { outcome };
-        let used_up = if outcome == RunOutcome::OverBudget { self.used_up()? } else { Vec::new() };
+        let used_up = if outcome == RunOutcome::Completed { Vec::new() } else { self.used_up()? };
         let summary = if finished { self.sum_up().await } else { None };
         // Of the team that could not go on, and not of one that everybody has left.
         let (stuck, unfinished) = self.team.queue.team_log().look(|state| {
@@ -143,15 +143,17 @@ impl Run<'_> {
             }
         };
         let status = StatusView { stuck, ..self.team.queue.get_status()? };
+        let ended_it = if outcome == RunOutcome::OverBudget { used_up.as_slice() } else { &[] };
         let (budgets, go_on) = self
             .team
             .queue
             .team_log()
-            .look(|state| (view::budgets(state, now_ms()), how_to_go_on(state, &used_up)))?;
+            .look(|state| (view::budgets(state, now_ms()), how_to_go_on(state, ended_it)))?;
         let is_open = |kept: &KeptWork| unfinished.iter().any(|task| task.id == kept.task);
         let kept = self.unfinished.kept().into_iter().filter(is_open).collect();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        errors.retain(|error| still_matters(error, &used_up));
         Ok(Some(RunReport {
             outcome,
             status,
