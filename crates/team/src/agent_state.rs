@@ -1,7 +1,7 @@
 //! What each agent does at the moment, told apart: working, waiting for a model, a gate or a human, idle, stuck, dead.
 //!
-//! It is read from the log, from who is alive, and from the last line of the transcript of what the agent works on, so
-//! every process of this machine sees the same, whoever runs the agents.
+//! It is read from the log, from who is alive, from the last line of the transcript of what the agent works on, and from what
+//! says of it that it is asked something outside of any task (`at_duty`), so every process of this machine sees the same, whoever runs the agents.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use agent_team_core::record::{Holder, Recipient, Stage};
 use serde::Serialize;
 
 use crate::agent::Line;
+use crate::at_duty;
 use crate::liveness::{self, Health};
 use crate::model::Part;
 use crate::outside::now_ms;
@@ -102,7 +103,12 @@ impl TaskQueue {
             let nudged = nudges(state).collect();
             state.agents().map(|agent| Known::of(state, agent, &held, &asked, &nudged)).collect()
         })?;
-        Ok(known.into_iter().map(|known| state_of(team_log, is_run, known)).collect())
+        let at_duty = team_log.folder().map(at_duty::seen).unwrap_or_default();
+        let doing = |known: Known| {
+            let duty = at_duty.get(&known.agent);
+            state_of(team_log, is_run, known, duty)
+        };
+        Ok(known.into_iter().map(doing).collect())
     }
 }
 
@@ -193,7 +199,7 @@ impl Known {
     }
 }
 
-fn state_of(team_log: &TeamLog, is_run: bool, known: Known) -> AgentState {
+fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_duty::Doing>) -> AgentState {
     let Known { agent, paused, stopped, left, orchestrated, held, nudged_ms, waits_for, proving, idle } =
         known;
     let is = |doing, words: String, since_ms| AgentState { agent: agent.clone(), doing, words, since_ms };
@@ -203,6 +209,9 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known) -> AgentState {
     if let (Some(reason), None) = (stopped, &held) {
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         return is(Doing::Stopped, format!("stopped{why}; agent-team resume {agent} lets it go on"), None);
+    }
+    if let Some(at_duty::Doing { what, since_ms }) = duty.filter(|_| !paused) {
+        return is(Doing::WaitingForModel, what.clone(), Some(*since_ms));
     }
     let Some((claim, task)) = held else {
         return match proving {

@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use agent_team_core::machine::State;
 use tokio::sync::watch;
 
-use crate::agent::{Answer, Assignment, Context, prompt, verdict};
+use crate::agent::{Answer, Context, prompt, verdict};
+use crate::aside::{Aside, Unsaid};
 use crate::progress::Progress;
 use crate::team_log::{blocking, refusal};
 use crate::teammate::Teammate;
@@ -17,16 +18,24 @@ use crate::{AgentId, AgentMessage, Error, Recipient, RecordId, TaskId, Verdict};
 /// How often it tries one before it leaves it to others: its model may fail at it every time.
 const TRIES_MAX: u32 = 3;
 
-/// Why an agent could not do what others wait for.
-struct InVain {
-    reason: String,
-    /// Whether it tries again: who was asked for a verdict twice, and gave none, does not.
-    again: bool,
+/// Why an agent did not do what others wait for.
+enum Undone {
+    /// Somebody holds it up: it does that once it goes on, or others do.
+    HeldUp,
+    /// It could not.
+    InVain {
+        reason: String,
+        /// Whether it tries again: who was asked for a verdict twice, and gave none, does not.
+        again: bool,
+    },
 }
 
-impl From<String> for InVain {
-    fn from(reason: String) -> Self {
-        Self { reason, again: true }
+impl From<Unsaid> for Undone {
+    fn from(unsaid: Unsaid) -> Self {
+        match unsaid {
+            Unsaid::HeldUp => Self::HeldUp,
+            Unsaid::Failed(reason) => Self::InVain { reason, again: true },
+        }
     }
 }
 
@@ -155,7 +164,8 @@ impl Teammate {
             Duty::Question(question) => self.answer_question(*question).await?,
         };
         // Who is dropped, or asked to stop, has not failed at it: others may do it, or the next run.
-        if let Some(InVain { reason, again }) = served.err().filter(|_| !self.stop.is_cancelled()) {
+        let Some(undone) = served.err().filter(|_| !self.stop.is_cancelled()) else { return Ok(()) };
+        if let Undone::InVain { reason, again } = undone {
             self.tried_in_vain(id, if again { 1 } else { TRIES_MAX });
             let left = if self.left_to_others(id) { ", and leaves it to others" } else { "" };
             let note = format!("ERROR {} could not answer what it was asked{left}: {reason}", self.id);
@@ -168,6 +178,10 @@ impl Teammate {
                     Duty::Question(question) => self.decline(question, &reason)?,
                 }
             }
+        } else {
+            let note =
+                format!("{} is held up: what it was asked waits until it goes on, or others do it", self.id);
+            self.reporter.report(Progress::Note(note));
         }
         Ok(())
     }
@@ -201,7 +215,7 @@ impl Teammate {
         Ok(())
     }
 
-    async fn judge_plan(&self, task: &TaskId, plan: RecordId) -> Result<Result<(), InVain>, Error> {
+    async fn judge_plan(&self, task: &TaskId, plan: RecordId) -> Result<Result<(), Undone>, Error> {
         let known = self.queue.plan(task)?.filter(|known| known.id == plan);
         let Some(known) = known else { return Ok(Ok(())) };
         let assignment = self.queue.get_task(task)?;
@@ -210,36 +224,42 @@ impl Teammate {
         let asked = prompt::plan_to_judge(&assignment.title, &whole, &known.author, &text);
         let Answer { text, approved } = match self.have_verdict(task, asked).await {
             Ok(answer) => answer,
-            Err(reason) => return Ok(Err(reason)),
+            Err(undone) => return Ok(Err(undone)),
         };
         let approved = approved.unwrap_or(false);
         let said = if approved { Verdict::Approved(text) } else { Verdict::ChangesRequested(text) };
         let (queue, by, judged) = (self.queue.clone(), self.id.clone(), task.clone());
-        let outcome = blocking(move || queue.judge_plan(&by, &judged, Some(plan), said)).await;
+        let outcome = blocking(move || {
+            let is_free = |state: &State| state.stopped(&by).is_none();
+            queue.judge_plan_if(&by, &judged, Some(plan), said, is_free)
+        });
         // Somebody else may have judged it meanwhile, or there is another plan.
-        if refusal(outcome)?.is_ok() {
-            let what = if approved { "approved" } else { "rejected" };
-            let note = format!("{} {what} the plan of {} for {task}", self.id, known.author);
-            self.reporter.report(Progress::Note(note));
+        let Ok(counts) = refusal(outcome.await)? else { return Ok(Ok(())) };
+        if !counts {
+            return Ok(Err(Undone::HeldUp));
         }
+        let what = if approved { "approved" } else { "rejected" };
+        let note = format!("{} {what} the plan of {} for {task}", self.id, known.author);
+        self.reporter.report(Progress::Note(note));
         Ok(Ok(()))
     }
 
     /// Asks the agent itself for a verdict on a plan, and once more if its answer is none.
-    async fn have_verdict(&self, task: &TaskId, asked: String) -> Result<Answer, InVain> {
+    async fn have_verdict(&self, task: &TaskId, asked: String) -> Result<Answer, Undone> {
         let activity = format!("judges the plan for {task}");
-        let said = self.ask_own(task.clone(), asked.clone(), &activity).await?;
+        let mut aside = self.aside();
+        let said = aside.ask(task, &asked, &activity).await?;
         let fault = match verdict(&said) {
             Ok(answer) => return Ok(answer),
             Err(fault) => fault,
         };
         let again = prompt::verdict_wanted(&asked, &said, &fault);
-        let said = self.ask_own(task.clone(), again, &activity).await?;
+        let said = aside.ask(task, &again, &activity).await?;
         let reason = |fault| format!("its answer is no verdict: {fault}");
-        verdict(&said).map_err(|fault| InVain { reason: reason(fault), again: false })
+        verdict(&said).map_err(|fault| Undone::InVain { reason: reason(fault), again: false })
     }
 
-    async fn answer_question(&self, question: RecordId) -> Result<Result<(), InVain>, Error> {
+    async fn answer_question(&self, question: RecordId) -> Result<Result<(), Undone>, Error> {
         let open = self.bus.questions(Some(&self.id))?;
         let Some(asked) = open.into_iter().find(|asked| asked.id == question) else { return Ok(Ok(())) };
         let AgentMessage { from, text, task, .. } = &asked;
@@ -248,34 +268,31 @@ impl Teammate {
         let title = about.as_ref().map(|task| format!("{}: {}", task.id, task.title));
         let prompt = prompt::question(from, text, title.as_deref(), &board);
         let id: TaskId = "question".parse()?;
-        let answer = match self.ask_own(id, prompt, &format!("answers a question of {from}")).await {
+        let mut aside = self.aside().to_answer(question);
+        let answer = match aside.ask(&id, &prompt, &format!("answers a question of {from}")).await {
             Ok(answer) => answer,
-            Err(reason) => return Ok(Err(reason.into())),
+            Err(unsaid) => return Ok(Err(unsaid.into())),
         };
-        match self.bus.answer(&self.id, question, answer) {
-            Ok(_) => {}
+        let is_free = |state: &State| state.stopped(&self.id).is_none();
+        match self.bus.answer_if(&self.id, question, answer, is_free) {
+            Ok(Some(_)) => {}
             // Somebody else has answered it meanwhile.
-            Err(Error::Input(_)) if self.bus.answer_to(question)?.is_some() => {}
-            Err(Error::Input(reason)) => return Ok(Err(reason.into())),
+            Ok(None) if self.bus.answer_to(question)?.is_some() => {}
+            Ok(None) => return Ok(Err(Undone::HeldUp)),
+            Err(Error::Input(reason)) => return Ok(Err(Undone::InVain { reason, again: true })),
             Err(error) => return Err(error),
         }
         self.bus.mark_read(&self.id, std::slice::from_ref(&asked))?;
         Ok(Ok(()))
     }
 
-    /// Asks the agent itself something outside of any task.
-    async fn ask_own(&self, about: TaskId, text: String, activity: &str) -> Result<String, String> {
-        let question = Assignment::question(about, text);
-        let context = self.outside_context();
-        context.activity.is(activity);
-        tokio::select! {
-            answer = self.agent.answer(&question, &context) => answer.map_err(|error| error.to_string()),
-            () = self.stop.cancelled() => Err("it was told to stop".to_owned()),
-        }
+    /// The agent itself, to be asked outside of any task.
+    fn aside(&self) -> Aside {
+        Aside::new(self.agent.clone(), self.outside_context())
     }
 
     /// What the agent works with outside of any task.
-    pub(crate) fn outside_context(&self) -> Context {
+    fn outside_context(&self) -> Context {
         let (reporter, agent) = (self.reporter.clone(), self.id.clone());
         Context {
             agent: self.id.clone(),

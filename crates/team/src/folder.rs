@@ -5,7 +5,8 @@
 //!   log.jsonl               the log: the truth                                    (crate agent-team-log)
 //!   log.jsonl.lock          the turn at its end                                   (crate agent-team-log)
 //!   blobs/                  texts too long for a record, by their hash            (crate agent-team-log)
-//!   presence/               who is alive, by locks that die with their process    (crate agent-team-log)
+//!   presence/               who is alive, by locks that die with their process    (crate agent-team-log);
+//!                           *.duty: what those are asked outside of tasks         (module `at_duty`)
 //!   mcp-token               the bearer token of sessions over HTTP                (the command: `mcp --http`)
 //!   cache/                  the snapshot and what was seen of leases: may go      (crate agent-team-log)
 //!   attempts/<token>/       transcript.jsonl and command outputs of one attempt   (module `journal`)

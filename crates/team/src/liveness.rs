@@ -13,6 +13,7 @@ use agent_team_core::record::{ExpiryCause, Holder, Merged, ProcessId};
 use agent_team_log::{AppendError, Liveness, Observed, ProcessIdentity, probe};
 
 use crate::Error;
+use crate::at_duty;
 use crate::folder::TeamFolder;
 use crate::hooks;
 use crate::left_behind;
@@ -154,6 +155,7 @@ pub fn holder_of_process(pid: u32) -> Result<Holder, Error> {
 
 /// Removes what dead processes left of their presence. Its names are never used again, so nothing can be mistaken.
 pub(crate) fn sweep_presence(folder: &TeamFolder) {
+    at_duty::sweep(folder);
     let Ok(files) = std::fs::read_dir(folder.presence()) else { return };
     for file in files.flatten() {
         let name = file.file_name();

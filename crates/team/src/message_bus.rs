@@ -169,6 +169,37 @@ impl MessageBus {
         })
     }
 
+    /// Why nobody hears now what this one sends there, in words: nobody of this name or role is in the team. `None` if
+    /// somebody may.
+    ///
+    /// ```
+    /// use agent_team::{AgentId, MessageBus, Recipient};
+    ///
+    /// let bus = MessageBus::in_memory()?;
+    /// let said = bus.nobody_hears(&AgentId::human(), &Recipient::Agent("worker-1".parse()?))?;
+    /// assert_eq!(said.as_deref(), Some("nobody called worker-1 is in the team now: the message waits"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn nobody_hears(&self, from: &AgentId, to: &Recipient) -> Result<Option<String>, Error> {
+        let comes_back = from.as_str() != HUMAN && self.has_left(to)?;
+        let whom = self.team_log.look(|state| match to {
+            Recipient::Agent(name) if name.as_str() == HUMAN || state.is_member(name) => None,
+            Recipient::Agent(name) => Some(format!("nobody called {name}")),
+            Recipient::Role(role) if state.agents().any(|agent| !agent.left && agent.role == *role) => None,
+            Recipient::Role(role) => Some(format!("no {role}")),
+            Recipient::Task(_) | Recipient::Everyone => None,
+        })?;
+        Ok(match to {
+            Recipient::Agent(name) if comes_back => {
+                Some(format!("{name} has left the team: the message comes back to you"))
+            }
+            _ => whom.map(|whom| format!("{whom} is in the team now: the message waits")),
+        })
+    }
+
     /// A message as a record can hold it.
     fn as_record(&self, message: NewMessage) -> Result<MessageSent, Error> {
         let NewMessage { from, to, text, task, urgent, asks, reply_to } = message;
@@ -198,6 +229,18 @@ impl MessageBus {
         question: RecordId,
         text: impl Into<String>,
     ) -> Result<RecordId, Error> {
+        let answered = || Error::Input(format!("question {question} has been answered"));
+        self.answer_if(by, question, text, |_| true)?.ok_or_else(answered)
+    }
+
+    /// The same if the newest state is as the question says; `None` if it is not, or somebody else was faster.
+    pub(crate) fn answer_if(
+        &self,
+        by: &AgentId,
+        question: RecordId,
+        text: impl Into<String>,
+        is_so: impl Fn(&State) -> bool,
+    ) -> Result<Option<RecordId>, Error> {
         let text = text.into();
         wanted(&text, "the answer")?;
         let is_open = |state: &State| state.messages().answer_to(question).is_none();
@@ -207,16 +250,16 @@ impl MessageBus {
                 (NewMessage { task: asked.task.clone(), ..NewMessage::new(by, to, "") }, is_open(state))
             })
         })?;
-        let answered = || Error::Input(format!("question {question} has been answered"));
         let answer = match asked {
             None => return Err(Error::Input(format!("there is no question {question}"))),
-            Some((_, false)) => return Err(answered()),
+            Some((_, false)) => return Ok(None),
             Some((answer, true)) => answer,
         };
         let answer = self.as_record(NewMessage { text, reply_to: Some(question), ..answer })?;
         // Of several who answer at once one is heard, and the others learn it.
-        let written = self.team_log.submit_if(by, &answer.into(), is_open)?;
-        written.map(|written| written.id()).ok_or_else(answered)
+        let is_wanted = |state: &State| is_open(state) && is_so(state);
+        let written = self.team_log.submit_if(by, &answer.into(), is_wanted)?;
+        Ok(written.map(|written| written.id()))
     }
 
     /// The answer to a question; `None` while there is none.

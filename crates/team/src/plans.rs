@@ -2,7 +2,7 @@
 //!
 //! Nothing approves by itself, and nothing by time: a plan waits until somebody who may has judged this very text.
 
-use agent_team_core::machine::{Command, Refusal};
+use agent_team_core::machine::{Command, Refusal, State};
 use agent_team_core::record::PlanSubmitted;
 use agent_team_core::view::{self, PlanView};
 
@@ -40,6 +40,18 @@ impl TaskQueue {
         plan: Option<RecordId>,
         verdict: Verdict,
     ) -> Result<(), Error> {
+        self.judge_plan_if(by, task, plan, verdict, |_| true).map(|_| ())
+    }
+
+    /// The same if the newest state is as the question says; says whether it was.
+    pub(crate) fn judge_plan_if(
+        &self,
+        by: &AgentId,
+        task: &TaskId,
+        plan: Option<RecordId>,
+        verdict: Verdict,
+        is_so: impl Fn(&State) -> bool,
+    ) -> Result<bool, Error> {
         let (approved, words) = match verdict {
             Verdict::Approved(words) => (true, words),
             Verdict::ChangesRequested(words) => (false, words),
@@ -49,8 +61,11 @@ impl TaskQueue {
         }
         let feedback = self.team_log().text(words.clone())?;
         let command = Command::JudgePlan { task: task.clone(), plan, by: by.clone(), approved, feedback };
-        self.team_log().submit(by, &command)?;
-        hooks::plan_judged(self.team_log(), by, task, approved, &words)
+        let written = self.team_log().submit_if(by, &command, is_so)?;
+        if written.is_some() {
+            hooks::plan_judged(self.team_log(), by, task, approved, &words)?;
+        }
+        Ok(written.is_some())
     }
 
     /// All plans that wait to be judged, each with its task and whether somebody holds that. Who was stopped while it waited

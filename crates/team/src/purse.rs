@@ -156,8 +156,9 @@ impl Purses {
         if lock(&self.told).insert((account.clone(), what)) {
             let raise = raise(&account, what, None);
             reporter.report(Progress::Note(format!(
-                "ERROR the budget of {account} is used up ({what}): agents finish their turns and hand back what they work \
-                 on; `{raise}` lets them go on"
+                "ERROR {}: agents finish their turns and hand back what they work \
+                 on; `{raise}` lets them go on",
+                used_up_words(&account, what)
             )));
         }
         self.changed.notify_one();
@@ -175,7 +176,8 @@ impl Purses {
         if lock(&self.told_of_tasks).insert((account.clone(), *what, revision)) {
             let raise = raise(account, *what, None);
             reporter.report(Progress::Note(format!(
-                "ERROR the budget of {account} is used up ({what}): it waits, and others go on; `{raise}` lets it go on"
+                "ERROR {}: it waits, and others go on; `{raise}` lets it go on",
+                used_up_words(account, *what)
             )));
         }
         Ok(())
@@ -214,6 +216,17 @@ impl Purses {
         let is_for_all = |used_up: &&UsedUp| matches!(used_up.account, Account::Team | Account::Run);
         lock(&self.empty).values().find(is_for_all).cloned()
     }
+}
+
+/// How a line begins that tells of a budget that is used up.
+fn used_up_words(account: &Account, what: Resource) -> String {
+    format!("the budget of {account} is used up ({what})")
+}
+
+/// Whether an error of a run matters at its end: one of a budget does as long as that keeps something from being done.
+pub(crate) fn still_matters(error: &str, used_up: &[(Account, Resource)]) -> bool {
+    let is_of_budget = error.starts_with("the budget of ") && error.contains(" is used up (");
+    !is_of_budget || used_up.iter().any(|(account, what)| error.starts_with(&used_up_words(account, *what)))
 }
 
 /// What there is to warn of when a run begins: not of tasks that have ended.

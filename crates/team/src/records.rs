@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
 use agent_team_core::machine::{Outcome, Refusal, State};
-use agent_team_core::record::{Body, Recipient, Record, codec};
+use agent_team_core::record::{Body, PauseSet, Recipient, Record, codec};
 use agent_team_log::{FileLog, Log, Position};
 
 use crate::folder::TeamFolder;
@@ -268,7 +268,11 @@ fn summary(body: &Body, at_ms: u64) -> String {
         }
         Body::PauseSet(body) => {
             let whom = body.agent.as_ref().map_or("the team", AgentId::as_str);
-            let what = if body.paused { "paused" } else { "resumed" };
+            let what = match body {
+                PauseSet { paused: false, .. } => "resumed",
+                PauseSet { release: true, .. } => "stopped",
+                PauseSet { .. } => "paused",
+            };
             let why = if body.reason.is_empty() { String::new() } else { format!(": {}", body.reason) };
             format!("{whom} {what}{why}")
         }

@@ -52,6 +52,17 @@ impl TaskQueue {
         self.set_pause(by, Some(agent), true, true, reason)
     }
 
+    /// Who was stopped and has not been let go on since, each with the reason.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn stopped(&self) -> Result<Vec<(AgentId, String)>, Error> {
+        self.team_log().look(|state| {
+            let held_up = state.pauses().filter(|(_, pause)| pause.stopped);
+            held_up.filter_map(|(agent, pause)| Some((agent?.clone(), pause.reason.clone()))).collect()
+        })
+    }
+
     fn set_pause(
         &self,
         by: &AgentId,

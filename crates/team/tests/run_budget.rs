@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use agent_team::agent::ModelAgent;
 use agent_team::model::{Delta, Model, ModelError, Price, Prices, Request, Response};
-use agent_team::{Account, Bounds, Role, RunOptions, RunOutcome};
+use agent_team::{Account, AgentId, Bounds, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome};
 use project::{
     Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, script, task, turns, view,
     workers, writes,
@@ -38,6 +38,40 @@ async fn when_tokens_run_out_nothing_more_is_asked_and_the_run_ends() {
     assert!(asked.iter().all(|request| turns(request) <= 2));
     assert_eq!(report.status.reserved.input_tokens, 0);
     assert_eq!(report.status.counts.ready, 2, "no attempt failed: {:?}", report.status.counts);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_that_kept_nothing_from_being_done_is_no_error_of_the_run() {
+    let project = TestProject::new();
+    let model = script(&[
+        json!({"when": {"agent": "worker-1"}, "give": {"tool_calls": [{"name": "list_tasks", "input": {}}]}}),
+        json!({"give": finishes("Done.")}),
+    ]);
+    let mut team = project.team();
+    workers(&mut team, 2, &agent(model));
+    let errors = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let ears = errors.clone();
+    let reporter = Reporter::to(move |progress| match progress {
+        Progress::Note(note) if note.starts_with("ERROR") => ears.lock().unwrap().push(note),
+        _ => {}
+    });
+    let one = Bounds { calls: Some(1), ..Bounds::default() };
+    let budgets = [(Account::Agent("worker-1".parse().unwrap()), one)].into();
+    team.options(RunOptions { budgets, reporter, ..gated("true") });
+    let first = NewTask { agent: Some("worker-1".into()), ..task("first") };
+    team.add_task(first).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::OverBudget);
+    let used_up = "the budget of agent worker-1 is used up (turns)";
+    assert!(report.errors.len() == 1 && report.errors[0].starts_with(used_up), "{:?}", report.errors);
+
+    // Another one does it.
+    team.queue().reassign(&AgentId::human(), &"first".parse().unwrap(), None).unwrap();
+    let report = run(&team).await;
+    assert_eq!((report.outcome, report.errors), (RunOutcome::Completed, Vec::new()));
+    assert_eq!(errors.lock().unwrap().len(), 2, "it was said when it came to that");
 }
 
 /// A dollar for a million tokens.

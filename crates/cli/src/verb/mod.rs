@@ -39,7 +39,6 @@ pub mod verify;
 
 use std::io::Read;
 
-use agent_team::view::AgentView;
 use agent_team::{AgentId, Error, MessageBus, Recipient, Refusal, TaskId, TaskQueue};
 use serde_json::json;
 
@@ -104,8 +103,8 @@ struct Told {
 }
 
 impl Told {
-    fn of(queue: &TaskQueue, bus: &MessageBus, to: &Recipient) -> Result<Self, Failure> {
-        let (missing, ended) = (nobody_hears(queue, to)?, bus.nobody_reads(to)?);
+    fn of(bus: &MessageBus, to: &Recipient) -> Result<Self, Failure> {
+        let (missing, ended) = (bus.nobody_hears(&AgentId::human(), to)?, bus.nobody_reads(to)?);
         let (waits_for_member, nobody_reads) = (missing.is_some(), ended.is_some());
         Ok(Self { waits_for_member, nobody_reads, warning: missing.or(ended) })
     }
@@ -115,25 +114,6 @@ impl Told {
             output::note(&format!("WARNING {warning}"), out.is_json());
         }
     }
-}
-
-/// A warning if nobody hears a message: it waits until somebody of this name or role is in the team.
-fn nobody_hears(queue: &TaskQueue, to: &Recipient) -> Result<Option<String>, Failure> {
-    let is_there = |is_meant: &dyn Fn(&AgentView) -> bool| {
-        Ok::<_, Failure>(queue.get_status()?.agents.iter().any(|agent| !agent.left && is_meant(agent)))
-    };
-    let whom = match to {
-        Recipient::Agent(name)
-            if name.as_str() == agent_team::HUMAN || is_there(&|agent| agent.id == *name)? =>
-        {
-            return Ok(None);
-        }
-        Recipient::Agent(name) => format!("nobody called {name}"),
-        Recipient::Role(role) if is_there(&|agent| agent.role == *role)? => return Ok(None),
-        Recipient::Role(role) => format!("no {role}"),
-        Recipient::Task(_) | Recipient::Everyone => return Ok(None),
-    };
-    Ok(Some(format!("{whom} is in the team now: the message waits")))
 }
 
 /// Says where a task stands after something was done to it.

@@ -2,7 +2,7 @@
 
 use agent_team::{AgentId, TaskQueue};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::check_member;
 use crate::cli::Global;
@@ -33,7 +33,8 @@ impl Pause {
         let queue = global.open()?;
         each(&self.agents, &queue, out, ["paused", "was paused already"], |agent| {
             queue.pause(&AgentId::human(), agent, &self.reason)
-        })
+        })?;
+        tell_paused(&queue, out)
     }
 }
 
@@ -65,7 +66,8 @@ impl Resume {
         }
         each(&self.agents, &queue, out, ["goes on", "was not paused"], |agent| {
             queue.resume(&AgentId::human(), agent)
-        })
+        })?;
+        tell_paused(&queue, out)
     }
 }
 
@@ -108,18 +110,34 @@ impl Stop {
         each(&self.agents, &queue, out, ["stopped", "was stopped already"], |agent| match agent {
             Some(agent) => queue.stop_agent(&AgentId::human(), agent, &self.reason),
             None => Ok(false),
-        })
+        })?;
+        if out.is_json() {
+            out.json(&json!({ "stopped": with_reasons(&queue.stopped()?) }))?;
+        }
+        Ok(Exit::Done)
     }
 }
 
-/// Does the same with each agent, or with the team, and says what came of it.
+/// Says for programs who is held up now, stopped agents among them.
+fn tell_paused(queue: &TaskQueue, out: &mut Output) -> Result<Exit, Failure> {
+    if out.is_json() {
+        out.json(&json!({ "paused": with_reasons(&queue.get_status()?.paused) }))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn with_reasons<A: serde::Serialize>(held_up: &[(A, String)]) -> Vec<Value> {
+    held_up.iter().map(|(agent, reason)| json!({ "agent": agent, "reason": reason })).collect()
+}
+
+/// Does the same with each agent, or with the team, and says to people what came of it.
 fn each(
     agents: &[AgentId],
     queue: &TaskQueue,
     out: &mut Output,
     [done, before]: [&str; 2],
     set: impl Fn(Option<&AgentId>) -> Result<bool, agent_team::Error>,
-) -> Result<Exit, Failure> {
+) -> Result<(), Failure> {
     let whom: Vec<Option<&AgentId>> =
         if agents.is_empty() { vec![None] } else { agents.iter().map(Some).collect() };
     // All of them or none: one that is wrong is most likely misspelt.
@@ -133,11 +151,5 @@ fn each(
             out.line(&format!("{name} {}", if changed { done } else { before }))?;
         }
     }
-    if out.is_json() {
-        let paused = queue.get_status()?.paused;
-        let paused: Vec<_> =
-            paused.iter().map(|(agent, reason)| json!({ "agent": agent, "reason": reason })).collect();
-        out.json(&json!({ "paused": paused }))?;
-    }
-    Ok(Exit::Done)
+    Ok(())
 }

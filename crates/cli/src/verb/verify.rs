@@ -2,6 +2,7 @@
 
 use agent_team::{AgentId, Status, TaskId};
 use clap::Args;
+use serde_json::json;
 
 use super::complete;
 use crate::cli::Global;
@@ -14,7 +15,7 @@ use crate::output::Output;
     about = "Run a check that waits to be run",
     long_about = "Run the check of a task whose result waits for it. `complete` does that by itself; this is for a \
                   check that was interrupted. Without an id, runs all checks that wait, and ends at the first that \
-                  fails (exit code 3).",
+                  fails (exit code 3). With --json one object per task; if nothing waits, one whose `id` is null.",
     after_help = "Examples:\n  agent-team verify parse\n  agent-team verify"
 )]
 pub struct Verify {
@@ -43,6 +44,13 @@ impl Verify {
                 waiting.map(|task| task.id).collect()
             }
         };
+        if ids.is_empty() {
+            if out.is_json() {
+                out.json(&json!({ "id": null, "status": null, "check": null }))?;
+            } else {
+                out.line("nothing waits for its check")?;
+            }
+        }
         for id in ids {
             complete::verify(&queue, &self.agent, &id, out)?;
         }

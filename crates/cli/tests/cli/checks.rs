@@ -41,6 +41,9 @@ fn a_check_whose_runner_died_can_be_run_again() {
     assert!(team.ok(["list"]).contains(&format!("waits for its check to be run; {remedy}")));
     assert!(team.ok(["verify"]).starts_with("a  completed"));
     team.run(["verify", "a"]).failed(3, "task `a` is completed, and waits for no check");
+    assert_eq!(team.ok(["verify"]), "nothing waits for its check\n");
+    let nothing = team.json(["verify"]);
+    assert_eq!(nothing, serde_json::json!({"id": null, "status": null, "check": null}), "as for a task");
 }
 
 #[test]

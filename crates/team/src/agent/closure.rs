@@ -60,6 +60,13 @@ where
         Ok(verdict(&(self.function)(asked).await.map_err(failed)?)?)
     }
 
+    /// Whoever asks has put into the question what was said to the agent.
+    async fn answer(&self, question: &Assignment, context: &Context) -> Result<String, AgentError> {
+        let system = prompt::system(&context.agent, context.role, "", false);
+        let prompt = format!("{system}\n{}", prompt::task(question, Results::Whole));
+        (self.function)(prompt).await.map_err(|error| AgentError::Failed(error.to_string()))
+    }
+
     fn with(&self) -> String {
         "closure".to_owned()
     }

@@ -66,7 +66,8 @@ pub trait Agent: Send + Sync {
     /// [`AgentError`] says why the attempt failed, and whether another one makes sense.
     async fn execute_task(&self, task: &Assignment, context: &Context) -> Result<Answer, AgentError>;
 
-    /// Answers a question outside of any task: the lead is asked to sum up at the end.
+    /// Answers a question outside of any task: the lead is asked to sum up at the end. What was said to the agent stands in
+    /// the question.
     ///
     /// # Errors
     /// As [`execute_task`](Agent::execute_task).

@@ -3,7 +3,8 @@
 use agent_team_core::machine::State;
 
 use super::Context;
-use crate::{AgentId, Error};
+use super::prompt::{self, Results};
+use crate::{AgentId, AgentMessage, Error};
 
 impl Context {
     /// Waits as long as the agent, or its team, is paused. Says no if it was told to stop meanwhile.
@@ -35,6 +36,14 @@ impl Context {
     pub(crate) async fn interrupted(&self) -> Result<(), Error> {
         let agent = self.agent.clone();
         self.queue.team_log().until_word(move |state| is_interrupted(state, &agent)).await
+    }
+
+    /// What the agent is asked outside of its work, after what others said to it.
+    pub(crate) fn told(asked: &str, heard: &[AgentMessage]) -> String {
+        if heard.is_empty() {
+            return asked.to_owned();
+        }
+        format!("# What was said to you\n\n{}\n{asked}", prompt::messages(heard, Results::Whole))
     }
 
     /// Whether the agent's plan for the task that it works on must be approved, and is not.

@@ -41,10 +41,11 @@ impl Tool for Send {
             let task = input.task.map(TaskId::try_from).transpose()?;
             let reply_to = input.reply_to.map(|id| id.parse()).transpose();
             let reply_to = reply_to.map_err(|error| Error::Input(format!("reply_to: {error}")))?;
-            let nobody_reads = self.0.bus.nobody_reads(&to)?;
+            let bus = &self.0.bus;
+            let unheard = bus.nobody_hears(&self.0.agent, &to)?.or(bus.nobody_reads(&to)?);
             let message = NewMessage::new(&self.0.agent, to, input.text);
-            self.0.bus.post(NewMessage { task, reply_to, ..message })?;
-            Ok(nobody_reads.map_or_else(|| "Sent.".to_owned(), |why| format!("Sent, but {why}.")))
+            bus.post(NewMessage { task, reply_to, ..message })?;
+            Ok(unheard.map_or_else(|| "Sent.".to_owned(), |why| format!("Sent, but {why}.")))
         })
     }
 }

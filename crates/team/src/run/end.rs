@@ -10,14 +10,15 @@ use agent_team_core::view::{self, BudgetView, LimitView, StatusView, TaskView};
 use super::Run;
 use super::over::End;
 use super::replan::is_settled;
-use crate::agent::{Activity, Assignment, Context, prompt};
+use crate::agent::{Activity, Context, prompt};
+use crate::aside::{Aside, Unsaid};
 use crate::git::Landing;
 use crate::outside::now_ms;
 use crate::progress::Progress;
-use crate::purse::how_to_go_on;
+use crate::purse::{how_to_go_on, still_matters};
 use crate::team_log::{blocking, refusal};
 use crate::unfinished::KeptWork;
-use crate::{Error, Judgement, RecordId};
+use crate::{AgentId, Error, Judgement, RecordId};
 
 /// How long the lead may take to sum up. The work is done by then, so nothing is lost without it.
 const SUMMARY_LIMIT: Duration = Duration::from_secs(300);
@@ -117,7 +118,7 @@ impl Run<'_> {
         let unproved =
             proving && check.is_none() && self.team.options.check.is_some() && self.team.stop.is_asked();
         let outcome = if unproved { RunOutcome::Interrupted } else { outcome };
-        let used_up = if outcome == RunOutcome::OverBudget { self.used_up()? } else { Vec::new() };
+        let used_up = if outcome == RunOutcome::Completed { Vec::new() } else { self.used_up()? };
         let summary = if finished { self.sum_up().await } else { None };
         // Of the team that could not go on, and not of one that everybody has left.
         let (stuck, unfinished) = self.team.queue.team_log().look(|state| {
@@ -142,15 +143,17 @@ impl Run<'_> {
             }
         };
         let status = StatusView { stuck, ..self.team.queue.get_status()? };
+        let ended_it = if outcome == RunOutcome::OverBudget { used_up.as_slice() } else { &[] };
         let (budgets, go_on) = self
             .team
             .queue
             .team_log()
-            .look(|state| (view::budgets(state, now_ms()), how_to_go_on(state, &used_up)))?;
+            .look(|state| (view::budgets(state, now_ms()), how_to_go_on(state, ended_it)))?;
         let is_open = |kept: &KeptWork| unfinished.iter().any(|task| task.id == kept.task);
         let kept = self.unfinished.kept().into_iter().filter(is_open).collect();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        errors.retain(|error| still_matters(error, &used_up));
         Ok(Some(RunReport {
             outcome,
             status,
@@ -192,7 +195,7 @@ impl Run<'_> {
         // Who was dropped has no more to say.
         let board = self.team.queue.team_log().look(look).ok()??;
         let text = prompt::synthesis(self.team.options.goal.as_deref(), &board);
-        let question = Assignment::question("summary".parse().ok()?, text);
+        let about = "summary".parse().ok()?;
         let reporter = self.reporter.clone();
         let agent = lead.id.clone();
         let context = Context {
@@ -209,16 +212,25 @@ impl Run<'_> {
                 reporter.report(Progress::Activity { agent: agent.clone(), what });
             }),
         };
-        context.activity.is("sums up");
+        let mut aside = Aside::new(lead.agent.clone(), context);
         let answer = tokio::select! {
-            answer = lead.agent.answer(&question, &context) => answer.map_err(|error| error.to_string()),
-            () = self.team.stop.gently.cancelled() => Err("the run was stopped".to_owned()),
-            () = tokio::time::sleep(SUMMARY_LIMIT) => Err(format!("it took longer than {SUMMARY_LIMIT:?}")),
+            answer = aside.ask(&about, &text, "sums up") => answer,
+            () = tokio::time::sleep(SUMMARY_LIMIT) => {
+                Err(Unsaid::Failed(format!("it took longer than {SUMMARY_LIMIT:?}")))
+            }
         };
-        if let Err(reason) = &answer {
-            self.reporter.report(Progress::Note(format!("ERROR the lead could not sum up: {reason}")));
-        }
-        answer.ok()
+        let why_not = match answer {
+            // Whoever was stopped as it spoke has not been heard.
+            Ok(words) if !self.is_stopped(&lead.id) => return Some(words),
+            Ok(_) | Err(Unsaid::HeldUp) => format!("{} is held up: nobody sums up", lead.id),
+            Err(Unsaid::Failed(reason)) => format!("ERROR the lead could not sum up: {reason}"),
+        };
+        self.reporter.report(Progress::Note(why_not));
+        None
+    }
+
+    fn is_stopped(&self, agent: &AgentId) -> bool {
+        self.team.queue.team_log().look(|state| state.stopped(agent).is_some()).unwrap_or(false)
     }
 
     /// The members leave; mail that they did not read goes back to its senders.

@@ -147,7 +147,9 @@ impl Teammate {
             let (plan, judged) = match submitted.take() {
                 Some((id, plan)) => (plan, context.until_judged(id).await?),
                 None => {
-                    let asked = prompt::plan_wanted(assignment, &rejected);
+                    // Its work is to read that, too, so it counts as read only then.
+                    let unread = context.bus.unread(&self.id)?;
+                    let asked = Context::told(&prompt::plan_wanted(assignment, &rejected), &unread);
                     context.activity.is("makes a plan");
                     let question = Assignment::question(assignment.id.clone(), asked);
                     let plan = self.agent.answer(&question, context).await?;
