@@ -42,7 +42,7 @@ impl Aside {
     }
 
     /// The same for a message that wants an answer.
-    pub fn to_answer(self, question: RecordId) -> Self {
+    pub fn answering(self, question: RecordId) -> Self {
         Self { question: Some(question), ..self }
     }
 
@@ -73,7 +73,7 @@ impl Aside {
                 }
                 answer = agent.answer(&question, &self.context) => {
                     let answer = answer.map_err(|error| Unsaid::Failed(error.to_string()))?;
-                    self.has_read(new)?;
+                    self.has_read(&new)?;
                     return Ok(answer);
                 }
             }
@@ -106,11 +106,11 @@ impl Aside {
         Some(message) == self.question || self.heard.iter().any(|heard| heard.id == message)
     }
 
-    fn has_read(&self, messages: Vec<AgentMessage>) -> Result<(), Error> {
+    fn has_read(&self, messages: &[AgentMessage]) -> Result<(), Error> {
         if self.holds_a_task()? {
             return Ok(());
         }
-        self.context.bus.mark_read(&self.context.agent, &messages)
+        self.context.bus.mark_read(&self.context.agent, messages)
     }
 
     /// Waits until somebody stops it.

@@ -268,7 +268,7 @@ impl Teammate {
         let title = about.as_ref().map(|task| format!("{}: {}", task.id, task.title));
         let prompt = prompt::question(from, text, title.as_deref(), &board);
         let id: TaskId = "question".parse()?;
-        let mut aside = self.aside().to_answer(question);
+        let mut aside = self.aside().answering(question);
         let answer = match aside.ask(&id, &prompt, &format!("answers a question of {from}")).await {
             Ok(answer) => answer,
             Err(unsaid) => return Ok(Err(unsaid.into())),

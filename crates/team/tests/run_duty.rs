@@ -32,7 +32,7 @@ impl Call {
     }
 
     /// Waits until nobody waits for the answer any more.
-    async fn is_broken_off(mut self) {
+    async fn until_broken_off(mut self) {
         tokio::time::timeout(LONG, self.reply.closed()).await.unwrap();
     }
 }
@@ -107,7 +107,7 @@ async fn who_is_stopped_judges_nothing_until_it_is_resumed() {
     let report = steered(&team, async {
         let call = calls.about(JUDGES).await;
         team.queue().stop_agent(&human, &lead(), "wrong way").unwrap();
-        call.is_broken_off().await;
+        call.until_broken_off().await;
         assert_eq!(is_judged(&team, &task), None);
         team.queue().resume(&human, Some(&lead())).unwrap();
         calls.about(JUDGES).await.answer("APPROVE");
@@ -183,7 +183,7 @@ async fn an_urgent_word_breaks_a_duty_off_and_it_is_done_anew_with_that_word() {
         let call = calls.about(JUDGES).await;
         let message = NewMessage::new(&AgentId::human(), Recipient::Agent(lead()), "Keep the tests.");
         team.bus().post(NewMessage { urgent: true, ..message }).unwrap();
-        call.is_broken_off().await;
+        call.until_broken_off().await;
         let call = calls.about(JUDGES).await;
         assert!(call.prompt.contains("urgent=\"yes\">\nKeep the tests."), "{}", call.prompt);
         call.answer("APPROVE");
@@ -271,7 +271,7 @@ async fn who_is_stopped_while_it_sums_up_says_nothing_more() {
         calls.about(JUDGES).await.answer("APPROVE");
         let call = calls.about(SUMS_UP).await;
         team.queue().stop_agent(&AgentId::human(), &lead(), "").unwrap();
-        call.is_broken_off().await;
+        call.until_broken_off().await;
     })
     .await;
     assert_eq!((report.outcome, report.summary, report.errors), (RunOutcome::Completed, None, Vec::new()));

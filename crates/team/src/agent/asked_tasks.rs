@@ -196,7 +196,7 @@ mod tests {
     use super::*;
     use crate::tools::{parse_input, spec_of};
 
-    fn asked(task: Value) -> Result<NewTask, String> {
+    fn asked(task: &Value) -> Result<NewTask, String> {
         let spec = spec_of::<AddTasksInput>("add_tasks", "Adds tasks.");
         let input: Result<AddTasksInput, _> = parse_input(&spec, json!({ "tasks": [task] }));
         let task = input.map_err(|error| error.to_string())?.tasks.remove(0);
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn what_a_task_asks_for_is_what_it_gets_and_what_nobody_knows_is_refused() {
         let task = asked(
-            json!({"title": "t", "reviews": 2, "refute": true, "review_rounds": 1, "approver": "ann", "agent": "bob"}),
+            &json!({"title": "t", "reviews": 2, "refute": true, "review_rounds": 1, "approver": "ann", "agent": "bob"}),
         );
         let task = task.unwrap();
         assert_eq!((task.reviews, task.refute, task.review_rounds), (Some(2), true, Some(1)));
@@ -218,7 +218,7 @@ mod tests {
             (json!({"title": "t", "delegate": true, "agent": "ann"}), "is its `lead`, not its `agent`"),
         ];
         for (task, words) in cases {
-            let refused = asked(task).unwrap_err();
+            let refused = asked(&task).unwrap_err();
             assert!(refused.contains(words), "{refused}");
         }
     }

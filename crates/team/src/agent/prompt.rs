@@ -218,9 +218,8 @@ pub(crate) fn question(from: &AgentId, text: &str, about: Option<&str>, board: &
 pub(crate) fn synthesis(goal: Option<&str>, board: &str) -> String {
     let goal = goal.map(|goal| format!("The goal was: {goal}\n\n")).unwrap_or_default();
     format!(
-        "{goal}The team is done. These are the tasks and their results:\n\n{}\nSum up for the user: what was \
-         achieved, what was not, and what deserves a look. A few sentences.",
-        board
+        "{goal}The team is done. These are the tasks and their results:\n\n{board}\nSum up for the user: what was \
+         achieved, what was not, and what deserves a look. A few sentences."
     )
 }
 
