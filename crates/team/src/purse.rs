@@ -129,6 +129,26 @@ impl Purses {
         all
     }
 
+    /// The most that anybody needs for its next step of those that an account does not leave it.
+    fn needs(&self, account: &Account) -> Amount {
+        let empty = lock(&self.empty);
+        let of_account = empty.values().filter(|used_up| used_up.account == *account);
+        of_account.map(|used_up| used_up.upper).fold(Amount::default(), Amount::at_least)
+    }
+
+    /// The command that goes on after these were used up.
+    pub fn how_to_go_on(&self, state: &State, used_up: &[(Account, Resource)]) -> Option<String> {
+        if used_up.is_empty() {
+            return None;
+        }
+        // The account of a run begins anew with each.
+        let lasting = used_up.iter().filter(|(account, _)| *account != Account::Run);
+        let mut commands: Vec<String> =
+            lasting.map(|(account, what)| double(state, account, *what, self.needs(account))).collect();
+        commands.push("agent-team run".to_owned());
+        Some(commands.join(" && "))
+    }
+
     /// Says what is nearly used up, of each limit once when most of it is and once when all is, and gives how many warnings
     /// the log has. Whatever a record brought about is said, however late this looks.
     pub fn warn(&self, team_log: &TeamLog, reporter: &Reporter) -> Result<usize, Error> {
@@ -278,12 +298,12 @@ fn round_duration(ms: u64) -> String {
     crate::format_duration(Duration::from_millis(ms.div_ceil(unit).saturating_mul(unit)))
 }
 
-/// The command that doubles a limit, or raises it as far as it takes to go on.
-pub(crate) fn double(state: &State, account: &Account, what: Resource) -> String {
+/// The command that doubles a limit, or raises it as far as it takes to go on: for those who need so much, and for what waits.
+fn double(state: &State, account: &Account, what: Resource, needs: Amount) -> String {
     let ledger = state.ledger();
     let bounds = ledger.limit(account).bounds;
     let waiting = state.short_of_budget().filter(|(_, short_of, _)| short_of == account);
-    let needs = waiting.filter_map(|(task, ..)| task.needs).fold(Amount::default(), Amount::at_least);
+    let needs = waiting.filter_map(|(task, ..)| task.needs).fold(needs, Amount::at_least);
     let used = ledger.spent(account).plus(ledger.reserved(account));
     let least = used.plus(needs);
     let attempts = ledger.attempts(account);
@@ -308,18 +328,6 @@ fn dollars(micro_usd: u64) -> String {
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
     what.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The command that goes on after these were used up.
-pub(crate) fn how_to_go_on(state: &State, used_up: &[(Account, Resource)]) -> Option<String> {
-    if used_up.is_empty() {
-        return None;
-    }
-    // The account of a run begins anew with each.
-    let lasting = used_up.iter().filter(|(account, _)| *account != Account::Run);
-    let mut commands: Vec<String> = lasting.map(|(account, what)| double(state, account, *what)).collect();
-    commands.push("agent-team run".to_owned());
-    Some(commands.join(" && "))
 }
 
 #[cfg(test)]

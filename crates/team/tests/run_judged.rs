@@ -11,8 +11,10 @@ use closures::{fallible, listening, quick, until};
 
 #[tokio::test]
 async fn a_reviewer_sends_back_what_is_wrong_and_approves_what_is_right() {
+    // The words are the reviewer's, and say so.
+    const REJECTED: &str = "<message from=\"reviewer-1\">\ntoo short\n</message>";
     let mut team = AgentTeam::in_memory().unwrap();
-    let worker = quick(|prompt| if prompt.contains("too short") { "a long story" } else { "short" }.into());
+    let worker = quick(|prompt| if prompt.contains(REJECTED) { "a long story" } else { "short" }.into());
     let reviewer = quick(|prompt| match prompt.contains("a long story") {
         true => "APPROVE: good".into(),
         false => "REJECT: too short".into(),

@@ -52,7 +52,9 @@ pub(super) fn print(task: &TaskView, out: &mut Output) -> std::io::Result<()> {
     out.table(&fields(task))?;
     section(out, "description", &full(&task.description))?;
     for feedback in &task.feedback {
-        let head = format!("attempt {} by {}: {}", feedback.attempt, feedback.agent, feedback.cause.as_str());
+        let reviewer = feedback.reviewer.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let (attempt, agent, cause) = (feedback.attempt, &feedback.agent, feedback.cause.as_str());
+        let head = format!("attempt {attempt} by {agent}: {cause}{reviewer}");
         section(out, &head, &full(&feedback.text))?;
     }
     for late in &task.late {

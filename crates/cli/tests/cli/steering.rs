@@ -214,6 +214,7 @@ fn several_reviewers_must_approve_and_the_human_decides_after_the_last_round() {
         ["reviews", "review_rounds", "review_rounds_max", "refute"].map(|field| shown[field].clone());
     assert_eq!(serde_json::json!(review), serde_json::json!([2, 0, 1, true]));
     team.ok(["review", "a", "--as", "bob", "--reject", "No tests."]);
+    assert!(team.ok(["show", "a"]).contains("attempt 1 by w1: review by bob"), "{}", team.ok(["show", "a"]));
     deliver();
     let again = ["review", "a", "--as", "bob", "--approve", "--attempt", "2"];
     team.run(again).failed(3, "the human must judge it");

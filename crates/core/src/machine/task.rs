@@ -257,6 +257,15 @@ pub struct Feedback {
     pub text: Text,
     /// The commit that was refused, so that nothing is done anew needlessly.
     pub commit: Option<WorkCommit>,
+    /// Who sent it back, if that was a reviewer. No rule reads it.
+    pub reviewer: Option<AgentId>,
+}
+
+impl Feedback {
+    /// Whose words the text is: the reviewer's, or of whoever made the attempt.
+    pub fn said_by(&self) -> &AgentId {
+        self.reviewer.as_ref().unwrap_or(&self.agent)
+    }
 }
 
 /// What kind of thing went wrong.

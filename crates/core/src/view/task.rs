@@ -159,6 +159,9 @@ pub struct FeedbackView {
     pub cause: FeedbackCause,
     /// What was said about it.
     pub text: Text,
+    /// Who sent it back, if that was a reviewer.
+    #[serde(default)]
+    pub reviewer: Option<AgentId>,
 }
 
 /// A claim that has ended.
@@ -282,6 +285,7 @@ fn feedback(task: &Task) -> Vec<FeedbackView> {
         agent: feedback.agent.clone(),
         cause: feedback.cause,
         text: feedback.text.clone(),
+        reviewer: feedback.reviewer.clone(),
     };
     task.feedback.iter().map(view).collect()
 }

@@ -145,7 +145,7 @@ impl Assignment {
             Ok::<_, Error>(Dependency { id, title, result: whole(&result)?, author })
         });
         let setbacks = draft.setbacks.into_iter().map(|feedback| {
-            let Feedback { attempt, cause, agent, .. } = feedback;
+            let (attempt, cause, agent) = (feedback.attempt, feedback.cause, feedback.said_by().clone());
             let commit = feedback.commit.map(|work| work.commit);
             Ok::<_, Error>(Setback { attempt, cause, text: whole(&feedback.text)?, agent, commit })
         });

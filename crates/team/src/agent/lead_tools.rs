@@ -3,7 +3,7 @@
 //! They reach as far as the lead's task does: within a delegated task its parts, elsewhere what is no part of another
 //! lead's task. A lead whose claim is over changes nothing.
 
-use agent_team_core::machine::{State, Task};
+use agent_team_core::machine::{Feedback, State, Task};
 use agent_team_core::record::TaskChange;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -334,5 +334,5 @@ const RESULT_BYTES_MAX: usize = 1_000;
 /// Whose words a result, or what was wrong, are.
 fn lead_of_result<'a>(task: &'a Task, lead: &'a crate::AgentId) -> &'a crate::AgentId {
     let author = task.submission.as_ref().map(|submission| &submission.author);
-    author.or_else(|| task.feedback.last().map(|last| &last.agent)).unwrap_or(lead)
+    author.or_else(|| task.feedback.last().map(Feedback::said_by)).unwrap_or(lead)
 }

@@ -15,7 +15,7 @@ use crate::aside::{Aside, Unsaid};
 use crate::git::Landing;
 use crate::outside::now_ms;
 use crate::progress::Progress;
-use crate::purse::{how_to_go_on, still_matters};
+use crate::purse::still_matters;
 use crate::team_log::{blocking, refusal};
 use crate::unfinished::KeptWork;
 use crate::{AgentId, Error, Judgement, RecordId};
@@ -148,7 +148,7 @@ impl Run<'_> {
             .team
             .queue
             .team_log()
-            .look(|state| (view::budgets(state, now_ms()), how_to_go_on(state, ended_it)))?;
+            .look(|state| (view::budgets(state, now_ms()), self.purses.how_to_go_on(state, ended_it)))?;
         let is_open = |kept: &KeptWork| unfinished.iter().any(|task| task.id == kept.task);
         let kept = self.unfinished.kept().into_iter().filter(is_open).collect();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -258,7 +258,7 @@ pub(crate) fn board(state: &State) -> String {
     tasks.sort_by_key(|task| task.added);
     let lines = tasks.into_iter().map(|task| {
         let view = view::task(state, task);
-        let last = task.feedback.last().map(|last| (&last.agent, last.text.preview()));
+        let last = task.feedback.last().map(|last| (last.said_by(), last.text.preview()));
         let author = task.submission.as_ref().map(|submission| &submission.author);
         let (why, said) = match (task.result(), view.failure) {
             (Some(result), _) => (String::new(), author.map(|author| (author, result.preview()))),

@@ -153,7 +153,7 @@ impl Run<'_> {
         let setbacks = failed
             .feedback
             .iter()
-            .map(|feedback| Ok((feedback.cause, feedback.agent.clone(), whole(&feedback.text)?)));
+            .map(|feedback| Ok((feedback.cause, feedback.said_by().clone(), whole(&feedback.text)?)));
         let setbacks: Vec<_> = setbacks.collect::<Result<_, Error>>()?;
         let left = put.most.saturating_sub(put.number);
         Ok(prompt::replanning(&prompt::Failed {

@@ -37,7 +37,7 @@ impl Run<'_> {
                 let mut members = state.agents().filter(|agent| !agent.left);
                 members.any(|agent| {
                     let may = agent.id != human && state.may_approve(task, &agent.id);
-                    may && self.purses.allow(state, &agent.id)
+                    may && state.held_up(&agent.id).is_none() && self.purses.allow(state, &agent.id)
                 })
             };
             let plans = state.open_plans().filter(|(task, _)| !others_may(task)).map(|(task, plan)| {

@@ -37,7 +37,7 @@ pub(super) fn send_back(task: &mut Task, cause: FeedbackCause, text: &Text, meta
     task.revision = meta.id;
     task.since_ms = meta.at_ms;
     task.takeovers = 0;
-    task.end_claim(Ending::Failed, meta.at_ms);
+    let judge = task.end_claim(Ending::Failed, meta.at_ms).map(|claim| claim.agent);
     if let Some(submission) = task.submission.take() {
         task.back_to = Some(submission.author.clone()).filter(|_| submission.orchestrated);
         task.feedback.push(Feedback {
@@ -46,6 +46,7 @@ pub(super) fn send_back(task: &mut Task, cause: FeedbackCause, text: &Text, meta
             cause,
             text: text.clone(),
             commit: submission.commit,
+            reviewer: judge.filter(|_| cause == FeedbackCause::Review),
         });
     }
     // Where there is an end of the rounds, that is what bounds them.
@@ -119,7 +120,8 @@ impl Rule for TaskFailed {
             task.failures += 1;
             let attempt = task.attempt;
             let cause = FeedbackCause::Error;
-            task.feedback.push(Feedback { attempt, agent, cause, text: self.error, commit: None });
+            let (text, commit, reviewer) = (self.error, None, None);
+            task.feedback.push(Feedback { attempt, agent, cause, text, commit, reviewer });
             if self.for_good {
                 task.step(Step::Exhausted);
                 task.failure = Some(Failure::GivenUp);

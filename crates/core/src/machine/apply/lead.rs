@@ -67,7 +67,7 @@ impl Rule for TaskGivenUp {
             let attempt = task.attempt;
             if let Some(agent) = task.past_claims.last().map(|claim| claim.agent.clone()) {
                 let (cause, text) = (FeedbackCause::Error, self.reason);
-                task.feedback.push(Feedback { attempt, agent, cause, text, commit: None });
+                task.feedback.push(Feedback { attempt, agent, cause, text, commit: None, reviewer: None });
             }
             task.handed_out = false;
             task.resume = None;

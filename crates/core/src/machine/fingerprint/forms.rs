@@ -307,7 +307,8 @@ fn intent(lines: &mut Lines<'_>, intent: &Intent) {
 }
 
 fn feedback(lines: &mut Lines<'_>, feedback: &Feedback) {
-    let Feedback { attempt, agent, cause, text, commit: refused } = feedback;
+    // No rule reads who reviewed it, and logs whose fingerprints are written down have it.
+    let Feedback { attempt, agent, cause, text, commit: refused, reviewer: _ } = feedback;
     lines.put("attempt", attempt);
     lines.always("agent", agent);
     lines.always("cause", cause);
