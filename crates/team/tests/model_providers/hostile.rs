@@ -119,6 +119,7 @@ async fn a_server_that_sends_a_byte_now_and_then_is_given_up() {
             let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
             let _ = connection.write_all(head.as_bytes()).await;
             while connection.write_all(b"d").await.is_ok() {
+                // The pace of this server: the test waits for nothing here.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         })
