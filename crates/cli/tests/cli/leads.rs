@@ -125,12 +125,11 @@ fn with_a_goal() -> Team {
 }
 
 /// Begins a run that has no terminal, and waits until its lead waits for the user.
-fn begin_until_it_waits(team: &Team) -> Child {
-    let mut run = team.command(RUN).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+fn begin_until_it_waits(team: &Team, arguments: &[&str], plan: &str) -> Child {
+    let mut run = team.command(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut said = BufReader::new(run.stderr.take().unwrap()).lines().map_while(Result::ok);
-    assert!(
-        said.any(|line| line.contains("WAITS lead-1 for you to judge its plan: agent-team plan show plan"))
-    );
+    let waits = format!("WAITS lead-1 for you to judge its plan: agent-team plan show {plan}");
+    assert!(said.any(|line| line.contains(&waits)));
     // The run goes on writing.
     std::thread::spawn(move || said.for_each(drop));
     run
@@ -139,7 +138,7 @@ fn begin_until_it_waits(team: &Team) -> Child {
 #[test]
 fn without_a_terminal_the_leads_tasks_wait_for_a_word_whatever_becomes_of_the_run() {
     let team = with_a_goal();
-    let mut run = begin_until_it_waits(&team);
+    let mut run = begin_until_it_waits(&team, &RUN, "plan");
     run.kill().unwrap();
     run.wait().unwrap();
     // Nobody holds the task any more, and what it waits for is told everywhere.
@@ -154,7 +153,7 @@ fn without_a_terminal_the_leads_tasks_wait_for_a_word_whatever_becomes_of_the_ru
         assert!(told.contains("the human to approve the plan of lead-1"), "{told}");
     }
 
-    let mut run = begin_until_it_waits(&team);
+    let mut run = begin_until_it_waits(&team, &RUN, "plan");
     team.ok(["plan", "approve", "plan"]);
     assert!(run.wait().unwrap().success());
     assert_eq!(team.count("completed"), 2);
@@ -163,11 +162,25 @@ fn without_a_terminal_the_leads_tasks_wait_for_a_word_whatever_becomes_of_the_ru
 #[test]
 fn who_said_yes_is_not_asked_for_what_an_earlier_run_was_to_ask() {
     let team = with_a_goal();
-    let mut run = begin_until_it_waits(&team);
+    let mut run = begin_until_it_waits(&team, &RUN, "plan");
     run.kill().unwrap();
     run.wait().unwrap();
     let ran = team.run(RUN.into_iter().chain(["--yes"]));
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(team.count("completed"), 2);
     assert_eq!(team.json(["plan", "show", "plan"])["plan"]["judged_by"], "human");
+}
+
+#[test]
+fn who_said_yes_to_the_leads_tasks_has_not_agreed_to_another_plan() {
+    let team = with_a_goal();
+    let words = json!({"rules": [{"give": {"tool_calls": [
+        {"name": "add_tasks", "input": {"tasks": [{"title": "The page", "role": "worker"}]}}]}}]});
+    std::fs::write(team.path().join("words.json"), words.to_string()).unwrap();
+    team.ok(["add", "Own", "--id", "own", "--role", "lead", "--approver", "human"]);
+    let run = ["run", "--agents", "2", "--with", "script:words.json", "--no-gate", "--yes"];
+    let mut run = begin_until_it_waits(&team, &run, "own");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert_eq!(team.json(["plan", "show", "own"])["plan"]["approved"], Value::Null);
 }

@@ -29,11 +29,13 @@ pub(super) fn settle(team_log: &TeamLog, by: &AgentId, reporter: &Reporter) -> R
         team_log.submit(by, &SpendingSettled { reservation, agent, task, model, actual: upper }.into())?;
     }
     if calls > 0 {
-        let what =
-            if calls == 1 { "1 call to a model".to_owned() } else { format!("{calls} calls to models") };
+        let (what, made) = match calls {
+            1 => ("1 call to a model".to_owned(), "made it"),
+            _ => (format!("{calls} calls to models"), "made them"),
+        };
         let tokens = sum.input_tokens.saturating_add(sum.output_tokens);
         reporter.report(Progress::Note(format!(
-            "{what} ended with the process that made them: what was set aside, {tokens} tokens, counts as used"
+            "{what} ended with the process that {made}: what was set aside, {tokens} tokens, counts as used"
         )));
     }
     Ok(())
