@@ -5,17 +5,24 @@
 #[expect(dead_code, reason = "what other tests of runs need")]
 mod project;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use agent_team::model::{
+    Delta, Model, ModelError, ModelErrorKind, Request, Response, RetryPolicy, Retrying, Script,
+};
 use agent_team::view::StatusView;
 use agent_team::{
     AgentId, AgentJoined, AgentTeam, NewMessage, NewTask, Progress, Recipient, Recruiter, Refusal, Reporter,
     Role, RunOptions, RunOutcome, Status, Verdict,
 };
+use async_trait::async_trait;
 use project::{
     Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, view, writes,
 };
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> T {
     name.parse().unwrap()
@@ -380,6 +387,58 @@ async fn a_call_that_is_interrupted_counts_as_all_that_it_could_use_with_a_budge
     }
     assert_eq!(counted[0], counted[1]);
     assert!(counted[0].0 == 2 && counted[0].1 > 16_000, "{counted:?}");
+}
+
+/// A model whose first call fails, and after a long wait would be made again.
+struct FailsFirst(Script, AtomicBool);
+
+#[async_trait]
+impl Model for FailsFirst {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    async fn respond(
+        &self,
+        request: &Request,
+        stream: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<Response, ModelError> {
+        if self.1.swap(true, Ordering::Relaxed) {
+            return self.0.respond(request, stream).await;
+        }
+        Err(ModelError::new(ModelErrorKind::Connection, self.name(), "nobody listens there"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_call_that_is_interrupted_before_its_next_try_used_nothing() {
+    let project = TestProject::new();
+    let policy = RetryPolicy { first_wait: Duration::from_secs(200), ..RetryPolicy::default() };
+    let first = FailsFirst(script(&[json!({"give": finishes("done")})]), AtomicBool::new(false));
+    let model = Arc::new(Retrying::new(first, policy).with_random(|| 1.0));
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model)).unwrap();
+    let waits = Arc::new(Notify::new());
+    let heard = waits.clone();
+    let reporter = Reporter::to(move |progress| {
+        if let Progress::Activity { what, .. } = progress
+            && what.contains("nobody listens there")
+        {
+            heard.notify_one();
+        }
+    });
+    team.options(RunOptions { reporter, budget_tokens: Some(10_000_000), ..gated("true") });
+    team.add_task(task("tool")).unwrap();
+
+    let report = steered(&team, async {
+        waits.notified().await;
+        let message = NewMessage::new(&AgentId::human(), Recipient::Agent(id("worker-1")), "What keeps you?");
+        team.bus().post(NewMessage { urgent: true, ..message }).unwrap();
+    })
+    .await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert!(report.status.spent.calls == 2 && report.status.spent.output_tokens < 1_000, "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

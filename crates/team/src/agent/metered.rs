@@ -3,7 +3,7 @@
 //! Where an account has a limit, nothing is called that might exceed it. Where none has, only what was used is noted.
 //! Whoever meets a limit of the model's provider holds nothing while it waits (see `governor`).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use agent_team_core::machine::{Command, State};
 use agent_team_core::record::{Account, Amount, SpendingReserved, SpendingSettled};
@@ -107,29 +107,33 @@ impl Meter {
         let upper = self.upper(model.name(), request, most);
         let reservation = if is_limited { Some(self.reserve(upper)?) } else { None };
         let mut retries = 0;
+        let cut_off = CutOff { meter: self, reservation, used: Mutex::new(Some(upper)), model: model.name() };
+        let failed = self.amount(model.name(), Usage::default());
         let mut watch = |delta| {
             match &delta {
                 Delta::Limited { wait_ms, reason } => {
                     // That the log cannot be written is told when the call is settled.
                     let _ = permit.has_used_up(*wait_ms, reason);
                 }
-                Delta::Waits { .. } | Delta::Begins => {}
+                Delta::Waits { .. } => {}
+                Delta::Begins => cut_off.has_used(Some(upper)),
+                // Between two tries nothing is under way.
                 Delta::Retry { .. } => {
                     retries += 1;
+                    cut_off.has_used(Some(failed));
                     permit.is_let_in();
                 }
                 Delta::Text(_) | Delta::Thinking(_) | Delta::ToolCall { .. } => permit.is_answered(),
             }
             stream(delta);
         };
-        let mut cut_off = CutOff { meter: self, reservation, upper: Some(upper), model: model.name() };
         let answer = model.respond_unless_limited(request, &mut watch).await;
-        cut_off.upper = None;
+        cut_off.has_used(None);
         request.caller.retry = request.caller.retry.saturating_add(retries);
         let amount = match &answer {
             // What was refused used nothing, not even a call.
             Err(error) if error.kind().is_limit() => Amount::default(),
-            Err(_) => self.amount(model.name(), Usage::default()),
+            Err(_) => failed,
             Ok(response) => {
                 permit.is_answered();
                 self.amount(model.name(), response.usage)
@@ -201,16 +205,22 @@ impl Meter {
 struct CutOff<'a> {
     meter: &'a Meter,
     reservation: Option<RecordId>,
-    /// The most that it can use; `None` once it is known what it used.
-    upper: Option<Amount>,
+    /// The most that it can have used; `None` once it is known.
+    used: Mutex<Option<Amount>>,
     model: &'a str,
+}
+
+impl CutOff<'_> {
+    fn has_used(&self, used: Option<Amount>) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = used;
+    }
 }
 
 impl Drop for CutOff<'_> {
     fn drop(&mut self) {
-        if let Some(upper) = self.upper.take() {
+        if let Some(used) = self.used.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             // What is not settled stays set aside, and counts as well.
-            let _ = self.meter.settle(self.reservation, self.model, upper);
+            let _ = self.meter.settle(self.reservation, self.model, used);
         }
     }
 }

@@ -14,6 +14,7 @@ mod journal;
 mod lead_tools;
 mod metered;
 mod model_agent;
+mod next_try;
 mod plan_tools;
 pub(crate) mod prompt;
 mod proposal;

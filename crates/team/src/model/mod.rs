@@ -103,7 +103,7 @@ pub enum Delta {
         /// Why.
         reason: String,
     },
-    /// A call that waited is made now.
+    /// A call that waited, for its turn or for its next try, is made now.
     Begins,
 }
 

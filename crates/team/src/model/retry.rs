@@ -63,7 +63,7 @@ impl RetryPolicy {
 /// A model whose calls are made again while that may help.
 ///
 /// Each further call says in its [`Caller`](super::Caller) how many came before it, and tells the stream
-/// [`Delta::Retry`], so that views can drop what they showed.
+/// [`Delta::Retry`], so that views can drop what they showed, and [`Delta::Begins`] when its wait is over.
 pub struct Retrying<M> {
     model: M,
     policy: RetryPolicy,
@@ -105,6 +105,7 @@ impl<M: Model> Retrying<M> {
             stream(Delta::Retry { wait_ms, reason: error.to_string() });
             tokio::time::sleep(wait).await;
             waited += wait;
+            stream(Delta::Begins);
             error = match self.model.respond(&again, stream).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,

@@ -11,6 +11,7 @@ use crate::agent::compaction::{self, Compaction};
 use crate::agent::edits::{Told, Touched};
 use crate::agent::journal::{Journal, Line};
 use crate::agent::metered::Meter;
+use crate::agent::next_try::NextTry;
 use crate::agent::prompt::{self, Results};
 use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment, verdict};
 use crate::model::{Caller, Delta, Message, Part, Request, Response, StopReason};
@@ -195,18 +196,11 @@ impl<'a> Attempt<'a> {
             max_output_tokens: None,
             caller: self.caller(),
         };
-        // As with a turn: whoever is asked to stop does not wait for the next try of a call that failed.
-        let failing = CancellationToken::new();
-        let mut watch = |delta| {
-            if let Delta::Retry { .. } = delta {
-                failing.cancel();
-            }
-        };
+        let next_try = NextTry::new();
+        let mut watch = |delta| next_try.hears(&delta);
         let answer = tokio::select! {
             answer = self.meter.call(self.agent.model.as_ref(), request, &mut watch) => answer,
-            () = async { tokio::join!(failing.cancelled(), context.stop.cancelled()); } => {
-                return Err(AgentError::Stopped);
-            }
+            () = next_try.is_given_up(&context.stop) => return Err(AgentError::Stopped),
         };
         let answer = match answer {
             Ok((response, _)) => Some(response),
@@ -281,16 +275,17 @@ impl<'a> Attempt<'a> {
             caller: self.caller(),
         };
         context.activity.is(format!("turn {turn}: thinking"));
-        // Whoever is asked to stop finishes a call that is under way, but does not wait for the next try of a failed one.
-        let failing = CancellationToken::new();
-        let mut watch = |delta| match delta {
-            Delta::Retry { wait_ms, reason } => {
-                context.activity.is(format!("waits {wait_ms} ms for the model: {reason}"));
-                failing.cancel();
+        let next_try = NextTry::new();
+        let mut watch = |delta| {
+            next_try.hears(&delta);
+            match delta {
+                Delta::Retry { wait_ms, reason } => {
+                    context.activity.is(format!("waits {wait_ms} ms for the model: {reason}"));
+                }
+                Delta::Waits { reason } => context.activity.is(format!("waits for the model: {reason}")),
+                Delta::Begins => context.activity.is(format!("turn {turn}: thinking")),
+                _ => {}
             }
-            Delta::Waits { reason } => context.activity.is(format!("waits for the model: {reason}")),
-            Delta::Begins => context.activity.is(format!("turn {turn}: thinking")),
-            _ => {}
         };
         let (response, _) = tokio::select! {
             answer = self.meter.call(self.agent.model.as_ref(), request, &mut watch) => answer?,
@@ -298,9 +293,7 @@ impl<'a> Attempt<'a> {
                 context.activity.is("interrupted");
                 return interrupted.map(|()| None).map_err(AgentError::from);
             }
-            () = async { tokio::join!(failing.cancelled(), context.stop.cancelled()); } => {
-                return Err(AgentError::Stopped);
-            }
+            () = next_try.is_given_up(&context.stop) => return Err(AgentError::Stopped),
         };
         self.journal.write(Line::Answered {
             at_ms: now_ms(),

@@ -104,7 +104,12 @@ async fn views_learn_that_what_they_showed_is_void() {
     let reason = "answers was cut off in its answer: because".to_owned();
     assert_eq!(
         deltas,
-        [Delta::Text("word".into()), Delta::Retry { wait_ms: 500, reason }, Delta::Text("word".into())]
+        [
+            Delta::Text("word".into()),
+            Delta::Retry { wait_ms: 500, reason },
+            Delta::Begins,
+            Delta::Text("word".into())
+        ]
     );
 }
 
