@@ -76,7 +76,7 @@ pub use folder::{FOLDER, TeamFolder};
 pub use hooks::{Blocked, HOOK_LIMIT, HOOK_VARIABLE, Hook, Hooks};
 pub use judge::{JUDGE_LIMIT, Judge, Judgement};
 pub use liveness::{Health, Observer, TakenBack, holder_of_process};
-pub use message_bus::{AgentMessage, MessageBus, NewMessage};
+pub use message_bus::{AgentMessage, MessageBus, NewMessage, Unheard};
 pub use new_task::NewTask;
 pub use progress::{Progress, Reporter};
 pub use records::{Fate, LoggedRecord, Records};

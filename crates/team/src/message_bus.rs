@@ -1,10 +1,12 @@
 //! The message bus: messages arrive, and their sender can see how far they came.
 
+mod unheard;
+
 use std::collections::VecDeque;
 use std::path::Path;
 
 use agent_team_core::id::{AgentId, HUMAN, RecordId, TaskId};
-use agent_team_core::machine::{Message, Refusal, State, Status};
+use agent_team_core::machine::{Message, Refusal, State};
 use agent_team_core::record::{MessageSent, MessagesDelivered, MessagesRead, Recipient, Role};
 use agent_team_core::view::{MessageView, message as message_view};
 use futures::stream::{self, Stream};
@@ -13,6 +15,8 @@ use crate::Error;
 use crate::folder::TeamFolder;
 use crate::team_log::{Durability, TeamLog};
 use crate::wanted::{self, wanted};
+
+pub use unheard::Unheard;
 
 /// The messages of a team, for any number of processes at once.
 ///
@@ -138,66 +142,6 @@ impl MessageBus {
         wanted(&message.text, wanted::MESSAGE)?;
         let body = self.as_record(message)?;
         Ok(self.team_log.submit(&body.from.clone(), &body.into())?.id())
-    }
-
-    /// Why nobody will read what is sent there now, in words: the task whose thread it is has ended. `None` if somebody may.
-    ///
-    /// ```
-    /// use agent_team::{AgentId, MessageBus, Recipient, TaskQueue};
-    ///
-    /// let queue = TaskQueue::in_memory()?;
-    /// let (bus, task) = (MessageBus::over(queue.team_log().clone()), queue.add_task("Say hello")?);
-    /// assert_eq!(bus.nobody_reads(&Recipient::Task(task.clone()))?, None);
-    /// queue.cancel(&AgentId::human(), &task, false)?;
-    /// assert!(bus.nobody_reads(&Recipient::Task(task))?.is_some());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub fn nobody_reads(&self, to: &Recipient) -> Result<Option<String>, Error> {
-        let Recipient::Task(id) = to else { return Ok(None) };
-        let status = self.team_log.look(|state| state.task(id).map(|task| task.status))?;
-        Ok(match status {
-            Some(Status::Completed) => {
-                Some(format!("{id} is completed: nobody works on it any more, or reads this"))
-            }
-            Some(status @ (Status::Failed | Status::Cancelled)) => Some(format!(
-                "{id} is {status}: nobody reads this unless somebody lets it begin anew (agent-team retry {id})"
-            )),
-            _ => None,
-        })
-    }
-
-    /// Why nobody hears now what this one sends there, in words: nobody of this name or role is in the team. `None` if
-    /// somebody may.
-    ///
-    /// ```
-    /// use agent_team::{AgentId, MessageBus, Recipient};
-    ///
-    /// let bus = MessageBus::in_memory()?;
-    /// let said = bus.nobody_hears(&AgentId::human(), &Recipient::Agent("worker-1".parse()?))?;
-    /// assert_eq!(said.as_deref(), Some("nobody called worker-1 is in the team now: the message waits"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub fn nobody_hears(&self, from: &AgentId, to: &Recipient) -> Result<Option<String>, Error> {
-        let comes_back = from.as_str() != HUMAN && self.has_left(to)?;
-        let whom = self.team_log.look(|state| match to {
-            Recipient::Agent(name) if name.as_str() == HUMAN || state.is_member(name) => None,
-            Recipient::Agent(name) => Some(format!("nobody called {name}")),
-            Recipient::Role(role) if state.agents().any(|agent| !agent.left && agent.role == *role) => None,
-            Recipient::Role(role) => Some(format!("no {role}")),
-            Recipient::Task(_) | Recipient::Everyone => None,
-        })?;
-        Ok(match to {
-            Recipient::Agent(name) if comes_back => {
-                Some(format!("{name} has left the team: the message comes back to you"))
-            }
-            _ => whom.map(|whom| format!("{whom} is in the team now: the message waits")),
-        })
     }
 
     /// A message as a record can hold it.

@@ -2,7 +2,7 @@
 //!
 //! Each of these is a record, so it holds for every process of the team, whoever runs it, and whether or not anybody does.
 
-use agent_team_core::machine::{Command, Note, Refusal};
+use agent_team_core::machine::{Command, Note, Refusal, State};
 use agent_team_core::record::{Account, Bounds, ModelLimited, NoteAdded, TaskChange};
 use agent_team_core::view::{self, BudgetView};
 
@@ -72,7 +72,13 @@ impl TaskQueue {
         reason: &str,
     ) -> Result<bool, Error> {
         let agent = agent.cloned();
-        if let Some(agent) = agent.as_ref().filter(|agent| !self.is_member(agent).unwrap_or(true)) {
+        // Whoever is held up is let go on also when it has left: with the last run, and it comes back with the next.
+        let is_known = |state: &State, agent: &AgentId| {
+            state.is_member(agent) || !paused && state.pauses().any(|(whom, _)| whom == Some(agent))
+        };
+        if let Some(agent) = &agent
+            && !self.team_log().look(|state| is_known(state, agent))?
+        {
             return Err(Refusal::NoSuchAgent { agent: agent.clone() }.into());
         }
         let is_so = self.team_log().look(|state| {
@@ -87,10 +93,6 @@ impl TaskQueue {
         let command = Command::Pause { agent, paused, release, reason: reason.to_owned() };
         self.team_log().submit(by, &command)?;
         Ok(true)
-    }
-
-    fn is_member(&self, agent: &AgentId) -> Result<bool, Error> {
-        self.team_log().look(|state| state.is_member(agent))
     }
 
     /// Whether a run of the team has begun and has not ended. One whose process died counts as long as no other began.
@@ -231,6 +233,20 @@ mod tests {
         assert!(queue.claim_task(&one).unwrap().is_none(), "it may claim again, and nothing is left");
         let nobody = queue.pause(&human, Some(&"nobody".parse().unwrap()), "").unwrap_err();
         assert!(matches!(nobody.refusal(), Some(Refusal::NoSuchAgent { .. })));
+    }
+
+    #[test]
+    fn whoever_was_paused_and_has_left_is_let_go_on_and_is_not_paused_when_it_comes_back() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let (human, one) = (AgentId::human(), joined(&queue, "worker-1"));
+        queue.pause(&human, Some(&one), "lunch").unwrap();
+        queue.leave(&one).unwrap();
+        assert!(queue.pause(&human, Some(&one), "lunch").is_err(), "nobody of this name could be paused");
+        assert!(queue.resume(&human, Some(&one)).unwrap());
+        assert!(queue.resume(&human, Some(&one)).is_err(), "it is not held up any more, and no member");
+        joined(&queue, "worker-1");
+        queue.add_task("a").unwrap();
+        assert!(queue.claim_task(&one).unwrap().is_some());
     }
 
     #[test]

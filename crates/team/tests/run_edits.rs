@@ -92,3 +92,17 @@ async fn two_whose_commands_change_the_same_files_are_warned_once_and_nobody_of_
         assert!(messages.matches("WARNING worker-").count() <= 1, "{messages}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_who_reserve_the_same_file_before_they_edit_it_has_it_and_hears_who_wants_it() {
+    let project = TestProject::new();
+    let calls = |name: &str, input: Value| json!({"tool_calls": [{"name": name, "input": input}]});
+    let (_team, model) = both_at_once(&project, |_| {
+        let reserves = calls("reserve_files", json!({"paths": ["./shared.txt", "parts/"]}));
+        vec![reserves, waits(&project), calls("receive", json!({})), finishes("Done.")]
+    })
+    .await;
+    assert!(seen(&model, "Reserved for you: ./shared.txt, parts/."), "the first has it");
+    assert!(seen(&model, "`shared.txt` is reserved by worker-"), "the second is told who has it");
+    assert!(seen(&model, "I want to change shared.txt, which you have reserved"), "the first hears it");
+}

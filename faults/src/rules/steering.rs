@@ -79,13 +79,13 @@ impl Team {
 
     pub(super) fn pause(&mut self, entry: Entry<'_>, guard: &mut Guard) -> Result<(), NoEffect> {
         let agent = text(&entry.body["agent"]);
-        if !agent.is_empty() {
+        let paused = entry.body["paused"] == true;
+        if !agent.is_empty() && paused {
             guard.must(Rule::Members, self.is_member(agent), || {
                 format!("{agent} is paused and is no member")
             })?;
         }
         self.sets(&format!("pause of {agent}"), entry, guard)?;
-        let paused = entry.body["paused"] == true;
         self.pauses.0.insert(agent.to_owned(), paused);
         for task in self.tasks.values_mut() {
             let Some(claim) = &mut task.claim else { continue };

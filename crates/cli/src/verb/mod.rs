@@ -39,7 +39,7 @@ pub mod verify;
 
 use std::io::Read;
 
-use agent_team::{AgentId, Error, MessageBus, Recipient, Refusal, TaskId, TaskQueue};
+use agent_team::{AgentId, Error, MessageBus, Recipient, Refusal, TaskId, TaskQueue, Unheard};
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
@@ -103,10 +103,11 @@ struct Told {
 }
 
 impl Told {
-    fn of(bus: &MessageBus, to: &Recipient) -> Result<Self, Failure> {
-        let (missing, ended) = (bus.nobody_hears(&AgentId::human(), to)?, bus.nobody_reads(to)?);
-        let (waits_for_member, nobody_reads) = (missing.is_some(), ended.is_some());
-        Ok(Self { waits_for_member, nobody_reads, warning: missing.or(ended) })
+    fn of(bus: &MessageBus, from: &AgentId, to: &Recipient) -> Result<Self, Failure> {
+        let unheard = bus.unheard(from, to)?;
+        let is = |what: fn(&Unheard) -> bool| unheard.as_ref().is_some_and(what);
+        let (waits_for_member, nobody_reads) = (is(Unheard::waits_for_member), is(Unheard::is_for_nobody));
+        Ok(Self { waits_for_member, nobody_reads, warning: unheard.map(|why| why.to_string()) })
     }
 
     fn warn(&self, out: &Output) {

@@ -31,7 +31,8 @@ pub struct Pause {
 impl Pause {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
-        each(&self.agents, &queue, out, ["paused", "was paused already"], |agent| {
+        check_all(&self.agents, &queue, |_| false)?;
+        each(&self.agents, out, ["paused", "was paused already"], |agent| {
             queue.pause(&AgentId::human(), agent, &self.reason)
         })?;
         tell_paused(&queue, out)
@@ -64,7 +65,10 @@ impl Resume {
         if !self.models.is_empty() {
             return lift(&self.models, &queue, out);
         }
-        each(&self.agents, &queue, out, ["goes on", "was not paused"], |agent| {
+        let held_up = queue.get_status()?.paused;
+        let is_held_up = |agent: &AgentId| held_up.iter().any(|(whom, _)| whom.as_ref() == Some(agent));
+        check_all(&self.agents, &queue, is_held_up)?;
+        each(&self.agents, out, ["goes on", "was not paused"], |agent| {
             queue.resume(&AgentId::human(), agent)
         })?;
         tell_paused(&queue, out)
@@ -107,7 +111,8 @@ pub struct Stop {
 impl Stop {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
-        each(&self.agents, &queue, out, ["stopped", "was stopped already"], |agent| match agent {
+        check_all(&self.agents, &queue, |_| false)?;
+        each(&self.agents, out, ["stopped", "was stopped already"], |agent| match agent {
             Some(agent) => queue.stop_agent(&AgentId::human(), agent, &self.reason),
             None => Ok(false),
         })?;
@@ -130,20 +135,25 @@ fn with_reasons<A: serde::Serialize>(held_up: &[(A, String)]) -> Vec<Value> {
     held_up.iter().map(|(agent, reason)| json!({ "agent": agent, "reason": reason })).collect()
 }
 
+/// Refuses all of them if one is wrong: that one is most likely misspelt.
+fn check_all(
+    agents: &[AgentId],
+    queue: &TaskQueue,
+    is_meant: impl Fn(&AgentId) -> bool,
+) -> Result<(), Failure> {
+    let mut unknown = agents.iter().filter(|agent| !is_meant(agent));
+    unknown.try_for_each(|agent| check_member(queue, agent))
+}
+
 /// Does the same with each agent, or with the team, and says to people what came of it.
 fn each(
     agents: &[AgentId],
-    queue: &TaskQueue,
     out: &mut Output,
     [done, before]: [&str; 2],
     set: impl Fn(Option<&AgentId>) -> Result<bool, agent_team::Error>,
 ) -> Result<(), Failure> {
     let whom: Vec<Option<&AgentId>> =
         if agents.is_empty() { vec![None] } else { agents.iter().map(Some).collect() };
-    // All of them or none: one that is wrong is most likely misspelt.
-    for agent in agents {
-        check_member(queue, agent)?;
-    }
     for agent in whom {
         let changed = set(agent)?;
         if !out.is_json() {

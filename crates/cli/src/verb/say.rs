@@ -76,7 +76,7 @@ fn post(message: NewMessage, global: &Global, out: &mut Output) -> Result<Exit, 
     }
     let (to, urgent) = (message.to.clone(), message.urgent);
     let bus = MessageBus::over(queue.team_log().clone());
-    let told = Told::of(&bus, &to)?;
+    let told = Told::of(&bus, &message.from, &to)?;
     let id = bus.post(message)?;
     if out.is_json() {
         let (waits, unread) = (told.waits_for_member, told.nobody_reads);

@@ -85,7 +85,7 @@ impl SendMessage {
         }
         let text = words(self.text, "what its reader shall know")?;
         let bus = MessageBus::over(queue.team_log().clone());
-        let told = Told::of(&bus, &self.to)?;
+        let told = Told::of(&bus, from, &self.to)?;
         let message = NewMessage::new(from, self.to, text);
         let id = bus.post(NewMessage { task: self.task, urgent, asks, ..message })?;
         let is_kept = out.is_kept();

@@ -99,6 +99,12 @@ fn what_nobody_hears_now_is_sent_and_warned_of() {
         assert_eq!(team.json([verb, "w3", "A word"])["waits_for_member"], true);
         team.run([verb, "task:b", "A word"]).failed(3, "there is no task `b`");
     }
+    team.ok(["join", "--as", "w4"]);
+    team.ok(["leave", "--as", "w4"]);
+    let ran = team.run(["send", "w4", "A word", "--from", "w1"]);
+    assert_eq!(ran.stderr, "WARNING w4 has left the team: the message comes back to you\n");
+    assert_eq!(team.json(["send", "w4", "A word", "--from", "w1"])["waits_for_member"], false);
+    assert!(team.run(["send", "w4", "A word"]).stderr.contains("the message waits"), "the human's does");
 }
 
 #[test]

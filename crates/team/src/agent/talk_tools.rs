@@ -42,7 +42,7 @@ impl Tool for Send {
             let reply_to = input.reply_to.map(|id| id.parse()).transpose();
             let reply_to = reply_to.map_err(|error| Error::Input(format!("reply_to: {error}")))?;
             let bus = &self.0.bus;
-            let unheard = bus.nobody_hears(&self.0.agent, &to)?.or(bus.nobody_reads(&to)?);
+            let unheard = bus.unheard(&self.0.agent, &to)?;
             let message = NewMessage::new(&self.0.agent, to, input.text);
             bus.post(NewMessage { task, reply_to, ..message })?;
             Ok(unheard.map_or_else(|| "Sent.".to_owned(), |why| format!("Sent, but {why}.")))
@@ -195,6 +195,35 @@ impl Tool for Note {
                 .look_at_known(|state| state.task_of_claim(context.token).map(|task| task.id().clone()));
             context.queue.add_note(&context.agent, input.text, input.labels.unwrap_or_default(), task)?;
             Ok("Noted.".to_owned())
+        })
+    }
+}
+
+pub(super) struct Reserve(pub Context);
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ReserveInput {
+    /// Files, relative to the project, or folders, which end with `/`.
+    paths: Vec<String>,
+}
+
+#[async_trait]
+impl Tool for Reserve {
+    fn spec(&self) -> ToolSpec {
+        let description = "Says which files you are about to change, so that others keep off them until your task ends. What you \
+                           change is reserved for you without that; call it before, where much depends on it.";
+        spec_of::<ReserveInput>("reserve_files", description)
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        with(&self.spec(), input, |input: ReserveInput| {
+            let context = &self.0;
+            if input.paths.is_empty() {
+                return Err(Error::Input("name at least one file".into()));
+            }
+            context.queue.reserve_files(context.token, &context.agent, &input.paths)?;
+            Ok(format!("Reserved for you: {}.", input.paths.join(", ")))
         })
     }
 }

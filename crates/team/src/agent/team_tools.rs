@@ -11,7 +11,7 @@ use super::lead_tools::with_lead_tools;
 use super::plan_tools::{ProposeTasks, SubmitPlan};
 use super::prompt;
 use super::tags::harmless;
-use super::talk_tools::{Ask, Note, Notes, Receive, Send};
+use super::talk_tools::{Ask, Note, Notes, Receive, Reserve, Send};
 use super::verdict::{APPROVE, REJECT};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
@@ -46,7 +46,7 @@ pub(super) fn with_team_tools(
             let toolbox = toolbox.with(AddTasks(context.clone())).with(Finish(context.clone()));
             match context.leading() {
                 Some(leading) => with_lead_tools(toolbox, context, leading),
-                None => toolbox,
+                None => toolbox.with(Reserve(context.clone())),
             }
         }
     }

@@ -19,7 +19,8 @@ impl Rule for PauseSet {
             return Err(Refusal::SettingChanged { what });
         }
         match &self.agent {
-            Some(agent) if state.keeps(Safeguard::Membership) && !state.is_member(agent) => {
+            // Who has left is let go on all the same: it may come back with the next run.
+            Some(agent) if self.paused && state.keeps(Safeguard::Membership) && !state.is_member(agent) => {
                 Err(Refusal::NoSuchAgent { agent: agent.clone() })
             }
             _ => Ok(()),
