@@ -5,6 +5,7 @@
 mod project;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use agent_team::agent::ModelAgent;
 use agent_team::model::{Delta, Model, ModelError, Price, Prices, Request, Response};
@@ -14,6 +15,7 @@ use project::{
     workers, writes,
 };
 use serde_json::json;
+use tokio::sync::Notify;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_tokens_run_out_nothing_more_is_asked_and_the_run_ends() {
@@ -72,6 +74,53 @@ async fn a_budget_that_kept_nothing_from_being_done_is_no_error_of_the_run() {
     let report = run(&team).await;
     assert_eq!((report.outcome, report.errors), (RunOutcome::Completed, Vec::new()));
     assert_eq!(errors.lock().unwrap().len(), 2, "it was said when it came to that");
+}
+
+/// A model whose first call ends when somebody waits for it.
+struct Holds(agent_team::model::Script, AtomicBool, Arc<Notify>);
+
+#[async_trait::async_trait]
+impl Model for Holds {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    async fn respond(
+        &self,
+        request: &Request,
+        stream: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<Response, ModelError> {
+        if !self.1.swap(true, Ordering::Relaxed) {
+            self.2.notified().await;
+        }
+        self.0.respond(request, stream).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_a_call_of_another_leaves_no_room_for_waits_until_that_has_ended() {
+    let project = TestProject::new();
+    let waits = Arc::new(Notify::new());
+    let model = Holds(script(&[json!({"give": finishes("Done.")})]), AtomicBool::new(false), waits.clone());
+    let mut team = project.team();
+    workers(&mut team, 2, &agent(Arc::new(model)));
+    let said = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let ears = said.clone();
+    let reporter = Reporter::to(move |progress| match progress {
+        Progress::Activity { what, .. } if what.contains("calls of others end first") => waits.notify_one(),
+        Progress::Note(note) => ears.lock().unwrap().push(note),
+        _ => {}
+    });
+    // One call of at most 16,384 tokens of output fits beside what the other has used, and no two at once.
+    team.options(RunOptions { budget_tokens: Some(32_000), reporter, ..gated("true") });
+    team.add_task(task("one")).unwrap();
+    team.add_task(task("two")).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let said = said.lock().unwrap();
+    assert!(!said.iter().any(|note| note.contains("used up") || note.contains("hands back")), "{said:?}");
 }
 
 /// A dollar for a million tokens.

@@ -56,6 +56,13 @@ struct Balance {
     limit: Limit,
 }
 
+impl Balance {
+    /// What is spent, and what is set aside.
+    fn used(&self) -> Amount {
+        self.spent.plus(self.reserved)
+    }
+}
+
 /// What an account has used of each thing that is counted here, and the limit of that. The attempts at one task are bounded
 /// by the task itself.
 fn parts(account: &Account, balance: &Balance) -> impl Iterator<Item = (Resource, u64, Option<u64>)> + use<> {
@@ -214,18 +221,28 @@ impl Ledger {
         needs: Option<Amount>,
     ) -> Result<(), Refusal> {
         let bounded = tasks.filter(|task| self.bounded.contains(*task)).cloned().map(Account::Task);
-        self.fit(bounded, needs.unwrap_or_default().at_least(LEAST))
+        self.fit(bounded, needs.unwrap_or_default().at_least(LEAST), Balance::used)
     }
 
     /// Whether an amount fits into every account that it touches.
     pub(crate) fn fits(&self, agent: &AgentId, tasks: &[TaskId], upper: Amount) -> Result<(), Refusal> {
-        self.fit(accounts(agent, tasks), upper)
+        self.fit(accounts(agent, tasks), upper, Balance::used)
     }
 
-    fn fit(&self, accounts: impl Iterator<Item = Account>, upper: Amount) -> Result<(), Refusal> {
+    /// The same, if what is set aside now for the calls of others were given back whole.
+    pub(crate) fn fits_once_settled(&self, agent: &AgentId, tasks: &[TaskId], upper: Amount) -> bool {
+        self.fit(accounts(agent, tasks), upper, |balance| balance.spent).is_ok()
+    }
+
+    fn fit(
+        &self,
+        accounts: impl Iterator<Item = Account>,
+        upper: Amount,
+        used: fn(&Balance) -> Amount,
+    ) -> Result<(), Refusal> {
         for account in accounts {
             let balance = self.balance(&account).copied().unwrap_or_default();
-            let used = balance.spent.plus(balance.reserved);
+            let used = used(&balance);
             let sum = used.plus(upper);
             // Sums stop at the greatest number: what was added beyond it could not be given back.
             let adds_up = sum.minus(used) == upper && sum.tokens() < u64::MAX;

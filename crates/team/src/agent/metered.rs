@@ -105,7 +105,7 @@ impl Meter {
             request.max_output_tokens = Some(most);
         }
         let upper = self.upper(model.name(), request, most);
-        let reservation = if is_limited { Some(self.reserve(upper)?) } else { None };
+        let reservation = if is_limited { Some(self.set_aside(upper, stream).await?) } else { None };
         let mut retries = 0;
         let cut_off = CutOff { meter: self, reservation, used: Mutex::new(Some(upper)), model: model.name() };
         let failed = self.amount(model.name(), Usage::default());
@@ -174,12 +174,36 @@ impl Meter {
         self.amount(model, usage)
     }
 
-    /// Sets that aside.
-    fn reserve(&self, upper: Amount) -> Result<RecordId, AgentError> {
-        let body = SpendingReserved { agent: self.agent.clone(), task: self.task.clone(), upper };
-        match refusal(self.team_log.submit(&self.agent, &body.into()))? {
-            Ok(written) => Ok(written.id()),
-            Err(refusal) => Err(AgentError::OverBudget { refusal, upper }),
+    /// Sets that aside. What only the calls of others leave no room for waits until they have ended: they rarely use all
+    /// that is set aside for them, so the budget is not used up yet.
+    async fn set_aside(
+        &self,
+        upper: Amount,
+        stream: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<RecordId, AgentError> {
+        let wish = SpendingReserved { agent: self.agent.clone(), task: self.task.clone(), upper };
+        let mut news = self.team_log.follow();
+        let mut waited = false;
+        loop {
+            let refusal = match refusal(self.team_log.submit(&self.agent, &wish.clone().into()))? {
+                Ok(written) if waited => {
+                    stream(Delta::Begins);
+                    return Ok(written.id());
+                }
+                Ok(written) => return Ok(written.id()),
+                Err(refusal) => refusal,
+            };
+            if !self.team_log.look(|state| state.may_fit_later(&wish))? {
+                return Err(AgentError::OverBudget { refusal, upper });
+            }
+            if !std::mem::replace(&mut waited, true) {
+                stream(Delta::Waits { reason: format!("calls of others end first ({refusal})") });
+            }
+            tokio::select! {
+                // The log's sender lives as long as the log.
+                _ = news.changed() => {}
+                () = self.stop.cancelled() => return Err(AgentError::Stopped),
+            }
         }
     }
 

@@ -51,6 +51,14 @@ impl Rule for SpendingSettled {
     }
 }
 
+impl State {
+    /// Whether what does not fit into a budget now may fit when the calls that are under way have ended: if they use less
+    /// than was set aside for them.
+    pub fn may_fit_later(&self, wish: &SpendingReserved) -> bool {
+        self.ledger.fits_once_settled(&wish.agent, &charged(self, wish.task.as_ref()), wish.upper)
+    }
+}
+
 /// The tasks whose accounts a call touches: the one that it is for, and the delegated ones that it is a part of.
 fn charged(state: &State, task: Option<&TaskId>) -> Vec<TaskId> {
     let above = task.and_then(|task| state.tasks.get(task)).map_or(&[][..], |task| &task.above);
