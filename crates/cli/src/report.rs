@@ -108,16 +108,20 @@ fn unfinished(task: &TaskView) -> String {
     format!("{} {}", task.id, reason.lines().next().unwrap_or_default())
 }
 
+/// Millionths of a dollar as dollars, to the nearest cent.
+pub fn money(micro_usd: u64) -> String {
+    let cents = micro_usd.saturating_add(5_000) / 10_000;
+    format!("${}.{:02}", cents / 100, cents % 100)
+}
+
 /// Tokens and money, in words.
 pub fn spent(amount: Amount) -> String {
     let tokens = amount.tokens();
     if tokens == 0 {
         return String::new();
     }
-    let dollars = amount.micro_usd / 1_000_000;
-    let cents = amount.micro_usd % 1_000_000 / 10_000;
     if amount.micro_usd == 0 {
         return format!("{tokens} tokens");
     }
-    format!("{tokens} tokens, ${dollars}.{cents:02}")
+    format!("{tokens} tokens, {}", money(amount.micro_usd))
 }

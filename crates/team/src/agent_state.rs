@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use agent_team_core::machine::{Agent, Claim, Command, Message, State, Status, Task, decide};
+use agent_team_core::machine::{Agent, Claim, Command, Message, Refusal, State, Status, Task, decide};
 use agent_team_core::record::{Holder, Recipient, Stage};
+use agent_team_core::view::why_idle;
 use serde::Serialize;
 
 use crate::agent::Line;
@@ -112,6 +113,24 @@ impl TaskQueue {
     }
 }
 
+impl TaskQueue {
+    /// Why an agent finds no work now, in words: what there is, and for whom it is.
+    ///
+    /// ```
+    /// # use agent_team::{AgentId, NewTask, Role, TaskQueue};
+    /// let (queue, worker): (_, AgentId) = (TaskQueue::in_memory()?, "worker-1".parse()?);
+    /// queue.add_task(NewTask { role: Some(Role::Reviewer), ..NewTask::new("Look at the parser") })?;
+    /// assert_eq!(queue.why_idle(&worker)?, "1 ready for a reviewer");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn why_idle(&self, agent: &AgentId) -> Result<String, Error> {
+        self.team_log().look(|state| why_idle(state, agent, now_ms()))
+    }
+}
+
 /// What runs said to agents that got nowhere, oldest first.
 fn nudges(state: &State) -> impl Iterator<Item = (&AgentId, &Message)> {
     let said = state.messages().all().iter();
@@ -179,9 +198,13 @@ impl Known {
         };
         // Only a run can say that its clock is over, and only who is run by one pays for calls by the log.
         let used_up = UsedUp::look(state, id, agent.orchestrated, Duration::ZERO);
-        let idle = match (decide(state, &command, now_ms()), used_up) {
+        let now_ms = now_ms();
+        let idle = match (decide(state, &command, now_ms), used_up) {
             (Ok(_), Some(used_up)) => used_up.refusal().to_string(),
             (Ok(_), None) => "about to take a task".to_owned(),
+            (Err(Refusal::NothingNow { .. } | Refusal::NothingEver { .. }), _) => {
+                format!("nothing fits: {}", why_idle(state, id, now_ms))
+            }
             (Err(refusal), _) => refusal.to_string(),
         };
         Self {
@@ -313,6 +336,41 @@ mod tests {
         bus.answer(&human, question, "So.").unwrap();
         queue.pause(&human, None, "").unwrap();
         assert_eq!(doing(&queue, &worker).0, Doing::Paused);
+    }
+
+    #[test]
+    fn who_is_idle_is_told_what_there_is_and_for_whom() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let join = |name: &str, role| {
+            let agent: AgentId = name.parse().unwrap();
+            queue.join(AgentJoined::new(agent.clone(), role)).unwrap();
+            agent
+        };
+        let [worker, lead, reviewer] =
+            [("worker-1", Role::Worker), ("lead-1", Role::Lead), ("reviewer-1", Role::Reviewer)]
+                .map(|(name, role)| join(name, role));
+        queue.add_task(NewTask::new("a").id("a")).unwrap();
+        queue.add_task(NewTask { after: vec!["a".into()], ..NewTask::new("b") }).unwrap();
+        queue.add_task(NewTask { role: Some(Role::Reviewer), ..NewTask::new("c") }).unwrap();
+        queue.add_task(NewTask { skill: Some("rust".into()), ..NewTask::new("d") }).unwrap();
+        let words = "nothing fits: 1 ready for a reviewer, 1 ready for the skill `rust`, 1 ready for workers, 1 blocked";
+        assert_eq!(doing(&queue, &lead), (Doing::Idle, words.to_owned()));
+        assert_eq!(doing(&queue, &reviewer).1, "about to take a task");
+        let token = queue.claim_task(&worker).unwrap().unwrap().token;
+        let (human, other) = (AgentId::human(), join("worker-2", Role::Worker));
+        let words =
+            "nothing fits: 1 ready for a reviewer, 1 ready for the skill `rust`, 1 under way, 1 blocked";
+        assert_eq!(doing(&queue, &other).1, words);
+        queue.fail(token, &worker, "It is too dark.", false).unwrap();
+        let words = doing(&queue, &other).1;
+        assert!(
+            words.contains("1 tried again after a failure, in ") && words.contains(" s at the earliest"),
+            "{words}"
+        );
+        for task in queue.list_tasks().unwrap() {
+            let _ = queue.cancel(&human, &task.id, false);
+        }
+        assert_eq!(doing(&queue, &other).1, "nothing fits: all tasks have ended");
     }
 
     #[test]

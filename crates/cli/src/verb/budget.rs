@@ -10,6 +10,7 @@ use clap::Args;
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Cell, Output, Paint};
+use crate::report::money;
 use crate::time::{milliseconds, parse_duration, some_time};
 
 /// The arguments of `budget`.
@@ -210,7 +211,6 @@ pub fn row(budget: &BudgetView) -> Vec<Cell> {
         _ if budget.is_near_end => Some(Paint::Warning),
         _ => None,
     };
-    let money = |micro: u64| format!("${:.2}", micro as f64 / 1e6);
     let whole = |count: u64| count.to_string();
     let time = |ms: u64| format_duration(Duration::from_millis(ms));
     // To the second: nobody reads milliseconds of hours.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use agent_team::view::TaskView;
-use agent_team::{AgentId, ClaimOptions, Claimed, Holder, TaskId, TaskQueue, Waited, holder_of_process};
+use agent_team::{
+    AgentId, ClaimOptions, Claimed, Error, Holder, Refusal, TaskId, TaskQueue, Waited, holder_of_process,
+};
 use clap::Args;
 use serde::Serialize;
 
@@ -92,9 +94,16 @@ impl Claim {
         let claimed = if self.wait || self.timeout.is_some() {
             block_on(self.wait(&queue, &options))?
         } else {
-            queue.claim(&self.agent, &options)?
+            queue.claim(&self.agent, &options).or_else(|error| self.no_work(&queue, error))?
         };
         tell(&queue, claimed, out)
+    }
+
+    /// A refusal, with what there is instead if nothing fits now.
+    fn no_work(&self, queue: &TaskQueue, error: Error) -> Result<Claimed, Failure> {
+        let is_nothing = matches!(error.refusal(), Some(Refusal::NothingNow { .. }));
+        let failure = Failure::from(error);
+        Err(if is_nothing { failure.hint(queue.why_idle(&self.agent)?) } else { failure })
     }
 
     fn holder(&self) -> Result<Holder, Failure> {

@@ -10,7 +10,7 @@ mod apply;
 mod decide;
 mod files;
 mod fingerprint;
-mod fit;
+pub(crate) mod fit;
 mod graph;
 mod index;
 mod kept;

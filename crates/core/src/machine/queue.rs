@@ -229,6 +229,12 @@ impl Queue {
         lanes.filter_map(|(_, waiting)| first(waiting)).min()
     }
 
+    /// What tasks that wait for an agent want, with how many wait for it: those that may be taken, and those whose last
+    /// attempt failed.
+    pub fn wanted_with_counts(&self) -> impl Iterator<Item = (&Lane, usize, usize)> {
+        self.lanes.iter().map(|(lane, waiting)| (lane, waiting.due.len(), waiting.backing_off.len()))
+    }
+
     /// What those of the tasks want that wait for an agent and are offered.
     pub fn wanted(&self, is_offered: impl Fn(Slot) -> bool) -> impl Iterator<Item = &Lane> {
         let lanes = self.lanes.iter().filter(move |(_, waiting)| waiting.slots().any(&is_offered));

@@ -4,6 +4,7 @@
 
 mod agent;
 mod budget;
+mod idle;
 mod message;
 mod remedy;
 mod status;
@@ -12,6 +13,7 @@ mod waiting;
 
 pub use agent::{AgentView, agents};
 pub use budget::{BudgetView, budgets};
+pub use idle::why_idle;
 pub use message::{MessageView, ReaderView, message};
 pub use status::{LimitView, PauseView, ReplansView, StatusView, status};
 pub use task::{AttemptView, FeedbackView, GateView, LateView, PlanView, TaskView, gate, plan, task};

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What the model is told of a call whose process ended before there was a result.
-pub const INTERRUPTED: &str = "Interrupted: the process that ran this call ended. It may or may not have had its effect; \
-                               look before you repeat it.";
+/// What the model is told of a call that was broken off before there was a result: by an interruption, or since the process
+/// that made it ended.
+pub const INTERRUPTED: &str = "Interrupted: this call was broken off before it had a result. It may or may not have had its \
+                               effect; look before you repeat it.";
 
 /// One request to a model: everything it shall know, since a model remembers nothing between requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
