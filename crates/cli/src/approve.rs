@@ -36,7 +36,7 @@ pub async fn agree_to_the_leads_tasks(queue: TaskQueue) -> Result<(), Error> {
             // A plan that the user asks of another task is not agreed to unread.
             let splits_the_goal = task.role == Some(Role::Lead)
                 && task.approver == Some(AgentId::human())
-                && task.title.starts_with("Plan: ");
+                && ["Plan: ", "Plan anew: "].iter().any(|of_a_run| task.title.starts_with(of_a_run));
             let Some(plan) = task.plan.filter(|plan| plan.approved.is_none() && splits_the_goal) else {
                 continue;
             };

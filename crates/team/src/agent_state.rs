@@ -100,7 +100,7 @@ impl TaskQueue {
         let known: Vec<Known> = team_log.look(|state| {
             // One look at what is held and asked for all agents: teams may have thousands of each.
             let held = state.held().map(|(task, claim)| (&claim.agent, (task, claim))).collect();
-            let asked = state.messages().open_questions().map(|asked| (&asked.from, asked)).collect();
+            let asked = state.open_questions().map(|asked| (&asked.from, asked)).collect();
             let nudged = nudges(state).collect();
             state.agents().map(|agent| Known::of(state, agent, &held, &asked, &nudged)).collect()
         })?;
@@ -336,6 +336,39 @@ mod tests {
         bus.answer(&human, question, "So.").unwrap();
         queue.pause(&human, None, "").unwrap();
         assert_eq!(doing(&queue, &worker).0, Doing::Paused);
+    }
+
+    #[test]
+    fn a_question_is_open_as_long_as_whoever_asked_it_wants_to_know() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let bus = MessageBus::over(queue.team_log().clone());
+        let (human, one, other) = (
+            AgentId::human(),
+            "worker-1".parse::<AgentId>().unwrap(),
+            "worker-2".parse::<AgentId>().unwrap(),
+        );
+        for agent in [&one, &other] {
+            queue.join(AgentJoined::new(agent.clone(), Role::Worker)).unwrap();
+        }
+        let task = queue.add_task(NewTask::new("a").id("a")).unwrap();
+        let asks = |from: &AgentId| {
+            let question = NewMessage::new(from, Recipient::Agent(AgentId::human()), "Tabs or spaces?");
+            bus.post(NewMessage { asks: true, task: Some(task.clone()), ..question }).unwrap()
+        };
+        let open = || bus.questions(None).unwrap().into_iter().map(|asked| asked.id).collect::<Vec<_>>();
+        let holder = Holder { orchestrated: true, ..Holder::default() };
+        let by_run = crate::ClaimOptions { holder: Some(holder.into()), ..Default::default() };
+        queue.claim(&one, &by_run).unwrap();
+        let first = asks(&one);
+        queue.stop_agent(&human, &one, "").unwrap();
+        assert_eq!(open(), [first], "it goes on with the task once it is resumed");
+        let token = queue.claim_task(&other).unwrap().unwrap().token;
+        let second = asks(&other);
+        assert_eq!(open(), [second], "another one has the task now");
+        let refused = bus.answer(&human, first, "Tabs.").unwrap_err().to_string();
+        assert!(refused.contains("nobody waits for the answer"), "{refused}");
+        queue.complete(token, &other, "done", None, Vec::new()).unwrap();
+        assert_eq!(open(), [], "the task has ended");
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Duty {
             return Some(Self::Plan { task: task.id().clone(), plan: plan.id });
         }
         let role = state.agent(agent).map(|known| known.role);
-        let mut asked = state.messages().open_questions();
+        let mut asked = state.open_questions();
         let question = asked.find(|question| question.is_for(agent, role) && !is_left(question.id))?;
         Some(Self::Question(question.id))
     }
@@ -198,7 +198,7 @@ impl Teammate {
     /// who goes on meanwhile stays open: with its tools the agent may find an answer yet.
     fn decline(&self, question: RecordId, reason: &str) -> Result<(), Error> {
         let waits_for_it_alone = self.queue.team_log().look(|state| {
-            let asked = state.messages().open_questions().find(|asked| asked.id == question);
+            let asked = state.open_questions().find(|asked| asked.id == question);
             asked.is_some_and(|asked| {
                 let waits = state.held().any(|(_, claim)| claim.agent == asked.from);
                 waits && asked.to == Recipient::Agent(self.id.clone())

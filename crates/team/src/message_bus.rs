@@ -166,7 +166,8 @@ impl MessageBus {
     /// Answers a question. The one who asked gets it at once; the first answer counts.
     ///
     /// # Errors
-    /// An input error when there is no such question, it was answered, or the text is blank.
+    /// An input error when there is no such question, it was answered, nobody waits for the answer any more (its asker has
+    /// gone on without it, or the task has ended), or the text is blank.
     pub fn answer(
         &self,
         by: &AgentId,
@@ -174,6 +175,9 @@ impl MessageBus {
         text: impl Into<String>,
     ) -> Result<RecordId, Error> {
         let answered = || Error::Input(format!("question {question} has been answered"));
+        if self.team_log.look(|state| is_overtaken(state, question))? {
+            return Err(Error::Input(format!("nobody waits for the answer to question {question} any more")));
+        }
         self.answer_if(by, question, text, |_| true)?.ok_or_else(answered)
     }
 
@@ -240,13 +244,13 @@ impl MessageBus {
         self.team_log.until(has_mail).await
     }
 
-    /// The questions that nobody has answered, oldest first; those that this agent may answer, if one is named.
+    /// The questions that nobody has answered and whose askers still want to know, oldest first; those that this agent may answer, if one is named.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub fn questions(&self, to: Option<&AgentId>) -> Result<Vec<AgentMessage>, Error> {
         self.whole(self.team_log.look(|state| {
-            let open = state.messages().open_questions();
+            let open = state.open_questions();
             let is_meant =
                 |message: &&Message| to.is_none_or(|agent| message.is_for(agent, role(state, agent)));
             open.filter(is_meant).cloned().collect()
@@ -405,6 +409,13 @@ fn unread(state: &State, agent: &AgentId) -> Vec<Message> {
 
 fn role(state: &State, agent: &AgentId) -> Option<Role> {
     state.agent(agent).map(|known| known.role)
+}
+
+/// Whether a question that nobody has answered needs no answer any more.
+fn is_overtaken(state: &State, question: RecordId) -> bool {
+    let messages = state.messages();
+    let asked = messages.get(question).filter(|asked| asked.asks && messages.answer_to(asked.id).is_none());
+    asked.is_some_and(|asked| !state.is_still_asked(asked))
 }
 
 #[cfg(test)]

@@ -293,7 +293,7 @@ fn more(limit: u64, used: u64, least: u64) -> u64 {
 }
 
 /// Milliseconds as a duration that people would write: whole seconds, and whole minutes of what is long.
-fn round_duration(ms: u64) -> String {
+pub(crate) fn round_duration(ms: u64) -> String {
     let unit = if ms < 600_000 { 1_000 } else { 60_000 };
     crate::format_duration(Duration::from_millis(ms.div_ceil(unit).saturating_mul(unit)))
 }
@@ -321,7 +321,7 @@ fn double(state: &State, account: &Account, what: Resource, needs: Amount) -> St
 }
 
 /// Dollars, with the last cent whole.
-fn dollars(micro_usd: u64) -> String {
+pub(crate) fn dollars(micro_usd: u64) -> String {
     let cents = micro_usd.div_ceil(10_000);
     format!("{}.{:02}", cents / 100, cents % 100)
 }

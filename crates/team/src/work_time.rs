@@ -31,7 +31,7 @@ pub(crate) fn waits_for_a_word(state: &State, task: &Task, agent: &AgentId) -> b
 
 /// Whether it waits for what somebody says to its plan, or to a question.
 fn waits_for_an_answer(state: &State, task: &Task, agent: &AgentId) -> bool {
-    let asks = || state.messages().open_questions().any(|question| question.from == *agent);
+    let asks = || state.open_questions().any(|question| question.from == *agent);
     task.open_plan().is_some() || asks()
 }
 

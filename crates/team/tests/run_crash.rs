@@ -332,6 +332,7 @@ impl Interrupted {
             activity: agent_team::agent::Activity::default(),
         };
         let assignment = Assignment {
+            is_ours: false,
             id: claimed.task.id,
             title: "Work".into(),
             description: "Work".into(),

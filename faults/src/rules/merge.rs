@@ -23,7 +23,10 @@ impl Team {
         let name = self.holds(entry, Some("merge"), guard)?;
         let Some(task) = self.tasks.get_mut(&name) else { return Ok(()) };
         Self::fence_was_moved(task, &name, entry, guard)?;
-        task.intent = Some((entry.id.to_owned(), text(&entry.body["commit"]).to_owned()));
+        let commit = text(&entry.body["commit"]);
+        // What adds nothing to the branch leaves it where it is.
+        let is_new = commit != text(&entry.body["old_tip"]);
+        task.intent = Some((entry.id.to_owned(), Some(commit.to_owned()).filter(|_| is_new)));
         Ok(())
     }
 
@@ -34,12 +37,13 @@ impl Team {
         guard.must(Rule::Intent, found.is_some(), || "a merge that nobody intends now".into())?;
         let Some(name) = found else { return Ok(()) };
         let Some(task) = self.tasks.get_mut(&name) else { return Ok(()) };
-        let commit = task.intent.take().map(|(_, commit)| commit).unwrap_or_default();
-        let before = self.merged.insert(commit.clone(), entry.id.to_owned());
-        let other = before.clone().unwrap_or_default();
-        self.book.must(Rule::MergedOnce, before.is_none(), &[entry.id, &other], || {
-            format!("{commit} is merged for {name}, and was merged before")
-        });
+        if let Some(commit) = task.intent.take().and_then(|(_, commit)| commit) {
+            let before = self.merged.insert(commit.clone(), entry.id.to_owned());
+            let other = before.clone().unwrap_or_default();
+            self.book.must(Rule::MergedOnce, before.is_none(), &[entry.id, &other], || {
+                format!("{commit} is merged for {name}, and was merged before")
+            });
+        }
         self.passed(&name, entry.id);
         Ok(())
     }

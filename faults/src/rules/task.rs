@@ -81,7 +81,7 @@ pub(super) struct Task {
     pub failures: u64,
     pub conflicts: u64,
     pub takeovers: u64,
-    pub intent: Option<(String, String)>,
+    pub intent: Option<(String, Option<String>)>,
     pub exhausted: Option<Exhausted>,
     /// Whether it waits for its parts.
     pub is_handed_out: bool,

@@ -57,7 +57,7 @@ impl Process {
     /// What its agent was asked and has not answered: the question, and who asks.
     pub(super) fn asked(&self) -> Option<(RecordId, AgentId)> {
         let asked = Recipient::Agent(self.by());
-        let mut open = self.state.messages().open_questions();
+        let mut open = self.state.open_questions();
         open.find(|question| question.to == asked).map(|question| (question.id, question.from.clone()))
     }
 

@@ -116,7 +116,7 @@ fn a_task_is_free_at_once_when_the_process_of_its_claim_ends() {
     let team = one_task();
     let sleeper = Sleeper::start(&team);
     team.ok(["claim", "--as", "w1", "--pid", &sleeper.pid()]);
-    team.run(["claim", "--as", "w2"]).failed(3, "hint: 1 under way");
+    team.run(["claim", "--as", "w2"]).failed(3, "nothing fits w2 right now");
     drop(sleeper);
     let status = team.json(["status"]);
     assert_eq!(

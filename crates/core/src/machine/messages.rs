@@ -115,8 +115,8 @@ impl Messages {
         self.answers.get(&message).and_then(|place| self.all.get(*place))
     }
 
-    /// The questions that nobody has answered, oldest first.
-    pub fn open_questions(&self) -> impl Iterator<Item = &Message> {
+    /// The questions that nobody has answered, oldest first, whether or not somebody still waits for an answer.
+    pub(crate) fn open_questions(&self) -> impl Iterator<Item = &Message> {
         let asked = self.all.iter().filter(|message| message.asks && !message.returned);
         asked.filter(|message| !self.answers.contains_key(&message.id))
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::fit::Member;
+use super::messages::Message;
 use super::queue::Lane;
 use super::refusal::Refusal;
 use super::state::{Agent, State};
@@ -76,6 +77,21 @@ impl State {
         let mut former =
             self.agents.values().filter(|agent| agent.left && agent.orchestrated && !agent.added);
         former.any(|agent| Member::from(agent).fits(&lane).is_ok())
+    }
+
+    /// The questions that nobody has answered and whose askers still want to know, oldest first.
+    pub fn open_questions(&self) -> impl Iterator<Item = &Message> {
+        self.messages.open_questions().filter(|asked| self.is_still_asked(asked))
+    }
+
+    /// Whether a question is not overtaken: its task goes on, and whoever asked while it worked on that has it, or goes on
+    /// with it once it is back.
+    pub fn is_still_asked(&self, question: &Message) -> bool {
+        let Some(task) = question.task.as_ref().and_then(|task| self.task(task)) else { return true };
+        let has_it = task.claim.as_ref().is_some_and(|claim| claim.agent == question.from);
+        let had_it = || task.past_claims.iter().any(|past| past.agent == question.from);
+        let goes_on = || task.claim.is_none() && task.resumed_by(&question.from).is_some();
+        !task.status.is_ended() && (has_it || goes_on() || !had_it())
     }
 
     /// The tasks that went back to an agent, and wait for it alone.

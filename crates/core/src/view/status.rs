@@ -91,7 +91,7 @@ pub fn status(state: &State) -> StatusView {
         void: state.void().count(),
         paused: state.pauses().map(|(agent, pause)| (agent.cloned(), pause.reason.clone())).collect(),
         pauses: state.pauses().map(pause).collect(),
-        questions: state.messages().open_questions().map(|message| message.id).collect(),
+        questions: state.open_questions().map(|message| message.id).collect(),
         plans: state.open_plans().map(|(task, _)| task.id().clone()).collect(),
         replans: replans(state),
         limited: state.limits().map(limit).collect(),

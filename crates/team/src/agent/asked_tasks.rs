@@ -10,7 +10,7 @@ use super::Context;
 use crate::new_task::one_or_more;
 use crate::{AgentId, Error, NewTask, RecordId, Role, TaskBudget, TaskId, TaskQueue};
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AddTasksInput {
     /// The tasks. They may refer to each other in `after`, in any order.

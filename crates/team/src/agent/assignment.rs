@@ -18,6 +18,8 @@ pub struct Assignment {
     pub title: String,
     /// The whole text; the title if there is no more.
     pub description: String,
+    /// Whether its words are the program's own, with quotes of others in them; not those of a user or an agent.
+    pub is_ours: bool,
     /// Whether to do it, or to review what somebody did.
     pub stage: Stage,
     /// Which attempt this is, from 1.
@@ -116,6 +118,7 @@ impl Assignment {
             id,
             title: text.clone(),
             description: text,
+            is_ours: true,
             stage: Stage::Work,
             attempt: 1,
             resumes: None,
@@ -166,6 +169,7 @@ impl Assignment {
             id: draft.id,
             description: if description.is_empty() { title.clone() } else { description },
             title,
+            is_ours: draft.is_ours,
             stage: draft.stage,
             attempt: draft.attempt,
             resumes: draft.resumes,
@@ -211,6 +215,7 @@ struct Draft {
     id: TaskId,
     title: String,
     description: Text,
+    is_ours: bool,
     stage: Stage,
     attempt: u32,
     resumes: Option<RecordId>,
@@ -252,6 +257,8 @@ impl Draft {
             id: spec.id.clone(),
             title: spec.title.clone(),
             description: spec.description.clone(),
+            // A run alone says what is planned anew.
+            is_ours: spec.replans.is_some(),
             stage: claim.stage,
             attempt: task.attempt,
             resumes: first_of_attempt(task, claim),

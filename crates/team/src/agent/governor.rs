@@ -67,12 +67,13 @@ impl Governor {
         gates.entry(model.to_owned()).or_default().clone()
     }
 
-    /// Whether an agent of this process waits for a model that is limited. It gets nowhere, but not by its own fault.
+    /// Whether an agent of this process waits for a model that is limited, or for room in a budget. It gets nowhere, but not
+    /// by its own fault.
     pub fn holds_up(&self, agent: &AgentId) -> bool {
         self.waiting().contains(agent)
     }
 
-    /// Whether anybody of this process waits for a model that is limited.
+    /// Whether anybody of this process waits so.
     pub fn holds_up_anybody(&self) -> bool {
         !self.waiting().is_empty()
     }
@@ -114,10 +115,10 @@ impl Governor {
 }
 
 /// Says that an agent waits, as long as this lives.
-struct Waiting<'a>(&'a Governor, &'a AgentId);
+pub(super) struct Waiting<'a>(&'a Governor, &'a AgentId);
 
 impl<'a> Waiting<'a> {
-    fn begin(governor: &'a Governor, agent: &'a AgentId) -> Self {
+    pub fn begin(governor: &'a Governor, agent: &'a AgentId) -> Self {
         governor.waiting().push(agent.clone());
         Self(governor, agent)
     }

@@ -3,15 +3,17 @@
 //! They reach as far as the lead's task does: within a delegated task its parts, elsewhere what is no part of another
 //! lead's task. A lead whose claim is over changes nothing.
 
+use std::marker::PhantomData;
+
 use agent_team_core::machine::{Feedback, State, Task};
-use agent_team_core::record::TaskChange;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Context;
-use super::asked_tasks::{AddTasksInput, AskedTask};
+use super::lead_changes::{CancelTaskInput, Change, ChangeTaskInput, ReplaceTaskInput, RetryTaskInput};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
@@ -40,6 +42,14 @@ impl Context {
         })
     }
 
+    /// Whether the agent's task was to have its tasks approved: those that it proposed are all that it may add. Who splits a
+    /// delegated task goes on with that.
+    pub(super) fn has_proposed(&self) -> bool {
+        self.queue.team_log().look_at_known(|state| {
+            state.live_claim(self.token).is_ok_and(|(task, _)| task.spec.plan && !task.spec.delegate)
+        })
+    }
+
     /// Whether parts of the delegated task that the agent works on are not done.
     pub(super) fn has_open_parts(&self) -> bool {
         let held = |state: &State| state.live_claim(self.token).is_ok_and(|(task, _)| task.open_parts > 0);
@@ -47,7 +57,7 @@ impl Context {
     }
 
     /// Whether the agent's task reaches so far that it may change this one.
-    fn may_change(&self, id: &TaskId) -> Result<(), Error> {
+    pub(super) fn may_change(&self, id: &TaskId) -> Result<(), Error> {
         self.queue.team_log().look(|state| {
             let (own, _) = state.live_claim(self.token)?;
             let task = state.task(id).ok_or_else(|| Refusal::NoSuchTask { task: id.clone() })?;
@@ -67,31 +77,63 @@ impl Context {
 /// Adds the tools of a lead that splits a task, or plans a failure anew.
 pub(super) fn with_lead_tools(toolbox: Toolbox, context: &Context, leading: Leading) -> Toolbox {
     let toolbox = toolbox
-        .with(RetryTask(context.clone()))
-        .with(ReplaceTask(context.clone()))
-        .with(ChangeTask(context.clone()))
-        .with(CancelTask(context.clone()));
+        .with(Makes::<RetryTaskInput>::new(
+            context,
+            "retry_task",
+            "Gives a failed task all its attempts again, with another text if you say one.",
+        ))
+        .with(Makes::<ReplaceTaskInput>::new(
+            context,
+            "replace_task",
+            "Adds tasks in the place of one, all or nothing: what waits for that one waits for all the new ones instead, \
+             and it is cancelled.",
+        ))
+        .with(Makes::<ChangeTaskInput>::new(
+            context,
+            "change_task",
+            "Changes the words of a task, its priority, or what it waits for.",
+        ))
+        .with(Makes::<CancelTaskInput>::new(
+            context,
+            "cancel_task",
+            "Stops wanting a task, and the parts of a delegated one; whoever works on it loses it.",
+        ));
     match leading {
         Leading::Delegated => toolbox.with(Wait(context.clone())),
         Leading::Replan => toolbox,
     }
 }
 
-/// Does what a tool does on a thread that may block, and answers with what came out.
-async fn answer<Input: serde::de::DeserializeOwned + Send + 'static>(
-    spec: ToolSpec,
-    input: Value,
-    context: &Context,
-    work: impl FnOnce(Input, &Context) -> Result<String, Error> + Send + 'static,
-) -> ToolOutput {
-    let input: Input = match parse_input(&spec, input) {
-        Ok(input) => input,
-        Err(correction) => return ToolOutput::failure(correction.to_string()),
-    };
-    let context = context.clone();
-    match blocking(move || work(input, &context)).await {
-        Ok(text) => ToolOutput::text(text),
-        Err(error) => ToolOutput::failure(error.to_string()),
+/// A tool that makes a change among the tasks that the lead leads, at once.
+struct Makes<C> {
+    context: Context,
+    name: &'static str,
+    about: &'static str,
+    change: PhantomData<fn() -> C>,
+}
+
+impl<C> Makes<C> {
+    fn new(context: &Context, name: &'static str, about: &'static str) -> Self {
+        Self { context: context.clone(), name, about, change: PhantomData }
+    }
+}
+
+#[async_trait]
+impl<C: Change + DeserializeOwned + JsonSchema + Send + 'static> Tool for Makes<C> {
+    fn spec(&self) -> ToolSpec {
+        spec_of::<C>(self.name, self.about)
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        let input: C = match parse_input(&self.spec(), input) {
+            Ok(input) => input,
+            Err(correction) => return ToolOutput::failure(correction.to_string()),
+        };
+        let context = self.context.clone();
+        match blocking(move || input.make(&context)).await {
+            Ok(text) => ToolOutput::text(text),
+            Err(error) => ToolOutput::failure(error.to_string()),
+        }
     }
 }
 
@@ -118,153 +160,6 @@ impl Tool for Wait {
             );
         }
         ToolOutput { ends_turns: Some(Ending::Waits), ..ToolOutput::text("The parts are handed out.") }
-    }
-}
-
-struct RetryTask(Context);
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RetryTaskInput {
-    /// The task that failed or was cancelled.
-    id: String,
-    /// A new text for whoever does it, if the old one led astray.
-    description: Option<String>,
-    /// A new title.
-    title: Option<String>,
-}
-
-#[async_trait]
-impl Tool for RetryTask {
-    fn spec(&self) -> ToolSpec {
-        spec_of::<RetryTaskInput>(
-            "retry_task",
-            "Gives a failed task all its attempts again, with another text if you say one.",
-        )
-    }
-
-    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        answer(self.spec(), input, &self.0, |input: RetryTaskInput, context| {
-            let id: TaskId = input.id.parse()?;
-            context.may_change(&id)?;
-            let text = input.description.map(|text| context.queue.team_log().text(text)).transpose()?;
-            let change = TaskChange { title: input.title, description: text, ..TaskChange::default() };
-            if change != TaskChange::default() {
-                context.queue.edit(&context.agent, &id, change)?;
-            }
-            context.queue.retry(&context.agent, &id)?;
-            Ok(format!("{id} is wanted again."))
-        })
-        .await
-    }
-}
-
-struct ReplaceTask(Context);
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ReplaceTaskInput {
-    /// The task that is not wanted any more.
-    id: String,
-    /// The tasks that take its place: what waited for it waits for all of them.
-    tasks: Vec<AskedTask>,
-}
-
-#[async_trait]
-impl Tool for ReplaceTask {
-    fn spec(&self) -> ToolSpec {
-        spec_of::<ReplaceTaskInput>(
-            "replace_task",
-            "Adds tasks in the place of one, all or nothing: what waits for that one waits for all the new ones instead, \
-             and it is cancelled.",
-        )
-    }
-
-    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        answer(self.spec(), input, &self.0, |input: ReplaceTaskInput, context| {
-            let id: TaskId = input.id.parse()?;
-            context.may_change(&id)?;
-            let tasks = AddTasksInput { tasks: input.tasks }.into_tasks(context)?;
-            let ids = context.queue.replace_task(&context.agent, &id, &tasks)?;
-            let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
-            Ok(format!("{id} is cancelled; in its place: {}", ids.join(", ")))
-        })
-        .await
-    }
-}
-
-struct ChangeTask(Context);
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ChangeTaskInput {
-    /// The task.
-    id: String,
-    /// A new title.
-    title: Option<String>,
-    /// A new text for whoever does it; one at work sees it with the next attempt.
-    description: Option<String>,
-    /// All tasks that must be completed first, in the place of those before.
-    after: Option<Vec<String>>,
-    /// Higher goes first.
-    priority: Option<i32>,
-}
-
-#[async_trait]
-impl Tool for ChangeTask {
-    fn spec(&self) -> ToolSpec {
-        let description = "Changes the words of a task, its priority, or what it waits for.";
-        spec_of::<ChangeTaskInput>("change_task", description)
-    }
-
-    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        answer(self.spec(), input, &self.0, |input: ChangeTaskInput, context| {
-            let id: TaskId = input.id.parse()?;
-            context.may_change(&id)?;
-            let after = input.after.map(|ids| ids.iter().map(|id| id.parse()).collect()).transpose()?;
-            let text = input.description.map(|text| context.queue.team_log().text(text)).transpose()?;
-            let change = TaskChange {
-                title: input.title,
-                description: text,
-                priority: input.priority,
-                after,
-                ..TaskChange::default()
-            };
-            context.queue.edit(&context.agent, &id, change)?;
-            Ok(format!("{id} is changed."))
-        })
-        .await
-    }
-}
-
-struct CancelTask(Context);
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct CancelTaskInput {
-    /// The task that is not wanted any more.
-    id: String,
-    /// Whether all that wait for it are cancelled with it.
-    dependents: Option<bool>,
-}
-
-#[async_trait]
-impl Tool for CancelTask {
-    fn spec(&self) -> ToolSpec {
-        spec_of::<CancelTaskInput>(
-            "cancel_task",
-            "Stops wanting a task, and the parts of a delegated one; whoever works on it loses it.",
-        )
-    }
-
-    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        answer(self.spec(), input, &self.0, |input: CancelTaskInput, context| {
-            let id: TaskId = input.id.parse()?;
-            context.may_change(&id)?;
-            context.queue.cancel(&context.agent, &id, input.dependents.unwrap_or(false))?;
-            Ok(format!("{id} is cancelled."))
-        })
-        .await
     }
 }
 
@@ -316,7 +211,6 @@ pub(super) fn sheet(state: &State, own: &Task, lead: &crate::AgentId) -> String 
         let _ = writeln!(text, "\nPlans that wait to be judged: {}", plans.join(", "));
     }
     let questions: Vec<String> = state
-        .messages()
         .open_questions()
         .map(|asked| super::prompt::quoted(&asked.from, &asked.text.preview()))
         .collect();

@@ -10,7 +10,7 @@ use agent_team_core::record::{Account, Amount, SpendingReserved, SpendingSettled
 use tokio_util::sync::CancellationToken;
 
 use super::AgentError;
-use super::governor::{self, Permit};
+use super::governor::{self, Permit, Waiting};
 use crate::model::{Delta, Model, ModelError, ModelErrorKind, Prices, Request, Response, Usage};
 use crate::team_log::{TeamLog, refusal};
 use crate::{AgentId, Error, RecordId, TaskId};
@@ -183,20 +183,22 @@ impl Meter {
     ) -> Result<RecordId, AgentError> {
         let wish = SpendingReserved { agent: self.agent.clone(), task: self.task.clone(), upper };
         let mut news = self.team_log.follow();
-        let mut waited = false;
+        let mut waiting = None;
         loop {
             let refusal = match refusal(self.team_log.submit(&self.agent, &wish.clone().into()))? {
-                Ok(written) if waited => {
-                    stream(Delta::Begins);
+                Ok(written) => {
+                    if waiting.is_some() {
+                        stream(Delta::Begins);
+                    }
                     return Ok(written.id());
                 }
-                Ok(written) => return Ok(written.id()),
                 Err(refusal) => refusal,
             };
             if !self.team_log.look(|state| state.may_fit_later(&wish))? {
                 return Err(AgentError::OverBudget { refusal, upper });
             }
-            if !std::mem::replace(&mut waited, true) {
+            if waiting.is_none() {
+                waiting = Some(Waiting::begin(self.team_log.governor(), &self.agent));
                 stream(Delta::Waits { reason: format!("calls of others end first ({refusal})") });
             }
             tokio::select! {

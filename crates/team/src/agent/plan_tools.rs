@@ -99,14 +99,14 @@ impl ProposeTasks {
     pub(super) fn is_proposed(context: &Context, input: &Value) -> Result<bool, Error> {
         let Ok(input) = serde_json::from_value::<AddTasksInput>(input.clone()) else { return Ok(false) };
         let Ok(tasks) = input.into_tasks(context) else { return Ok(false) };
-        let Ok(proposed) = proposed(context, &tasks) else { return Ok(false) };
+        let Ok(proposed) = proposal::of(context, &tasks) else { return Ok(false) };
         Ok(context.submitted_plan()?.is_some_and(|(_, text)| text == proposed))
     }
 
     async fn propose(&self, input: AddTasksInput) -> Result<ToolOutput, Error> {
         let context = &self.context;
         let tasks = input.into_tasks(context)?;
-        let proposed = proposed(context, &tasks)?;
+        let proposed = proposal::of(context, &tasks)?;
         let submitted = if self.goes_on { context.submitted_plan()? } else { None };
         let verdict = match submitted {
             Some((id, text)) if text == proposed => context.until_judged(id).await?,
@@ -120,7 +120,7 @@ impl ProposeTasks {
         if !verdict.approved {
             return Ok(ToolOutput::failure(format!("{} Propose better tasks.", verdict.words())));
         }
-        if self.goes_on && self.are_added(&tasks)? {
+        if self.goes_on && are_added(context, &tasks)? {
             return Ok(ToolOutput::text(format!("{} They were added.", verdict.words())));
         }
         let ids = context.queue.add_tasks(&context.agent, &tasks)?;
@@ -129,29 +129,21 @@ impl ProposeTasks {
     }
 }
 
-impl ProposeTasks {
-    /// Whether the lead was cut off only after it had added them.
-    fn are_added(&self, tasks: &[NewTask]) -> Result<bool, Error> {
-        self.context.queue.team_log().look(|state| {
-            let plan = state.task_of_claim(self.context.token).and_then(|task| task.plan.as_ref());
-            let since_ms = plan.map_or(u64::MAX, |plan| plan.at_ms);
-            let mut known = state.tasks();
-            known.any(|known| {
-                let is_it = |task: &NewTask| match &task.id {
-                    Some(id) => id == known.id().as_str(),
-                    None => known.added_at_ms >= since_ms && task.title == known.spec.title,
-                };
-                // All of them, or none.
-                tasks.first().is_some_and(is_it)
-            })
+/// Whether a lead was cut off only after it had added what it was to add.
+pub(super) fn are_added(context: &Context, tasks: &[NewTask]) -> Result<bool, Error> {
+    context.queue.team_log().look(|state| {
+        let plan = state.task_of_claim(context.token).and_then(|task| task.plan.as_ref());
+        let since_ms = plan.map_or(u64::MAX, |plan| plan.at_ms);
+        let mut known = state.tasks();
+        known.any(|known| {
+            let is_it = |task: &NewTask| match &task.id {
+                Some(id) => id == known.id().as_str(),
+                None => known.added_at_ms >= since_ms && task.title == known.spec.title,
+            };
+            // All of them, or none.
+            tasks.first().is_some_and(is_it)
         })
-    }
-}
-
-/// Tasks as somebody who judges them reads them.
-fn proposed(context: &Context, tasks: &[NewTask]) -> Result<String, Error> {
-    let specs = context.queue.specs(tasks)?;
-    proposal::shown(context.queue.team_log(), tasks.iter().zip(&specs))
+    })
 }
 
 /// What somebody said to a plan.

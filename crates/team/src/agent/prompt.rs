@@ -59,13 +59,17 @@ fn duty(role: Role) -> &'static str {
 
 /// What the agent shall do now.
 pub(super) fn task(assignment: &Assignment, results: Results) -> String {
-    let mut text = format!("# Task {}: {}\n", assignment.id, assignment.title);
+    let said = |text| if assignment.is_ours { Cow::Borrowed(text) } else { harmless(text) };
+    let mut text = format!("# Task {}: {}\n", assignment.id, said(assignment.title.as_str()));
     if assignment.description != assignment.title {
-        let _ = writeln!(text, "\n{}", assignment.description.trim());
+        let _ = writeln!(text, "\n{}", said(assignment.description.trim()));
     }
     if let Some(check) = &assignment.check {
-        let _ =
-            writeln!(text, "\nThe result is proved by this command, which must exit with 0:\n\n    {check}");
+        let _ = writeln!(
+            text,
+            "\nThe result is proved by this command, which must exit with 0:\n\n    {}",
+            harmless(check)
+        );
     }
     for needed in &assignment.dependencies {
         let result = match results {
@@ -196,9 +200,10 @@ pub(crate) fn plan_wanted(assignment: &Assignment, rejected: &[(String, Judged)]
 /// What somebody who may judge a plan is asked.
 pub(crate) fn plan_to_judge(title: &str, description: &str, author: &AgentId, plan: &str) -> String {
     format!(
-        "# A plan waits for you\n\nThe task is: {title}\n\n{}\n\nBefore anything is changed for it, you judge how {author} \
+        "# A plan waits for you\n\nThe task is: {}\n\n{}\n\nBefore anything is changed for it, you judge how {author} \
          means to do it:\n\n{}\n\nDoes the plan do what the task asks, rightly, simply, and nothing else? Answer with \
          `APPROVE` or `REJECT` as the first word, then say why, and after `REJECT` what a better plan would have.",
+        harmless(title),
         shown(description),
         quoted(author, plan)
     )
@@ -206,7 +211,7 @@ pub(crate) fn plan_to_judge(title: &str, description: &str, author: &AgentId, pl
 
 /// What somebody is asked to whom a question was sent.
 pub(crate) fn question(from: &AgentId, text: &str, about: Option<&str>, board: &str) -> String {
-    let about = about.map(|about| format!(", who works on {about},")).unwrap_or_default();
+    let about = about.map(|about| format!(", who works on {},", harmless(about))).unwrap_or_default();
     format!(
         "# A question\n\n{from}{about} waits for your answer to this:\n\n{}\n\nThe team's tasks and results so \
          far:\n\n{}\n\nAnswer the question in a few sentences.",
@@ -254,6 +259,8 @@ pub(crate) struct Failed<'a> {
     pub board: &'a str,
     /// How many more failures may be planned anew.
     pub left: u32,
+    /// Whether somebody must approve of what is to be done.
+    pub is_proposed: bool,
 }
 
 /// What a lead is told of a failure.
@@ -262,7 +269,7 @@ pub(crate) fn replanning(failed: &Failed<'_>) -> String {
     if !failed.goal.is_empty() {
         let _ = writeln!(text, "\nThe goal is: {}", failed.goal.trim());
     }
-    let _ = writeln!(text, "\n## {}: {}\n\n{}", failed.id, failed.title, shown(failed.description));
+    let _ = writeln!(text, "\n## {}: {}\n\n{}", failed.id, harmless(failed.title), shown(failed.description));
     let _ = writeln!(text, "\nIt failed by: {}", failed.reason);
     for (cause, agent, said) in failed.setbacks {
         let _ = writeln!(text, "\n{}:\n{}", cause.as_str(), said_of(*cause, agent, said));
@@ -277,13 +284,23 @@ pub(crate) fn replanning(failed: &Failed<'_>) -> String {
         if names.is_empty() { "nothing".into() } else { names.join(", ") }
     );
     let _ = writeln!(text, "\n## All tasks\n\n{}", failed.board);
+    text += "\nSee to it that the goal is reached all the same: ";
+    text += match failed.is_proposed {
+        true => {
+            "call `plan_anew` once with all that is to be done: `retry` tries it again, with better words; `replace` puts \
+             other tasks in its place, and what waits for it waits for those; `add`, `change` and `cancel` do the rest. It is \
+             done when it is approved."
+        }
+        false => {
+            "`retry_task` tries it again, with better words; `replace_task` puts other tasks in its place, and what waits for \
+             it waits for those; `add_tasks`, `change_task` and `cancel_task` do the rest."
+        }
+    };
     let _ = write!(
         text,
-        "\nSee to it that the goal is reached all the same: `retry_task` tries it again, with better words; `replace_task` \
-         puts other tasks in its place, and what waits for it waits for those; `add_tasks`, `change_task` and \
-         `cancel_task` do the rest. Do not repeat what failed. Then call `finish` with one sentence about what you \
-         changed; if nothing can be done, change nothing and call `give_up` with the reason. {} more failures may be \
-         planned anew after this one.",
+        " What takes its place is planned, reviewed and, if the user gave it a check, proved as it was to be. Do not repeat \
+         what failed. Then call `finish` with one sentence about what you changed; if nothing can be done, change nothing \
+         and call `give_up` with the reason. {} more failures may be planned anew after this one.",
         failed.left
     );
     text

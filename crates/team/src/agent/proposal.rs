@@ -5,11 +5,18 @@
 
 use agent_team_core::record::{ATTEMPTS_DEFAULT, BACKOFF_MS_DEFAULT, TaskSpec};
 
+use super::Context;
 use crate::team_log::TeamLog;
 use crate::{Error, NewTask, format_duration};
 
+/// Tasks that an agent asks for, as somebody who judges them reads them.
+pub(super) fn of(context: &Context, tasks: &[NewTask]) -> Result<String, Error> {
+    let specs = context.queue.specs(tasks)?;
+    shown(context.queue.team_log(), tasks.iter().zip(&specs))
+}
+
 /// Tasks as they were asked for, and as they would be added.
-pub(super) fn shown<'a>(
+fn shown<'a>(
     team_log: &TeamLog,
     tasks: impl Iterator<Item = (&'a NewTask, &'a TaskSpec)>,
 ) -> Result<String, Error> {
@@ -97,7 +104,7 @@ fn check(check: Option<&str>) -> String {
 }
 
 /// A text of several lines, each of which says that it is one of the text.
-fn marked(text: &str) -> String {
+pub(super) fn marked(text: &str) -> String {
     text.trim_end().split(LINE_ENDS).map(|line| format!("      | {line}\n")).collect()
 }
 

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::Context;
 use super::asked_tasks::{AddTasksInput, add};
-use super::lead_tools::with_lead_tools;
+use super::lead_tools::{Leading, with_lead_tools};
+use super::plan_anew::PlanAnew;
 use super::plan_tools::{ProposeTasks, SubmitPlan};
 use super::prompt;
 use super::tags::harmless;
@@ -40,8 +41,13 @@ pub(super) fn with_team_tools(
         .with(GiveUp);
     match (stage, lacks_plan, context.role) {
         (Stage::Review, ..) => toolbox.with(Review),
+        (_, true, Role::Lead) if context.leading() == Some(Leading::Replan) => {
+            toolbox.with(PlanAnew { context: context.clone(), goes_on: false })
+        }
         (_, true, Role::Lead) => toolbox.with(ProposeTasks { context: context.clone(), goes_on: false }),
         (_, true, _) => toolbox.with(SubmitPlan { context: context.clone(), goes_on: false }),
+        // What was approved is done; nothing is added to it that nobody has seen.
+        (_, false, Role::Lead) if context.has_proposed() => toolbox.with(Finish(context.clone())),
         (_, false, _) => {
             let toolbox = toolbox.with(AddTasks(context.clone())).with(Finish(context.clone()));
             match context.leading() {

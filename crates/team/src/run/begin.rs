@@ -64,7 +64,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         budgets: budgets::written(team)?,
     };
     // Before the run is said to have begun: the next one takes for set what this one said.
-    budgets::set(team, &by)?;
+    budgets::set(team, &by, &reporter)?;
     let id = team_log.submit(&by, &started.into())?.id();
     let run = Run {
         team,

@@ -6,9 +6,12 @@
 use std::collections::BTreeMap;
 
 use agent_team_core::machine::State;
+use agent_team_core::record::Resource;
 
 use crate::agent_team::AgentTeam;
 use crate::budget::milliseconds;
+use crate::progress::{Progress, Reporter};
+use crate::purse::{dollars, raise, round_duration};
 use crate::team_log::TeamLog;
 use crate::{Account, AgentId, Bounds, Error, Text};
 
@@ -40,7 +43,9 @@ pub(super) fn written(team: &AgentTeam) -> Result<Option<Text>, Error> {
 }
 
 /// Sets the limits that the last run did not say. The clock is not among them: it is the run's, which has not begun.
-pub(super) fn set(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
+///
+/// That one is set back which somebody had raised by hand is said.
+pub(super) fn set(team: &AgentTeam, by: &AgentId, reporter: &Reporter) -> Result<(), Error> {
     let earlier = Earlier::of(team.queue.team_log())?;
     let said = Bounds { elapsed_ms: None, ..of_team(team) };
     let team_account = (&Account::Team, said, earlier.team.unwrap_or_default());
@@ -50,8 +55,37 @@ pub(super) fn set(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
     });
     std::iter::once(team_account).chain(others).try_for_each(|(account, said, before)| {
         let changed = changed(said, before);
-        if changed == Bounds::default() { Ok(()) } else { team.queue.limit(by, account, changed) }
+        if changed == Bounds::default() {
+            return Ok(());
+        }
+        let now = team.queue.team_log().look(|state| state.ledger().limit(account).bounds)?;
+        for (what, is, was) in set_back(now, before, changed) {
+            let again = raise(account, what, Some(&was));
+            reporter.report(Progress::Note(format!(
+                "WARNING the budget of {account} was set to {was} ({what}) by hand, and is {is} again, as this run says: \
+                 `{again}` sets it back"
+            )));
+        }
+        team.queue.limit(by, account, changed)
     })
+}
+
+/// Which of the limits that are in force now were set by hand since the last run, which said others, and become less: of
+/// what, to how much, and how much it was.
+fn set_back(now: Bounds, before: Bounds, changed: Bounds) -> Vec<(Resource, String, String)> {
+    let count = |limit: u64| limit.to_string();
+    let of = |what, [now, before, to]: [Option<u64>; 3], words: fn(u64) -> String| match (now, to) {
+        (Some(now_is), Some(to)) if now != before && to < now_is => Some((what, words(to), words(now_is))),
+        _ => None,
+    };
+    let parts = [
+        of(Resource::Money, [now.micro_usd, before.micro_usd, changed.micro_usd], dollars),
+        of(Resource::Tokens, [now.tokens, before.tokens, changed.tokens], count),
+        of(Resource::Turns, [now.calls, before.calls, changed.calls], count),
+        of(Resource::Attempts, [now.attempts, before.attempts, changed.attempts], count),
+        of(Resource::Time, [now.time_ms, before.time_ms, changed.time_ms], round_duration),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 /// What is said of which the last run did not say the same.

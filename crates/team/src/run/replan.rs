@@ -15,7 +15,7 @@ use crate::hooks::{self, Blocked, Hook};
 use crate::outside::new_id;
 use crate::progress::Progress;
 use crate::team_log::{blocking, refusal};
-use crate::{AgentId, Error, NewTask, RecordId, Role, TaskId, Text};
+use crate::{AgentId, Error, HUMAN, NewTask, RecordId, Role, TaskId, Text};
 
 /// What this run knows of failures, each by the record of the failure.
 #[derive(Default)]
@@ -104,6 +104,8 @@ impl Run<'_> {
         let task = NewTask {
             agent: put.lead.as_ref().map(ToString::to_string),
             parent: put.within.as_ref().map(ToString::to_string),
+            // Whoever is to agree to the lead's tasks is to agree to those, too.
+            approver: self.proposes(&put).then(|| HUMAN.to_owned()),
             ..NewTask::new(format!("Plan anew: {} failed", failed.id()))
         };
         let task = task.description(self.words(&put)?).role(Role::Lead).priority(i32::MAX);
@@ -125,6 +127,11 @@ impl Run<'_> {
             self.reporter.report(Progress::Note(note));
         }
         Ok(())
+    }
+
+    /// Whether somebody must agree to what the lead does about it.
+    fn proposes(&self, put: &Put) -> bool {
+        self.team.options.approve_plan && !put.is_part
     }
 
     /// What the hook says of a task that puts a failure to a lead. Whoever stops waiting for it ends it.
@@ -167,6 +174,7 @@ impl Run<'_> {
             dependents: &failed.dependents,
             board: &put.board,
             left,
+            is_proposed: self.proposes(put),
         }))
     }
 }

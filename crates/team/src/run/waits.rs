@@ -47,7 +47,7 @@ impl Run<'_> {
                     format!("WAITS {} for you to judge its plan: agent-team plan show {id}", plan.author),
                 )
             });
-            let asked = state.messages().open_questions().filter(|asked| asked.is_for(&human, None));
+            let asked = state.open_questions().filter(|asked| asked.is_for(&human, None));
             let questions = asked.map(|asked| {
                 let text = asked.text.preview();
                 let first = text.lines().next().unwrap_or_default().to_owned();
@@ -110,7 +110,7 @@ impl Run<'_> {
             remedy: format!("agent-team plan show {}", task.id()),
         });
         let holds = |agent: &AgentId| state.held().any(|(_, claim)| claim.agent == *agent);
-        let questions = state.messages().open_questions().filter_map(|asked| match &asked.to {
+        let questions = state.open_questions().filter_map(|asked| match &asked.to {
             Recipient::Agent(to) if *to != human && is_free(to) && holds(&asked.from) => Some(Waiting {
                 id: asked.id,
                 from: asked.from.clone(),

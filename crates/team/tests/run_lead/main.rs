@@ -13,7 +13,7 @@ use std::sync::Arc;
 use agent_team::agent::ModelAgent;
 use agent_team::{
     Account, AgentId, AgentTeam, Failure, NewMessage, NewTask, Progress, Recipient, Records, Reporter, Role,
-    RunOptions, RunOutcome, Status, TeamFolder,
+    RunOptions, RunOutcome, Status, TeamFolder, Verdict,
 };
 use project::{
     Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, script, task, view, writes,
@@ -113,6 +113,113 @@ async fn a_task_that_failed_is_planned_anew_and_what_waited_for_it_goes_on() {
     for tool in ["write", "edit", "run"] {
         assert!(!tools.iter().any(|known| known == tool), "a lead delegates only: {tools:?}");
     }
+}
+
+/// Waits for the next plan of a task, judges it, and gives its text.
+async fn judge(team: &AgentTeam, task: &str, verdict: Verdict) -> String {
+    let mut news = team.queue().team_log().follow();
+    loop {
+        let plan = team.queue().open_plans().unwrap().into_iter().find(|(known, ..)| *known == id(task));
+        if let Some((known, plan, _)) = plan {
+            let text = team.queue().team_log().read_text(&plan.text).unwrap();
+            team.queue().judge_plan(&AgentId::human(), &known, Some(plan.id), verdict).unwrap();
+            return text;
+        }
+        news.changed().await.unwrap();
+    }
+}
+
+fn tools_of(request: &agent_team::model::Request) -> Vec<&str> {
+    request.tools.iter().map(|tool| tool.name.as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_agrees_to_the_leads_tasks_agrees_to_what_it_plans_anew_and_nothing_is_done_before() {
+    let project = TestProject::new();
+    let anew = |tasks: Value| {
+        let replace = json!([{"id": "parse", "tasks": tasks}]);
+        calls("plan_anew", &json!({"replace": replace, "cancel": [{"id": "draw"}]}))
+    };
+    let model = Remembering::new(script(&[
+        summary(),
+        does("parse", &[gives_up("The grammar is ambiguous.")]),
+        does(
+            "replan-parse",
+            &[
+                anew(json!([{"id": "rewrite", "title": "Rewrite everything"}])),
+                anew(
+                    json!([{"id": "parse-2", "title": "Parse by another grammar", "check": "test -e parse.sh"}]),
+                ),
+                finishes("Another grammar."),
+            ],
+        ),
+        json!({"when": {"role": "reviewer"}, "give": {"text": "APPROVE: it is."}}),
+        does("parse-2", &[writes("parse.sh", "echo ok\n"), finishes("It parses.")]),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.add_agent("reviewer-1", Role::Reviewer, agent(model.clone())).unwrap();
+    team.options(RunOptions { approve_plan: true, ..gated("true") });
+    team.add_task(failing("parse").review(true).check("test -s parse.sh")).unwrap();
+    team.add_task(task("draw").after("parse")).unwrap();
+
+    let steering = async {
+        let first = judge(&team, "replan-parse", Verdict::ChangesRequested("Not everything.".into())).await;
+        assert_eq!(view(&team, "parse").status, Status::Failed, "nothing is done before it is approved");
+        assert!(team.queue().get_task(&id("rewrite")).is_err());
+        (first, judge(&team, "replan-parse", Verdict::Approved(String::new())).await)
+    };
+    let (report, (first, second)) = tokio::join!(run(&team), steering);
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert!(first.contains("- rewrite: Rewrite everything"), "{first}");
+    let words = "parse is cancelled, and in its place:\n- parse-2: Parse by another grammar\n    reviewed by a reviewer, sent back 3 \
+                 times at most\n    check: (test -s parse.sh) && (test -e parse.sh)\ndraw is cancelled\n";
+    assert_eq!(second, words);
+    assert_eq!(
+        (view(&team, "draw").status, view(&team, "parse").status),
+        (Status::Cancelled, Status::Cancelled)
+    );
+    assert!(team.queue().get_task(&id("rewrite")).is_err(), "it was rejected");
+    let asked = model.asked();
+    let of_lead: Vec<Vec<&str>> =
+        asked.iter().filter(|asked| asked.caller.role == "lead").map(tools_of).collect();
+    let adds_unseen =
+        |tools: &Vec<&str>| tools.iter().any(|tool| ["add_tasks", "replace_task"].contains(tool));
+    assert!(!of_lead.iter().any(adds_unseen), "{of_lead:?}");
+    let reviewed = asked.iter().filter(|asked| asked.caller.role == "reviewer").count();
+    assert_eq!(reviewed, 1, "what takes its place is reviewed as it was to be");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_was_rejected_is_not_carried_out_by_planning_anew() {
+    let project = TestProject::new();
+    let tasks = json!([{"id": "p", "title": "Delete everything"}]);
+    let model = Remembering::new(script(&[
+        summary(),
+        does("plan", &[adds(&[tasks[0].clone()]), gives_up("They do not want it.")]),
+        does(
+            "replan-plan",
+            &[calls("plan_anew", &json!({"add": tasks})), gives_up("They still do not want it.")],
+        ),
+        does("p", &[writes("gone", ""), finishes("Deleted.")]),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(RunOptions { approve_plan: true, goal: Some("Tidy up".into()), ..gated("true") });
+
+    let rejects = async {
+        // Each of the three attempts at either proposes it.
+        for task in ["plan", "replan-plan"].into_iter().flat_map(|task| [task; 3]) {
+            judge(&team, task, Verdict::ChangesRequested("Never do p.".into())).await;
+        }
+    };
+    let (report, ()) = tokio::join!(run(&team), rejects);
+
+    assert_ne!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert!(team.queue().get_task(&id("p")).is_err(), "{:?}", statuses(&team));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,10 +70,15 @@ impl Forged {
 
     /// A task whose commit is about to be merged: the claim, and the intent.
     pub fn merging(&mut self, task: &str) -> (String, String) {
+        self.merging_onto(task, "b0")
+    }
+
+    /// The same, tested on a certain tip of the branch.
+    pub fn merging_onto(&mut self, task: &str, old_tip: &str) -> (String, String) {
         let work = self.work("w1", task, json!({}));
         let on = self.delivers(&work, true);
         let claim = self.claims("orchestrator", task, &on, "merge");
-        let body = json!({"claim": claim, "commit": "m1", "old_tip": "b0", "branch": "main"});
+        let body = json!({"claim": claim, "commit": "m1", "old_tip": old_tip, "branch": "main"});
         let intent = self.says("merge_intended", body);
         (claim, intent)
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::forged::{must_not_be, takes_no_effect};
+use super::forged::{Forged, must_not_be, takes_no_effect};
 use crate::rules::Rule;
 
 #[test]
@@ -30,4 +30,15 @@ fn a_commit_is_merged_once() {
             log.says("merged", json!({"intent": intent}));
         }
     });
+}
+
+#[test]
+fn what_adds_nothing_to_the_branch_is_done_after_what_brought_it_there() {
+    let mut log = Forged::new();
+    for (task, old_tip) in [("a", "b0"), ("b", "m1")] {
+        let (_, intent) = log.merging_onto(task, old_tip);
+        log.says("merged", json!({"intent": intent}));
+    }
+    let checked = log.checked();
+    assert!(checked.holds(), "{:?}", checked.breaches);
 }

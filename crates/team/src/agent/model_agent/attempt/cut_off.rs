@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{Attempt, Call, calls};
+use crate::agent::plan_anew::{PLAN_ANEW, PlanAnew};
 use crate::agent::plan_tools::{ProposeTasks, SubmitPlan};
 use crate::agent::team_tools::ENDINGS;
 use crate::agent::{AgentError, Answer};
@@ -47,6 +48,10 @@ impl Attempt<'_> {
             // Otherwise its tasks may have been added, and would be again.
             "add_tasks" if ProposeTasks::is_proposed(&context, &call.input)? => {
                 self.toolbox = self.toolbox.clone().with(ProposeTasks { context, goes_on });
+            }
+            // The same goes for all that a lead does about a failure.
+            PLAN_ANEW if PlanAnew::is_proposed(&context, &call.input)? => {
+                self.toolbox = self.toolbox.clone().with(PlanAnew { context, goes_on });
             }
             _ => return Ok(false),
         }

@@ -1,0 +1,194 @@
+//! What a lead changes among the tasks that it leads: each change as the model asks for it, in words for whoever must
+//! approve of it, and done.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use agent_team_core::record::TaskChange;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::asked_tasks::{AddTasksInput, AskedTask};
+use super::heirs::heirs;
+use super::{Context, proposal};
+use crate::{Account, Error, NewTask, TaskBudget, TaskId};
+
+/// A change among the tasks that a lead leads.
+pub(super) trait Change {
+    /// It in words, as somebody who judges it reads it. Fails where it cannot be done.
+    fn shown(&self, context: &Context) -> Result<String, Error>;
+
+    /// Does it, and says what came of it.
+    fn make(self, context: &Context) -> Result<String, Error>;
+}
+
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RetryTaskInput {
+    /// The task that failed or was cancelled.
+    id: String,
+    /// A new text for whoever does it, if the old one led astray.
+    description: Option<String>,
+    /// A new title.
+    title: Option<String>,
+}
+
+impl Change for RetryTaskInput {
+    fn shown(&self, context: &Context) -> Result<String, Error> {
+        let id = changeable(context, &self.id)?;
+        Ok(format!("{id} is tried again\n{}", words(self.title.as_deref(), self.description.as_deref())))
+    }
+
+    fn make(self, context: &Context) -> Result<String, Error> {
+        let id = changeable(context, &self.id)?;
+        let text = self.description.map(|text| context.queue.team_log().text(text)).transpose()?;
+        let change = TaskChange { title: self.title, description: text, ..TaskChange::default() };
+        if change != TaskChange::default() {
+            context.queue.edit(&context.agent, &id, change)?;
+        }
+        context.queue.retry(&context.agent, &id)?;
+        Ok(format!("{id} is wanted again."))
+    }
+}
+
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReplaceTaskInput {
+    /// The task that is not wanted any more.
+    id: String,
+    /// The tasks that take its place: what waited for it waits for all of them. They are planned and reviewed as it was to be.
+    tasks: Vec<AskedTask>,
+}
+
+impl ReplaceTaskInput {
+    fn heirs(&self, context: &Context) -> Result<(TaskId, Vec<NewTask>), Error> {
+        let id = changeable(context, &self.id)?;
+        let tasks = AddTasksInput { tasks: self.tasks.clone() }.into_tasks(context)?;
+        let known = context.queue.team_log().look(|state| {
+            let account = Account::Task(id.clone());
+            let (limit, spent) = (state.ledger().limit(&account).bounds, state.ledger().spent(&account));
+            let left = TaskBudget {
+                micro_usd: limit.micro_usd.map(|most| most.saturating_sub(spent.micro_usd)),
+                tokens: limit.tokens.map(|most| most.saturating_sub(spent.tokens())),
+                turns: limit.calls.map(|most| most.saturating_sub(spent.calls)),
+                time: limit.time_ms.map(|most| Duration::from_millis(most.saturating_sub(spent.time_ms))),
+            };
+            state.task(&id).map(|task| (task.spec.clone(), left))
+        })?;
+        Ok(match known {
+            Some((spec, left)) => (id, heirs(&spec, left, tasks)?),
+            None => (id, tasks),
+        })
+    }
+}
+
+impl Change for ReplaceTaskInput {
+    fn shown(&self, context: &Context) -> Result<String, Error> {
+        let (id, tasks) = self.heirs(context)?;
+        Ok(format!("{id} is cancelled, and in its place:\n{}", proposal::of(context, &tasks)?))
+    }
+
+    fn make(self, context: &Context) -> Result<String, Error> {
+        let (id, tasks) = self.heirs(context)?;
+        let ids = context.queue.replace_task(&context.agent, &id, &tasks)?;
+        let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
+        Ok(format!("{id} is cancelled; in its place: {}", ids.join(", ")))
+    }
+}
+
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeTaskInput {
+    /// The task.
+    id: String,
+    /// A new title.
+    title: Option<String>,
+    /// A new text for whoever does it; one at work sees it with the next attempt.
+    description: Option<String>,
+    /// All tasks that must be completed first, in the place of those before.
+    after: Option<Vec<String>>,
+    /// Higher goes first.
+    priority: Option<i32>,
+}
+
+impl Change for ChangeTaskInput {
+    fn shown(&self, context: &Context) -> Result<String, Error> {
+        let id = changeable(context, &self.id)?;
+        let mut text = format!("{id} is changed\n");
+        if let Some(after) = &self.after {
+            let _ = writeln!(
+                text,
+                "    after {}",
+                if after.is_empty() { "nothing".into() } else { after.join(", ") }
+            );
+        }
+        if let Some(priority) = self.priority {
+            let _ = writeln!(text, "    priority {priority}");
+        }
+        Ok(text + &words(self.title.as_deref(), self.description.as_deref()))
+    }
+
+    fn make(self, context: &Context) -> Result<String, Error> {
+        let id = changeable(context, &self.id)?;
+        let after = self.after.map(|ids| ids.iter().map(|id| id.parse()).collect()).transpose()?;
+        let text = self.description.map(|text| context.queue.team_log().text(text)).transpose()?;
+        let change = TaskChange {
+            title: self.title,
+            description: text,
+            priority: self.priority,
+            after,
+            ..TaskChange::default()
+        };
+        context.queue.edit(&context.agent, &id, change)?;
+        Ok(format!("{id} is changed."))
+    }
+}
+
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CancelTaskInput {
+    /// The task that is not wanted any more.
+    id: String,
+    /// Whether all that wait for it are cancelled with it.
+    dependents: Option<bool>,
+}
+
+impl Change for CancelTaskInput {
+    fn shown(&self, context: &Context) -> Result<String, Error> {
+        let id = changeable(context, &self.id)?;
+        let with = if self.dependents == Some(true) { ", with all that wait for it" } else { "" };
+        Ok(format!("{id} is cancelled{with}\n"))
+    }
+
+    fn make(self, context: &Context) -> Result<String, Error> {
+        let id = changeable(context, &self.id)?;
+        context.queue.cancel(&context.agent, &id, self.dependents.unwrap_or(false))?;
+        Ok(format!("{id} is cancelled."))
+    }
+}
+
+impl Change for AddTasksInput {
+    fn shown(&self, context: &Context) -> Result<String, Error> {
+        proposal::of(context, &self.clone().into_tasks(context)?)
+    }
+
+    fn make(self, context: &Context) -> Result<String, Error> {
+        let ids = context.queue.add_tasks(&context.agent, &self.into_tasks(context)?)?;
+        let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
+        Ok(format!("Added: {}", ids.join(", ")))
+    }
+}
+
+/// The id of a task that the agent's own task lets it change.
+fn changeable(context: &Context, id: &str) -> Result<TaskId, Error> {
+    let id = id.parse()?;
+    context.may_change(&id)?;
+    Ok(id)
+}
+
+/// A new title and a new text, as a proposal shows them.
+fn words(title: Option<&str>, description: Option<&str>) -> String {
+    let title = title.map(|title| format!("    title:\n{}", proposal::marked(title))).unwrap_or_default();
+    let text = description.map(|text| format!("    text:\n{}", proposal::marked(text))).unwrap_or_default();
+    title + &text
+}

@@ -1,0 +1,151 @@
+//! The tool with which a lead plans a failure anew where somebody must approve of that: all changes in one proposal, made
+//! when it is approved and not before.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Context;
+use super::asked_tasks::{AddTasksInput, AskedTask};
+use super::lead_changes::{CancelTaskInput, Change, ChangeTaskInput, ReplaceTaskInput, RetryTaskInput};
+use crate::Error;
+use crate::model::ToolSpec;
+use crate::team_log::blocking;
+use crate::tools::{Tool, ToolContext, ToolOutput, parse_input, spec_of};
+
+/// Its name.
+pub(super) const PLAN_ANEW: &str = "plan_anew";
+
+/// Proposes changes, and waits until somebody judges them.
+pub(super) struct PlanAnew {
+    pub context: Context,
+    /// Whether the lead was cut off in this very call, after it had proposed them.
+    pub goes_on: bool,
+}
+
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct PlanAnewInput {
+    /// Tasks that are tried again.
+    retry: Option<Vec<RetryTaskInput>>,
+    /// Tasks in whose place others are added.
+    replace: Option<Vec<ReplaceTaskInput>>,
+    /// Tasks that are added besides.
+    add: Option<Vec<AskedTask>>,
+    /// Tasks whose words, priority or dependencies are changed.
+    change: Option<Vec<ChangeTaskInput>>,
+    /// Tasks that are not wanted any more.
+    cancel: Option<Vec<CancelTaskInput>>,
+}
+
+impl PlanAnewInput {
+    /// What it does to each of its changes, in the order in which they are made.
+    fn each<T>(
+        self,
+        context: &Context,
+        mut of: impl FnMut(OneChange, &Context) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let added = self.add.filter(|tasks| !tasks.is_empty()).map(|tasks| AddTasksInput { tasks });
+        let changes = (self.retry.into_iter().flatten().map(OneChange::Retry))
+            .chain(self.replace.into_iter().flatten().map(OneChange::Replace))
+            .chain(added.map(OneChange::Add))
+            .chain(self.change.into_iter().flatten().map(OneChange::Change))
+            .chain(self.cancel.into_iter().flatten().map(OneChange::Cancel));
+        changes.map(|change| of(change, context)).collect()
+    }
+
+    /// All of it in words. Fails where something cannot be done.
+    fn shown(self, context: &Context) -> Result<String, Error> {
+        let shown = self.each(context, |change, context| change.shown(context))?;
+        if shown.is_empty() {
+            return Err(Error::Input(
+                "this changes nothing: say what is to be done, or call `give_up`".into(),
+            ));
+        }
+        Ok(shown.concat())
+    }
+}
+
+enum OneChange {
+    Retry(RetryTaskInput),
+    Replace(ReplaceTaskInput),
+    Add(AddTasksInput),
+    Change(ChangeTaskInput),
+    Cancel(CancelTaskInput),
+}
+
+impl Change for OneChange {
+    fn shown(&self, context: &Context) -> Result<String, Error> {
+        match self {
+            Self::Retry(change) => change.shown(context),
+            Self::Replace(change) => change.shown(context),
+            Self::Add(change) => change.shown(context),
+            Self::Change(change) => change.shown(context),
+            Self::Cancel(change) => change.shown(context),
+        }
+    }
+
+    fn make(self, context: &Context) -> Result<String, Error> {
+        match self {
+            Self::Retry(change) => change.make(context),
+            Self::Replace(change) => change.make(context),
+            Self::Add(change) => change.make(context),
+            Self::Change(change) => change.make(context),
+            Self::Cancel(change) => change.make(context),
+        }
+    }
+}
+
+#[async_trait]
+impl Tool for PlanAnew {
+    fn spec(&self) -> ToolSpec {
+        spec_of::<PlanAnewInput>(
+            PLAN_ANEW,
+            "Proposes what is to be done about the failure, all of it at once, and waits until somebody approves or rejects it; \
+             approved, it is done. After a rejection propose something better.",
+        )
+    }
+
+    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
+        let input: PlanAnewInput = match parse_input(&self.spec(), input) {
+            Ok(input) => input,
+            Err(correction) => return ToolOutput::failure(correction.to_string()),
+        };
+        match self.propose(input).await {
+            Ok(output) => output,
+            Err(error) => ToolOutput::failure(error.to_string()),
+        }
+    }
+}
+
+impl PlanAnew {
+    /// Whether a call that was cut off had proposed this: then it waits for the verdict, and proposes nothing again.
+    pub fn is_proposed(context: &Context, input: &Value) -> Result<bool, Error> {
+        let Ok(input) = serde_json::from_value::<PlanAnewInput>(input.clone()) else { return Ok(false) };
+        let Some((_, text)) = context.submitted_plan()? else { return Ok(false) };
+        Ok(input.shown(context).is_ok_and(|shown| shown == text))
+    }
+
+    async fn propose(&self, input: PlanAnewInput) -> Result<ToolOutput, Error> {
+        let context = &self.context;
+        let proposed = input.clone().shown(context)?;
+        let submitted = if self.goes_on { context.submitted_plan()? } else { None };
+        let verdict = match submitted {
+            Some((id, text)) if text == proposed => context.until_judged(id).await?,
+            _ => context.have_judged(proposed).await?,
+        };
+        let Some(verdict) = verdict else { return Ok(ToolOutput::stopped()) };
+        if !verdict.approved {
+            return Ok(ToolOutput::failure(format!("{} Propose something better.", verdict.words())));
+        }
+        let context = context.clone();
+        // What cannot be done any more is told: the tasks have gone on while somebody looked at the proposal.
+        let made = blocking(move || {
+            input.each(&context, |change, context| {
+                Ok(change.make(context).unwrap_or_else(|error| format!("Not done: {error}")))
+            })
+        });
+        Ok(ToolOutput::text(format!("{}\n{}", verdict.words(), made.await?.join("\n"))))
+    }
+}
