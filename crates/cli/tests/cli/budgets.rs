@@ -338,6 +338,22 @@ fn the_command_that_goes_on_goes_on_though_team_toml_says_less() {
 }
 
 #[test]
+fn a_run_that_sets_back_what_was_raised_by_hand_says_so() {
+    let team = in_a_repository();
+    std::fs::write(
+        team.path().join("team.toml"),
+        "with = 'script:script.json'\ngate = 'true'\n[budget]\nturns = 5\n",
+    )
+    .unwrap();
+    assert_eq!(team.run(["run", "--budget-turns", "3"]).code, 5);
+    team.ok(["budget", "team", "--turns", "7"]);
+    let ran = team.run(["run"]);
+    let warning = "WARNING the budget of the team was set to 7 (turns) by hand, and is 5 again, as this run says: `agent-team budget \
+                   team --turns 7` sets it back";
+    assert!(format!("{ran:?}").contains(warning), "{ran:?}");
+}
+
+#[test]
 fn what_a_killed_call_had_set_aside_counts_as_used_from_the_next_run_on() {
     let team = in_a_repository();
     let slow = r#"{"rules": [{"when": {"task": "one"}, "give": {"text": "Done.", "delay_ms": 600000}}]}"#;

@@ -6,6 +6,7 @@
 use std::marker::PhantomData;
 
 use agent_team_core::machine::{Feedback, State, Task};
+use agent_team_core::record::TaskSpec;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -47,6 +48,15 @@ impl Context {
     pub(super) fn has_proposed(&self) -> bool {
         self.queue.team_log().look_at_known(|state| {
             state.live_claim(self.token).is_ok_and(|(task, _)| task.spec.plan && !task.spec.delegate)
+        })
+    }
+
+    /// Whether the agent was to make tasks of a goal, and there are none.
+    pub(super) fn has_planned_nothing(&self) -> bool {
+        self.queue.team_log().look_at_known(|state| {
+            let plans = |spec: &TaskSpec| spec.role == Some(Role::Lead) && !spec.delegate;
+            let is_alone = state.counts().total == 1;
+            is_alone && state.live_claim(self.token).is_ok_and(|(task, _)| plans(&task.spec))
         })
     }
 

@@ -91,6 +91,12 @@ impl Tool for Finish {
 
     async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
         with_input!(self, input, |input: FinishInput| {
+            if self.0.has_planned_nothing() {
+                return Ok(ToolOutput::failure(
+                    "There is no task besides yours, so nobody would do anything: call `add_tasks`, or `give_up` with the reason \
+                     why nothing is to be done.",
+                ));
+            }
             if self.0.has_open_parts() {
                 return Ok(ToolOutput::failure(
                     "Parts of your task are not done: call `wait` to have it back when they are, or cancel those that are \

@@ -42,9 +42,16 @@ impl Run<'_> {
             };
             let plans = state.open_plans().filter(|(task, _)| !others_may(task)).map(|(task, plan)| {
                 let id = task.id();
+                let missing = task.spec.approver.as_ref().filter(|named| {
+                    **named != human && !state.is_member(named) && state.may_approve(task, &human)
+                });
+                let missing = missing
+                    .map(|named| format!(" ({named}, who was to, is not in the team)"))
+                    .unwrap_or_default();
+                let who = &plan.author;
                 (
                     plan.id,
-                    format!("WAITS {} for you to judge its plan: agent-team plan show {id}", plan.author),
+                    format!("WAITS {who} for you to judge its plan{missing}: agent-team plan show {id}"),
                 )
             });
             let asked = state.open_questions().filter(|asked| asked.is_for(&human, None));
