@@ -211,12 +211,19 @@ async fn a_plan_that_was_rejected_is_not_carried_out_by_planning_anew() {
     team.options(RunOptions { approve_plan: true, goal: Some("Tidy up".into()), ..gated("true") });
 
     let rejects = async {
-        // Each of the three attempts at either proposes it.
-        for task in ["plan", "replan-plan"].into_iter().flat_map(|task| [task; 3]) {
-            judge(&team, task, Verdict::ChangesRequested("Never do p.".into())).await;
+        let mut news = team.queue().team_log().follow();
+        loop {
+            for (task, plan, _) in team.queue().open_plans().unwrap() {
+                let no = Verdict::ChangesRequested("Never do p.".into());
+                team.queue().judge_plan(&AgentId::human(), &task, Some(plan.id), no).unwrap();
+            }
+            news.changed().await.unwrap();
         }
     };
-    let (report, ()) = tokio::join!(run(&team), rejects);
+    let report = tokio::select! {
+        report = run(&team) => report,
+        () = rejects => unreachable!("it rejects as long as the team runs"),
+    };
 
     assert_ne!(report.outcome, RunOutcome::Completed, "{report:?}");
     assert!(team.queue().get_task(&id("p")).is_err(), "{:?}", statuses(&team));
