@@ -79,8 +79,14 @@ impl WorkTime {
     pub async fn until_used_up(&mut self) -> Result<AgentError, Error> {
         loop {
             let mut refused = self.clock_is_over().or_else(|| self.waits_in_vain());
-            if refused.is_none() && self.reserved.is_none() && self.is_bounded() {
-                refused = self.reserve().await?.err();
+            let waits = self.waits || self.is_held_up();
+            match (self.reserved, waits) {
+                // What it does not use meanwhile is for others: who waits for room in a budget may wait for just that.
+                (Some(_), true) => self.settle().await?,
+                (None, false) if refused.is_none() && self.is_bounded() => {
+                    refused = self.reserve().await?.err()
+                }
+                _ => {}
             }
             if let Some(refused) = refused {
                 self.refused = Some(refused.clone());
@@ -180,9 +186,14 @@ impl WorkTime {
             let task = state.task(&self.task);
             task.is_some_and(|task| waits_for_a_word(state, task, &self.agent))
         });
-        if !(self.waits || self.team_log.governor().holds_up(&self.agent)) {
+        if !(self.waits || self.is_held_up()) {
             self.unsettled += passed;
         }
+    }
+
+    /// Whether the agent waits for a model that is limited, or for room in a budget.
+    fn is_held_up(&self) -> bool {
+        self.team_log.governor().holds_up(&self.agent)
     }
 
     /// The record of what was not settled yet; nothing is unsettled then.
@@ -310,6 +321,28 @@ mod tests {
         let mut second = WorkTime::begin(queue.team_log(), &"worker-2".parse().unwrap(), &part, None);
         let refused = second.reserve().await.unwrap().unwrap_err();
         assert_eq!(refused, Refusal::OverBudget { account, what: Resource::Time });
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_word_gives_back_the_time_that_it_does_not_use() {
+        let (_folder, queue, mut first, _second) = two_at_work(60_000);
+        first.reserve().await.unwrap().unwrap();
+        queue.pause(&AgentId::human(), None, "").unwrap();
+        first.team_log.look(|_| ()).unwrap();
+        first.count();
+        let set_aside =
+            || queue.team_log().look(|state| state.ledger().reserved(&Account::Team).time_ms).unwrap();
+        assert_ne!(set_aside(), 0);
+        let given_back = async {
+            let mut news = queue.team_log().follow();
+            while set_aside() != 0 {
+                news.changed().await.unwrap();
+            }
+        };
+        tokio::select! {
+            used_up = first.until_used_up() => panic!("nothing is used up: {used_up:?}"),
+            () = given_back => {}
+        }
     }
 
     #[tokio::test]

@@ -230,8 +230,13 @@ impl Ledger {
     }
 
     /// The same, if what is set aside now for the calls of others were given back whole.
-    pub(crate) fn fits_once_settled(&self, agent: &AgentId, tasks: &[TaskId], upper: Amount) -> bool {
-        self.fit(accounts(agent, tasks), upper, |balance| balance.spent).is_ok()
+    pub(crate) fn fits_once_settled(
+        &self,
+        agent: &AgentId,
+        tasks: &[TaskId],
+        upper: Amount,
+    ) -> Result<(), Refusal> {
+        self.fit(accounts(agent, tasks), upper, |balance| balance.spent)
     }
 
     fn fit(

@@ -194,7 +194,7 @@ impl Meter {
                 }
                 Err(refusal) => refusal,
             };
-            if !self.team_log.look(|state| state.may_fit_later(&wish))? {
+            if let Err(refusal) = self.team_log.look(|state| state.may_fit_later(&wish))? {
                 return Err(AgentError::OverBudget { refusal, upper });
             }
             if waiting.is_none() {

@@ -54,7 +54,10 @@ impl Rule for SpendingSettled {
 impl State {
     /// Whether what does not fit into a budget now may fit when the calls that are under way have ended: if they use less
     /// than was set aside for them.
-    pub fn may_fit_later(&self, wish: &SpendingReserved) -> bool {
+    ///
+    /// # Errors
+    /// The refusal that stands whatever they use.
+    pub fn may_fit_later(&self, wish: &SpendingReserved) -> Result<(), Refusal> {
         self.ledger.fits_once_settled(&wish.agent, &charged(self, wish.task.as_ref()), wish.upper)
     }
 }
