@@ -84,7 +84,7 @@ impl WorkTime {
                 // What it does not use meanwhile is for others: who waits for room in a budget may wait for just that.
                 (Some(_), true) => self.settle().await?,
                 (None, false) if refused.is_none() && self.is_bounded() => {
-                    refused = self.reserve().await?.err()
+                    refused = self.reserve().await?.err();
                 }
                 _ => {}
             }
