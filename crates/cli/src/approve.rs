@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
-use agent_team::{AgentId, Error, RecordId, Role, TaskId, TaskQueue, Verdict};
+use agent_team::{AgentId, Error, RecordId, TaskId, TaskQueue, Verdict};
 use futures::StreamExt;
 
 use crate::live::Live;
@@ -34,10 +34,8 @@ pub async fn agree_to_the_leads_tasks(queue: TaskQueue) -> Result<(), Error> {
         for id in status?.plans {
             let task = queue.get_task(&id)?;
             // A plan that the user asks of another task is not agreed to unread.
-            let splits_the_goal = task.role == Some(Role::Lead)
-                && task.approver == Some(AgentId::human())
-                && ["Plan: ", "Plan anew: "].iter().any(|of_a_run| task.title.starts_with(of_a_run));
-            let Some(plan) = task.plan.filter(|plan| plan.approved.is_none() && splits_the_goal) else {
+            let is_leads = task.approver == Some(AgentId::human()) && queue.is_leads_plan(&id)?;
+            let Some(plan) = task.plan.filter(|plan| plan.approved.is_none() && is_leads) else {
                 continue;
             };
             let queue = queue.clone();

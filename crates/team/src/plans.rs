@@ -2,11 +2,22 @@
 //!
 //! Nothing approves by itself, and nothing by time: a plan waits until somebody who may has judged this very text.
 
-use agent_team_core::machine::{Command, Refusal, State};
+use agent_team_core::machine::{Command, Refusal, State, Task};
 use agent_team_core::record::PlanSubmitted;
 use agent_team_core::view::{self, PlanView};
 
-use crate::{AgentId, Error, RecordId, TaskId, TaskQueue, Verdict, hooks, wanted};
+use crate::{AgentId, Error, RecordId, Role, TaskId, TaskQueue, Verdict, hooks, wanted};
+
+/// The title of the task in which a lead makes tasks of a goal.
+pub(crate) fn title_of_plan(goal: &str) -> String {
+    format!("Plan: {}", goal.lines().next().unwrap_or_default())
+}
+
+/// Whether a task is that of a goal that some run had.
+pub(crate) fn splits_a_goal(state: &State, task: &Task) -> bool {
+    let mut goals = state.runs().iter().filter_map(|run| run.goal.as_deref());
+    task.spec.role == Some(Role::Lead) && goals.any(|goal| task.spec.title == title_of_plan(goal))
+}
 
 impl TaskQueue {
     /// Submits a plan for the task that is held under a claim. It takes the place of an earlier one. Blocks the thread
@@ -66,6 +77,17 @@ impl TaskQueue {
             hooks::plan_judged(self.team_log(), by, task, approved, &words)?;
         }
         Ok(written.is_some())
+    }
+
+    /// Whether a task is one that a run has added for its lead: to make tasks of a goal, or to plan a failure anew.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn is_leads_plan(&self, task: &TaskId) -> Result<bool, Error> {
+        self.team_log().look(|state| {
+            let known = state.task(task);
+            known.is_some_and(|task| task.spec.replans.is_some() || splits_a_goal(state, task))
+        })
     }
 
     /// All plans that wait to be judged, each with its task and whether somebody holds that. Who was stopped while it waited

@@ -6,7 +6,6 @@
 use std::marker::PhantomData;
 
 use agent_team_core::machine::{Feedback, State, Task};
-use agent_team_core::record::TaskSpec;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,6 +15,7 @@ use serde_json::Value;
 use super::Context;
 use super::lead_changes::{CancelTaskInput, Change, ChangeTaskInput, ReplaceTaskInput, RetryTaskInput};
 use crate::model::ToolSpec;
+use crate::plans::splits_a_goal;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
 use crate::{Error, Refusal, Role, Stage, TaskId};
@@ -54,9 +54,8 @@ impl Context {
     /// Whether the agent was to make tasks of a goal, and there are none.
     pub(super) fn has_planned_nothing(&self) -> bool {
         self.queue.team_log().look_at_known(|state| {
-            let plans = |spec: &TaskSpec| spec.role == Some(Role::Lead) && !spec.delegate;
             let is_alone = state.counts().total == 1;
-            is_alone && state.live_claim(self.token).is_ok_and(|(task, _)| plans(&task.spec))
+            is_alone && state.live_claim(self.token).is_ok_and(|(task, _)| splits_a_goal(state, task))
         })
     }
 

@@ -21,6 +21,7 @@ use crate::judge::Judge;
 use crate::left_behind::{self, PRESENCE_VARIABLE};
 use crate::liveness::{Observer, sweep_presence};
 use crate::outside::new_id;
+use crate::plans::title_of_plan;
 use crate::progress::Progress;
 use crate::purse::Purses;
 use crate::task_queue::process_id;
@@ -288,7 +289,7 @@ impl Run<'_> {
         let Some(goal) = &self.team.options.goal else { return Ok(()) };
         let (id, task) = match self.lead() {
             Some(lead) => {
-                let title = NewTask::new(format!("Plan: {}", goal.lines().next().unwrap_or_default()));
+                let title = NewTask::new(title_of_plan(goal));
                 let approver = self.team.options.approve_plan.then(|| HUMAN.to_owned());
                 let task = title.description(prompt::planning(goal, &self.roster())).role(Role::Lead);
                 // Of several leads the first one leads the team.

@@ -230,6 +230,25 @@ async fn a_plan_that_was_rejected_is_not_carried_out_by_planning_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lead_that_makes_no_task_of_a_goal_is_not_done_and_one_with_a_task_of_its_own_is() {
+    for (goal, task, done) in [(Some("Tidy up"), "plan", false), (None, "look", true)] {
+        let project = TestProject::new();
+        let steps = [finishes("All is well."), gives_up("There is nothing to do.")];
+        let model =
+            Remembering::new(script(&[summary(), does(task, &steps), json!({"give": gives_up("Nor now.")})]));
+        let mut team = project.team();
+        team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+        team.options(RunOptions { goal: goal.map(str::to_owned), ..gated("true") });
+        if goal.is_none() {
+            team.add_task(NewTask { role: Some(Role::Lead), ..project::task(task) }).unwrap();
+        }
+        assert_eq!(run(&team).await.outcome == RunOutcome::Completed, done, "{task}");
+        let told = format!("{:?}", model.asked()).contains("There is no task besides yours");
+        assert_eq!(told, !done, "{task}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_task_is_retried_with_better_words() {
     let project = TestProject::new();
     let model = Remembering::new(script(&[
