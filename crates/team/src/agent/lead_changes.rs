@@ -61,7 +61,8 @@ pub(super) struct ReplaceTaskInput {
 }
 
 impl ReplaceTaskInput {
-    fn heirs(&self, context: &Context) -> Result<(TaskId, Vec<NewTask>), Error> {
+    /// The task, and those that take its place.
+    pub fn heirs(&self, context: &Context) -> Result<(TaskId, Vec<NewTask>), Error> {
         let id = changeable(context, &self.id)?;
         let tasks = AddTasksInput { tasks: self.tasks.clone() }.into_tasks(context)?;
         let known = context.queue.team_log().look(|state| {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Context;
 use super::asked_tasks::{AddTasksInput, AskedTask};
 use super::lead_changes::{CancelTaskInput, Change, ChangeTaskInput, ReplaceTaskInput, RetryTaskInput};
+use super::plan_tools::are_added;
 use crate::Error;
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
@@ -64,6 +65,19 @@ impl PlanAnewInput {
             ));
         }
         Ok(shown.concat())
+    }
+}
+
+impl OneChange {
+    /// Whether a lead that was cut off had added these tasks before.
+    fn is_made(&self, context: &Context) -> Result<bool, Error> {
+        let tasks = match self {
+            Self::Replace(change) => change.heirs(context)?.1,
+            Self::Add(change) => change.clone().into_tasks(context)?,
+            // Made twice they come to the same, or are refused.
+            Self::Retry(_) | Self::Change(_) | Self::Cancel(_) => return Ok(false),
+        };
+        are_added(context, &tasks)
     }
 }
 
@@ -139,10 +153,13 @@ impl PlanAnew {
         if !verdict.approved {
             return Ok(ToolOutput::failure(format!("{} Propose something better.", verdict.words())));
         }
-        let context = context.clone();
+        let (context, goes_on) = (context.clone(), self.goes_on);
         // What cannot be done any more is told: the tasks have gone on while somebody looked at the proposal.
         let made = blocking(move || {
             input.each(&context, |change, context| {
+                if goes_on && change.is_made(context)? {
+                    return Ok("Done before.".to_owned());
+                }
                 Ok(change.make(context).unwrap_or_else(|error| format!("Not done: {error}")))
             })
         });
