@@ -38,10 +38,13 @@ pub fn row(task: &TaskView) -> Vec<Cell> {
 
 /// Who may approve its plan, in words.
 pub fn approvers(task: &TaskView) -> String {
-    task.approver.as_ref().map_or("a lead or the human".to_owned(), |approver| match approver.as_str() {
-        HUMAN => "the human".to_owned(),
-        named => format!("{named} or the human"),
-    })
+    let author = task.plan.as_ref().map(|plan| &plan.author).or(task.agent.as_ref());
+    match &task.approver {
+        Some(named) if named.as_str() == HUMAN => "the human".to_owned(),
+        Some(named) if Some(named) == author => format!("the human, since {named} cannot approve its own"),
+        Some(named) => format!("{named} or the human"),
+        None => "a lead or the human".to_owned(),
+    }
 }
 
 /// What its reviewers are asked for, and how far they are; `None` for a task without a review.

@@ -154,6 +154,42 @@ async fn the_parts_of_a_delegated_task_share_its_budget_and_none_fails_by_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_adds_tasks_to_the_one_that_it_works_on_gives_them_a_part_of_its_budget() {
+    let project = TestProject::new();
+    let tasks = json!([{"id": "helper", "title": "Help", "review_rounds": 9}]);
+    let adds = json!({"tool_calls": [{"name": "add_tasks", "input": {"tasks": tasks}}]});
+    let approves =
+        json!({"tool_calls": [{"name": "review", "input": {"approve": true, "feedback": "Good."}}]});
+    let model = script(&[
+        attempt("whole", 1, &[adds, writes("whole", "x\n"), finishes("Done.")]),
+        attempt("helper", 1, &[writes("helper", "x\n"), finishes("Done.")]),
+        json!({"when": {"role": "reviewer"}, "give": approves}),
+    ]);
+    let model = Remembering::new(model);
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(model.clone()));
+    team.add_agent("critic", Role::Reviewer, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(NewTask { review: true, review_rounds: Some(2), ..task("whole") }).unwrap();
+    limit(team.queue(), "whole", turns_of(13));
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{:?}", report.unfinished);
+    let budget = |task: &str| {
+        let account = Account::Task(task.parse().unwrap());
+        team.queue().team_log().look(|state| state.ledger().limit(&account).bounds.calls).unwrap()
+    };
+    assert_eq!(
+        (budget("whole"), budget("helper")),
+        (Some(7), Some(6)),
+        "12 were left, and half are the helper's"
+    );
+    let helper = view(&team, "helper");
+    assert_eq!((helper.review, helper.review_rounds_max), (true, Some(2)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reviewer_gives_a_task_back_that_has_no_budget_for_a_review_and_stays() {
     let mut team = AgentTeam::in_memory().unwrap();
     let approves =

@@ -109,7 +109,7 @@ fn print(
     let is_stopped =
         |agent: &AgentId| doing.iter().any(|state| state.doing == Doing::Stopped && state.agent == *agent);
     let paused = status.pauses.iter().filter(|pause| !pause.agent.as_ref().is_some_and(is_stopped));
-    out.table(&paused.map(|paused| pause(paused, doing)).collect::<Vec<_>>())?;
+    out.table(&paused.map(pause).collect::<Vec<_>>())?;
     if !status.plans.is_empty() {
         let names: Vec<&str> = status.plans.iter().map(TaskId::as_str).collect();
         let which = if let [one] = names[..] { one } else { "ID" };
@@ -179,15 +179,13 @@ fn paint(doing: Doing) -> Option<Paint> {
 }
 
 /// Who is held up, and the command that lets it go on.
-fn pause(pause: &PauseView, doing: &[AgentState]) -> Vec<Cell> {
-    let has_left =
-        doing.iter().any(|state| state.doing == Doing::Left && Some(&state.agent) == pause.agent.as_ref());
+fn pause(pause: &PauseView) -> Vec<Cell> {
     let why = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
-    let when = if has_left { "when it is back: " } else { "" };
+    let how = if pause.stopped { "stopped" } else { "paused" };
     vec![
-        Cell::painted("paused", Some(Paint::Warning)),
+        Cell::painted(how, Some(Paint::Warning)),
         format!("{}{why}", pause.agent.as_ref().map_or("the team", AgentId::as_str)).into(),
-        Cell::painted(format!("{when}{}", pause.remedy), Some(Paint::Faint)),
+        Cell::painted(&pause.remedy, Some(Paint::Faint)),
     ]
 }
 

@@ -55,7 +55,7 @@ pub struct PauseView {
     pub stopped: bool,
     /// Since when, in milliseconds since 1970.
     pub at_ms: u64,
-    /// The command that lets it go on. An agent that has left must be back in the team before.
+    /// The command that lets it go on.
     pub remedy: String,
 }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Context;
+use super::helping::Own;
 use crate::new_task::one_or_more;
 use crate::{AgentId, Error, NewTask, RecordId, Role, TaskBudget, TaskId, TaskQueue};
 
@@ -94,7 +95,19 @@ impl TaskQueue {
     ) -> Result<Vec<TaskId>, Error> {
         let place = Place::of(self, agent, claim)?;
         let tasks = tasks.into_iter().map(|task| task.into_task(&place)).collect::<Result<Vec<_>, _>>()?;
-        self.add_tasks(agent, &tasks)
+        loop {
+            let Some(own) = Own::of(self, claim)? else { return self.add_tasks(agent, &tasks) };
+            if own.is_agreed_on {
+                return Err(Error::Input(format!(
+                    "somebody has agreed to the tasks of which {} is one, and nothing is added to them unseen: tell your lead by \
+                     `send` what is missing, or say it in your result",
+                    own.spec.id
+                )));
+            }
+            if let Some(ids) = self.add_helpers(agent, own, tasks.clone())? {
+                return Ok(ids);
+            }
+        }
     }
 }
 

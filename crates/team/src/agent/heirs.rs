@@ -1,15 +1,16 @@
-//! What takes the place of a task is held to what that task was held to: nobody gets rid of a review, of an approval or of
-//! the user's check by planning anew.
+//! What an agent makes of a task is held to what that task was held to: nobody gets rid of a review, of an approval, of a budget
+//! or of the user's check by adding other tasks.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use agent_team_core::machine::State;
 use agent_team_core::record::TaskSpec;
 
-use crate::{Error, NewTask, TaskBudget};
+use crate::{Account, Error, NewTask, TaskBudget, TaskId};
 
-/// Tasks in the place of one, each planned and reviewed at least as that was to be; what is left of its budget is theirs in
-/// equal parts. If the user gave that one a check, the last of them is proved by it, too: a lead may give other checks only to
-/// what a lead has added.
+/// Tasks in the place of one: what is left of its budget is theirs in equal parts. If the user gave that one a check, the
+/// last of them is proved by it, too: a lead may give other checks only to what a lead has added.
 ///
 /// # Errors
 /// An input error, for the lead to mend, when it is not clear which of them is the last.
@@ -20,23 +21,60 @@ pub(super) fn heirs(of: &TaskSpec, left: TaskBudget, tasks: Vec<NewTask>) -> Res
     let part = part(left, tasks.len());
     let heir = |(place, task): (usize, NewTask)| {
         let check = if last == Some(place) { with_check(task.check, check) } else { task.check };
-        // One reviewer is meant where no number is said.
-        let reviews = |reviews: Option<u32>, review: bool| reviews.unwrap_or(review.into());
-        let wanted =
-            reviews(task.reviews, task.review || task.refute).max(if of.review { of.reviews } else { 0 });
-        NewTask {
-            check,
-            plan: task.plan || of.plan,
-            approver: if of.plan { of.approver.as_ref().map(ToString::to_string) } else { task.approver },
-            review: wanted > 0,
-            reviews: (wanted > 0).then_some(wanted),
-            refute: task.refute || of.refute,
-            review_rounds: task.review_rounds.or(of.review_rounds),
-            budget: at_most(task.budget, part),
-            ..task
-        }
+        held_to(of, part, NewTask { check, ..task })
     };
     Ok(tasks.into_iter().enumerate().map(heir).collect())
+}
+
+/// Tasks that somebody adds who works on one: what they may use is taken from what is left of that one's budget. Gives what is
+/// left of it then.
+pub(super) fn helpers(of: &TaskSpec, left: TaskBudget, tasks: Vec<NewTask>) -> (Vec<NewTask>, TaskBudget) {
+    let part = part(left, tasks.len() + 1);
+    let tasks: Vec<NewTask> = tasks.into_iter().map(|task| held_to(of, part, task)).collect();
+    let rest = tasks.iter().fold(left, |left, task| TaskBudget {
+        micro_usd: less(left.micro_usd, task.budget.micro_usd),
+        tokens: less(left.tokens, task.budget.tokens),
+        turns: less(left.turns, task.budget.turns),
+        time: left.time.map(|time| time.saturating_sub(task.budget.time.unwrap_or_default())),
+    });
+    (tasks, rest)
+}
+
+fn less(number: Option<u64>, by: Option<u64>) -> Option<u64> {
+    number.map(|number| number.saturating_sub(by.unwrap_or_default()))
+}
+
+/// What is left of a task's budget.
+pub(super) fn left_of(state: &State, task: &TaskId) -> TaskBudget {
+    let account = Account::Task(task.clone());
+    let (limit, spent) = (state.ledger().limit(&account).bounds, state.ledger().spent(&account));
+    TaskBudget {
+        micro_usd: less(limit.micro_usd, Some(spent.micro_usd)),
+        tokens: less(limit.tokens, Some(spent.tokens())),
+        turns: less(limit.calls, Some(spent.calls)),
+        time: less(limit.time_ms, Some(spent.time_ms)).map(Duration::from_millis),
+    }
+}
+
+/// A task that is planned and reviewed at least as another one, takes no longer and uses no more.
+fn held_to(of: &TaskSpec, budget: TaskBudget, task: NewTask) -> NewTask {
+    // One reviewer is meant where no number is said.
+    let reviews = task.reviews.unwrap_or((task.review || task.refute).into());
+    let reviews = reviews.max(if of.review { of.reviews } else { 0 });
+    let labels = task.labels.iter().chain(&of.labels).cloned().collect::<BTreeSet<String>>();
+    NewTask {
+        plan: task.plan || of.plan,
+        approver: if of.plan { of.approver.as_ref().map(ToString::to_string) } else { task.approver },
+        review: reviews > 0,
+        reviews: (reviews > 0).then_some(reviews),
+        refute: task.refute || of.refute,
+        review_rounds: least(task.review_rounds, of.review_rounds),
+        time_limit: least(task.time_limit, of.time_limit_ms.map(Duration::from_millis)),
+        priority: if task.priority == 0 { of.priority } else { task.priority },
+        labels: labels.into_iter().collect(),
+        budget: at_most(task.budget, budget),
+        ..task
+    }
 }
 
 /// One of so many equal parts of a budget.
@@ -53,17 +91,19 @@ fn part(of: TaskBudget, count: usize) -> TaskBudget {
 
 /// The smaller of two bounds of each thing.
 fn at_most(budget: TaskBudget, most: TaskBudget) -> TaskBudget {
-    fn less<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
-        match (one, other) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
-    }
     TaskBudget {
-        micro_usd: less(budget.micro_usd, most.micro_usd),
-        tokens: less(budget.tokens, most.tokens),
-        turns: less(budget.turns, most.turns),
-        time: less(budget.time, most.time),
+        micro_usd: least(budget.micro_usd, most.micro_usd),
+        tokens: least(budget.tokens, most.tokens),
+        turns: least(budget.turns, most.turns),
+        time: least(budget.time, most.time),
+    }
+}
+
+/// The smaller of two bounds, if there is any.
+fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -167,5 +207,42 @@ mod tests {
             TaskBudget { turns: Some(2), ..own },
             "what it asks for itself may be less"
         );
+    }
+
+    #[test]
+    fn who_gives_others_something_to_do_gives_them_a_part_of_its_own_budget() {
+        let of = added(NewTask::new("t").id("t").review(true));
+        let left =
+            TaskBudget { turns: Some(9), time: Some(Duration::from_secs(60)), ..TaskBudget::default() };
+        let frugal = TaskBudget { turns: Some(1), ..TaskBudget::default() };
+        let tasks = vec![NewTask::new("a"), NewTask { budget: frugal, ..NewTask::new("b") }];
+        let (tasks, rest) = helpers(&of, left, tasks);
+        let turns: Vec<Option<u64>> = tasks.iter().map(|task| task.budget.turns).collect();
+        assert_eq!(turns, [Some(3), Some(1)]);
+        assert_eq!(rest, TaskBudget { turns: Some(5), time: Some(Duration::from_secs(20)), ..left });
+        assert!(
+            tasks.iter().all(|task| task.review),
+            "what it was to be reviewed for may lie in any of them"
+        );
+    }
+
+    #[test]
+    fn what_bounds_a_task_bounds_what_is_made_of_it() {
+        let of = NewTask {
+            priority: 3,
+            review_rounds: Some(2),
+            time_limit: Some(Duration::from_secs(5)),
+            labels: vec!["parser".into()],
+            ..NewTask::new("t").id("t").review(true)
+        };
+        let asked = NewTask {
+            review_rounds: Some(9),
+            time_limit: Some(Duration::from_secs(60)),
+            labels: vec!["lexer".into()],
+            ..NewTask::new("a")
+        };
+        let task = heirs(&added(of), TaskBudget::default(), vec![asked]).unwrap().remove(0);
+        assert_eq!((task.review_rounds, task.time_limit), (Some(2), Some(Duration::from_secs(5))));
+        assert_eq!((task.priority, task.labels), (3, vec!["lexer".to_owned(), "parser".to_owned()]));
     }
 }

@@ -1,28 +1,40 @@
 //! What a lead changes among the tasks that it leads: each change as the model asks for it, in words for whoever must
 //! approve of it, and done.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::time::Duration;
 
+use agent_team_core::machine::State;
 use agent_team_core::record::TaskChange;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::asked_tasks::{AddTasksInput, AskedTask};
-use super::heirs::heirs;
+use super::heirs::{heirs, left_of};
+use super::plan_tools::are_added;
 use super::{Context, proposal};
-use crate::{Account, Error, NewTask, TaskBudget, TaskId};
+use crate::{Error, NewTask, TaskId};
 
 /// A change among the tasks that a lead leads.
-pub(super) trait Change {
+pub(super) trait Change: Send + Sync {
     /// It in words, as somebody who judges it reads it. Fails where it cannot be done.
     fn shown(&self, context: &Context) -> Result<String, Error>;
 
+    /// Whether the lead may do it without anybody's approval. Fails where it may not, with what it can do instead.
+    fn needs_no_approval(&self, _: &Context) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Whether a lead that was cut off had done it before. What comes to the same when it is done twice need not say so.
+    fn is_made(&self, _: &Context) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     /// Does it, and says what came of it.
-    fn make(self, context: &Context) -> Result<String, Error>;
+    fn make(&self, context: &Context) -> Result<String, Error>;
 }
 
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RetryTaskInput {
     /// The task that failed or was cancelled.
@@ -39,10 +51,10 @@ impl Change for RetryTaskInput {
         Ok(format!("{id} is tried again\n{}", words(self.title.as_deref(), self.description.as_deref())))
     }
 
-    fn make(self, context: &Context) -> Result<String, Error> {
+    fn make(&self, context: &Context) -> Result<String, Error> {
         let id = changeable(context, &self.id)?;
-        let text = self.description.map(|text| context.queue.team_log().text(text)).transpose()?;
-        let change = TaskChange { title: self.title, description: text, ..TaskChange::default() };
+        let text = self.description.as_ref().map(|text| context.queue.team_log().text(text)).transpose()?;
+        let change = TaskChange { title: self.title.clone(), description: text, ..TaskChange::default() };
         if change != TaskChange::default() {
             context.queue.edit(&context.agent, &id, change)?;
         }
@@ -51,7 +63,7 @@ impl Change for RetryTaskInput {
     }
 }
 
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReplaceTaskInput {
     /// The task that is not wanted any more.
@@ -62,20 +74,11 @@ pub(super) struct ReplaceTaskInput {
 
 impl ReplaceTaskInput {
     /// The task, and those that take its place.
-    pub fn heirs(&self, context: &Context) -> Result<(TaskId, Vec<NewTask>), Error> {
+    fn heirs(&self, context: &Context) -> Result<(TaskId, Vec<NewTask>), Error> {
         let id = changeable(context, &self.id)?;
         let tasks = AddTasksInput { tasks: self.tasks.clone() }.into_tasks(context)?;
-        let known = context.queue.team_log().look(|state| {
-            let account = Account::Task(id.clone());
-            let (limit, spent) = (state.ledger().limit(&account).bounds, state.ledger().spent(&account));
-            let left = TaskBudget {
-                micro_usd: limit.micro_usd.map(|most| most.saturating_sub(spent.micro_usd)),
-                tokens: limit.tokens.map(|most| most.saturating_sub(spent.tokens())),
-                turns: limit.calls.map(|most| most.saturating_sub(spent.calls)),
-                time: limit.time_ms.map(|most| Duration::from_millis(most.saturating_sub(spent.time_ms))),
-            };
-            state.task(&id).map(|task| (task.spec.clone(), left))
-        })?;
+        let look = |state: &State| state.task(&id).map(|task| (task.spec.clone(), left_of(state, &id)));
+        let known = context.queue.team_log().look(look)?;
         Ok(match known {
             Some((spec, left)) => (id, heirs(&spec, left, tasks)?),
             None => (id, tasks),
@@ -89,7 +92,11 @@ impl Change for ReplaceTaskInput {
         Ok(format!("{id} is cancelled, and in its place:\n{}", proposal::of(context, &tasks)?))
     }
 
-    fn make(self, context: &Context) -> Result<String, Error> {
+    fn is_made(&self, context: &Context) -> Result<bool, Error> {
+        are_added(context, &self.heirs(context)?.1)
+    }
+
+    fn make(&self, context: &Context) -> Result<String, Error> {
         let (id, tasks) = self.heirs(context)?;
         let ids = context.queue.replace_task(&context.agent, &id, &tasks)?;
         let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
@@ -97,7 +104,7 @@ impl Change for ReplaceTaskInput {
     }
 }
 
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeTaskInput {
     /// The task.
@@ -129,12 +136,12 @@ impl Change for ChangeTaskInput {
         Ok(text + &words(self.title.as_deref(), self.description.as_deref()))
     }
 
-    fn make(self, context: &Context) -> Result<String, Error> {
+    fn make(&self, context: &Context) -> Result<String, Error> {
         let id = changeable(context, &self.id)?;
-        let after = self.after.map(|ids| ids.iter().map(|id| id.parse()).collect()).transpose()?;
-        let text = self.description.map(|text| context.queue.team_log().text(text)).transpose()?;
+        let after = self.after.as_ref().map(|ids| ids.iter().map(|id| id.parse()).collect()).transpose()?;
+        let text = self.description.as_ref().map(|text| context.queue.team_log().text(text)).transpose()?;
         let change = TaskChange {
-            title: self.title,
+            title: self.title.clone(),
             description: text,
             priority: self.priority,
             after,
@@ -145,7 +152,7 @@ impl Change for ChangeTaskInput {
     }
 }
 
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CancelTaskInput {
     /// The task that is not wanted any more.
@@ -161,7 +168,20 @@ impl Change for CancelTaskInput {
         Ok(format!("{id} is cancelled{with}\n"))
     }
 
-    fn make(self, context: &Context) -> Result<String, Error> {
+    fn needs_no_approval(&self, context: &Context) -> Result<(), Error> {
+        let id = changeable(context, &self.id)?;
+        let with_dependents = self.dependents.unwrap_or(false);
+        let asked = context.queue.team_log().look(|state| asked_by_the_user(state, &id, with_dependents))?;
+        match asked {
+            Some(task) => Err(Error::Input(format!(
+                "the user asked for {task}, so you cannot cancel it: `retry_task` or `replace_task` may reach it, and if nothing \
+                 does, `give_up` and say why"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn make(&self, context: &Context) -> Result<String, Error> {
         let id = changeable(context, &self.id)?;
         context.queue.cancel(&context.agent, &id, self.dependents.unwrap_or(false))?;
         Ok(format!("{id} is cancelled."))
@@ -173,11 +193,32 @@ impl Change for AddTasksInput {
         proposal::of(context, &self.clone().into_tasks(context)?)
     }
 
-    fn make(self, context: &Context) -> Result<String, Error> {
-        let ids = context.queue.add_tasks(&context.agent, &self.into_tasks(context)?)?;
+    fn is_made(&self, context: &Context) -> Result<bool, Error> {
+        are_added(context, &self.clone().into_tasks(context)?)
+    }
+
+    fn make(&self, context: &Context) -> Result<String, Error> {
+        let ids = context.queue.add_tasks(&context.agent, &self.clone().into_tasks(context)?)?;
         let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
         Ok(format!("Added: {}", ids.join(", ")))
     }
+}
+
+/// The task among this one, and perhaps all that wait for it, that no lead has planned. What a lead adds is a part of
+/// something.
+fn asked_by_the_user(state: &State, id: &TaskId, with_dependents: bool) -> Option<TaskId> {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![id];
+    while let Some(id) = open.pop() {
+        let Some(task) = state.task(id).filter(|_| seen.insert(id)) else { continue };
+        if task.spec.parent.is_none() {
+            return Some(id.clone());
+        }
+        if with_dependents {
+            open.extend(&task.dependents);
+        }
+    }
+    None
 }
 
 /// The id of a task that the agent's own task lets it change.

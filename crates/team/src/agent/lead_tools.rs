@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-use agent_team_core::machine::{Feedback, State, Task};
+use agent_team_core::machine::{Feedback, State, Status, Task};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Context;
+use super::helping::is_agreed_on;
 use super::lead_changes::{CancelTaskInput, Change, ChangeTaskInput, ReplaceTaskInput, RetryTaskInput};
 use crate::model::ToolSpec;
 use crate::plans::splits_a_goal;
@@ -51,11 +52,25 @@ impl Context {
         })
     }
 
-    /// Whether the agent was to make tasks of a goal, and there are none.
+    /// Whether somebody has agreed to the tasks of which the agent's is one: nothing is added to those unseen.
+    pub(super) fn is_agreed_on(&self) -> bool {
+        self.queue.team_log().look_at_known(|state| {
+            state.live_claim(self.token).is_ok_and(|(task, _)| is_agreed_on(state, task))
+        })
+    }
+
+    /// Whether the agent was to make tasks of a goal, or parts of its task, and there are none that anybody wants.
     pub(super) fn has_planned_nothing(&self) -> bool {
         self.queue.team_log().look_at_known(|state| {
-            let is_alone = state.counts().total == 1;
-            is_alone && state.live_claim(self.token).is_ok_and(|(task, _)| splits_a_goal(state, task))
+            let is_wanted = |id: &TaskId| state.task(id).is_some_and(|part| part.status != Status::Cancelled);
+            let counts = state.counts();
+            let has_none = |task: &Task| match task.spec.delegate {
+                true => !task.parts.iter().any(is_wanted),
+                false => counts.total - counts.cancelled == 1 && splits_a_goal(state, task),
+            };
+            state
+                .live_claim(self.token)
+                .is_ok_and(|(task, claim)| claim.stage == Stage::Work && has_none(task))
         })
     }
 
@@ -139,7 +154,7 @@ impl<C: Change + DeserializeOwned + JsonSchema + Send + 'static> Tool for Makes<
             Err(correction) => return ToolOutput::failure(correction.to_string()),
         };
         let context = self.context.clone();
-        match blocking(move || input.make(&context)).await {
+        match blocking(move || input.needs_no_approval(&context).and_then(|()| input.make(&context))).await {
             Ok(text) => ToolOutput::text(text),
             Err(error) => ToolOutput::failure(error.to_string()),
         }

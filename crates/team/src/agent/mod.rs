@@ -11,6 +11,7 @@ mod edits;
 mod governor;
 mod handoff;
 mod heirs;
+mod helping;
 mod journal;
 mod lead_changes;
 mod lead_tools;

@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::Context;
 use super::asked_tasks::{AddTasksInput, AskedTask};
 use super::lead_changes::{CancelTaskInput, Change, ChangeTaskInput, ReplaceTaskInput, RetryTaskInput};
-use super::plan_tools::are_added;
 use crate::Error;
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
@@ -25,7 +24,7 @@ pub(super) struct PlanAnew {
     pub goes_on: bool,
 }
 
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PlanAnewInput {
     /// Tasks that are tried again.
@@ -41,74 +40,23 @@ struct PlanAnewInput {
 }
 
 impl PlanAnewInput {
-    /// What it does to each of its changes, in the order in which they are made.
-    fn each<T>(
-        self,
-        context: &Context,
-        mut of: impl FnMut(OneChange, &Context) -> Result<T, Error>,
-    ) -> Result<Vec<T>, Error> {
-        let added = self.add.filter(|tasks| !tasks.is_empty()).map(|tasks| AddTasksInput { tasks });
-        let changes = (self.retry.into_iter().flatten().map(OneChange::Retry))
-            .chain(self.replace.into_iter().flatten().map(OneChange::Replace))
-            .chain(added.map(OneChange::Add))
-            .chain(self.change.into_iter().flatten().map(OneChange::Change))
-            .chain(self.cancel.into_iter().flatten().map(OneChange::Cancel));
-        changes.map(|change| of(change, context)).collect()
-    }
-
-    /// All of it in words. Fails where something cannot be done.
-    fn shown(self, context: &Context) -> Result<String, Error> {
-        let shown = self.each(context, |change, context| change.shown(context))?;
-        if shown.is_empty() {
-            return Err(Error::Input(
-                "this changes nothing: say what is to be done, or call `give_up`".into(),
-            ));
+    /// Its changes, in the order in which they are made.
+    fn changes(self) -> Vec<Box<dyn Change>> {
+        fn each<C: Change + 'static>(changes: Option<Vec<C>>) -> impl Iterator<Item = Box<dyn Change>> {
+            changes.into_iter().flatten().map(|change| Box::new(change) as Box<dyn Change>)
         }
-        Ok(shown.concat())
+        let added = self.add.filter(|tasks| !tasks.is_empty()).map(|tasks| vec![AddTasksInput { tasks }]);
+        let changes = each(self.retry).chain(each(self.replace)).chain(each(added));
+        changes.chain(each(self.change)).chain(each(self.cancel)).collect()
     }
 }
 
-impl OneChange {
-    /// Whether a lead that was cut off had added these tasks before.
-    fn is_made(&self, context: &Context) -> Result<bool, Error> {
-        let tasks = match self {
-            Self::Replace(change) => change.heirs(context)?.1,
-            Self::Add(change) => change.clone().into_tasks(context)?,
-            // Made twice they come to the same, or are refused.
-            Self::Retry(_) | Self::Change(_) | Self::Cancel(_) => return Ok(false),
-        };
-        are_added(context, &tasks)
+/// All changes in words. Fails where something cannot be done.
+fn shown(changes: &[Box<dyn Change>], context: &Context) -> Result<String, Error> {
+    if changes.is_empty() {
+        return Err(Error::Input("this changes nothing: say what is to be done, or call `give_up`".into()));
     }
-}
-
-enum OneChange {
-    Retry(RetryTaskInput),
-    Replace(ReplaceTaskInput),
-    Add(AddTasksInput),
-    Change(ChangeTaskInput),
-    Cancel(CancelTaskInput),
-}
-
-impl Change for OneChange {
-    fn shown(&self, context: &Context) -> Result<String, Error> {
-        match self {
-            Self::Retry(change) => change.shown(context),
-            Self::Replace(change) => change.shown(context),
-            Self::Add(change) => change.shown(context),
-            Self::Change(change) => change.shown(context),
-            Self::Cancel(change) => change.shown(context),
-        }
-    }
-
-    fn make(self, context: &Context) -> Result<String, Error> {
-        match self {
-            Self::Retry(change) => change.make(context),
-            Self::Replace(change) => change.make(context),
-            Self::Add(change) => change.make(context),
-            Self::Change(change) => change.make(context),
-            Self::Cancel(change) => change.make(context),
-        }
-    }
+    changes.iter().map(|change| change.shown(context)).collect()
 }
 
 #[async_trait]
@@ -126,7 +74,7 @@ impl Tool for PlanAnew {
             Ok(input) => input,
             Err(correction) => return ToolOutput::failure(correction.to_string()),
         };
-        match self.propose(input).await {
+        match self.propose(input.changes()).await {
             Ok(output) => output,
             Err(error) => ToolOutput::failure(error.to_string()),
         }
@@ -138,12 +86,12 @@ impl PlanAnew {
     pub fn is_proposed(context: &Context, input: &Value) -> Result<bool, Error> {
         let Ok(input) = serde_json::from_value::<PlanAnewInput>(input.clone()) else { return Ok(false) };
         let Some((_, text)) = context.submitted_plan()? else { return Ok(false) };
-        Ok(input.shown(context).is_ok_and(|shown| shown == text))
+        Ok(shown(&input.changes(), context).is_ok_and(|shown| shown == text))
     }
 
-    async fn propose(&self, input: PlanAnewInput) -> Result<ToolOutput, Error> {
+    async fn propose(&self, changes: Vec<Box<dyn Change>>) -> Result<ToolOutput, Error> {
         let context = &self.context;
-        let proposed = input.clone().shown(context)?;
+        let proposed = shown(&changes, context)?;
         let submitted = if self.goes_on { context.submitted_plan()? } else { None };
         let verdict = match submitted {
             Some((id, text)) if text == proposed => context.until_judged(id).await?,
@@ -156,12 +104,13 @@ impl PlanAnew {
         let (context, goes_on) = (context.clone(), self.goes_on);
         // What cannot be done any more is told: the tasks have gone on while somebody looked at the proposal.
         let made = blocking(move || {
-            input.each(&context, |change, context| {
-                if goes_on && change.is_made(context)? {
+            let make = |change: &Box<dyn Change>| {
+                if goes_on && change.is_made(&context)? {
                     return Ok("Done before.".to_owned());
                 }
-                Ok(change.make(context).unwrap_or_else(|error| format!("Not done: {error}")))
-            })
+                Ok(change.make(&context).unwrap_or_else(|error| format!("Not done: {error}")))
+            };
+            changes.iter().map(make).collect::<Result<Vec<String>, Error>>()
         });
         Ok(ToolOutput::text(format!("{}\n{}", verdict.words(), made.await?.join("\n"))))
     }

@@ -143,7 +143,10 @@ fn said_of(cause: FeedbackCause, agent: &AgentId, text: &str) -> String {
 
 /// The plan by which a task is to be done.
 pub(super) fn approved_plan(author: &AgentId, plan: &str) -> String {
-    format!("\n## The plan that was approved for this task\n\n{}\n", quoted(author, plan))
+    format!(
+        "\n## The plan that was approved for this task: you can change files now, as it says\n\n{}\n",
+        quoted(author, plan)
+    )
 }
 
 fn review(assignment: &Assignment, delivered: &Delivered) -> String {
@@ -293,7 +296,7 @@ pub(crate) fn replanning(failed: &Failed<'_>) -> String {
         }
         false => {
             "`retry_task` tries it again, with better words; `replace_task` puts other tasks in its place, and what waits for \
-             it waits for those; `add_tasks`, `change_task` and `cancel_task` do the rest."
+             it waits for those; `add_tasks`, `change_task` and `cancel_task` (of what the user did not ask for) do the rest."
         }
     };
     let _ = write!(

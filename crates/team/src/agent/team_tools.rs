@@ -13,7 +13,6 @@ use super::plan_tools::{ProposeTasks, SubmitPlan};
 use super::prompt;
 use super::tags::harmless;
 use super::talk_tools::{Ask, Note, Notes, Receive, Reserve, Send};
-use super::verdict::{APPROVE, REJECT};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
@@ -49,7 +48,11 @@ pub(super) fn with_team_tools(
         // What was approved is done; nothing is added to it that nobody has seen.
         (_, false, Role::Lead) if context.has_proposed() => toolbox.with(Finish(context.clone())),
         (_, false, _) => {
-            let toolbox = toolbox.with(AddTasks(context.clone())).with(Finish(context.clone()));
+            let toolbox = toolbox.with(Finish(context.clone()));
+            let toolbox = match context.is_agreed_on() {
+                true => toolbox,
+                false => toolbox.with(AddTasks(context.clone())),
+            };
             match context.leading() {
                 Some(leading) => with_lead_tools(toolbox, context, leading),
                 None => toolbox.with(Reserve(context.clone())),
@@ -70,6 +73,10 @@ macro_rules! with_input {
         }
     };
 }
+
+/// What a lead is told that delivers before it has made anything to do for others.
+pub(super) const NOTHING_PLANNED: &str = "You have added no task, so nobody would do anything: call `add_tasks`, or `give_up` with \
+                                          the reason why nothing is to be done.";
 
 struct Finish(Context);
 
@@ -92,10 +99,7 @@ impl Tool for Finish {
     async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
         with_input!(self, input, |input: FinishInput| {
             if self.0.has_planned_nothing() {
-                return Ok(ToolOutput::failure(
-                    "There is no task besides yours, so nobody would do anything: call `add_tasks`, or `give_up` with the reason \
-                     why nothing is to be done.",
-                ));
+                return Ok(ToolOutput::failure(NOTHING_PLANNED));
             }
             if self.0.has_open_parts() {
                 return Ok(ToolOutput::failure(
@@ -154,8 +158,7 @@ impl Tool for Review {
             if !input.approve {
                 wanted::wanted(&input.feedback, wanted::CHANGE)?;
             }
-            let word = if input.approve { APPROVE } else { REJECT };
-            let ending = Ending::Finished { result: format!("{word}: {}", input.feedback) };
+            let ending = Ending::Judged { approved: input.approve, feedback: input.feedback };
             Ok::<_, Error>(ToolOutput { ends_turns: Some(ending), ..ToolOutput::text("Noted.") })
         })
     }

@@ -4,10 +4,9 @@
 
 use super::{AgentError, Answer};
 
-/// How the verdict of `review` is told to whoever runs the tool loop, and how an answer begins that approves.
-pub(super) const APPROVE: &str = "APPROVE";
-/// The same for changes requested.
-pub(super) const REJECT: &str = "REJECT";
+/// The words that an answer begins with which approves, and one which does not.
+const APPROVES: [&str; 3] = ["APPROVE", "APPROVED", "APPROVES"];
+const REJECTS: [&str; 3] = ["REJECT", "REJECTED", "REJECTS"];
 
 /// Why an answer is no verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +15,8 @@ pub(crate) enum NoVerdict {
     NeitherWord,
     #[error("it rejects, and does not say what is to be changed")]
     WithoutReason,
+    #[error("it has both words: say `APPROVE` or `REJECT` once, as the first word, followed by a colon")]
+    Both,
 }
 
 impl From<NoVerdict> for AgentError {
@@ -25,21 +26,32 @@ impl From<NoVerdict> for AgentError {
 }
 
 /// Reads a verdict from an answer. What was said besides the first word is its text.
+///
+/// The first word must stand for itself, as `Approve? No.` does not: in capitals, or with something behind it that ends a
+/// heading. And whoever goes on to write the other word in capitals may have changed its mind.
 pub(crate) fn verdict(text: &str) -> Result<Answer, NoVerdict> {
     let first = text.trim_start().trim_start_matches(['*', '#', '`', ' ']);
     let word_end = first.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(first.len());
     let (word, rest) = first.split_at(word_end);
-    let word = word.to_ascii_uppercase();
-    let said = rest.trim_start_matches(['*', '`', ':', '.', ',', ' ', '\n', '\r', '\t']).trim_end();
-    if word.starts_with(APPROVE) {
-        Ok(Answer::verdict(true, said))
-    } else if !word.starts_with(REJECT) {
-        Err(NoVerdict::NeitherWord)
-    } else if said.is_empty() {
-        Err(NoVerdict::WithoutReason)
-    } else {
-        Ok(Answer::verdict(false, said))
+    let (capitals, behind) = (word.to_ascii_uppercase(), rest.trim_start_matches(['*', '`']));
+    let stands_for_itself = match behind.trim_start_matches([' ', '\t']).chars().next() {
+        None | Some(':' | '.' | ',' | ';' | '!' | '\n' | '\r' | '-' | '–' | '—') => true,
+        Some('?' | '/' | '|') => false,
+        Some(_) => word == capitals && behind.starts_with([' ', '\t']),
+    };
+    let (approves, others) = match capitals.as_str() {
+        word if APPROVES.contains(&word) && stands_for_itself => (true, REJECTS),
+        word if REJECTS.contains(&word) && stands_for_itself => (false, APPROVES),
+        _ => return Err(NoVerdict::NeitherWord),
+    };
+    if rest.split(|c: char| !c.is_alphanumeric()).any(|word| others.contains(&word)) {
+        return Err(NoVerdict::Both);
     }
+    let said = rest.trim_start_matches(['*', '`', ':', '.', ',', ' ', '\n', '\r', '\t']).trim_end();
+    if !approves && said.is_empty() {
+        return Err(NoVerdict::WithoutReason);
+    }
+    Ok(Answer::verdict(approves, said))
 }
 
 #[cfg(test)]
@@ -48,13 +60,34 @@ mod tests {
 
     #[test]
     fn only_a_first_word_that_judges_is_a_verdict() {
-        for text in ["APPROVE", "approved.", "**APPROVE**: fine", "# Approve\n\nfine"] {
+        let approving = [
+            "APPROVE",
+            "approved.",
+            "**APPROVE**: fine",
+            "# Approve\n\nfine",
+            "APPROVE it is fine",
+            "APPROVED - I would not reject this",
+        ];
+        for text in approving {
             assert_eq!(verdict(text).unwrap().approved, Some(true), "{text}");
         }
         let rejected = verdict("REJECT: The empty file is not handled.\n").unwrap();
         assert_eq!(rejected, Answer::verdict(false, "The empty file is not handled."));
-        for text in ["Looks good to me, go ahead.", "I would not approve this", ""] {
+        let neither = [
+            "Looks good to me, go ahead.",
+            "I would not approve this",
+            "",
+            "Approve? No, never: it deletes tests.",
+            "APPROVED? Certainly not.",
+            "approve nothing of this",
+            "approval is out of the question",
+            "APPROVE/REJECT",
+        ];
+        for text in neither {
             assert_eq!(verdict(text), Err(NoVerdict::NeitherWord), "{text}");
+        }
+        for text in ["APPROVE or REJECT? REJECT, wrong.", "APPROVE - no wait, REJECT: it is wrong"] {
+            assert_eq!(verdict(text), Err(NoVerdict::Both), "{text}");
         }
         assert_eq!(verdict("**REJECT**:\n"), Err(NoVerdict::WithoutReason));
     }

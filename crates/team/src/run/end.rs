@@ -1,7 +1,7 @@
 //! The end of a run: what came of it, in figures and in the lead's words.
 
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_team_core::machine::{State, Status, Task};
 use agent_team_core::record::AgentLeft;
@@ -109,7 +109,7 @@ impl RunReport {
 impl Run<'_> {
     /// Ends the run: the goal's check, the lead's words, the members' leave. `None` if something can go on meanwhile: then it
     /// has not ended.
-    pub(super) async fn report(&self, end: End, took: Duration) -> Result<Option<RunReport>, Error> {
+    pub(super) async fn report(&self, end: End, started: Instant) -> Result<Option<RunReport>, Error> {
         let End { outcome, limited: waited_for, .. } = end;
         let finished = matches!(outcome, RunOutcome::Completed | RunOutcome::Stuck);
         let proving = outcome == RunOutcome::Completed && !self.team.stop.is_asked();
@@ -151,7 +151,7 @@ impl Run<'_> {
             .look(|state| (view::budgets(state, now_ms()), self.purses.how_to_go_on(state, ended_it)))?;
         let is_open = |kept: &KeptWork| unfinished.iter().any(|task| task.id == kept.task);
         let kept = self.unfinished.kept().into_iter().filter(is_open).collect();
-        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
         errors.retain(|error| still_matters(error, &used_up));
         Ok(Some(RunReport {

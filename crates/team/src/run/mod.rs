@@ -111,7 +111,7 @@ pub(crate) async fn run(team: &AgentTeam, timeout: Option<Duration>) -> Result<R
                 return Err(error);
             }
         };
-        if let Some(report) = run.report(end, started.elapsed()).await? {
+        if let Some(report) = run.report(end, started).await? {
             return Ok(report);
         }
         run.go_on();

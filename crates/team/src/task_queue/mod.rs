@@ -127,7 +127,7 @@ impl TaskQueue {
     }
 
     /// Adds tasks by a command that is made of them.
-    fn add(
+    pub(crate) fn add(
         &self,
         by: &AgentId,
         tasks: &[NewTask],

@@ -83,6 +83,13 @@ pub enum Ending {
         /// What came of it, for the task's dependents and for people.
         result: String,
     },
+    /// The agent, as its reviewer, has judged the work of another one.
+    Judged {
+        /// Whether it may be merged.
+        approved: bool,
+        /// What its author should know.
+        feedback: String,
+    },
     /// The agent sees no way to do it.
     GaveUp {
         /// Why, for the next attempt.

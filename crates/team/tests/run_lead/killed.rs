@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use agent_team::command::Environment;
+use agent_team::config::HookCommands;
 use agent_team::model::Script;
-use agent_team::{AgentTeam, RunOutcome, TeamFolder, TeamLog};
+use agent_team::{AgentTeam, Hooks, Reporter, Role, RunOptions, RunOutcome, TeamFolder, TeamLog, Verdict};
 use agent_team_core::machine::State;
 use serde_json::{Value, json};
 
-use super::project::{LONG, Remembering, TestProject, finishes, run, runs, script, view, writes};
-use super::{adds, calls, does, id, led_team, nested, statuses};
+use super::project::{
+    LONG, Remembering, TestProject, agent, finishes, gated, run, runs, script, view, writes,
+};
+use super::{adds, calls, does, failing, gives_up, id, judge, led_team, nested, statuses, summary};
 
 /// Where the child's project is.
 const ROLE: &str = "RUN_LEAD_PROJECT";
@@ -47,6 +51,12 @@ fn killed_rules(root: &Path, thinks_ms: u64) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn child() {
     let Some(root) = std::env::var_os(ROLE).map(PathBuf::from) else { return };
+    if root.join("../planned-anew").exists() {
+        let mut team = AgentTeam::new(&root).unwrap();
+        planned_anew(&mut team, &root, script(&anew_rules()));
+        let _ = team.run(Some(LONG)).await;
+        return;
+    }
     let thinks_ms = if root.join("../slowly").exists() { 600_000 } else { 0 };
     let team = led_team(AgentTeam::new(&root).unwrap(), script(&killed_rules(&root, thinks_ms)));
     assert!(team.run(Some(LONG)).await.unwrap().succeeded());
@@ -92,7 +102,7 @@ fn is_at_work_on(state: &State, task: &str) -> bool {
 }
 
 /// What a lead was told in its last request for a task.
-fn last_words(model: &Remembering<Script>, task: &str) -> String {
+pub(super) fn last_words(model: &Remembering<Script>, task: &str) -> String {
     let asked = model.asked();
     let last = asked.iter().rev().find(|asked| asked.caller.task.as_deref() == Some(task)).unwrap();
     format!("{:?}", last.messages)
@@ -122,4 +132,87 @@ async fn a_lead_that_is_killed_in_the_middle_of_its_plan_knows_what_it_has_added
         assert!(told.contains(words), "{words} is missing in {told}");
     }
     assert_eq!(view(&team, "plan").attempt, 1);
+}
+
+/// A failure for which a lead proposes two tasks in the place of one, and a third.
+fn anew_rules() -> Vec<Value> {
+    let parts = json!([{"id": "first", "title": "First half"}, {"id": "second", "title": "Second half", "after": ["first"]}]);
+    let proposal =
+        json!({"replace": [{"id": "parse", "tasks": parts}], "add": [{"title": "Tell the users"}]});
+    vec![
+        summary(),
+        does("parse", &[gives_up("It is too much.")]),
+        does("replan-parse", &[calls("plan_anew", &proposal), finishes("In two halves.")]),
+        json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
+    ]
+}
+
+/// A team whose lead proposes what is to be done about a failure. The hook that is asked of the third task waits for a file.
+fn planned_anew(team: &mut AgentTeam, root: &Path, model: impl agent_team::model::Model + 'static) {
+    let waits = "if grep -q users; then while ! test -e ../go; do sleep 0.01; done; fi";
+    let commands = HookCommands { task_added: Some(waits.to_owned()), ..HookCommands::default() };
+    let environment = Environment::of_this_process().with("HOME", root.join(".."));
+    let hooks = Hooks::new(commands, &TeamFolder::of(root), environment, Reporter::default());
+    team.queue().team_log().set_hooks(hooks);
+    let agent = agent(model);
+    team.add_agent("lead-1", Role::Lead, agent.clone()).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent).unwrap();
+    team.options(RunOptions { approve_plan: true, ..gated("true") });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_that_is_killed_while_its_approved_changes_are_made_makes_none_of_them_twice() {
+    let project = TestProject::new();
+    std::fs::write(project.beside("planned-anew"), "").unwrap();
+    let mut team = project.team();
+    team.add_task(failing("parse")).unwrap();
+    let mut news = team.queue().team_log().follow();
+    let mut child = start_child(&project.root());
+    judge(&team, "replan-parse", Verdict::Approved(String::new())).await;
+    while team.queue().get_task(&id("second")).is_err() {
+        news.changed().await.unwrap();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(team.queue().list_tasks().unwrap().len(), 4, "the third was not added yet");
+    std::fs::write(project.beside("go"), "").unwrap();
+    let model = Remembering::new(script(&anew_rules()));
+    planned_anew(&mut team, &project.root(), model.clone());
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let titles: Vec<String> = team.queue().list_tasks().unwrap().into_iter().map(|task| task.title).collect();
+    assert_eq!(
+        titles,
+        ["Do parse", "Plan anew: parse failed", "First half", "Second half", "Tell the users"],
+        "{report:?}"
+    );
+    let told = last_words(&model, "replan-parse");
+    assert!(told.contains("Done before."), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_approved_while_no_run_is_alive_is_done_by_the_next_one() {
+    let project = TestProject::new();
+    std::fs::write(project.beside("planned-anew"), "").unwrap();
+    std::fs::write(project.beside("go"), "").unwrap();
+    let mut team = project.team();
+    team.add_task(failing("parse")).unwrap();
+    let mut news = team.queue().team_log().follow();
+    let mut child = start_child(&project.root());
+    while team.queue().open_plans().unwrap().is_empty() {
+        news.changed().await.unwrap();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    judge(&team, "replan-parse", Verdict::Approved(String::new())).await;
+    let model = Remembering::new(script(&anew_rules()));
+    planned_anew(&mut team, &project.root(), model.clone());
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let told = last_words(&model, "replan-parse");
+    assert!(told.contains("Added: "), "{told}");
 }

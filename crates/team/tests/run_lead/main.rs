@@ -63,8 +63,7 @@ async fn a_task_that_failed_is_planned_anew_and_what_waited_for_it_goes_on() {
         does(
             "replan-parse",
             &[
-                // What has ended waits for nothing any more.
-                calls("cancel_task", &json!({"id": "draw"})),
+                calls("cancel_task", &json!({"id": "print"})),
                 calls(
                     "replace_task",
                     &json!({"id": "parse", "tasks": [
@@ -86,6 +85,8 @@ async fn a_task_that_failed_is_planned_anew_and_what_waited_for_it_goes_on() {
     team.add_task(failing("parse")).unwrap();
     team.add_task(task("draw").after("parse")).unwrap();
     team.add_task(task("print").after("parse").check("sh print.sh | grep ok")).unwrap();
+    // What has ended waits for nothing any more.
+    team.queue().cancel(&AgentId::human(), &id("draw"), false).unwrap();
 
     let report = run(&team).await;
 
@@ -101,6 +102,8 @@ async fn a_task_that_failed_is_planned_anew_and_what_waited_for_it_goes_on() {
     {
         assert!(prompt.contains(words), "{words} is missing in {prompt}");
     }
+    let refused = killed::last_words(&model, "replan-parse");
+    assert!(refused.contains("the user asked for print, so you cannot cancel it"), "{refused}");
     let tools: Vec<String> = model
         .asked()
         .iter()
@@ -243,7 +246,7 @@ async fn a_lead_that_makes_no_task_of_a_goal_is_not_done_and_one_with_a_task_of_
             team.add_task(NewTask { role: Some(Role::Lead), ..project::task(task) }).unwrap();
         }
         assert_eq!(run(&team).await.outcome == RunOutcome::Completed, done, "{task}");
-        let told = format!("{:?}", model.asked()).contains("There is no task besides yours");
+        let told = format!("{:?}", model.asked()).contains("nobody would do anything");
         assert_eq!(told, !done, "{task}");
     }
 }
@@ -444,6 +447,53 @@ async fn a_lead_hands_a_task_to_another_lead_whose_team_does_its_parts() {
         of("api-lead") + of("api-1") + of("api-2"),
         "what the team spent counts for its task"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delegated_task_of_which_its_lead_makes_no_part_is_not_done() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        summary(),
+        does("big", &[finishes("All done."), json!({"text": "All is done."}), gives_up("I make no parts.")]),
+        does("replan-big", &[gives_up("It must be done in parts.")]),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(NewTask { delegate: true, attempts: Some(1), ..task("big") }).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Stuck, "{report:?}");
+    assert_eq!(view(&team, "big").status, Status::Failed);
+    let told = killed::last_words(&model, "big");
+    assert_eq!(told.matches("nobody would do anything").count(), 2, "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_added_unseen_to_tasks_that_somebody_has_agreed_to() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        summary(),
+        does("plan", &[adds(&[json!({"id": "one", "title": "One"})]), finishes("One task.")]),
+        does(
+            "one",
+            &[adds(&[json!({"id": "two", "title": "Two"})]), writes("one", "1\n"), finishes("Done.")],
+        ),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(RunOptions { goal: Some("A tool".into()), approve_plan: true, ..gated("true") });
+
+    let (report, _) = tokio::join!(run(&team), judge(&team, "plan", Verdict::Approved(String::new())));
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert!(team.queue().get_task(&id("two")).is_err());
+    let asked = model.asked();
+    let worker = asked.iter().find(|asked| asked.caller.role == "worker").unwrap();
+    assert!(!tools_of(worker).contains(&"add_tasks"), "{:?}", tools_of(worker));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ use crate::agent::journal::{Journal, Line};
 use crate::agent::metered::Meter;
 use crate::agent::next_try::NextTry;
 use crate::agent::prompt::{self, Results};
+use crate::agent::team_tools::NOTHING_PLANNED;
 use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment, verdict};
 use crate::model::{Caller, Delta, Message, Part, Request, Response, StopReason};
 use crate::outside::now_ms;
@@ -31,6 +32,8 @@ pub(super) struct Attempt<'a> {
     tools: ToolContext,
     meter: Meter,
     journal: Journal,
+    /// Whether it goes on with what was cut off.
+    goes_on: bool,
     /// How large the conversation may become; less than the agent's limit, once the model could not read so much.
     context_tokens: u64,
     /// Answers in a row that did nothing.
@@ -59,12 +62,9 @@ impl<'a> Attempt<'a> {
             agent: context.agent.clone(),
             with: agent.with(),
         })?;
-        if journal.conversation().is_empty() {
+        let goes_on = !journal.conversation().is_empty();
+        if !goes_on {
             let parts = vec![Part::text(prompt::task(task, Results::Beginning))];
-            journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
-        } else if let Some(team) = &task.team {
-            // Much may have happened since it said its last word.
-            let parts = vec![Part::text(prompt::team_now(team))];
             journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
         }
         let tools = ToolContext {
@@ -87,6 +87,7 @@ impl<'a> Attempt<'a> {
             tools,
             meter,
             journal,
+            goes_on,
             context_tokens: agent.context_tokens,
             idle_answers: 0,
             verdict_wanted: false,
@@ -109,6 +110,11 @@ impl<'a> Attempt<'a> {
     async fn turns(&mut self) -> Result<Answer, AgentError> {
         if let Some(answer) = self.end_again().await? {
             return Ok(answer);
+        }
+        if let (true, Some(team)) = (self.goes_on, &self.task.team) {
+            // Much may have happened since it said its last word.
+            let parts = vec![Part::text(prompt::team_now(team))];
+            self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
         }
         self.tell_edits().await?;
         loop {
@@ -370,6 +376,7 @@ impl<'a> Attempt<'a> {
             Ending::GaveUp { reason } => Err(AgentError::Failed(format!("the agent gave up: {reason}"))),
             Ending::Waits => Err(AgentError::Waits),
             Ending::Stopped => Err(AgentError::Stopped),
+            Ending::Judged { approved, feedback } => Ok(Answer::verdict(approved, feedback)),
             Ending::Finished { result } => self.answer(&result),
         }
     }
@@ -395,6 +402,7 @@ impl<'a> Attempt<'a> {
                 );
                 self.correct("delivered without an approved plan", &words)
             }
+            _ if self.context.has_planned_nothing() => self.correct("planned nothing", NOTHING_PLANNED),
             _ if self.context.has_open_parts() => Err(AgentError::Waits),
             StopReason::End | StopReason::ToolCalls => match self.answer(&response.text()) {
                 Err(AgentError::Failed(fault)) if !self.verdict_wanted => {

@@ -1,0 +1,87 @@
+//! What somebody adds who works on a task: it is held to what that task is held to, and takes its budget from there.
+
+use std::cell::Cell;
+
+use agent_team_core::machine::{Command, Limit, State, Task};
+use agent_team_core::record::TaskSpec;
+
+use super::heirs::{helpers, left_of};
+use crate::outside::new_id;
+use crate::plans::splits_a_goal;
+use crate::{Account, AgentId, Bounds, Error, NewTask, RecordId, TaskBudget, TaskId, TaskQueue};
+
+impl TaskQueue {
+    /// Adds tasks beside the one that an agent works on, which gives them a part of its budget; `None` if that changed meanwhile.
+    pub(super) fn add_helpers(
+        &self,
+        agent: &AgentId,
+        own: Own,
+        tasks: Vec<NewTask>,
+    ) -> Result<Option<Vec<TaskId>>, Error> {
+        let (tasks, rest) = helpers(&own.spec, own.left, tasks);
+        let account = Account::Task(own.spec.id.clone());
+        let bounds = own.bounds_with(rest);
+        let is_so = Cell::new(true);
+        let with_rest = |tasks, mut limits: Vec<(TaskId, Bounds)>| {
+            limits.push((own.spec.id.clone(), bounds));
+            Command::AddTasks { tasks, batch: new_id(), limits }
+        };
+        let unchanged = |state: &State| state.ledger().limit(&account) == own.limit;
+        let added = self.add(agent, &tasks, with_rest, |command| {
+            is_so.set(self.team_log().submit_if(agent, command, unchanged)?.is_some());
+            Ok(())
+        })?;
+        Ok(Some(added).filter(|_| is_so.get()))
+    }
+}
+
+/// The task that an agent works on which adds others.
+pub(super) struct Own {
+    pub spec: Box<TaskSpec>,
+    limit: Limit,
+    left: TaskBudget,
+    /// Whether somebody has agreed to the tasks of which it is one, as its lead proposed them.
+    pub is_agreed_on: bool,
+}
+
+impl Own {
+    /// `None` for a lead that splits a task or plans a failure anew: what it adds is judged otherwise.
+    pub fn of(queue: &TaskQueue, claim: Option<RecordId>) -> Result<Option<Self>, Error> {
+        queue.team_log().look(|state| {
+            let task = claim.and_then(|claim| state.task_of_claim(claim))?;
+            if task.spec.delegate || task.spec.replans.is_some() || splits_a_goal(state, task) {
+                return None;
+            }
+            let limit = state.ledger().limit(&Account::Task(task.id().clone()));
+            Some(Self {
+                spec: task.spec.clone(),
+                limit,
+                left: left_of(state, task.id()),
+                is_agreed_on: is_agreed_on(state, task),
+            })
+        })
+    }
+
+    /// Its bounds, if so much is left of them.
+    fn bounds_with(&self, rest: TaskBudget) -> Bounds {
+        let (bounds, left, rest) = (self.limit.bounds, self.left.bounds(), rest.bounds());
+        let of = |bound: Option<u64>, left: Option<u64>, rest: Option<u64>| {
+            bound.map(|bound| {
+                bound - left.unwrap_or_default().saturating_sub(rest.unwrap_or_default()).min(bound)
+            })
+        };
+        Bounds {
+            micro_usd: of(bounds.micro_usd, left.micro_usd, rest.micro_usd),
+            tokens: of(bounds.tokens, left.tokens, rest.tokens),
+            calls: of(bounds.calls, left.calls, rest.calls),
+            time_ms: of(bounds.time_ms, left.time_ms, rest.time_ms),
+            ..bounds
+        }
+    }
+}
+
+/// Whether somebody has agreed to the tasks of which it is one, as a lead proposed them.
+pub(super) fn is_agreed_on(state: &State, task: &Task) -> bool {
+    let of = task.spec.parent.as_ref().and_then(|parent| state.task(parent));
+    of.is_some_and(|of| of.spec.plan && splits_a_goal(state, of))
+}
