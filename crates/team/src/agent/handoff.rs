@@ -52,6 +52,9 @@ impl LastAttempt {
                 "a hook kept its result from being merged".to_owned()
             }
             (Ending::Done, Some(FeedbackCause::Review)) => "a reviewer sent its result back".to_owned(),
+            (Ending::Done, _) if task.spec.delegate && task.submission.is_none() => {
+                "it handed the task out in parts".to_owned()
+            }
             (Ending::Done, _) => "it delivered a result".to_owned(),
             (Ending::Failed, _) => "it failed".to_owned(),
             (Ending::Released, _) => "it was stopped before it was done".to_owned(),

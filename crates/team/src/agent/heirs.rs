@@ -7,14 +7,18 @@ use std::time::Duration;
 use agent_team_core::machine::State;
 use agent_team_core::record::TaskSpec;
 
-use crate::{Account, Error, NewTask, TaskBudget, TaskId};
+use crate::{Account, Bounds, Error, NewTask, TaskBudget, TaskId};
 
-/// Tasks in the place of one: what is left of its budget is theirs in equal parts. If the user gave that one a check, the
-/// last of them is proved by it, too: a lead may give other checks only to what a lead has added.
+/// Tasks in the place of one, and what is left of its budget then: they have equal parts of it, or less if they ask for less. If the
+/// user gave that one a check, the last of them is proved by it, too: a lead may give other checks only to what a lead has added.
 ///
 /// # Errors
 /// An input error, for the lead to mend, when it is not clear which of them is the last.
-pub(super) fn heirs(of: &TaskSpec, left: TaskBudget, tasks: Vec<NewTask>) -> Result<Vec<NewTask>, Error> {
+pub(super) fn heirs(
+    of: &TaskSpec,
+    left: TaskBudget,
+    tasks: Vec<NewTask>,
+) -> Result<(Vec<NewTask>, TaskBudget), Error> {
     // What a lead adds is a part of what it works on, or stands beside such parts.
     let check = of.check.as_deref().filter(|_| of.parent.is_none());
     let last = check.map(|_| last(of, &tasks)).transpose()?;
@@ -23,7 +27,9 @@ pub(super) fn heirs(of: &TaskSpec, left: TaskBudget, tasks: Vec<NewTask>) -> Res
         let check = if last == Some(place) { with_check(task.check, check) } else { task.check };
         held_to(of, part, NewTask { check, ..task })
     };
-    Ok(tasks.into_iter().enumerate().map(heir).collect())
+    let tasks: Vec<NewTask> = tasks.into_iter().enumerate().map(heir).collect();
+    let rest = without_those_of(left, &tasks);
+    Ok((tasks, rest))
 }
 
 /// Tasks that somebody adds who works on one: what they may use is taken from what is left of that one's budget. Gives what is
@@ -31,13 +37,33 @@ pub(super) fn heirs(of: &TaskSpec, left: TaskBudget, tasks: Vec<NewTask>) -> Res
 pub(super) fn helpers(of: &TaskSpec, left: TaskBudget, tasks: Vec<NewTask>) -> (Vec<NewTask>, TaskBudget) {
     let part = part(left, tasks.len() + 1);
     let tasks: Vec<NewTask> = tasks.into_iter().map(|task| held_to(of, part, task)).collect();
-    let rest = tasks.iter().fold(left, |left, task| TaskBudget {
+    let rest = without_those_of(left, &tasks);
+    (tasks, rest)
+}
+
+/// What is left of a budget from which the budgets of tasks are taken.
+fn without_those_of(left: TaskBudget, tasks: &[NewTask]) -> TaskBudget {
+    tasks.iter().fold(left, |left, task| TaskBudget {
         micro_usd: less(left.micro_usd, task.budget.micro_usd),
         tokens: less(left.tokens, task.budget.tokens),
         turns: less(left.turns, task.budget.turns),
         time: left.time.map(|time| time.saturating_sub(task.budget.time.unwrap_or_default())),
-    });
-    (tasks, rest)
+    })
+}
+
+/// The bounds of a task's budget of which so much was left, when so much is left.
+pub(super) fn bounds_with(bounds: Bounds, left: TaskBudget, rest: TaskBudget) -> Bounds {
+    let (left, rest) = (left.bounds(), rest.bounds());
+    let of = |bound: Option<u64>, left: Option<u64>, rest: Option<u64>| {
+        bound.map(|bound| bound.saturating_sub(left.unwrap_or(0).saturating_sub(rest.unwrap_or(0))))
+    };
+    Bounds {
+        micro_usd: of(bounds.micro_usd, left.micro_usd, rest.micro_usd),
+        tokens: of(bounds.tokens, left.tokens, rest.tokens),
+        calls: of(bounds.calls, left.calls, rest.calls),
+        time_ms: of(bounds.time_ms, left.time_ms, rest.time_ms),
+        ..bounds
+    }
 }
 
 fn less(number: Option<u64>, by: Option<u64>) -> Option<u64> {
@@ -143,6 +169,11 @@ fn both(first: &str, second: &str) -> String {
 mod tests {
     use super::*;
     use crate::TaskQueue;
+
+    /// The tasks alone.
+    fn heirs(of: &TaskSpec, left: TaskBudget, tasks: Vec<NewTask>) -> Result<Vec<NewTask>, Error> {
+        super::heirs(of, left, tasks).map(|(tasks, _)| tasks)
+    }
 
     /// A task as it was added.
     fn added(task: NewTask) -> TaskSpec {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use agent_team_core::machine::{Command, Limit, State, Task};
 use agent_team_core::record::TaskSpec;
 
-use super::heirs::{helpers, left_of};
+use super::heirs::{bounds_with, helpers, left_of};
 use crate::outside::new_id;
 use crate::plans::splits_a_goal;
 use crate::{Account, AgentId, Bounds, Error, NewTask, RecordId, TaskBudget, TaskId, TaskQueue};
@@ -20,7 +20,7 @@ impl TaskQueue {
     ) -> Result<Option<Vec<TaskId>>, Error> {
         let (tasks, rest) = helpers(&own.spec, own.left, tasks);
         let account = Account::Task(own.spec.id.clone());
-        let bounds = own.bounds_with(rest);
+        let bounds = bounds_with(own.limit.bounds, own.left, rest);
         let is_so = Cell::new(true);
         let with_rest = |tasks, mut limits: Vec<(TaskId, Bounds)>| {
             limits.push((own.spec.id.clone(), bounds));
@@ -60,23 +60,6 @@ impl Own {
                 is_agreed_on: is_agreed_on(state, task),
             })
         })
-    }
-
-    /// Its bounds, if so much is left of them.
-    fn bounds_with(&self, rest: TaskBudget) -> Bounds {
-        let (bounds, left, rest) = (self.limit.bounds, self.left.bounds(), rest.bounds());
-        let of = |bound: Option<u64>, left: Option<u64>, rest: Option<u64>| {
-            bound.map(|bound| {
-                bound - left.unwrap_or_default().saturating_sub(rest.unwrap_or_default()).min(bound)
-            })
-        };
-        Bounds {
-            micro_usd: of(bounds.micro_usd, left.micro_usd, rest.micro_usd),
-            tokens: of(bounds.tokens, left.tokens, rest.tokens),
-            calls: of(bounds.calls, left.calls, rest.calls),
-            time_ms: of(bounds.time_ms, left.time_ms, rest.time_ms),
-            ..bounds
-        }
     }
 }
 

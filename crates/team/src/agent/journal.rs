@@ -250,6 +250,13 @@ impl Journal {
         Some((Response { parts: parts.clone(), usage: *usage, stop: *stop }, results))
     }
 
+    /// When the model last answered, in milliseconds since 1970; 0 if it never did.
+    pub(super) fn answered_ms(&self) -> u64 {
+        let answers = self.lines.iter().rev();
+        let mut times = answers.filter(|line| matches!(line, Line::Answered { .. })).map(Line::at_ms);
+        times.next().unwrap_or_default()
+    }
+
     /// The messages of others that the agent was told, also where a compaction has left out what came of them.
     pub(super) fn told(&self) -> BTreeSet<RecordId> {
         let messages = self.lines.iter().filter_map(|line| match line {

@@ -4,16 +4,16 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use agent_team_core::machine::State;
+use agent_team_core::machine::{State, Status};
 use agent_team_core::record::TaskChange;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::asked_tasks::{AddTasksInput, AskedTask};
-use super::heirs::{heirs, left_of};
+use super::heirs::{bounds_with, heirs, left_of};
 use super::plan_tools::are_added;
 use super::{Context, proposal};
-use crate::{Error, NewTask, TaskId};
+use crate::{Account, Bounds, Error, NewTask, TaskId};
 
 /// A change among the tasks that a lead leads.
 pub(super) trait Change: Send + Sync {
@@ -73,22 +73,29 @@ pub(super) struct ReplaceTaskInput {
 }
 
 impl ReplaceTaskInput {
-    /// The task, and those that take its place.
-    fn heirs(&self, context: &Context) -> Result<(TaskId, Vec<NewTask>), Error> {
+    /// The task, those that take its place, and the bounds of its own budget from then on.
+    fn heirs(&self, context: &Context) -> Result<(TaskId, Vec<NewTask>, Option<Bounds>), Error> {
         let id = changeable(context, &self.id)?;
         let tasks = AddTasksInput { tasks: self.tasks.clone() }.into_tasks(context)?;
-        let look = |state: &State| state.task(&id).map(|task| (task.spec.clone(), left_of(state, &id)));
-        let known = context.queue.team_log().look(look)?;
-        Ok(match known {
-            Some((spec, left)) => (id, heirs(&spec, left, tasks)?),
-            None => (id, tasks),
-        })
+        let look = |state: &State| {
+            let bounds = state.ledger().limit(&Account::Task(id.clone())).bounds;
+            state.task(&id).map(|task| (task.spec.clone(), left_of(state, &id), bounds))
+        };
+        let Some((spec, left, bounds)) = context.queue.team_log().look(look)? else {
+            return Ok((id, tasks, None));
+        };
+        let (tasks, rest) = heirs(&spec, left, tasks)?;
+        Ok((id, tasks, Some(bounds_with(bounds, left, rest))))
     }
 }
 
 impl Change for ReplaceTaskInput {
+    fn needs_no_approval(&self, context: &Context) -> Result<(), Error> {
+        is_not_judged(context, &changeable(context, &self.id)?)
+    }
+
     fn shown(&self, context: &Context) -> Result<String, Error> {
-        let (id, tasks) = self.heirs(context)?;
+        let (id, tasks, _) = self.heirs(context)?;
         Ok(format!("{id} is cancelled, and in its place:\n{}", proposal::of(context, &tasks)?))
     }
 
@@ -97,8 +104,8 @@ impl Change for ReplaceTaskInput {
     }
 
     fn make(&self, context: &Context) -> Result<String, Error> {
-        let (id, tasks) = self.heirs(context)?;
-        let ids = context.queue.replace_task(&context.agent, &id, &tasks)?;
+        let (id, tasks, budget) = self.heirs(context)?;
+        let ids = context.queue.replace_task_leaving(&context.agent, &id, &tasks, budget)?;
         let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
         Ok(format!("{id} is cancelled; in its place: {}", ids.join(", ")))
     }
@@ -170,6 +177,7 @@ impl Change for CancelTaskInput {
 
     fn needs_no_approval(&self, context: &Context) -> Result<(), Error> {
         let id = changeable(context, &self.id)?;
+        is_not_judged(context, &id)?;
         let with_dependents = self.dependents.unwrap_or(false);
         let asked = context.queue.team_log().look(|state| asked_by_the_user(state, &id, with_dependents))?;
         match asked {
@@ -201,6 +209,16 @@ impl Change for AddTasksInput {
         let ids = context.queue.add_tasks(&context.agent, &self.clone().into_tasks(context)?)?;
         let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
         Ok(format!("Added: {}", ids.join(", ")))
+    }
+}
+
+/// Refuses what would get a result out of the way on which others, or the human, are to give their word.
+fn is_not_judged(context: &Context, id: &TaskId) -> Result<(), Error> {
+    let judged = [Status::Verifying, Status::Reviewing, Status::Merging];
+    let is_judged = |state: &State| state.task(id).is_some_and(|task| judged.contains(&task.status));
+    match context.queue.team_log().look(is_judged)? {
+        true => Err(Error::Input(format!("{id} is being judged: what comes of it is not yours to say"))),
+        false => Ok(()),
     }
 }
 

@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::Context;
 use super::asked_tasks::{AddTasksInput, AskedTask};
 use super::lead_changes::{CancelTaskInput, Change, ChangeTaskInput, ReplaceTaskInput, RetryTaskInput};
-use crate::Error;
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Tool, ToolContext, ToolOutput, parse_input, spec_of};
+use crate::{Error, RecordId};
 
 /// Its name.
 pub(super) const PLAN_ANEW: &str = "plan_anew";
@@ -20,8 +20,8 @@ pub(super) const PLAN_ANEW: &str = "plan_anew";
 /// Proposes changes, and waits until somebody judges them.
 pub(super) struct PlanAnew {
     pub context: Context,
-    /// Whether the lead was cut off in this very call, after it had proposed them.
-    pub goes_on: bool,
+    /// The plan with which it proposed them, if the lead was cut off in this very call after that.
+    pub proposed: Option<RecordId>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -82,26 +82,17 @@ impl Tool for PlanAnew {
 }
 
 impl PlanAnew {
-    /// Whether a call that was cut off had proposed this: then it waits for the verdict, and proposes nothing again.
-    pub fn is_proposed(context: &Context, input: &Value) -> Result<bool, Error> {
-        let Ok(input) = serde_json::from_value::<PlanAnewInput>(input.clone()) else { return Ok(false) };
-        let Some((_, text)) = context.submitted_plan()? else { return Ok(false) };
-        Ok(shown(&input.changes(), context).is_ok_and(|shown| shown == text))
-    }
-
     async fn propose(&self, changes: Vec<Box<dyn Change>>) -> Result<ToolOutput, Error> {
         let context = &self.context;
-        let proposed = shown(&changes, context)?;
-        let submitted = if self.goes_on { context.submitted_plan()? } else { None };
-        let verdict = match submitted {
-            Some((id, text)) if text == proposed => context.until_judged(id).await?,
-            _ => context.have_judged(proposed).await?,
+        let verdict = match self.proposed {
+            Some(plan) => context.until_judged(plan).await?,
+            None => context.have_judged(shown(&changes, context)?).await?,
         };
         let Some(verdict) = verdict else { return Ok(ToolOutput::stopped()) };
         if !verdict.approved {
             return Ok(ToolOutput::failure(format!("{} Propose something better.", verdict.words())));
         }
-        let (context, goes_on) = (context.clone(), self.goes_on);
+        let (context, goes_on) = (context.clone(), self.proposed.is_some());
         // What cannot be done any more is told: the tasks have gone on while somebody looked at the proposal.
         let made = blocking(move || {
             let make = |change: &Box<dyn Change>| {

@@ -199,6 +199,14 @@ impl Context {
         plan.map(|(id, text)| Ok((id, team_log.read_text(&text)?))).transpose()
     }
 
+    /// The newest plan for the task, if the agent has submitted it since then, in milliseconds since 1970.
+    pub(crate) fn plan_since(&self, since_ms: u64) -> Result<Option<RecordId>, Error> {
+        self.queue.team_log().look(|state| {
+            let plan = state.task_of_claim(self.token)?.plan.as_ref()?;
+            (plan.author == self.agent && plan.at_ms >= since_ms).then_some(plan.id)
+        })
+    }
+
     /// Waits until somebody has judged a plan. Nothing if the agent was told to stop before.
     pub(crate) async fn until_judged(&self, plan: RecordId) -> Result<Option<Judged>, Error> {
         self.activity.is("waits for its plan to be approved");

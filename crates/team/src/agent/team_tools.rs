@@ -41,7 +41,7 @@ pub(super) fn with_team_tools(
     match (stage, lacks_plan, context.role) {
         (Stage::Review, ..) => toolbox.with(Review),
         (_, true, Role::Lead) if context.leading() == Some(Leading::Replan) => {
-            toolbox.with(PlanAnew { context: context.clone(), goes_on: false })
+            toolbox.with(PlanAnew { context: context.clone(), proposed: None })
         }
         (_, true, Role::Lead) => toolbox.with(ProposeTasks { context: context.clone(), goes_on: false }),
         (_, true, _) => toolbox.with(SubmitPlan { context: context.clone(), goes_on: false }),

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Blocked, Event, Hook, Hooks, Ruling, agent_idle};
 use crate::outside::now_ms;
 use crate::team_log::{blocking, refusal};
-use crate::{AgentId, ClaimOptions, Claimed, Error, Refusal, Stage, Status, TaskId, TaskQueue, TeamLog};
+use crate::{AgentId, ClaimOptions, Claimed, Error, Refusal, Stage, TaskId, TaskQueue, TeamLog};
 
 /// How often an agent that is kept from all that is left asks again before it leaves, if nobody else does anything.
 const TIMES_MAX: u32 = 5;
@@ -172,11 +172,12 @@ impl TaskQueue {
         })
     }
 
-    /// Forgets those who were kept from tasks that nobody can take now.
+    /// Forgets those who were kept from tasks that nobody will take any more. One that somebody holds just now may be given back
+    /// at once, since the hook says no to that one as well.
     fn forget_what_is_over(&self, hooks: &Hooks) -> Result<(), Error> {
         self.team_log().look(|state| {
-            let is_ready = |task: &TaskId| state.task(task).is_some_and(|task| task.status == Status::Ready);
-            hooks.0.blocks.forget(|_, task| !is_ready(task));
+            let is_over = |task: &TaskId| state.task(task).is_none_or(|task| task.status.is_ended());
+            hooks.0.blocks.forget(|_, task| is_over(task));
         })
     }
 

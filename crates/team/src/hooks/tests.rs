@@ -190,6 +190,26 @@ async fn a_teammate_that_is_always_kept_from_what_is_left_leaves_instead_of_aski
     assert_eq!(team.notes().len(), 1, "it is said once");
 }
 
+#[tokio::test]
+async fn agents_that_are_kept_from_the_same_tasks_ask_no_more_often_for_that() {
+    let team = Team::with(says(Hook::TaskClaimed, "echo asked >> asked; exit 2"));
+    team.queue.add_tasks(&AgentId::human(), &[NewTask::new("First"), NewTask::new("Second")]).unwrap();
+    let bus = MessageBus::over(team.queue.team_log().clone());
+    let echo = llm_fn(async |prompt: String| Ok::<_, std::convert::Infallible>(prompt));
+    let mates = [1, 2].map(|number| {
+        team.queue.join_as_worker(&worker(number), "test").unwrap();
+        let mut mate =
+            Teammate::new(worker(number), Role::Worker, team.queue.clone(), bus.clone(), echo.clone());
+        mate.stays = true;
+        mate
+    });
+    let done = tokio::join!(mates[0].run_loop(None), mates[1].run_loop(None));
+    assert_eq!((done.0.unwrap(), done.1.unwrap()), (0, 0), "they leave");
+    // While one is asked about the other does not see the task, so it may ask for one or the other a few times more.
+    let asked = team.read("asked").lines().count();
+    assert!((20..60).contains(&asked), "{asked} times for 2 agents, 2 tasks and 5 tries");
+}
+
 #[test]
 fn a_result_that_the_hook_refuses_is_not_delivered_and_the_claim_stays() {
     let no = "grep -q tested || { echo 'say how it was tested'; exit 2; }";

@@ -105,15 +105,23 @@ impl TaskQueue {
     /// # Errors
     /// A refusal as for [`add_tasks`](Self::add_tasks), or when the task is completed.
     pub fn replace_task(&self, by: &AgentId, task: &TaskId, tasks: &[NewTask]) -> Result<Vec<TaskId>, Error> {
+        self.replace_task_leaving(by, task, tasks, None)
+    }
+
+    /// The same, and the budget of the task is so much from then on.
+    pub(crate) fn replace_task_leaving(
+        &self,
+        by: &AgentId,
+        task: &TaskId,
+        tasks: &[NewTask],
+        budget: Option<Bounds>,
+    ) -> Result<Vec<TaskId>, Error> {
         if tasks.is_empty() {
             return Err(Error::Input(format!("no task to take the place of {task}: cancel it instead")));
         }
-        let replaces = |tasks, limits| Command::ReplaceTask {
-            task: task.clone(),
-            tasks,
-            batch: new_id(),
-            limits,
-            fenced: None,
+        let replaces = |tasks, mut limits: Vec<(TaskId, Bounds)>| {
+            limits.extend(budget.map(|budget| (task.clone(), budget)));
+            Command::ReplaceTask { task: task.clone(), tasks, batch: new_id(), limits, fenced: None }
         };
         self.add(by, tasks, replaces, |command| {
             let with = |fenced| match command.clone() {

@@ -187,8 +187,8 @@ impl Teammate {
             }
             workspace = Some(place.folder);
             assignment.note = place.note;
-            if !place.goes_on {
-                // The words of an attempt whose files are not here would only mislead.
+            // The words of an attempt whose files are not here would only mislead. Who leads changes none.
+            if !place.goes_on && !assignment.delegated {
                 assignment.resumes = None;
             }
         }

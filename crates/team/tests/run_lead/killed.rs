@@ -9,7 +9,10 @@ use std::sync::Arc;
 use agent_team::command::Environment;
 use agent_team::config::HookCommands;
 use agent_team::model::Script;
-use agent_team::{AgentTeam, Hooks, Reporter, Role, RunOptions, RunOutcome, TeamFolder, TeamLog, Verdict};
+use agent_team::{
+    AgentTeam, Hooks, NewTask, Reporter, Role, RunOptions, RunOutcome, TaskBudget, TeamFolder, TeamLog,
+    Verdict,
+};
 use agent_team_core::machine::State;
 use serde_json::{Value, json};
 
@@ -165,7 +168,8 @@ async fn a_lead_that_is_killed_while_its_approved_changes_are_made_makes_none_of
     let project = TestProject::new();
     std::fs::write(project.beside("planned-anew"), "").unwrap();
     let mut team = project.team();
-    team.add_task(failing("parse")).unwrap();
+    let budget = TaskBudget { turns: Some(9), ..TaskBudget::default() };
+    team.add_task(NewTask { budget, ..failing("parse") }).unwrap();
     let mut news = team.queue().team_log().follow();
     let mut child = start_child(&project.root());
     judge(&team, "replan-parse", Verdict::Approved(String::new())).await;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use agent_team::agent::ModelAgent;
 use agent_team::{
     Account, AgentId, AgentTeam, Failure, NewMessage, NewTask, Progress, Recipient, Records, Reporter, Role,
-    RunOptions, RunOutcome, Status, TeamFolder, Verdict,
+    RunOptions, RunOutcome, Status, TaskBudget, TeamFolder, Verdict,
 };
 use project::{
     Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, script, task, view, writes,
@@ -447,6 +447,62 @@ async fn a_lead_hands_a_task_to_another_lead_whose_team_does_its_parts() {
         of("api-lead") + of("api-1") + of("api-2"),
         "what the team spent counts for its task"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_the_place_of_a_task_has_its_budget_and_nothing_is_left_for_that_one() {
+    let project = TestProject::new();
+    let replaces = |heir: &str| {
+        calls("replace_task", &json!({"id": "parse", "tasks": [{"id": heir, "title": "Parse otherwise"}]}))
+    };
+    let again = calls("retry_task", &json!({"id": "parse"}));
+    let model = Remembering::new(script(&[
+        summary(),
+        does("parse", &[gives_up("The grammar is ambiguous.")]),
+        does("replan-parse", &[replaces("a"), again, replaces("b"), finishes("Twice as well.")]),
+        json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    let budget = TaskBudget { turns: Some(5), ..TaskBudget::default() };
+    team.add_task(NewTask { budget, ..failing("parse") }).unwrap();
+
+    run(&team).await;
+
+    let turns = |task: &str| {
+        let account = Account::Task(id(task));
+        team.queue().team_log().look(|state| state.ledger().limit(&account).bounds.calls).unwrap()
+    };
+    assert_eq!(["parse", "a", "b"].map(turns), [Some(1), Some(4), Some(0)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_somebodys_verdict_is_not_got_out_of_the_way_by_its_lead() {
+    let project = TestProject::new();
+    let instead = json!({"id": "look", "tasks": [{"id": "b", "title": "Look elsewhere"}]});
+    let model = Remembering::new(script(&[
+        summary(),
+        json!({"when": {"task": "look", "role": "lead"}, "give": {"text": "REJECT: Look twice."}}),
+        json!({"when": {"task": "look"}, "give": finishes("Looked.")}),
+        does("parse", &[gives_up("The grammar is ambiguous.")]),
+        does("replan-parse", &[calls("replace_task", &instead), gives_up("No way.")]),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(NewTask { review_rounds: Some(1), ..task("look").review(true) }).unwrap();
+    assert_eq!(run(&team).await.outcome, RunOutcome::Stuck, "the human judges what was sent back once");
+    team.add_task(failing("parse")).unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Stuck, "{report:?}");
+    let told = killed::last_words(&model, "replan-parse");
+    assert!(told.contains("look is being judged"), "{told}");
+    assert_eq!(view(&team, "look").status, Status::Reviewing);
 }
 
 #[tokio::test(flavor = "multi_thread")]

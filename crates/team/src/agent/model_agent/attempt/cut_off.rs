@@ -50,8 +50,12 @@ impl Attempt<'_> {
                 self.toolbox = self.toolbox.clone().with(ProposeTasks { context, goes_on });
             }
             // The same goes for all that a lead does about a failure.
-            PLAN_ANEW if PlanAnew::is_proposed(&context, &call.input)? => {
-                self.toolbox = self.toolbox.clone().with(PlanAnew { context, goes_on });
+            PLAN_ANEW => {
+                let proposed = context.plan_since(self.journal.answered_ms())?;
+                if proposed.is_none() {
+                    return Ok(false);
+                }
+                self.toolbox = self.toolbox.clone().with(PlanAnew { context, proposed });
             }
             _ => return Ok(false),
         }
