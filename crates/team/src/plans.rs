@@ -31,11 +31,21 @@ impl TaskQueue {
         agent: &AgentId,
         plan: impl Into<String>,
     ) -> Result<RecordId, Error> {
-        let plan = plan.into();
+        self.submit_changes(token, agent, plan.into(), String::new())
+    }
+
+    /// The same of a plan that is carried out by whoever has the task when it is approved: `changes` says what is done then.
+    pub(crate) fn submit_changes(
+        &self,
+        token: RecordId,
+        agent: &AgentId,
+        plan: String,
+        changes: String,
+    ) -> Result<RecordId, Error> {
         wanted::wanted(&plan, wanted::PLAN)?;
         hooks::may_submit_plan(self.team_log(), token, agent, &plan)?;
-        let text = self.team_log().text(plan)?;
-        Ok(self.team_log().submit(agent, &PlanSubmitted { claim: token, text }.into())?.id())
+        let (text, changes) = (self.team_log().text(plan)?, self.team_log().text(changes)?);
+        Ok(self.team_log().submit(agent, &PlanSubmitted { claim: token, text, changes }.into())?.id())
     }
 
     /// Judges the plan that waits at a task. `plan` names the one that was read, if it matters that it is still that one.

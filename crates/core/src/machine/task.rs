@@ -91,6 +91,8 @@ pub struct Plan {
     pub author: AgentId,
     /// The plan.
     pub text: Text,
+    /// What is to be done once it is approved, for whoever carries that out; empty for a plan that its author goes by.
+    pub changes: Text,
     /// When it was submitted, in milliseconds since 1970.
     pub at_ms: u64,
     /// How many plans there were for the task, this one counted.

@@ -12,6 +12,10 @@ pub struct PlanSubmitted {
     pub claim: RecordId,
     /// The plan.
     pub text: Text,
+    /// For a plan that is carried out by a program once it is approved: what is to be done then, as that reads it. The text
+    /// says the same in words.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub changes: Text,
 }
 
 /// Somebody other than the author judged a plan. Names the plan's record and the hash of its text, so that nothing is

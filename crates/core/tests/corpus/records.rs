@@ -333,7 +333,7 @@ impl Story<'_> {
                 let task = self.task();
                 TaskGivenUp { on: self.revision(&task), task, reason: self.text() }.into()
             }
-            18 => PlanSubmitted { claim, text: self.text() }.into(),
+            18 => PlanSubmitted { claim, text: self.text(), changes: self.text() }.into(),
             19 => {
                 let task = self.task();
                 let plan = self.fold.state().task(&task).and_then(|task| task.plan.clone());

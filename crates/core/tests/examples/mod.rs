@@ -130,7 +130,7 @@ fn judgements() -> Vec<Body> {
     let claim = id(12);
     let plan: Text = "First the lexer, then the rest.".into();
     vec![
-        PlanSubmitted { claim, text: plan.clone() }.into(),
+        PlanSubmitted { claim, text: plan.clone(), changes: Text::default() }.into(),
         PlanJudged {
             task: task(),
             plan: id(19),

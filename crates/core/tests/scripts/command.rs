@@ -182,7 +182,7 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
             TurnJournalled { claim: id(1)?, turn: parse(line.word(2)?)?, read }.into()
         }
         "delegate" => TaskDelegated { claim: id(1)? }.into(),
-        "plan" => PlanSubmitted { claim: id(1)?, text: text(2) }.into(),
+        "plan" => PlanSubmitted { claim: id(1)?, text: text(2), changes: Text::default() }.into(),
         "note" => NoteAdded {
             agent: parse(line.word(1)?)?,
             text: text(2),

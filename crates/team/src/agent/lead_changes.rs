@@ -4,31 +4,33 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use agent_team_core::machine::{State, Status};
+use agent_team_core::machine::{State, Status, Task};
 use agent_team_core::record::TaskChange;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::asked_tasks::{AddTasksInput, AskedTask};
 use super::heirs::{bounds_with, heirs, left_of};
-use super::plan_tools::are_added;
 use super::{Context, proposal};
-use crate::{Account, Bounds, Error, NewTask, TaskId};
+use crate::{Account, Bounds, Error, NewTask, RecordId, TaskId};
 
 /// A change among the tasks that a lead leads.
 pub(super) trait Change: Send + Sync {
     /// It in words, as somebody who judges it reads it. Fails where it cannot be done.
     fn shown(&self, context: &Context) -> Result<String, Error>;
 
+    /// Fails where it could not be made as things are now, if no other change is made before it.
+    fn check(&self, _: &Context) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Whether the lead may do it without anybody's approval. Fails where it may not, with what it can do instead.
     fn needs_no_approval(&self, _: &Context) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Whether a lead that was cut off had done it before. What comes to the same when it is done twice need not say so.
-    fn is_made(&self, _: &Context) -> Result<bool, Error> {
-        Ok(false)
-    }
+    /// Whether it was done, or the user has said otherwise, after somebody approved of it by that record.
+    fn is_made(&self, context: &Context, approved: RecordId) -> Result<bool, Error>;
 
     /// Does it, and says what came of it.
     fn make(&self, context: &Context) -> Result<String, Error>;
@@ -46,6 +48,15 @@ pub(super) struct RetryTaskInput {
 }
 
 impl Change for RetryTaskInput {
+    fn is_made(&self, context: &Context, approved: RecordId) -> Result<bool, Error> {
+        // Ids of records are in the order of their times.
+        is_so(context, &self.id, |task| match task.status {
+            Status::Failed => task.past_claims.last().is_some_and(|claim| claim.id > approved),
+            Status::Cancelled => task.revision > approved,
+            _ => true,
+        })
+    }
+
     fn shown(&self, context: &Context) -> Result<String, Error> {
         let id = changeable(context, &self.id)?;
         Ok(format!("{id} is tried again\n{}", words(self.title.as_deref(), self.description.as_deref())))
@@ -99,8 +110,8 @@ impl Change for ReplaceTaskInput {
         Ok(format!("{id} is cancelled, and in its place:\n{}", proposal::of(context, &tasks)?))
     }
 
-    fn is_made(&self, context: &Context) -> Result<bool, Error> {
-        are_added(context, &self.heirs(context)?.1)
+    fn is_made(&self, context: &Context, approved: RecordId) -> Result<bool, Error> {
+        is_so(context, &self.id, |task| task.status == Status::Cancelled && task.revision > approved)
     }
 
     fn make(&self, context: &Context) -> Result<String, Error> {
@@ -127,6 +138,11 @@ pub(super) struct ChangeTaskInput {
 }
 
 impl Change for ChangeTaskInput {
+    fn is_made(&self, _: &Context, _: RecordId) -> Result<bool, Error> {
+        // Made twice it comes to the same.
+        Ok(false)
+    }
+
     fn shown(&self, context: &Context) -> Result<String, Error> {
         let id = changeable(context, &self.id)?;
         let mut text = format!("{id} is changed\n");
@@ -169,6 +185,10 @@ pub(super) struct CancelTaskInput {
 }
 
 impl Change for CancelTaskInput {
+    fn is_made(&self, context: &Context, _: RecordId) -> Result<bool, Error> {
+        is_so(context, &self.id, |task| matches!(task.status, Status::Cancelled | Status::Completed))
+    }
+
     fn shown(&self, context: &Context) -> Result<String, Error> {
         let id = changeable(context, &self.id)?;
         let with = if self.dependents == Some(true) { ", with all that wait for it" } else { "" };
@@ -201,7 +221,11 @@ impl Change for AddTasksInput {
         proposal::of(context, &self.clone().into_tasks(context)?)
     }
 
-    fn is_made(&self, context: &Context) -> Result<bool, Error> {
+    fn check(&self, context: &Context) -> Result<(), Error> {
+        context.queue.check_tasks(&self.clone().into_tasks(context)?).map(|_| ())
+    }
+
+    fn is_made(&self, context: &Context, _: RecordId) -> Result<bool, Error> {
         are_added(context, &self.clone().into_tasks(context)?)
     }
 
@@ -210,6 +234,29 @@ impl Change for AddTasksInput {
         let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
         Ok(format!("Added: {}", ids.join(", ")))
     }
+}
+
+/// Whether a task is so, as the log has it.
+fn is_so(context: &Context, id: &str, look: impl Fn(&Task) -> bool) -> Result<bool, Error> {
+    let id: TaskId = id.parse()?;
+    context.queue.team_log().look(|state| state.task(&id).is_some_and(look))
+}
+
+/// Whether tasks were added that a lead had proposed for its own.
+fn are_added(context: &Context, tasks: &[NewTask]) -> Result<bool, Error> {
+    context.queue.team_log().look(|state| {
+        let plan = state.task_of_claim(context.token).and_then(|task| task.plan.as_ref());
+        let since_ms = plan.map_or(u64::MAX, |plan| plan.at_ms);
+        let mut known = state.tasks();
+        known.any(|known| {
+            let is_it = |task: &NewTask| match &task.id {
+                Some(id) => id == known.id().as_str(),
+                None => known.added_at_ms >= since_ms && task.title == known.spec.title,
+            };
+            // All of them, or none.
+            tasks.first().is_some_and(is_it)
+        })
+    })
 }
 
 /// Refuses what would get a result out of the way on which others, or the human, are to give their word.

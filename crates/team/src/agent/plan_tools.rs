@@ -6,14 +6,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::asked_tasks::AddTasksInput;
+use super::Context;
 use super::prompt::quoted;
-use super::{Context, proposal};
 use crate::hooks::{Blocked, Hook};
 use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Tool, ToolContext, ToolOutput, parse_input, spec_of};
-use crate::{AgentId, Error, NewTask, RecordId, TaskId};
+use crate::{AgentId, Error, RecordId};
 
 /// Submits a plan, and waits until it is judged.
 pub(super) struct SubmitPlan {
@@ -65,87 +64,6 @@ impl SubmitPlan {
     }
 }
 
-/// The lead's tasks, as a plan that must be approved before they are added.
-pub(super) struct ProposeTasks {
-    pub context: Context,
-    /// Whether the lead was cut off in this very call, after it had proposed them.
-    pub goes_on: bool,
-}
-
-#[async_trait]
-impl Tool for ProposeTasks {
-    fn spec(&self) -> ToolSpec {
-        spec_of::<AddTasksInput>(
-            "add_tasks",
-            "Proposes tasks for the team's queue, and waits until somebody approves or rejects them; approved, they are \
-             added, all or none. Give each an id if others depend on it.",
-        )
-    }
-
-    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        let input: AddTasksInput = match parse_input(&self.spec(), input) {
-            Ok(input) => input,
-            Err(correction) => return ToolOutput::failure(correction.to_string()),
-        };
-        match self.propose(input).await {
-            Ok(output) => output,
-            Err(error) => ToolOutput::failure(error.to_string()),
-        }
-    }
-}
-
-impl ProposeTasks {
-    /// Whether a call that was cut off had proposed its tasks: then it waits for the verdict, and proposes nothing again.
-    pub(super) fn is_proposed(context: &Context, input: &Value) -> Result<bool, Error> {
-        let Ok(input) = serde_json::from_value::<AddTasksInput>(input.clone()) else { return Ok(false) };
-        let Ok(tasks) = input.into_tasks(context) else { return Ok(false) };
-        let Ok(proposed) = proposal::of(context, &tasks) else { return Ok(false) };
-        Ok(context.submitted_plan()?.is_some_and(|(_, text)| text == proposed))
-    }
-
-    async fn propose(&self, input: AddTasksInput) -> Result<ToolOutput, Error> {
-        let context = &self.context;
-        let tasks = input.into_tasks(context)?;
-        let proposed = proposal::of(context, &tasks)?;
-        let submitted = if self.goes_on { context.submitted_plan()? } else { None };
-        let verdict = match submitted {
-            Some((id, text)) if text == proposed => context.until_judged(id).await?,
-            _ => {
-                // What could not be added is not worth anybody's look.
-                context.queue.check_tasks(&tasks)?;
-                context.have_judged(proposed).await?
-            }
-        };
-        let Some(verdict) = verdict else { return Ok(ToolOutput::stopped()) };
-        if !verdict.approved {
-            return Ok(ToolOutput::failure(format!("{} Propose better tasks.", verdict.words())));
-        }
-        if self.goes_on && are_added(context, &tasks)? {
-            return Ok(ToolOutput::text(format!("{} They were added.", verdict.words())));
-        }
-        let ids = context.queue.add_tasks(&context.agent, &tasks)?;
-        let ids: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
-        Ok(ToolOutput::text(format!("{} Added: {}", verdict.words(), ids.join(", "))))
-    }
-}
-
-/// Whether a lead was cut off only after it had added what it was to add.
-pub(super) fn are_added(context: &Context, tasks: &[NewTask]) -> Result<bool, Error> {
-    context.queue.team_log().look(|state| {
-        let plan = state.task_of_claim(context.token).and_then(|task| task.plan.as_ref());
-        let since_ms = plan.map_or(u64::MAX, |plan| plan.at_ms);
-        let mut known = state.tasks();
-        known.any(|known| {
-            let is_it = |task: &NewTask| match &task.id {
-                Some(id) => id == known.id().as_str(),
-                None => known.added_at_ms >= since_ms && task.title == known.spec.title,
-            };
-            // All of them, or none.
-            tasks.first().is_some_and(is_it)
-        })
-    })
-}
-
 /// What somebody said to a plan.
 pub(crate) struct Judged {
     pub approved: bool,
@@ -180,8 +98,17 @@ impl Judged {
 impl Context {
     /// Submits a plan, and waits until somebody has judged it. Nothing if the agent was told to stop before.
     pub(crate) async fn have_judged(&self, plan: String) -> Result<Option<Judged>, Error> {
+        self.have_changes_judged(plan, String::new()).await
+    }
+
+    /// The same of a plan that is carried out by whoever has the task when it is approved.
+    pub(super) async fn have_changes_judged(
+        &self,
+        plan: String,
+        changes: String,
+    ) -> Result<Option<Judged>, Error> {
         let (queue, token, agent) = (self.queue.clone(), self.token, self.agent.clone());
-        match blocking(move || queue.submit_plan(token, &agent, plan)).await {
+        match blocking(move || queue.submit_changes(token, &agent, plan, changes)).await {
             Err(Error::Blocked(Blocked { hook, feedback, .. })) => {
                 Ok(Some(Judged { approved: false, by: By::Hook(hook), feedback }))
             }

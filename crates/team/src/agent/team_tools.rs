@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::Context;
 use super::asked_tasks::{AddTasksInput, add};
 use super::lead_tools::{Leading, with_lead_tools};
-use super::plan_anew::PlanAnew;
-use super::plan_tools::{ProposeTasks, SubmitPlan};
+use super::plan_tools::SubmitPlan;
 use super::prompt;
+use super::proposing::{Propose, Proposes};
 use super::tags::harmless;
 use super::talk_tools::{Ask, Note, Notes, Receive, Reserve, Send};
 use crate::model::ToolSpec;
@@ -41,9 +41,11 @@ pub(super) fn with_team_tools(
     match (stage, lacks_plan, context.role) {
         (Stage::Review, ..) => toolbox.with(Review),
         (_, true, Role::Lead) if context.leading() == Some(Leading::Replan) => {
-            toolbox.with(PlanAnew { context: context.clone(), proposed: None })
+            toolbox.with(Propose { context: context.clone(), what: Proposes::PlanAnew, proposed: None })
         }
-        (_, true, Role::Lead) => toolbox.with(ProposeTasks { context: context.clone(), goes_on: false }),
+        (_, true, Role::Lead) => {
+            toolbox.with(Propose { context: context.clone(), what: Proposes::AddTasks, proposed: None })
+        }
         (_, true, _) => toolbox.with(SubmitPlan { context: context.clone(), goes_on: false }),
         // What was approved is done; nothing is added to it that nobody has seen.
         (_, false, Role::Lead) if context.has_proposed() => toolbox.with(Finish(context.clone())),

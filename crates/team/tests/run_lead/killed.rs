@@ -10,8 +10,8 @@ use agent_team::command::Environment;
 use agent_team::config::HookCommands;
 use agent_team::model::Script;
 use agent_team::{
-    AgentTeam, Hooks, NewTask, Reporter, Role, RunOptions, RunOutcome, TaskBudget, TeamFolder, TeamLog,
-    Verdict,
+    AgentId, AgentTeam, Hooks, NewTask, Reporter, Role, RunOptions, RunOutcome, TaskBudget, TeamFolder,
+    TeamLog, Verdict,
 };
 use agent_team_core::machine::State;
 use serde_json::{Value, json};
@@ -193,7 +193,8 @@ async fn a_lead_that_is_killed_while_its_approved_changes_are_made_makes_none_of
         "{report:?}"
     );
     let told = last_words(&model, "replan-parse");
-    assert!(told.contains("Done before."), "{told}");
+    assert!(told.contains("Added: "), "{told}");
+    assert!(!told.contains("is cancelled; in its place"), "that was done before it was killed: {told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,4 +220,39 @@ async fn what_is_approved_while_no_run_is_alive_is_done_by_the_next_one() {
     assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
     let told = last_words(&model, "replan-parse");
     assert!(told.contains("Added: "), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_approved_is_done_also_when_another_lead_has_the_task_then() {
+    let project = TestProject::new();
+    let (urgent, parts) = ("Look at the lexer first", json!([{"id": "one", "title": "One"}]));
+    let model = Remembering::new(script(&[
+        summary(),
+        json!({"when": {"task": "plan", "agent": "lead-1"}, "give": adds(parts.as_array().unwrap())}),
+        json!({"when": {"task": "plan", "agent": "lead-2"}, "give": finishes("One task.")}),
+        json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
+    ]));
+    let mut team = project.team();
+    for (name, role) in [("lead-1", Role::Lead), ("lead-2", Role::Lead), ("worker-1", Role::Worker)] {
+        team.add_agent(name, role, agent(model.clone())).unwrap();
+    }
+    team.options(RunOptions { goal: Some("A tool".into()), approve_plan: true, ..gated("true") });
+    let steering = async {
+        let mut news = team.queue().team_log().follow();
+        while team.queue().open_plans().unwrap().is_empty() {
+            news.changed().await.unwrap();
+        }
+        team.queue().reassign(&AgentId::human(), &id("plan"), Some(&id("lead-2"))).unwrap();
+        judge(&team, "plan", Verdict::Approved(urgent.into())).await;
+    };
+
+    let (report, ()) = tokio::join!(run(&team), steering);
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(view(&team, "one").status, agent_team::Status::Completed);
+    assert!(
+        last_words(&model, "plan").contains("is approved, and done now"),
+        "{}",
+        last_words(&model, "plan")
+    );
 }

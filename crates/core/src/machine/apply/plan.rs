@@ -23,8 +23,8 @@ impl Rule for PlanSubmitted {
                 claim.renewal = meta.id;
             }
             let rounds = task.plan.as_ref().map_or(0, |plan| plan.rounds) + 1;
-            let plan =
-                Plan { id: meta.id, author, text: self.text, at_ms: meta.at_ms, rounds, verdict: None };
+            let (text, changes) = (self.text, self.changes);
+            let plan = Plan { id: meta.id, author, text, changes, at_ms: meta.at_ms, rounds, verdict: None };
             task.plan = Some(Box::new(plan));
         });
     }

@@ -215,10 +215,11 @@ fn spec_counts(spec: &TaskSpec) -> bool {
 }
 
 fn plan(lines: &mut Lines<'_>, plan: &Plan) {
-    let Plan { id, author, text, at_ms, rounds, verdict } = plan;
+    let Plan { id, author, text, changes, at_ms, rounds, verdict } = plan;
     lines.always("id", id);
     lines.always("author", author);
     lines.put("text", text);
+    lines.put("changes", changes);
     lines.put("at_ms", at_ms);
     lines.put("rounds", rounds);
     lines.some("verdict", verdict.as_ref(), |lines, PlanVerdict { id, by, approved, feedback }| {

@@ -43,6 +43,8 @@ pub(super) struct Attempt<'a> {
     circles: Circles,
     /// Who was told that it edits the same files.
     told: Told,
+    /// Whether it was looked for approved changes that nobody has made.
+    is_carried_out: bool,
 }
 
 impl<'a> Attempt<'a> {
@@ -93,6 +95,7 @@ impl<'a> Attempt<'a> {
             verdict_wanted: false,
             circles: Circles::default(),
             told: Told::new(),
+            is_carried_out: false,
         })
     }
 
@@ -129,6 +132,7 @@ impl<'a> Attempt<'a> {
             if !self.context.let_go().await? {
                 return Err(AgentError::Stopped);
             }
+            self.carry_out().await?;
             // What an agent may do is in its tools: they change when its plan is approved.
             self.toolbox = ModelAgent::toolbox(self.context, self.task.stage);
             if compaction::is_due(&self.journal, self.context_tokens) {
@@ -158,6 +162,23 @@ impl<'a> Attempt<'a> {
                 return Ok(answer);
             }
         }
+    }
+
+    /// Does what was approved while nobody waited for that: after an interrupt, say, or proposed by another lead.
+    async fn carry_out(&mut self) -> Result<(), AgentError> {
+        if self.is_carried_out || self.context.role != Role::Lead || self.context.lacks_plan() {
+            return Ok(());
+        }
+        self.is_carried_out = true;
+        if let Some(made) = self.context.carry_out().await? {
+            let words = format!("What was proposed for this task is approved, and done now:\n{made}");
+            self.journal.write(Line::Told {
+                at_ms: now_ms(),
+                parts: vec![Part::text(words)],
+                messages: Vec::new(),
+            })?;
+        }
+        Ok(())
     }
 
     /// Says what lies changed in the workspace from the beginning on: the work of an earlier attempt.

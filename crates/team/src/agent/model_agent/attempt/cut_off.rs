@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use super::{Attempt, Call, calls};
-use crate::agent::plan_anew::{PLAN_ANEW, PlanAnew};
-use crate::agent::plan_tools::{ProposeTasks, SubmitPlan};
+use crate::agent::plan_tools::SubmitPlan;
+use crate::agent::proposing::{Propose, Proposes};
 use crate::agent::team_tools::ENDINGS;
 use crate::agent::{AgentError, Answer};
 
@@ -41,21 +41,19 @@ impl Attempt<'_> {
 
     /// Whether a call that was cut off waited for somebody. Made again it asks nothing a second time.
     fn waits_on(&mut self, call: &Call) -> Result<bool, AgentError> {
-        let (context, goes_on) = (self.context.clone(), true);
-        match call.name.as_str() {
-            "ask" => {}
-            "submit_plan" => self.toolbox = self.toolbox.clone().with(SubmitPlan { context, goes_on }),
-            // Otherwise its tasks may have been added, and would be again.
-            "add_tasks" if ProposeTasks::is_proposed(&context, &call.input)? => {
-                self.toolbox = self.toolbox.clone().with(ProposeTasks { context, goes_on });
+        let context = self.context.clone();
+        match (call.name.as_str(), Proposes::by(&call.name)) {
+            ("ask", _) => {}
+            ("submit_plan", _) => {
+                self.toolbox = self.toolbox.clone().with(SubmitPlan { context, goes_on: true });
             }
-            // The same goes for all that a lead does about a failure.
-            PLAN_ANEW => {
+            // What was proposed in an earlier call is not meant, nor what was added at once.
+            (_, Some(what)) => {
                 let proposed = context.plan_since(self.journal.answered_ms())?;
                 if proposed.is_none() {
                     return Ok(false);
                 }
-                self.toolbox = self.toolbox.clone().with(PlanAnew { context, proposed });
+                self.toolbox = self.toolbox.clone().with(Propose { context, what, proposed });
             }
             _ => return Ok(false),
         }
