@@ -83,6 +83,8 @@ struct Known {
     nudged_ms: Option<u64>,
     /// For whose word it waits, for which, and since when, in milliseconds since 1970.
     waits_for: Option<(AgentId, &'static str, u64)>,
+    /// Until when its model takes no calls, in milliseconds since 1970.
+    limited_ms: Option<u64>,
     /// Its result that is being proved.
     proving: Option<(String, Status)>,
     /// Why nothing fits it.
@@ -207,6 +209,7 @@ impl Known {
             }
             (Err(refusal), _) => refusal.to_string(),
         };
+        let limit = agent.with.as_deref().and_then(|model| state.limit(model));
         Self {
             agent: id.clone(),
             paused: state.held_up(id).is_some(),
@@ -216,6 +219,7 @@ impl Known {
             held: held.map(|(task, claim)| (claim.clone(), task.id().to_string())),
             nudged_ms: nudged,
             waits_for,
+            limited_ms: limit.map(|limit| limit.until_ms).filter(|until_ms| *until_ms > now_ms),
             proving: proving.map(|task| (task.id().to_string(), task.status)),
             idle,
         }
@@ -223,8 +227,19 @@ impl Known {
 }
 
 fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_duty::Doing>) -> AgentState {
-    let Known { agent, paused, stopped, left, orchestrated, held, nudged_ms, waits_for, proving, idle } =
-        known;
+    let Known {
+        agent,
+        paused,
+        stopped,
+        left,
+        orchestrated,
+        held,
+        nudged_ms,
+        waits_for,
+        limited_ms,
+        proving,
+        idle,
+    } = known;
     let is = |doing, words: String, since_ms| AgentState { agent: agent.clone(), doing, words, since_ms };
     if left {
         return is(Doing::Left, "has left".to_owned(), None);
@@ -267,7 +282,12 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
     let (doing, what, since_ms) = match last {
         Some((Line::Answered { parts, .. }, since_ms)) => (Doing::Working, called(&parts), since_ms),
         Some((Line::Told { .. } | Line::ToolResult { .. } | Line::Compacted { .. }, since_ms)) => {
-            (Doing::WaitingForModel, "waits for its model".to_owned(), since_ms)
+            let limited = limited_ms.map(|until_ms| {
+                let left = Duration::from_millis(until_ms.saturating_sub(now_ms()));
+                format!(", which takes no calls for {}", roughly(left.max(Duration::from_secs(1))))
+            });
+            let what = format!("waits for its model{}", limited.unwrap_or_default());
+            (Doing::WaitingForModel, what, since_ms)
         }
         _ => (Doing::Working, String::new(), claim.at_ms),
     };

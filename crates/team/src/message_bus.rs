@@ -1,5 +1,6 @@
 //! The message bus: messages arrive, and their sender can see how far they came.
 
+mod heard;
 mod unheard;
 
 use std::collections::VecDeque;

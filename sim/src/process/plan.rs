@@ -3,6 +3,7 @@
 use agent_team_core::id::{RecordId, TaskId};
 use agent_team_core::machine::Command;
 use agent_team_core::record::PlanSubmitted;
+use agent_team_core::text::Text;
 
 use super::Process;
 use super::job::{Doing, Job, Work};
@@ -37,7 +38,7 @@ impl Process {
                 let said = plan.map(|plan| plan.text.clone()).filter(|_| world.random.chance(200));
                 self.counter += 1;
                 let text = said.unwrap_or_else(|| format!("plan {}-{}", work.result, self.counter).into());
-                self.submit(Submit::new(PlanSubmitted { claim: work.claim, text }));
+                self.submit(Submit::new(PlanSubmitted { claim: work.claim, text, changes: Text::default() }));
             }
         }
         true

@@ -86,6 +86,18 @@ pub(super) fn is_due(journal: &Journal, limit_tokens: u64) -> bool {
     turns >= if was_compacted { TURNS_BETWEEN } else { 1 } && tokens(journal) > limit_tokens
 }
 
+/// What an account may have left out, and must be known all the same.
+pub(super) struct Kept<'a> {
+    /// The approved plan, and whose it is.
+    pub plan: Option<(AgentId, String)>,
+    /// What the human has said.
+    pub orders: Vec<AgentMessage>,
+    /// Questions that nobody has answered.
+    pub open: Vec<AgentMessage>,
+    /// Who the agent is.
+    pub me: &'a AgentId,
+}
+
 /// A compaction under way.
 pub(super) struct Compaction {
     limit_tokens: u64,
@@ -155,22 +167,19 @@ impl Compaction {
 
     /// The line that compacts the conversation. Without an answer, or with one that is no account, the account is made
     /// from the journal.
-    pub fn line(
-        &self,
-        journal: &Journal,
-        answer: Option<&Response>,
-        plan: Option<&(AgentId, String)>,
-        open: &[AgentMessage],
-        me: &AgentId,
-    ) -> Line {
+    pub fn line(&self, journal: &Journal, answer: Option<&Response>, kept: &Kept<'_>) -> Line {
         let mut parts = Vec::new();
         let task = journal.task().map(texts).unwrap_or_default().concat();
-        if let Some((author, plan)) = plan.filter(|(_, plan)| !task.contains(plan.trim())) {
+        if let Some((author, plan)) = kept.plan.as_ref().filter(|(_, plan)| !task.contains(plan.trim())) {
             parts.push(Part::text(prompt::approved_plan(author, plan)));
         }
-        if !open.is_empty() {
+        if !kept.orders.is_empty() {
+            let said = prompt::messages(&kept.orders, Results::Beginning);
+            parts.push(Part::text(format!("## What the human said to you since you began\n\n{said}")));
+        }
+        if !kept.open.is_empty() {
             let (asked, asks): (Vec<_>, Vec<_>) =
-                open.iter().cloned().partition(|message| message.from == *me);
+                kept.open.iter().cloned().partition(|message| message.from == *kept.me);
             let mut text = String::from("## Open questions\n");
             if !asks.is_empty() {
                 let _ = write!(

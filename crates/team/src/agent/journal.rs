@@ -250,6 +250,11 @@ impl Journal {
         Some((Response { parts: parts.clone(), usage: *usage, stop: *stop }, results))
     }
 
+    /// When the attempt began, in milliseconds since 1970.
+    pub(super) fn began_ms(&self) -> u64 {
+        self.lines.first().map_or(0, Line::at_ms)
+    }
+
     /// When the model last answered, in milliseconds since 1970; 0 if it never did.
     pub(super) fn answered_ms(&self) -> u64 {
         let answers = self.lines.iter().rev();

@@ -146,7 +146,11 @@ impl Propose {
         };
         let Some(verdict) = verdict else { return Ok(ToolOutput::stopped()) };
         if !verdict.approved {
-            return Ok(ToolOutput::failure(format!("{} Propose something better.", verdict.words())));
+            let better = match self.what {
+                Proposes::AddTasks => "Propose better tasks.",
+                Proposes::PlanAnew => "Propose something better.",
+            };
+            return Ok(ToolOutput::failure(format!("{} {better}", verdict.words())));
         }
         let made = context.carry_out().await?.unwrap_or_else(|| "It was done before.".to_owned());
         Ok(ToolOutput::text(format!("{}\n{made}", verdict.words())))

@@ -24,9 +24,17 @@ fn add_turn(journal: &mut Journal, turn: u32, output: &str) {
 fn compact(journal: &mut Journal, limit_tokens: u64, account: &str) {
     let compaction = Compaction::of(journal, limit_tokens).unwrap();
     let answer = says(account);
-    let me = "worker-1".parse().unwrap();
-    let line = compaction.line(journal, Some(&answer), None, &[], &me);
+    let line = compaction.line(journal, Some(&answer), &nothing(&me()));
     journal.write(line).unwrap();
+}
+
+fn me() -> AgentId {
+    "worker-1".parse().unwrap()
+}
+
+/// Nothing that an account may have left out.
+fn nothing(me: &AgentId) -> Kept<'_> {
+    Kept { plan: None, orders: Vec::new(), open: Vec::new(), me }
 }
 
 fn says(text: &str) -> Response {
@@ -141,21 +149,21 @@ fn what_the_model_does_not_say_is_taken_from_the_journal() {
     let calls = Response { parts: vec![call("x", "run", json!({}))], ..says("") };
     for answer in [None, Some(says("  ")), Some(calls)] {
         let compaction = Compaction::of(&journal, 100_000).unwrap();
-        let line = compaction.line(&journal, answer.as_ref(), None, &[], &"worker-1".parse().unwrap());
+        let line = compaction.line(&journal, answer.as_ref(), &nothing(&me()));
         let text = texts(&line).concat();
         assert!(text.contains("these notes were made from your transcript"), "{text}");
         assert!(text.contains("- said: Now turn 1.\n- write file-1 -> done\n"), "{text}");
     }
     compact(&mut journal, 100_000, "Decided: no tables.");
     let line = Compaction::of(&journal, 100_000).unwrap();
-    let line = line.line(&journal, None, None, &[], &"worker-1".parse().unwrap());
+    let line = line.line(&journal, None, &nothing(&me()));
     assert!(texts(&line).concat().contains("Decided: no tables."), "earlier notes are not lost");
 }
 
 #[test]
-fn the_plan_the_open_questions_and_the_files_do_not_depend_on_the_model() {
+fn the_plan_the_humans_words_the_open_questions_and_the_files_do_not_depend_on_the_model() {
     let journal = journal(3);
-    let question = |id: u128, from: &str, text: &str| AgentMessage {
+    let message = |id: u128, from: &str, text: &str| AgentMessage {
         id: crate::RecordId(id),
         seq: 1,
         from: from.parse().unwrap(),
@@ -168,21 +176,22 @@ fn the_plan_the_open_questions_and_the_files_do_not_depend_on_the_model() {
         asks: true,
         reply_to: None,
     };
-    let open = [question(1, "worker-2", "Which name?"), question(2, "worker-1", "May I?")];
+    let me = me();
+    let kept = Kept {
+        plan: Some((me.clone(), "Small steps.".into())),
+        orders: vec![message(3, "human", "Call it wc.")],
+        open: vec![message(1, "worker-2", "Which name?"), message(2, "worker-1", "May I?")],
+        me: &me,
+    };
     let compaction = Compaction::of(&journal, 100_000).unwrap();
-    let line = compaction.line(
-        &journal,
-        Some(&says("Notes.")),
-        Some(&("worker-1".parse().unwrap(), "Small steps.".into())),
-        &open,
-        &"worker-1".parse().unwrap(),
-    );
+    let line = compaction.line(&journal, Some(&says("Notes.")), &kept);
     let text = texts(&line).concat();
-    for wanted in ["Small steps.", "Which name?", "May I?", "Changed: file-3, file-2, file-1"] {
+    for wanted in ["Small steps.", "Call it wc.", "Which name?", "May I?", "Changed: file-3, file-2, file-1"]
+    {
         assert!(text.contains(wanted), "{text}");
     }
-    let plan = ("worker-1".parse().unwrap(), "Write wc".into());
-    let line = compaction.line(&journal, None, Some(&plan), &[], &"worker-1".parse().unwrap());
+    let kept = Kept { plan: Some((me.clone(), "Write wc".into())), ..nothing(&me) };
+    let line = compaction.line(&journal, None, &kept);
     assert!(!texts(&line).concat().contains("## The plan"), "the task's own words hold it");
 }
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ModelAgent;
 use super::circles::{Circles, Circling, Round};
-use crate::agent::compaction::{self, Compaction};
+use crate::agent::compaction::{self, Compaction, Kept};
 use crate::agent::edits::{Told, Touched};
 use crate::agent::journal::{Journal, Line};
 use crate::agent::metered::Meter;
@@ -18,7 +18,7 @@ use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment, v
 use crate::model::{Caller, Delta, Message, Part, Request, Response, StopReason};
 use crate::outside::now_ms;
 use crate::tools::{Ending, ToolContext, ToolOutput, Toolbox};
-use crate::{AgentMessage, RecordId, Role, Stage};
+use crate::{AgentId, AgentMessage, RecordId, Role, Stage};
 
 /// Answers in a row that may do nothing before the attempt fails.
 const IDLE_ANSWERS_MAX: u32 = 3;
@@ -243,8 +243,8 @@ impl<'a> Attempt<'a> {
             Ok::<_, crate::Error>((plan.author, text))
         });
         let plan = plan.transpose()?;
-        let open = self.open_questions()?;
-        let line = compaction.line(&self.journal, answer.as_ref(), plan.as_ref(), &open, &context.agent);
+        let kept = Kept { plan, orders: self.orders()?, open: self.open_questions()?, me: &context.agent };
+        let line = compaction.line(&self.journal, answer.as_ref(), &kept);
         self.journal.write(line)?;
         self.tell_team()?;
         let after = compaction::tokens(&self.journal);
@@ -267,6 +267,14 @@ impl<'a> Attempt<'a> {
             self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
         }
         Ok(())
+    }
+
+    /// What the human has said since the attempt began, as far as the agent was told it.
+    fn orders(&self) -> Result<Vec<AgentMessage>, AgentError> {
+        let (bus, me) = (&self.context.bus, &self.context.agent);
+        let unread: Vec<RecordId> = bus.unread(me)?.iter().map(|message| message.id).collect();
+        let said = bus.said(&AgentId::human(), me, self.journal.began_ms())?;
+        Ok(said.into_iter().filter(|message| !unread.contains(&message.id)).collect())
     }
 
     /// Questions of others that the agent has read and not answered, and its own that nobody has answered.
