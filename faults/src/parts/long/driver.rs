@@ -121,7 +121,8 @@ impl<'a> Driver<'a> {
                 ensure!(matches!(ran.code, Some(0 | 5)), "a run ended otherwise: {ran:?}");
                 if std::mem::take(&mut self.budget_ends_it) {
                     ensure!(ran.code == Some(5), "the budget did not end it: {ran:?}");
-                    ensure!(ran.stderr.contains("exceed the budget of the team"), "{ran:?}");
+                    // Whether somebody is at work then, and is refused, or all have looked before they began.
+                    ensure!(ran.stderr.contains("the budget of the team is used up (turns)"), "{ran:?}");
                     self.ok(&["budget", "team", "--turns", "none"])?;
                     child = self.start()?;
                     continue;
