@@ -5,9 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::agent::ModelAgent;
+#[cfg(feature = "drivers")]
+use crate::agent::driven::{self, DrivenAgent, Driver};
+use crate::agent::{Agent, ModelAgent};
 use crate::agent_team::{AgentTeam, Recruiter, RunOptions};
 use crate::config::{AgentConfig, Config};
 use crate::hooks::Hooks;
@@ -15,6 +18,7 @@ use crate::model::{Connection, Model, ModelSpec, Prices, RetryPolicy, TimeLimits
 use crate::progress::Reporter;
 use crate::rehearsal::{rehearsing_copy, scripted};
 use crate::team_log::TeamLog;
+use crate::with::With;
 use crate::{Account, AgentBudget, AgentId, Bounds, Error, NewTask, Role, TaskId};
 
 /// The longest id that is made of a title.
@@ -30,8 +34,44 @@ pub struct Assembled {
     pub paid_models: Vec<String>,
 }
 
-/// Makes a team of a configuration. `parent` is the environment in which this program was started: keys and base URLs
-/// of providers are read from it, and commands get the few variables that they may see.
+/// In what a team works.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// The environment in which this program was started: keys and base URLs of providers are read from it, and commands get
+    /// the few variables that they may see.
+    pub variables: Vec<(OsString, OsString)>,
+    /// The command `agent-team`, by whose `relay` agents that are driven reach the tools of their team. Without it they have
+    /// none.
+    pub relay: Option<PathBuf>,
+}
+
+impl Surroundings {
+    /// These variables, and no tools of the team for agents that are driven.
+    pub fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        Self { variables: variables.into_iter().collect(), relay: None }
+    }
+}
+
+/// What stands behind an agent.
+#[derive(Clone)]
+enum Behind {
+    Model(Arc<dyn Model>),
+    #[cfg(feature = "drivers")]
+    Driver(Arc<dyn Driver>),
+}
+
+impl Behind {
+    /// What it is called where prices are asked for.
+    fn name(&self) -> String {
+        match self {
+            Self::Model(model) => model.name().to_owned(),
+            #[cfg(feature = "drivers")]
+            Self::Driver(driver) => driver.name(),
+        }
+    }
+}
+
+/// Makes a team of a configuration.
 ///
 /// # Errors
 /// When a model cannot be connected to, or none is named for what a run has begun, a budget cannot be kept since a price is
@@ -39,9 +79,10 @@ pub struct Assembled {
 pub fn assemble(
     team_log: &TeamLog,
     config: &Config,
-    parent: &[(OsString, OsString)],
+    surroundings: &Surroundings,
     reporter: Reporter,
 ) -> Result<Assembled, Error> {
+    let parent = surroundings.variables.as_slice();
     let agents = members(config);
     let models = if config.names_a_model() { Some(connect_all(config, &agents, parent)?) } else { None };
     let rehearses = models.is_none();
@@ -49,20 +90,24 @@ pub fn assemble(
         false => AgentTeam::over(team_log.clone()),
         true => rehearsing_copy(team_log)?,
     };
-    let models = models.map_or_else(|| scripted(&agents), Ok)?;
+    let rehearsed = || scripted(&agents).map(of_models);
+    let models = models.map_or_else(rehearsed, Ok)?;
     let prices = Arc::new(config.prices.clone());
     let mut paid_models = BTreeSet::new();
     for agent in &agents {
         for name in &agent.names {
             let Some(model) = models.get(name) else { continue };
-            if prices.cost(model.name(), one_token()) != Some(0) {
-                paid_models.insert(model.name().to_owned());
+            if prices.cost(&model.name(), one_token()) != Some(0) {
+                paid_models.insert(model.name());
             }
-            let instructions = agent.prompt.clone().unwrap_or_default();
-            let tokens = agent.context_tokens.or(config.context_tokens);
-            let made = model_agent(model.clone(), &prices, tokens).instructions(instructions);
+            let making = Making {
+                prices: prices.clone(),
+                instructions: agent.prompt.clone().unwrap_or_default(),
+                context_tokens: agent.context_tokens.or(config.context_tokens),
+                relay: surroundings.relay.clone(),
+            };
             let skills: Vec<&str> = agent.skills.iter().map(crate::Skill::as_str).collect();
-            team.add_specialist(name.as_str(), agent.role, &skills, Arc::new(made))?;
+            team.add_specialist(name.as_str(), agent.role, &skills, making.agent(model.clone()))?;
             if agent.plan {
                 team.require_plan(name.as_str())?;
             }
@@ -79,7 +124,7 @@ pub fn assemble(
     }
     let of_tasks = add_missing_tasks(&team, config, rehearses)?;
     let budgets = of_agents(&agents).chain(of_tasks).filter(|(_, bounds)| *bounds != Bounds::default());
-    let recruiter = Some(recruiter(config, &models, parent, prices));
+    let recruiter = Some(recruiter(config, &models, surroundings, prices));
     let options = options(config, parent, rehearses, recruiter, reporter);
     team.options(RunOptions { budgets: budgets.collect(), ..options });
     Ok(Assembled { team, rehearses, paid_models: paid_models.into_iter().collect() })
@@ -104,24 +149,50 @@ fn members(config: &Config) -> Vec<AgentConfig> {
     }]
 }
 
-/// An agent behind a model, whose conversation may hold so many tokens if the user says it.
-fn model_agent(model: Arc<dyn Model>, prices: &Arc<Prices>, context_tokens: Option<u64>) -> ModelAgent {
-    let made = ModelAgent::new(model).prices(prices.clone());
-    match context_tokens {
-        Some(tokens) => made.context_tokens(tokens),
-        None => made,
+/// What an agent is made with, besides what stands behind it.
+struct Making {
+    prices: Arc<Prices>,
+    instructions: String,
+    /// How large the conversation of a model may become, if the user says it.
+    context_tokens: Option<u64>,
+    relay: Option<PathBuf>,
+}
+
+impl Making {
+    fn agent(self, behind: Behind) -> Arc<dyn Agent> {
+        match behind {
+            Behind::Model(model) => {
+                let made = ModelAgent::new(model).prices(self.prices).instructions(self.instructions);
+                Arc::new(match self.context_tokens {
+                    Some(tokens) => made.context_tokens(tokens),
+                    None => made,
+                })
+            }
+            #[cfg(feature = "drivers")]
+            Behind::Driver(driver) => {
+                let made = DrivenAgent::new(driver).prices(self.prices).instructions(self.instructions);
+                Arc::new(match self.relay {
+                    Some(relay) => made.relay(relay),
+                    None => made,
+                })
+            }
+        }
     }
 }
 
-/// The model of each agent. Agents that name the same one share it.
+fn of_models(models: BTreeMap<AgentId, Arc<dyn Model>>) -> BTreeMap<AgentId, Behind> {
+    models.into_iter().map(|(agent, model)| (agent, Behind::Model(model))).collect()
+}
+
+/// What stands behind each agent. Those that name the same share it.
 fn connect_all(
     config: &Config,
     agents: &[AgentConfig],
     parent: &[(OsString, OsString)],
-) -> Result<BTreeMap<AgentId, Arc<dyn Model>>, Error> {
+) -> Result<BTreeMap<AgentId, Behind>, Error> {
     let environment = |name: &str| variable(parent, name);
     let connection = connection(config, &environment);
-    let mut connected: BTreeMap<String, Arc<dyn Model>> = BTreeMap::new();
+    let mut connected: BTreeMap<String, Behind> = BTreeMap::new();
     let mut models = BTreeMap::new();
     for agent in agents {
         let Some(spec) = agent.with.as_ref().or(config.with.as_ref()) else {
@@ -141,22 +212,32 @@ fn connect_all(
     Ok(models)
 }
 
-fn connect_one(spec: &ModelSpec, connection: &Connection<'_>) -> Result<Arc<dyn Model>, Error> {
-    connect(spec, connection).map_err(|error| Error::Input(error.to_string()))
+fn connect_one(with: &With, connection: &Connection<'_>) -> Result<Behind, Error> {
+    match with {
+        With::Model(spec) => {
+            connect(spec, connection).map(Behind::Model).map_err(|error| Error::Input(error.to_string()))
+        }
+        #[cfg(feature = "drivers")]
+        With::Driven(spec) => Ok(Behind::Driver(driven::driver(spec))),
+        #[cfg(not(feature = "drivers"))]
+        With::Driven(spec) => Err(Error::Input(format!(
+            "{spec} cannot be driven: this was built without the feature `drivers`"
+        ))),
+    }
 }
 
 /// A budget in money needs the price of every model that may be paid from it.
 fn budgets_can_be_kept(
     config: &Config,
     agents: &[AgentConfig],
-    models: &BTreeMap<AgentId, Arc<dyn Model>>,
+    models: &BTreeMap<AgentId, Behind>,
     prices: &Prices,
 ) -> Result<(), Error> {
     let of_tasks = config.tasks.iter().any(|task| task.budget.micro_usd.is_some());
     let is_for_all = config.budget.micro_usd.is_some() || of_tasks;
     let bounded = agents.iter().filter(|agent| is_for_all || agent.budget.micro_usd.is_some());
     let mut names = bounded.flat_map(|agent| &agent.names).filter_map(|name| Some(models.get(name)?.name()));
-    match names.find(|model| prices.cost(model, one_token()).is_none()) {
+    match names.find(|model: &String| prices.cost(model, one_token()).is_none()) {
         None => Ok(()),
         Some(model) => Err(Error::Input(format!(
             "the budget in dollars cannot be kept, since the price of {model} is not known: add `[prices.\"{model}\"]` \
@@ -229,36 +310,37 @@ fn free_slug(title: &str, taken: &mut BTreeSet<String>) -> String {
 /// Makes agents that are added while the team runs: with the model that is named, or the team's, or the first agent's.
 fn recruiter(
     config: &Config,
-    models: &BTreeMap<AgentId, Arc<dyn Model>>,
-    parent: &[(OsString, OsString)],
+    models: &BTreeMap<AgentId, Behind>,
+    surroundings: &Surroundings,
     prices: Arc<Prices>,
 ) -> Recruiter {
-    let (config, parent) = (config.clone(), parent.to_vec());
+    let (config, surroundings) = (config.clone(), surroundings.clone());
     let usual = models.values().next().cloned();
     Recruiter::new(move |with| {
         let model = match with.filter(|with| *with != "script") {
             None => match (&config.with, &usual) {
-                (Some(spec), _) => connected(&config, spec, &parent)?,
+                (Some(spec), _) => connected(&config, spec, &surroundings.variables)?,
                 (None, Some(model)) => model.clone(),
                 (None, None) => {
                     return Err(Error::Input("no model is named for it: give it a `--with`".into()));
                 }
             },
             Some(with) => {
-                let spec: ModelSpec = with.parse().map_err(|error| Error::Input(format!("{error}")))?;
-                connected(&config, &spec, &parent)?
+                let spec: With = with.parse().map_err(|error| Error::Input(format!("{error}")))?;
+                connected(&config, &spec, &surroundings.variables)?
             }
         };
-        let made = model_agent(model, &prices, config.context_tokens);
-        Ok(Arc::new(made) as Arc<dyn crate::agent::Agent>)
+        let making = Making {
+            prices: prices.clone(),
+            instructions: String::new(),
+            context_tokens: config.context_tokens,
+            relay: surroundings.relay.clone(),
+        };
+        Ok(making.agent(model))
     })
 }
 
-fn connected(
-    config: &Config,
-    spec: &ModelSpec,
-    parent: &[(OsString, OsString)],
-) -> Result<Arc<dyn Model>, Error> {
+fn connected(config: &Config, spec: &With, parent: &[(OsString, OsString)]) -> Result<Behind, Error> {
     let environment = |name: &str| variable(parent, name);
     connect_one(spec, &connection(config, &environment))
 }
@@ -309,7 +391,7 @@ fn options(
         environment: Some(config.environment.environment(parent.iter().cloned())),
         stuck_after: config.stuck_after,
         recruiter,
-        rehearsal: rehearses || matches!(config.with, Some(ModelSpec::Script(_))),
+        rehearsal: rehearses || matches!(config.with, Some(With::Model(ModelSpec::Script(_)))),
         reporter,
     }
 }

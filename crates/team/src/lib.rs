@@ -55,6 +55,7 @@ mod unjudged;
 mod verify;
 mod waiting;
 mod wanted;
+mod with;
 mod work_time;
 
 pub use agent_state::{AgentState, Doing};
@@ -67,7 +68,7 @@ pub use agent_team_core::record::{
 pub use agent_team_core::text::{LongText, Text};
 pub use agent_team_core::view;
 pub use ancestry::is_called_by_hook;
-pub use assemble::{Assembled, assemble};
+pub use assemble::{Assembled, Surroundings, assemble};
 pub use budget::{AgentBudget, TaskBudget};
 pub use doctor::{DamagedStretch, Diagnosis, HolderHealth, LostText, OddRecord, SnapshotHealth};
 pub use duration::{NotADuration, format_duration, parse_duration};
@@ -90,3 +91,4 @@ pub use team_log::{Durability, TeamLog, Written};
 pub use teammate::Teammate;
 pub use unfinished::KeptWork;
 pub use verify::{Verified, Verifier};
+pub use with::{DriverSpec, KnownAgent, With};

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use agent_team::config::Config;
 use agent_team::model::ModelSpec;
-use agent_team::{Durability, Progress, Reporter, RunOutcome, Stage, TeamFolder, TeamLog, assemble, demo};
+use agent_team::{
+    Durability, Progress, Reporter, RunOutcome, Stage, Surroundings, TeamFolder, TeamLog, assemble, demo,
+};
 
 /// The environment of everything that runs here: programs are found, and the user's own settings are not.
 fn environment(home: &Path) -> Vec<(OsString, OsString)> {
@@ -25,7 +27,7 @@ async fn a_scripted_team_builds_the_text_tools() {
     let script = folder.path().join("demo.json");
     std::fs::write(&script, demo::SCRIPT).unwrap();
     let mut config = Config::load(&project.join("team.toml")).unwrap();
-    config.with = Some(ModelSpec::Script(script));
+    config.with = Some(ModelSpec::Script(script).into());
 
     let seen: Arc<Mutex<Vec<Progress>>> = Arc::default();
     let reporter = {
@@ -33,7 +35,7 @@ async fn a_scripted_team_builds_the_text_tools() {
         Reporter::to(move |progress| seen.lock().unwrap().push(progress))
     };
     let team_log = TeamLog::open_or_create(&TeamFolder::of(&project), Durability::Process).unwrap();
-    let assembled = assemble(&team_log, &config, &variables, reporter).unwrap();
+    let assembled = assemble(&team_log, &config, &Surroundings::of(variables.clone()), reporter).unwrap();
     assert!(!assembled.rehearses && assembled.paid_models.is_empty());
     let report = assembled.team.run(Some(Duration::from_secs(300))).await.unwrap();
 

@@ -15,7 +15,8 @@ use agent_team::command::Environment;
 use agent_team::config::{Config, HookCommands};
 use agent_team::model::Script;
 use agent_team::{
-    AgentTeam, Hooks, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome, Status, TeamFolder,
+    AgentTeam, Hooks, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome, Status, Surroundings,
+    TeamFolder,
 };
 use project::{
     Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, script, task, view, workers,
@@ -148,7 +149,9 @@ async fn what_a_hook_of_the_team_runs_is_protected_from_its_agents() {
     let environment: Vec<_> = std::env::vars_os().filter(|(name, _)| name == "PATH").collect();
     let folder = TeamFolder::of(&project.root());
     let team_log = agent_team::TeamLog::open_or_create(&folder, agent_team::Durability::Process).unwrap();
-    let assembled = agent_team::assemble(&team_log, &config, &environment, Reporter::default()).unwrap();
+    let assembled =
+        agent_team::assemble(&team_log, &config, &Surroundings::of(environment), Reporter::default())
+            .unwrap();
     let report = run(&assembled.team).await;
     assert_eq!(report.outcome, RunOutcome::Stuck, "it waits for the human");
     assert_eq!(project.read("hooks/merge"), "exit 0\n");
@@ -237,7 +240,8 @@ async fn a_rehearsal_asks_no_hook() {
     let config = Config::parse(toml, &project.root().join("team.toml")).unwrap();
     let folder = TeamFolder::of(&project.root());
     let team_log = agent_team::TeamLog::open_or_create(&folder, agent_team::Durability::Process).unwrap();
-    let assembled = agent_team::assemble(&team_log, &config, &[], Reporter::default()).unwrap();
+    let assembled =
+        agent_team::assemble(&team_log, &config, &Surroundings::default(), Reporter::default()).unwrap();
     assert_eq!(run(&assembled.team).await.outcome, RunOutcome::Completed);
     assert!(!project.beside("asked").exists());
 }

@@ -1,7 +1,6 @@
 //! `agent`: adds agents to the team and takes them out, while it runs.
 
-use agent_team::model::ModelSpec;
-use agent_team::{AgentBudget, AgentId, AgentJoined, Role, Skill};
+use agent_team::{AgentBudget, AgentId, AgentJoined, Role, Skill, With};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -39,9 +38,9 @@ enum What {
         /// What it can do that others cannot (repeat it, or separate by commas)
         #[arg(long, value_delimiter = ',')]
         skill: Vec<Skill>,
-        /// The model behind it; the team's if nothing is said
-        #[arg(long, value_name = "PROVIDER:MODEL")]
-        with: Option<ModelSpec>,
+        /// The model behind it, or the agent that is driven, as in `run --with`; the team's if nothing is said
+        #[arg(long, value_name = "MODEL")]
+        with: Option<With>,
         /// Each of its plans must be approved before it may change anything
         #[arg(long)]
         plan: bool,

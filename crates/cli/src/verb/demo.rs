@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use agent_team::config::{CONFIG_FILE, Config};
 use agent_team::demo::{self, Seen};
 use agent_team::model::ModelSpec;
-use agent_team::{TaskQueue, TeamFolder, TeamLog};
+use agent_team::{TaskQueue, TeamFolder, TeamLog, With};
 use clap::Args;
 use serde_json::json;
 
@@ -38,7 +38,7 @@ pub struct Demo {
     dir: Option<PathBuf>,
     /// A real model instead of the script
     #[arg(long, value_name = "MODEL")]
-    with: Option<ModelSpec>,
+    with: Option<With>,
     /// Where the model's provider is found
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
@@ -64,7 +64,7 @@ impl Demo {
         config.base_url = self.base_url;
         config.with = Some(match self.with {
             Some(model) => model,
-            None => ModelSpec::Script(write_script(&team)?),
+            None => ModelSpec::Script(write_script(&team)?).into(),
         });
         if !out.is_json() {
             out.line(&format!("A team builds text tools in {}", folder.display()))?;

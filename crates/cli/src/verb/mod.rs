@@ -23,6 +23,7 @@ pub mod note;
 pub mod pause;
 pub mod plan;
 pub mod reassign;
+pub mod relay;
 pub mod release;
 pub mod renew;
 pub mod reserve;

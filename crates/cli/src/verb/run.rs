@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use agent_team::config::{AgentConfig, Budget, CONFIG_FILE, Config, HookCommands};
 use agent_team::git::{GitProgram, Project};
-use agent_team::model::ModelSpec;
 use agent_team::{
-    AgentBudget, AgentId, Role, RunOutcome, Stop, TeamFolder, TeamLog, assemble, is_called_by_hook,
+    AgentBudget, AgentId, Role, RunOutcome, Stop, Surroundings, TeamFolder, TeamLog, With, assemble,
+    is_called_by_hook,
 };
 use clap::Args;
 
@@ -67,9 +67,10 @@ pub struct Run {
     /// How many agents; with more than one, the first is the lead
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     agents: Option<u32>,
-    /// The model: anthropic:MODEL, openai:MODEL, gemini:MODEL, ollama:MODEL, openai-compatible:MODEL or script:FILE
+    /// The model: anthropic:MODEL, openai:MODEL, gemini:MODEL, ollama:MODEL, openai-compatible:MODEL or script:FILE; or an agent
+    /// to drive: claude, codex, gemini, opencode, qwen, goose, acp:COMMAND or exec:COMMAND
     #[arg(long, value_name = "MODEL")]
-    with: Option<ModelSpec>,
+    with: Option<With>,
     /// Where the model's provider is found
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
@@ -247,9 +248,11 @@ pub fn run_team(
         // A rehearsal leaves nothing behind.
         TeamLog::in_memory()?
     };
-    let parent: Vec<_> = std::env::vars_os().collect();
+    // Where this program cannot say where it is, driven agents have no tools of the team.
+    let relay = std::env::current_exe().ok();
+    let surroundings = Surroundings { relay, ..Surroundings::of(std::env::vars_os()) };
     let live = Live::new(out, config);
-    let assembled = assemble(&team_log, config, &parent, live.reporter())?;
+    let assembled = assemble(&team_log, config, &surroundings, live.reporter())?;
     if assembled.rehearses {
         live.say("REHEARSAL no model is named (--with, or `with` in team.toml): nothing is called and nothing is changed");
     } else if !yes && !live.aside(|| agreed(&assembled.paid_models, config))? {

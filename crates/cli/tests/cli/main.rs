@@ -9,6 +9,7 @@ mod authority;
 mod budgets;
 mod checks;
 mod claims;
+mod driven;
 mod files;
 mod health;
 mod help;

@@ -69,7 +69,12 @@ pub(super) fn turns(lines: &[Line]) -> Vec<Turn<'_>> {
                     step.result = Some((output, *is_error));
                 }
             }
-            Line::Began { .. } | Line::Told { .. } | Line::Compacted { .. } | Line::Ended { .. } => {}
+            Line::Began { .. }
+            | Line::Told { .. }
+            | Line::Compacted { .. }
+            | Line::Session { .. }
+            | Line::Permission { .. }
+            | Line::Ended { .. } => {}
         }
     }
     turns

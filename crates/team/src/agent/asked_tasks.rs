@@ -104,7 +104,7 @@ impl TaskQueue {
                     own.spec.id
                 )));
             }
-            if let Some(ids) = self.add_helpers(agent, own, tasks.clone())? {
+            if let Some(ids) = self.add_helpers(agent, &own, tasks.clone())? {
                 return Ok(ids);
             }
         }

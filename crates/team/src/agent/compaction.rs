@@ -257,7 +257,9 @@ fn record(line: &Line) -> String {
             let how = if *is_error { "FAILED" } else { "GAVE" };
             format!("{name} {how}: {}\n", middle_left_out(output.trim(), SHOWN_RESULT_BYTES))
         }
-        Line::Began { .. } | Line::Ended { .. } => String::new(),
+        Line::Began { .. } | Line::Session { .. } | Line::Permission { .. } | Line::Ended { .. } => {
+            String::new()
+        }
     }
 }
 
@@ -295,7 +297,7 @@ fn bytes(line: &Line) -> u64 {
             parts.iter().map(of_part).sum()
         }
         Line::ToolResult { output, .. } => output.len(),
-        Line::Began { .. } | Line::Ended { .. } => 0,
+        Line::Began { .. } | Line::Session { .. } | Line::Permission { .. } | Line::Ended { .. } => 0,
     };
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }

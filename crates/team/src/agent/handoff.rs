@@ -88,7 +88,7 @@ pub(crate) fn last_words(task: &Task, folder: &TeamFolder) -> Option<String> {
 }
 
 /// What a transcript tells of its attempt.
-fn note(lines: &[Line]) -> String {
+pub(super) fn note(lines: &[Line]) -> String {
     let turns = account::turns(lines);
     let mut note = format!("Turns: {}\n", turns.len());
     let mut add = |title: &str, text: &str| {

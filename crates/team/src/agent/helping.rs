@@ -15,7 +15,7 @@ impl TaskQueue {
     pub(super) fn add_helpers(
         &self,
         agent: &AgentId,
-        own: Own,
+        own: &Own,
         tasks: Vec<NewTask>,
     ) -> Result<Option<Vec<TaskId>>, Error> {
         let (tasks, rest) = helpers(&own.spec, own.left, tasks);

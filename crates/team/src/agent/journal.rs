@@ -32,7 +32,11 @@ impl Line {
             // A kill may have torn it.
             let Ok(line) = serde_json::from_slice::<Self>(line) else { continue };
             let since_ms = *since_ms.get_or_insert(line.at_ms());
-            if !matches!(line, Self::Began { .. } | Self::Ended { .. }) {
+            let is_step = matches!(
+                line,
+                Self::Told { .. } | Self::Answered { .. } | Self::ToolResult { .. } | Self::Compacted { .. }
+            );
+            if is_step {
                 return Some((line, since_ms));
             }
         }
@@ -47,6 +51,8 @@ impl Line {
             | Self::Answered { at_ms, .. }
             | Self::ToolResult { at_ms, .. }
             | Self::Compacted { at_ms, .. }
+            | Self::Session { at_ms, .. }
+            | Self::Permission { at_ms, .. }
             | Self::Ended { at_ms, .. } => *at_ms,
         }
     }
@@ -139,6 +145,22 @@ pub enum Line {
         /// What the call used that made the notes; none if they were made from the journal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         usage: Option<Usage>,
+    },
+    /// A driven agent holds a conversation, which it can go on with.
+    Session {
+        /// When, in milliseconds since 1970.
+        at_ms: u64,
+        /// What the agent calls it.
+        id: String,
+    },
+    /// A driven agent asked whether it may do something, and was answered by what it is for.
+    Permission {
+        /// When, in milliseconds since 1970.
+        at_ms: u64,
+        /// What it asked for, in its words.
+        what: String,
+        /// Whether it may.
+        allowed: bool,
     },
     /// The attempt ended, or was interrupted.
     Ended {
@@ -244,7 +266,11 @@ impl Journal {
             match line {
                 Line::Told { .. } | Line::Compacted { .. } => return None,
                 Line::ToolResult { call_id, .. } => results.extend([call_id.clone()]),
-                Line::Began { .. } | Line::Answered { .. } | Line::Ended { .. } => {}
+                Line::Began { .. }
+                | Line::Answered { .. }
+                | Line::Session { .. }
+                | Line::Permission { .. }
+                | Line::Ended { .. } => {}
             }
         }
         Some((Response { parts: parts.clone(), usage: *usage, stop: *stop }, results))
@@ -339,7 +365,7 @@ impl Journal {
                     let (call_id, output, is_error) = (call_id.clone(), output.clone(), *is_error);
                     tell(&mut messages, vec![Part::ToolResult { call_id, output, is_error }]);
                 }
-                Line::Began { .. } | Line::Ended { .. } => {}
+                Line::Began { .. } | Line::Session { .. } | Line::Permission { .. } | Line::Ended { .. } => {}
             }
         }
         close_calls(&mut messages);

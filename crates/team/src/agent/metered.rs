@@ -92,13 +92,7 @@ impl Meter {
         stream: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Result<(Response, Spent), ModelError>, AgentError> {
         let limits = self.limits()?;
-        if limits.money && self.prices.price(model.name()).is_none() && model.name() != UNPAID {
-            return Err(AgentError::GaveUp(format!(
-                "the price of {} is not known, so a budget in money cannot bound what it costs: give its price, or set \
-                 the budget in tokens",
-                model.name()
-            )));
-        }
+        self.has_price(limits, model.name())?;
         let most = request.max_output_tokens.unwrap_or(OUTPUT_TOKENS_MAX).min(OUTPUT_TOKENS_MAX);
         let is_limited = limits.money || limits.others;
         if is_limited {
@@ -107,7 +101,12 @@ impl Meter {
         let upper = self.upper(model.name(), request, most);
         let reservation = if is_limited { Some(self.set_aside(upper, stream).await?) } else { None };
         let mut retries = 0;
-        let cut_off = CutOff { meter: self, reservation, used: Mutex::new(Some(upper)), model: model.name() };
+        let cut_off = CutOff {
+            meter: self,
+            reservation,
+            used: Mutex::new(Some(upper)),
+            model: model.name().to_owned(),
+        };
         let failed = self.amount(model.name(), Usage::default());
         let mut watch = |delta| {
             match &delta {
@@ -143,6 +142,39 @@ impl Meter {
             self.settle(reservation, model.name(), amount)?;
         }
         Ok(answer.map(|response| (response, Spent { amount })))
+    }
+
+    /// Lets a program that calls models by itself take one turn, if the budget has anything left. What the turn will use nobody
+    /// knows before; it counts at its end.
+    ///
+    /// # Errors
+    /// [`AgentError::OverBudget`], or [`AgentError::GaveUp`] if a budget in money cannot bound it since no price is known.
+    #[cfg(feature = "drivers")]
+    pub(super) fn begin_turn(&self, name: &str) -> Result<OpenTurn<'_>, AgentError> {
+        let limits = self.limits()?;
+        self.has_price(limits, name)?;
+        let upper = Amount { input_tokens: 1, calls: 1, ..Amount::default() };
+        let mut reservation = None;
+        if limits.money || limits.others {
+            let wish = SpendingReserved { agent: self.agent.clone(), task: self.task.clone(), upper };
+            match refusal(self.team_log.submit(&self.agent, &wish.into()))? {
+                Ok(written) => reservation = Some(written.id()),
+                Err(refusal) => return Err(AgentError::OverBudget { refusal, upper }),
+            }
+        }
+        let used = Mutex::new(Some(upper));
+        Ok(OpenTurn(CutOff { meter: self, reservation, used, model: name.to_owned() }))
+    }
+
+    /// Where money is limited nothing is called whose price nobody knows.
+    fn has_price(&self, limits: Limits, model: &str) -> Result<(), AgentError> {
+        if limits.money && self.prices.price(model).is_none() && model != UNPAID {
+            return Err(AgentError::GaveUp(format!(
+                "the price of {model} is not known, so a budget in money cannot bound what it costs: give its price, or set \
+                 the budget in tokens"
+            )));
+        }
+        Ok(())
     }
 
     /// What is limited in any account that a call touches.
@@ -233,7 +265,7 @@ struct CutOff<'a> {
     reservation: Option<RecordId>,
     /// The most that it can have used; `None` once it is known.
     used: Mutex<Option<Amount>>,
-    model: &'a str,
+    model: String,
 }
 
 impl CutOff<'_> {
@@ -246,8 +278,22 @@ impl Drop for CutOff<'_> {
     fn drop(&mut self) {
         if let Some(used) = self.used.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             // What is not settled stays set aside, and counts as well.
-            let _ = self.meter.settle(self.reservation, self.model, used);
+            let _ = self.meter.settle(self.reservation, &self.model, used);
         }
+    }
+}
+
+/// A turn of a program that calls models by itself. One that is cut off counts as a call.
+#[cfg(feature = "drivers")]
+pub(super) struct OpenTurn<'a>(CutOff<'a>);
+
+#[cfg(feature = "drivers")]
+impl OpenTurn<'_> {
+    /// Counts what it has used.
+    pub fn end(self, usage: Usage) -> Result<(), Error> {
+        let Self(turn) = self;
+        turn.has_used(None);
+        turn.meter.settle(turn.reservation, &turn.model, turn.meter.amount(&turn.model, usage))
     }
 }
 

@@ -4,7 +4,7 @@ use agent_team_core::machine::State;
 
 use super::Context;
 use super::prompt::{self, Results};
-use crate::{AgentId, AgentMessage, Error};
+use crate::{AgentId, AgentMessage, Error, RecordId, Stage};
 
 impl Context {
     /// Waits as long as the agent, or its team, is paused. Says no if it was told to stop meanwhile.
@@ -38,6 +38,16 @@ impl Context {
         self.queue.team_log().until_word(move |state| is_interrupted(state, &agent)).await
     }
 
+    /// Waits until the agent's plan is approved, which is not yet; for ever where none is wanted.
+    #[cfg(feature = "drivers")]
+    pub(super) async fn plan_is_approved(&self) -> Result<(), Error> {
+        if !self.lacks_plan() {
+            return std::future::pending().await;
+        }
+        let token = self.token;
+        self.queue.team_log().until_word(move |state| !lacks_plan(state, token)).await
+    }
+
     /// What the agent is asked outside of its work, after what others said to it.
     pub(crate) fn told(asked: &str, heard: &[AgentMessage]) -> String {
         if heard.is_empty() {
@@ -48,13 +58,13 @@ impl Context {
 
     /// Whether the agent's plan for the task that it works on must be approved, and is not.
     pub(crate) fn lacks_plan(&self) -> bool {
-        self.queue.team_log().look_at_known(|state| {
-            let held = state.live_claim(self.token).ok();
-            held.is_some_and(|(task, claim)| {
-                claim.stage == crate::Stage::Work && state.lacks_plan(task, &claim.agent)
-            })
-        })
+        self.queue.team_log().look_at_known(|state| lacks_plan(state, self.token))
     }
+}
+
+fn lacks_plan(state: &State, token: RecordId) -> bool {
+    let held = state.live_claim(token).ok();
+    held.is_some_and(|(task, claim)| claim.stage == Stage::Work && state.lacks_plan(task, &claim.agent))
 }
 
 fn is_interrupted(state: &State, agent: &AgentId) -> bool {

@@ -19,6 +19,7 @@ use serde::Deserialize;
 
 use crate::budget::{self, AgentBudget};
 use crate::model::{ModelSpec, Prices};
+use crate::with::With;
 use crate::{Durability, NewTask, duration};
 
 pub use environment::Variables;
@@ -57,7 +58,7 @@ pub struct Config {
     /// `openai-compatible:MODEL` or `script:FILE`. A script's file is found from the folder of team.toml.
     #[serde(deserialize_with = "value::parsed")]
     #[schemars(with = "Option<String>")]
-    pub with: Option<ModelSpec>,
+    pub with: Option<With>,
     /// Where the models' provider is found, if not where it always is.
     #[serde(deserialize_with = "value::base_url")]
     pub base_url: Option<String>,
@@ -169,7 +170,7 @@ pub struct AgentConfig {
     /// What it is for.
     pub role: Role,
     /// Its model, if not the team's.
-    pub with: Option<ModelSpec>,
+    pub with: Option<With>,
     /// What it can do that others cannot.
     pub skills: Vec<Skill>,
     /// What it is told besides its role's instructions.
@@ -212,7 +213,7 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         let specs = config.agents.iter_mut().map(|agent| &mut agent.with).chain([&mut config.with]);
         for spec in specs.flatten() {
-            if let ModelSpec::Script(file) = spec {
+            if let With::Model(ModelSpec::Script(file)) = spec {
                 *file = folder.join(&*file);
             }
         }

@@ -33,7 +33,10 @@ fn the_documented_example_is_read_whole() {
     let example = DOCUMENTATION.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let config = parse(example).unwrap();
     assert_eq!(config.goal.as_deref(), Some("Port the parser to the new grammar"));
-    assert_eq!(config.with, Some(ModelSpec::Provider(Provider::Anthropic, "claude-sonnet-4-5".into())));
+    assert_eq!(
+        config.with,
+        Some(ModelSpec::Provider(Provider::Anthropic, "claude-sonnet-4-5".into()).into())
+    );
     assert_eq!((config.durability, config.into.as_deref()), (Durability::Power, Some("main")));
     assert_eq!(
         (config.gate.as_deref(), config.check.as_deref()),
@@ -226,8 +229,8 @@ fn tasks_may_refer_forward() {
 fn scripts_are_found_from_the_folder_of_the_file() {
     let text = "with = 'script:demo.json'\n[[agent]]\nname = 'a'\nwith = 'script:/b.json'";
     let config = Config::parse(text, Path::new("/project/team.toml")).unwrap();
-    assert_eq!(config.with, Some(ModelSpec::Script("/project/demo.json".into())));
-    assert_eq!(config.agents[0].with, Some(ModelSpec::Script("/b.json".into())));
+    assert_eq!(config.with, Some(ModelSpec::Script("/project/demo.json".into()).into()));
+    assert_eq!(config.agents[0].with, Some(ModelSpec::Script("/b.json".into()).into()));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, de};
 use super::AgentConfig;
 use crate::Durability;
 use crate::budget::AgentBudget;
-use crate::model::ModelSpec;
+use crate::with::With;
 
 /// More agents than this are taken for a slip of the finger.
 pub(super) const AGENTS_MAX: u32 = 10_000;
@@ -35,7 +35,7 @@ pub(super) struct WrittenAgent {
     /// Its model, if not the team's.
     #[serde(default, deserialize_with = "parsed")]
     #[schemars(with = "Option<String>")]
-    with: Option<ModelSpec>,
+    with: Option<With>,
     /// What it can do that others cannot.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]

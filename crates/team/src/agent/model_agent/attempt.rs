@@ -7,21 +7,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::ModelAgent;
 use super::circles::{Circles, Circling, Round};
+use crate::agent::activity::doing;
 use crate::agent::compaction::{self, Compaction, Kept};
 use crate::agent::edits::{Told, Touched};
+use crate::agent::ending::{self, IDLE_ANSWERS_MAX};
 use crate::agent::journal::{Journal, Line};
 use crate::agent::metered::Meter;
 use crate::agent::next_try::NextTry;
 use crate::agent::prompt::{self, Results};
 use crate::agent::team_tools::NOTHING_PLANNED;
-use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment, verdict};
+use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment};
 use crate::model::{Caller, Delta, Message, Part, Request, Response, StopReason};
 use crate::outside::now_ms;
 use crate::tools::{Ending, ToolContext, ToolOutput, Toolbox};
 use crate::{AgentId, AgentMessage, RecordId, Role, Stage};
-
-/// Answers in a row that may do nothing before the attempt fails.
-const IDLE_ANSWERS_MAX: u32 = 3;
 
 /// One attempt under way.
 pub(super) struct Attempt<'a> {
@@ -362,7 +361,7 @@ impl<'a> Attempt<'a> {
             };
             // A call that waits has no result yet.
             if let Some(ending @ Ending::Stopped) = ends_turns {
-                return self.ended(ending).map(Some);
+                return ending::of(ending, self.task, self.context).map(Some);
             }
             if let Some(warning) = self.context.announce(touched, is_error, &mut self.told).await? {
                 text = format!("{text}\n{warning}");
@@ -380,7 +379,7 @@ impl<'a> Attempt<'a> {
         if ending.is_none() {
             self.look_for_circles(round)?;
         }
-        ending.map(|ending| self.ended(ending)).transpose()
+        ending.map(|ending| ending::of(ending, self.task, self.context)).transpose()
     }
 
     /// Tells a model that does the same over and over, and fails the attempt of one that does not listen.
@@ -393,20 +392,6 @@ impl<'a> Attempt<'a> {
                 Ok(())
             }
             Circling::Hopeless(reason) => Err(AgentError::Failed(reason)),
-        }
-    }
-
-    fn ended(&self, ending: Ending) -> Result<Answer, AgentError> {
-        match ending {
-            // A lead has seen how its team stands: another attempt would see the same.
-            Ending::GaveUp { reason } if self.context.leading().is_some() => {
-                Err(AgentError::GaveUp(format!("the lead gave up: {reason}")))
-            }
-            Ending::GaveUp { reason } => Err(AgentError::Failed(format!("the agent gave up: {reason}"))),
-            Ending::Waits => Err(AgentError::Waits),
-            Ending::Stopped => Err(AgentError::Stopped),
-            Ending::Judged { approved, feedback } => Ok(Answer::verdict(approved, feedback)),
-            Ending::Finished { result } => self.answer(&result),
         }
     }
 
@@ -433,7 +418,7 @@ impl<'a> Attempt<'a> {
             }
             _ if self.context.has_planned_nothing() => self.correct("planned nothing", NOTHING_PLANNED),
             _ if self.context.has_open_parts() => Err(AgentError::Waits),
-            StopReason::End | StopReason::ToolCalls => match self.answer(&response.text()) {
+            StopReason::End | StopReason::ToolCalls => match ending::answer(&response.text(), self.task) {
                 Err(AgentError::Failed(fault)) if !self.verdict_wanted => {
                     self.verdict_wanted = true;
                     let words = format!("You have not judged: {fault}. Call `review` with your verdict.");
@@ -456,14 +441,6 @@ impl<'a> Attempt<'a> {
         self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
         Ok(None)
     }
-
-    /// The result, or a reviewer's verdict. One that gives none has failed at the review, and says nothing of the work.
-    fn answer(&self, text: &str) -> Result<Answer, AgentError> {
-        if self.task.stage != Stage::Review {
-            return Ok(Answer::text(text));
-        }
-        Ok(verdict(text)?)
-    }
 }
 
 /// A tool call of a turn.
@@ -481,13 +458,4 @@ fn calls(response: &Response) -> Vec<Call> {
         _ => None,
     });
     calls.collect()
-}
-
-/// What a tool call does, in a few words.
-fn doing(name: &str, input: &serde_json::Value) -> String {
-    let argument = ["path", "command", "pattern", "to"].into_iter().find_map(|key| input.get(key)?.as_str());
-    match argument {
-        Some(argument) => format!("{name} {}", argument.lines().next().unwrap_or_default()),
-        None => name.to_owned(),
-    }
 }

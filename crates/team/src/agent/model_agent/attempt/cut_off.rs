@@ -6,7 +6,7 @@ use super::{Attempt, Call, calls};
 use crate::agent::plan_tools::SubmitPlan;
 use crate::agent::proposing::{Propose, Proposes};
 use crate::agent::team_tools::ENDINGS;
-use crate::agent::{AgentError, Answer};
+use crate::agent::{AgentError, Answer, ending};
 
 impl Attempt<'_> {
     /// Ends as the last turn wanted to, if the attempt was cut off before its result was delivered. Calls that end an
@@ -34,7 +34,7 @@ impl Attempt<'_> {
             Ordering::Less => {
                 let Call { name, input, .. } = calls.swap_remove(ending);
                 let ended = self.toolbox.call(&name, input, &self.tools).await.ends_turns;
-                ended.map(|ended| self.ended(ended)).transpose()
+                ended.map(|ended| ending::of(ended, self.task, self.context)).transpose()
             }
         }
     }

@@ -1,0 +1,270 @@
+//! Agents that speak the Agent Client Protocol, version 1: one JSON-RPC message a line on standard input and output.
+//!
+//! Each conversation has a program of its own. It is offered no files and no terminal of ours: what it does it does with its
+//! own tools, in its folder. <https://agentclientprotocol.com>
+
+mod permission;
+mod updates;
+
+use std::time::Duration;
+
+use agent_client_protocol::schema::ProtocolVersion;
+use agent_client_protocol::v1::ConnectionTo;
+use agent_client_protocol::v1::schema::{
+    CancelNotification, ContentBlock, EnvVariable, ErrorCode, Implementation, InitializeRequest,
+    LoadSessionRequest, McpServer, McpServerStdio, NewSessionRequest, PromptRequest,
+    RequestPermissionRequest, ResumeSessionRequest, SessionId, SessionModeId, SessionModeState,
+    SessionNotification, SessionUpdate, SetSessionModeRequest, StopReason, TextContent,
+};
+use agent_client_protocol::{Agent, ByteStreams, Client, Error as AcpError};
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use self::updates::Calls;
+use super::driver::{Access, Conversation, Done, Driver, DriverError, Heard, Place};
+use super::program::Program;
+use super::server::TeamServer;
+
+/// How long a program may take until a conversation has begun: some take seconds.
+const BEGIN_LIMIT: Duration = Duration::from_secs(90);
+/// How long it may take to leave off once it is told to.
+const BREAK_OFF_LIMIT: Duration = Duration::from_secs(10);
+
+/// An agent that speaks the protocol.
+#[derive(Debug, Clone)]
+pub struct Acp {
+    name: String,
+    command: Vec<String>,
+}
+
+impl Acp {
+    /// The agent behind a command, under the name by which the user knows it.
+    pub fn new(name: impl Into<String>, command: Vec<String>) -> Self {
+        Self { name: name.into(), command }
+    }
+}
+
+#[async_trait]
+impl Driver for Acp {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    async fn begin(
+        &self,
+        place: &Place,
+        earlier: Option<&str>,
+    ) -> Result<Box<dyn Conversation>, DriverError> {
+        let mut program = Program::start(&self.name, &self.command, place)?;
+        let began = tokio::time::timeout(BEGIN_LIMIT, Talk::begin(&mut program, place, earlier)).await;
+        let reason = match began {
+            Ok(Ok(talk)) => return Ok(Box::new(AcpConversation { talk, program })),
+            Ok(Err(error)) if error.code == ErrorCode::AuthRequired => {
+                program.end().await;
+                return Err(DriverError::NotLoggedIn { program: self.name(), reason: words(&error) });
+            }
+            Ok(Err(error)) => words(&error),
+            Err(_) => format!("no conversation began within {BEGIN_LIMIT:?}"),
+        };
+        Err(program.broken(reason).await)
+    }
+}
+
+/// A conversation, and the program that it is held with.
+struct AcpConversation {
+    talk: Talk,
+    program: Program,
+}
+
+#[async_trait]
+impl Conversation for AcpConversation {
+    fn id(&self) -> Option<&str> {
+        self.talk.can_go_on.then(|| &*self.talk.session.0)
+    }
+
+    fn goes_on(&self) -> bool {
+        self.talk.goes_on
+    }
+
+    async fn say(
+        &mut self,
+        words_said: &str,
+        hear: &mut (dyn FnMut(Heard) + Send),
+        stop: &CancellationToken,
+    ) -> Result<Done, DriverError> {
+        match self.talk.say(words_said, hear, stop).await {
+            Ok(done) => Ok(done),
+            Err(error) => Err(self.program.broken(words(&error)).await),
+        }
+    }
+
+    async fn end(mut self: Box<Self>) {
+        drop(self.talk);
+        self.program.end().await;
+    }
+}
+
+/// What is said and heard.
+struct Talk {
+    connection: ConnectionTo<Agent>,
+    session: SessionId,
+    /// Whether the program says that conversations can be gone on with.
+    can_go_on: bool,
+    goes_on: bool,
+    told: mpsc::UnboundedReceiver<Told>,
+    calls: Calls,
+    _open: DropGuard,
+}
+
+/// What comes from the program besides answers.
+enum Told {
+    Update(Box<SessionUpdate>),
+    Asked { what: String, allowed: bool },
+}
+
+impl Talk {
+    async fn begin(program: &mut Program, place: &Place, earlier: Option<&str>) -> Result<Self, AcpError> {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let (connection, open) = connect(program, place.access, tell).await?;
+        let hello = InitializeRequest::new(ProtocolVersion::V1)
+            .client_info(Implementation::new("agent-team", env!("CARGO_PKG_VERSION")));
+        let able = connection.send_request(hello).block_task().await?.agent_capabilities;
+        let can_resume = able.session_capabilities.resume.is_some();
+        let servers: Vec<McpServer> = place.team.iter().map(mcp_server).collect();
+        let earlier = earlier.map(|id| SessionId::new(id.to_owned()));
+        // What cannot be gone on with is begun anew, and told what was done so far.
+        let gone_on = match earlier {
+            Some(id) if can_resume => {
+                let request =
+                    ResumeSessionRequest::new(id.clone(), &place.folder).mcp_servers(servers.clone());
+                connection.send_request(request).block_task().await.map(|resumed| (id, resumed.modes)).ok()
+            }
+            Some(id) if able.load_session => {
+                let request = LoadSessionRequest::new(id.clone(), &place.folder).mcp_servers(servers.clone());
+                connection.send_request(request).block_task().await.map(|loaded| (id, loaded.modes)).ok()
+            }
+            _ => None,
+        };
+        let goes_on = gone_on.is_some();
+        let (session, modes) = match gone_on {
+            Some(gone_on) => gone_on,
+            None => {
+                let request = NewSessionRequest::new(&place.folder).mcp_servers(servers);
+                let begun = connection.send_request(request).block_task().await?;
+                (begun.session_id, begun.modes)
+            }
+        };
+        if let Some(mode) = modes.filter(|_| place.access == Access::Look).as_ref().and_then(read_only) {
+            connection.send_request(SetSessionModeRequest::new(session.clone(), mode)).block_task().await?;
+        }
+        // What was said before is told once more by some.
+        while told.try_recv().is_ok() {}
+        let can_go_on = can_resume || able.load_session;
+        Ok(Self { connection, session, can_go_on, goes_on, told, calls: Calls::default(), _open: open })
+    }
+
+    async fn say(
+        &mut self,
+        words_said: &str,
+        hear: &mut (dyn FnMut(Heard) + Send),
+        stop: &CancellationToken,
+    ) -> Result<Done, AcpError> {
+        let prompt = vec![ContentBlock::Text(TextContent::new(words_said))];
+        let request = PromptRequest::new(self.session.clone(), prompt);
+        let mut answer = Box::pin(self.connection.send_request(request).block_task());
+        let mut is_broken_off = false;
+        let answer = loop {
+            tokio::select! {
+                biased;
+                Some(told) = self.told.recv() => self.calls.hear(told, hear),
+                answer = &mut answer => break answer?,
+                () = stop.cancelled(), if !is_broken_off => {
+                    is_broken_off = true;
+                    self.connection.send_notification(CancelNotification::new(self.session.clone()))?;
+                }
+                () = tokio::time::sleep(BREAK_OFF_LIMIT), if is_broken_off => {
+                    let reason = format!("it did not leave off within {BREAK_OFF_LIMIT:?}");
+                    return Err(AcpError::internal_error().data(reason));
+                }
+            }
+        };
+        // What was told before the answer stands before it.
+        while let Ok(told) = self.told.try_recv() {
+            self.calls.hear(told, hear);
+        }
+        if let Some(usage) = answer.usage {
+            hear(Heard::Used(updates::usage(&usage)));
+        }
+        Ok(match answer.stop_reason {
+            _ if is_broken_off => Done::BrokenOff,
+            StopReason::Cancelled => Done::BrokenOff,
+            StopReason::MaxTokens | StopReason::MaxTurnRequests => Done::Limit,
+            StopReason::Refusal => Done::Refused,
+            _ => Done::Said,
+        })
+    }
+}
+
+/// Connects with a program that was started. The connection is there until the guard is dropped.
+async fn connect(
+    program: &mut Program,
+    access: Access,
+    tell: mpsc::UnboundedSender<Told>,
+) -> Result<(ConnectionTo<Agent>, DropGuard), AcpError> {
+    let (input, output) = program.streams().ok_or_else(AcpError::internal_error)?;
+    let transport = ByteStreams::new(input.compat_write(), output.compat());
+    let (connected, connection) = oneshot::channel();
+    let over = CancellationToken::new();
+    let open = over.clone().drop_guard();
+    let tell_update = tell.clone();
+    let conversation = Client
+        .v1()
+        .name("agent-team")
+        .on_receive_notification(
+            async move |update: SessionNotification, _| {
+                // Nobody hears it any more when the conversation is over.
+                let _ = tell_update.send(Told::Update(Box::new(update.update)));
+                Ok(())
+            },
+            agent_client_protocol::on_receive_notification!(),
+        )
+        .on_receive_request(
+            async move |request: RequestPermissionRequest, responder, _| {
+                let (what, allowed, outcome) = permission::judge(access, &request);
+                let _ = tell.send(Told::Asked { what, allowed });
+                responder.respond(outcome)
+            },
+            agent_client_protocol::on_receive_request!(),
+        )
+        .connect_with(transport, async move |connection: ConnectionTo<Agent>| {
+            let _ = connected.send(connection);
+            over.cancelled().await;
+            Ok(())
+        });
+    tokio::spawn(conversation);
+    let connection = connection.await.map_err(|_| AcpError::internal_error().data("it closed its output"))?;
+    Ok((connection, open))
+}
+
+/// The team's tools, as a server that the program starts.
+fn mcp_server(team: &TeamServer) -> McpServer {
+    let variables = team.environment.iter().map(|(name, value)| EnvVariable::new(name, value));
+    let server = McpServerStdio::new(TeamServer::NAME, &team.command);
+    McpServer::Stdio(server.args(team.arguments.clone()).env(variables.collect()))
+}
+
+/// The mode of a program in which it changes nothing, if it has one.
+fn read_only(modes: &SessionModeState) -> Option<SessionModeId> {
+    let known = modes.available_modes.iter().map(|mode| &mode.id);
+    known.into_iter().find(|id| &*id.0 == "read-only").cloned()
+}
+
+/// An error on one line, for people.
+fn words(error: &AcpError) -> String {
+    match &error.data {
+        Some(data) => format!("{} ({data})", error.message),
+        None => error.message.clone(),
+    }
+}

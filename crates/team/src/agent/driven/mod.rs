@@ -1,0 +1,153 @@
+//! Coding agents that people already use, as members of a team: each brings its own model and its own tools, and is driven by
+//! what it is told.
+//!
+//! A [`Driver`] knows how one program talks. What it is told, what of its words is the result, and how it is steered and
+//! counted, is the same for all and decided here.
+
+mod acp;
+mod attempt;
+mod driver;
+mod exec;
+mod program;
+mod scribe;
+mod server;
+mod words;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+pub use self::acp::Acp;
+use self::attempt::Attempt;
+pub use self::driver::{Access, Conversation, Done, Driver, DriverError, Heard, Place};
+pub use self::exec::Exec;
+pub use self::server::{TeamServer, relay};
+use super::metered::Meter;
+use super::{Agent, AgentError, Answer, Assignment, Context, prompt};
+use crate::model::Prices;
+use crate::{DriverSpec, Error};
+
+/// The driver of an agent as a user names it.
+pub fn driver(spec: &DriverSpec) -> Arc<dyn Driver> {
+    let name = spec.to_string();
+    let shell = |command: &String| vec!["sh".to_owned(), "-c".to_owned(), command.clone()];
+    match spec {
+        DriverSpec::Known(known) => {
+            Arc::new(Acp::new(name, known.command().iter().map(|&word| word.to_owned()).collect()))
+        }
+        DriverSpec::Acp(command) => Arc::new(Acp::new(name, shell(command))),
+        DriverSpec::Exec(command) => Arc::new(Exec::new(name, shell(command))),
+    }
+}
+
+/// An agent that is driven.
+pub struct DrivenAgent {
+    driver: Arc<dyn Driver>,
+    prices: Arc<Prices>,
+    instructions: String,
+    /// The program by which it reaches the tools of its team.
+    relay: Option<PathBuf>,
+}
+
+impl DrivenAgent {
+    /// An agent behind a driver. Without a [relay](Self::relay) it has no tools of the team: its last words are its result.
+    pub fn new(driver: Arc<dyn Driver>) -> Self {
+        Self { driver, prices: Arc::default(), instructions: String::new(), relay: None }
+    }
+
+    /// Sets what its turns cost, by the name of its driver.
+    #[must_use]
+    pub fn prices(mut self, prices: Arc<Prices>) -> Self {
+        self.prices = prices;
+        self
+    }
+
+    /// Adds instructions of one's own to what it is told first.
+    #[must_use]
+    pub fn instructions(mut self, instructions: impl Into<String>) -> Self {
+        self.instructions = instructions.into();
+        self
+    }
+
+    /// Sets the program whose `relay ADDRESS` connects it with the tools of its team: the command `agent-team`.
+    #[must_use]
+    pub fn relay(mut self, program: impl Into<PathBuf>) -> Self {
+        self.relay = Some(program.into());
+        self
+    }
+
+    fn meter(&self, context: &Context, task: Option<crate::TaskId>) -> Meter {
+        Meter::new(context.queue.team_log(), self.prices.clone(), &context.agent, task)
+            .stopped_by(context.stop.clone())
+    }
+}
+
+#[async_trait]
+impl Agent for DrivenAgent {
+    async fn execute_task(&self, task: &Assignment, context: &Context) -> Result<Answer, AgentError> {
+        Attempt::begin(self, task, context)?.run().await
+    }
+
+    /// A conversation of its own, in which it can look and change nothing.
+    async fn answer(&self, question: &Assignment, context: &Context) -> Result<String, AgentError> {
+        // Where it works on nothing there is nothing to look at.
+        let scratch = tempfile::tempdir();
+        let broken = |source| Error::Io { verb: "make a folder in", path: std::env::temp_dir(), source };
+        let scratch = scratch.map_err(broken)?;
+        let place = Place {
+            folder: context.workspace.clone().unwrap_or_else(|| scratch.path().to_owned()),
+            environment: context.environment.clone(),
+            access: Access::Look,
+            team: None,
+        };
+        let words = prompt::system(&context.agent, context.role, &self.instructions, false);
+        let words = format!("{words}\n{}", question.description);
+        let meter = self.meter(context, None);
+        let turn = meter.begin_turn(&self.driver.name())?;
+        let mut conversation = self.driver.begin(&place, None).await?;
+        let (mut said, mut used) = (String::new(), None);
+        let mut hear = |heard| match heard {
+            Heard::Text(text) => said += &text,
+            // What it says before it looks is not its answer yet.
+            Heard::Calls { .. } => said.clear(),
+            Heard::Used(usage) => used = Some(usage),
+            _ => {}
+        };
+        let stop = CancellationToken::new();
+        let done = conversation.say(&words, &mut hear, &stop).await;
+        conversation.end().await;
+        turn.end(used.unwrap_or_default())?;
+        match done? {
+            Done::Refused => Err(AgentError::Failed(format!("it refused: {said}"))),
+            _ => Ok(said),
+        }
+    }
+
+    fn with(&self) -> String {
+        self.driver.name()
+    }
+
+    /// By a tool of the team's, if it has those.
+    fn plans(&self) -> bool {
+        self.relay.is_some()
+    }
+
+    fn is_metered(&self) -> bool {
+        true
+    }
+
+    fn needs_workspace(&self) -> bool {
+        true
+    }
+}
+
+impl From<DriverError> for AgentError {
+    fn from(error: DriverError) -> Self {
+        match error {
+            DriverError::Start { .. } | DriverError::NotLoggedIn { .. } => Self::Unable(error.to_string()),
+            DriverError::Ended { .. } | DriverError::Failed { .. } => Self::Failed(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A program that is driven: started in a process group of its own, with what it says on standard error kept for the case that
+//! it fails, and ended with all that it has started.
+
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+
+use super::driver::{DriverError, Place};
+use crate::command::{CommandEnding, ProcessGroup, clean_line};
+
+/// How long it may take to end once it is asked to.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long a program whose output has ended may take to end itself.
+const LAST_GASP: Duration = Duration::from_secs(1);
+/// How much of the end of its standard error is kept, in bytes.
+const ERRORS_KEPT: usize = 4 << 10;
+
+/// A program, from its start to its end.
+pub(super) struct Program {
+    name: String,
+    group: ProcessGroup,
+    errors: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Program {
+    /// Starts a command, by the arguments of which it consists, with pipes to its input and output.
+    pub fn start(name: &str, command: &[String], place: &Place) -> Result<Self, DriverError> {
+        let Some((program, arguments)) = command.split_first() else {
+            let reason = "its command is empty".to_owned();
+            return Err(DriverError::Failed { program: name.to_owned(), reason });
+        };
+        let mut spawned = Command::new(program);
+        spawned.args(arguments).current_dir(&place.folder).env_clear().envs(place.environment.iter());
+        spawned.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let started = ProcessGroup::spawn(&mut spawned);
+        let mut group =
+            started.map_err(|source| DriverError::Start { command: command.join(" "), source })?;
+        let errors = Arc::<Mutex<Vec<u8>>>::default();
+        if let Some(pipe) = group.leader.stderr.take() {
+            tokio::spawn(keep_the_end(pipe, errors.clone()));
+        }
+        Ok(Self { name: name.to_owned(), group, errors })
+    }
+
+    /// Its standard input and output. They can be taken once.
+    pub fn streams(&mut self) -> Option<(ChildStdin, ChildStdout)> {
+        Some((self.group.leader.stdin.take()?, self.group.leader.stdout.take()?))
+    }
+
+    /// Waits until it has ended.
+    pub async fn wait(&mut self) -> std::io::Result<std::process::ExitStatus> {
+        self.group.wait().await
+    }
+
+    /// Ends it, and gives what went wrong: that it ended by itself, if it did, or else the reason.
+    pub async fn broken(&mut self, reason: String) -> DriverError {
+        let ended = tokio::time::timeout(LAST_GASP, self.group.wait()).await;
+        let program = self.name.clone();
+        let error = match ended {
+            Ok(Ok(status)) => {
+                let how = CommandEnding::of(status).to_string();
+                let reason = self.last_words().map_or(how.clone(), |words| format!("{how}: {words}"));
+                DriverError::Ended { program, reason }
+            }
+            Ok(Err(_)) | Err(_) => DriverError::Failed { program, reason },
+        };
+        self.end().await;
+        error
+    }
+
+    /// Ends it.
+    pub async fn end(&mut self) {
+        // What cannot be ended now is ended when this is dropped.
+        let _ = self.group.end(GRACE).await;
+    }
+
+    /// The last line that it wrote to standard error.
+    fn last_words(&self) -> Option<String> {
+        let kept = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&kept);
+        let lines = text.lines().rev().map(|line| clean_line(line.as_bytes()));
+        lines.map(|line| line.trim().to_owned()).find(|line| !line.is_empty())
+    }
+}
+
+/// Reads what a program says on standard error, so that it never waits for that, and keeps the end.
+async fn keep_the_end(mut pipe: ChildStderr, kept: Arc<Mutex<Vec<u8>>>) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        let surplus = kept.len().saturating_sub(ERRORS_KEPT);
+        kept.drain(..surplus);
+    }
+}
