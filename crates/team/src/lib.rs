@@ -39,6 +39,7 @@ mod rehearsal;
 mod reservations;
 mod review;
 mod run;
+pub mod sandbox;
 mod seat;
 pub mod split;
 mod steering;

@@ -1,10 +1,13 @@
-//! What a command may see of the environment: little, and never a key.
+//! What surrounds a command: the variables that it sees, which are few and never a key, and its sandbox.
 //!
 //! A command's text may come from a model, and its output goes to one; so a key that it could print is a key lost.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::sync::Arc;
+
+use crate::sandbox::Sandbox;
 
 /// The variables that are taken over from the parent, with what stands for one that is missing there.
 const INHERITED: [(&str, Option<&str>); 4] = [
@@ -17,7 +20,8 @@ const INHERITED: [(&str, Option<&str>); 4] = [
 /// Names that begin like this belong to model providers and their coding agents.
 const REFUSED_PREFIXES: [&str; 6] = ["ANTHROPIC_", "OPENAI_", "GEMINI_", "GOOGLE_", "CLAUDE", "CODEX"];
 
-/// The whole environment of a command. It cannot hold a provider's variables or a claim's token, whoever adds them.
+/// The whole environment of a command: its variables and its sandbox. It cannot hold a provider's variables or a claim's token,
+/// whoever adds them, and whoever says nothing of a sandbox gets one.
 ///
 /// ```
 /// use agent_team::command::Environment;
@@ -29,6 +33,7 @@ const REFUSED_PREFIXES: [&str; 6] = ["ANTHROPIC_", "OPENAI_", "GEMINI_", "GOOGLE
 pub struct Environment {
     /// Shared, since every agent of a run has the same.
     variables: Arc<BTreeMap<OsString, OsString>>,
+    sandbox: Sandbox,
 }
 
 impl Environment {
@@ -44,7 +49,7 @@ impl Environment {
             let value = parent.get(OsStr::new(name)).cloned().or_else(|| default.map(OsString::from))?;
             Some((OsString::from(name), value))
         });
-        Self { variables: Arc::new(inherited.collect()) }.with("TERM", "dumb")
+        Self { variables: Arc::new(inherited.collect()), sandbox: Sandbox::default() }.with("TERM", "dumb")
     }
 
     /// With one variable more, unless a command must not see it.
@@ -55,6 +60,25 @@ impl Environment {
             Arc::make_mut(&mut self.variables).insert(name, value.into());
         }
         self
+    }
+
+    /// With this sandbox around the command.
+    #[must_use]
+    pub fn confined(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = sandbox;
+        self
+    }
+
+    /// With one more file or folder that the command sees.
+    #[must_use]
+    pub(crate) fn reading(mut self, path: &Path) -> Self {
+        self.sandbox = self.sandbox.reading(path);
+        self
+    }
+
+    /// The sandbox around the command.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// All variables, by name.

@@ -1,19 +1,21 @@
 //! One shell command, run to its end: a task's check, the team's gate, or what an agent's `run` tool asks for.
 //!
-//! The command gets a process group of its own, a cleared environment, and no input unless there is some for it. What it prints goes to a file,
-//! and a [`CutOutput`] keeps what a model or a human wants to read of it. Whatever happens (it ends, it hangs, it is
-//! stopped, its caller loses interest), the whole group is ended, and whoever left it by `setsid`. Only a process that
-//! was also started with another environment is not found: that is the sandbox's concern. Knows nothing of tasks,
-//! agents or git.
+//! The command gets the sandbox of its environment, a process group of its own, a cleared environment, and no input unless
+//! there is some for it. What it prints goes to a file, and a [`CutOutput`] keeps what a model or a human wants to read of
+//! it. Whatever happens (it ends, it hangs, it is stopped, its caller loses interest), the whole group is ended, and whoever
+//! left it by `setsid`. Only a process that has no sandbox, and was also started with another environment, is not found.
+//! Knows nothing of tasks, agents or git.
 mod capture;
 mod clean;
 mod cut;
 mod environment;
 mod group;
+mod space;
 mod straggler;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
@@ -22,16 +24,16 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use tokio::net::unix::pipe;
-use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use clean::clean_line;
 pub use cut::{CutLimits, CutOutput, Cutter};
 pub(crate) use cut::{grouped, shorten};
 pub use environment::Environment;
-pub use group::ProcessGroup;
+pub use group::{ProcessGroup, SpawnError};
 pub(crate) use straggler::{VARIABLE as MARK_VARIABLE, end_all};
 
+use crate::sandbox::{Exceeded, SandboxError};
 use capture::{Capture, OutputLimits};
 
 /// How long a group may take to end after SIGTERM before SIGKILL follows.
@@ -119,14 +121,19 @@ impl CommandSpec {
             return Ok(CommandOutcome { ending: CommandEnding::Stopped, duration: Duration::ZERO, output });
         }
         let (mut group, mut pipe) = self.spawn()?;
+        let (most, leader) = (group.most(), group.leader.id());
         let ending = tokio::select! {
             biased;
             () = stop.cancelled() => CommandEnding::Stopped,
-            ended = group.wait() => CommandEnding::of(ended.map_err(|source| self.broken(source))?),
+            ended = group.wait() => match ended {
+                Ok(status) => CommandEnding::of(status),
+                Err(source) => return Err(self.not_run(source, capture, &pipe)),
+            },
             over = capture.copy(&mut pipe) => over.map(|()| CommandEnding::OutputLimit)?,
             () = tokio::time::sleep(self.time_limit) => CommandEnding::TimedOut,
+            exceeded = ProcessGroup::exceeded(most, leader) => exceeded.into(),
         };
-        self.end(&mut group, &mut capture, &mut pipe).await?;
+        self.end(&mut group, ending.grace(), &mut capture, &mut pipe).await?;
         capture.drain(&pipe)?;
         Ok(CommandOutcome { ending, duration: started.elapsed(), output: capture.finish()? })
     }
@@ -135,14 +142,13 @@ impl CommandSpec {
     fn spawn(&self) -> Result<(ProcessGroup, pipe::Receiver), CommandError> {
         let broken = |source| self.broken(source);
         let (reader, writer) = std::io::pipe().map_err(broken)?;
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(&self.command).current_dir(&self.folder);
-        command.env_clear().envs(self.environment.iter());
-        command
-            .stdin(self.standard_input().map_err(broken)?)
-            .stdout(writer.try_clone().map_err(broken)?)
-            .stderr(writer);
-        let group = ProcessGroup::spawn(&mut command).map_err(broken)?;
+        let input = self.standard_input().map_err(broken)?;
+        let output = writer.try_clone().map_err(broken)?;
+        let arguments = [OsStr::new("-c"), OsStr::new(&self.command)];
+        let group = ProcessGroup::spawn("sh", &arguments, &self.folder, &self.environment, |command| {
+            command.stdin(input).stdout(output).stderr(writer);
+        });
+        let group = group.map_err(|error| CommandError::of(error, &self.command, &self.folder))?;
         let receiver = pipe::Receiver::from_owned_fd(reader.into()).map_err(broken)?;
         Ok((group, receiver))
     }
@@ -162,13 +168,21 @@ impl CommandSpec {
     async fn end(
         &self,
         group: &mut ProcessGroup,
+        grace: Duration,
         capture: &mut Capture,
         pipe: &mut pipe::Receiver,
     ) -> Result<(), CommandError> {
         tokio::select! {
-            ended = group.end(GRACE) => ended.map_err(|source| self.broken(source)),
+            ended = group.end(grace) => ended.map_err(|source| self.broken(source)),
             broken = capture.copy_and_discard(pipe) => broken,
         }
+    }
+
+    /// Nothing was run, and what was printed says why.
+    fn not_run(&self, source: std::io::Error, mut capture: Capture, pipe: &pipe::Receiver) -> CommandError {
+        let said = capture.drain(pipe).and_then(|()| capture.finish());
+        let said = said.map(|output| output.text).unwrap_or_default();
+        self.broken(std::io::Error::new(source.kind(), format!("{source}: {}", said.trim_end())))
     }
 
     fn broken(&self, source: std::io::Error) -> CommandError {
@@ -207,9 +221,30 @@ pub enum CommandEnding {
     Stopped,
     /// It printed more than its output limit.
     OutputLimit,
+    /// It used more memory than its sandbox allows, with all that it started.
+    MemoryLimit,
+    /// It started more processes than its sandbox allows.
+    ProcessLimit,
+}
+
+impl From<Exceeded> for CommandEnding {
+    fn from(exceeded: Exceeded) -> Self {
+        match exceeded {
+            Exceeded::Memory => Self::MemoryLimit,
+            Exceeded::Processes => Self::ProcessLimit,
+        }
+    }
 }
 
 impl CommandEnding {
+    /// How long what still runs may take to end. What uses up the machine has no time for that.
+    fn grace(self) -> Duration {
+        match self {
+            Self::MemoryLimit | Self::ProcessLimit => Duration::ZERO,
+            _ => GRACE,
+        }
+    }
+
     pub(crate) fn of(status: ExitStatus) -> Self {
         use std::os::unix::process::ExitStatusExt;
         match (status.code(), status.signal()) {
@@ -227,6 +262,8 @@ impl std::fmt::Display for CommandEnding {
             Self::TimedOut => write!(formatter, "ended: over its time limit"),
             Self::Stopped => write!(formatter, "stopped"),
             Self::OutputLimit => write!(formatter, "ended: over its output limit"),
+            Self::MemoryLimit => write!(formatter, "ended: over its memory limit"),
+            Self::ProcessLimit => write!(formatter, "ended: over its limit of processes"),
         }
     }
 }
@@ -234,6 +271,9 @@ impl std::fmt::Display for CommandEnding {
 /// Why a command could not be run at all.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
+    /// It would have run without its sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// The shell could not be started or waited for.
     #[error("cannot run `{command}` in {}: {source}; see that the folder exists and `sh` is on the PATH", folder.display())]
     Start {
@@ -255,6 +295,15 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    pub(crate) fn of(error: SpawnError, command: &str, folder: &Path) -> Self {
+        match error {
+            SpawnError::Sandbox(error) => Self::Sandbox(error),
+            SpawnError::Io(source) => {
+                Self::Start { command: command.to_owned(), folder: folder.to_owned(), source }
+            }
+        }
+    }
+
     fn output(path: &Path, source: std::io::Error) -> Self {
         Self::Output { path: path.to_owned(), source }
     }

@@ -2,8 +2,9 @@
 //! carries the mark that the command was started with.
 //!
 //! The mark is a variable with an id that nobody else has. The kernel keeps the environment that a process was
-//! started with, so a daemon cannot lose it by changing its variables, only by being started without them. One that
-//! wants to escape can do that; the sandbox is what holds it. Where `/proc` is missing, nothing is found.
+//! started with, so a daemon cannot lose it by changing its variables, only by being started without them. A confined one
+//! that does so is found all the same: it has a process namespace, or a number among its limits that it cannot change.
+//! Where `/proc` is missing, nothing is found.
 
 use std::ffi::OsString;
 use std::fs;
@@ -26,11 +27,16 @@ const PAUSE: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone)]
 pub(super) struct Mark {
     id: String,
+    /// The number among the limits of a process, as `/proc` shows it.
+    number: Option<String>,
 }
 
 impl Mark {
-    pub(super) fn new() -> Self {
-        Self { id: uuid::Uuid::now_v7().simple().to_string() }
+    pub(super) fn new(number: Option<u64>) -> Self {
+        Self {
+            id: uuid::Uuid::now_v7().simple().to_string(),
+            number: number.map(|number| number.to_string()),
+        }
     }
 
     /// The value of the variable.
@@ -45,11 +51,20 @@ impl Mark {
 
     /// Kills all who carry the mark, until there is none. Blocks.
     pub(super) fn end_all(&self) {
-        end_all(|_, environment| self.is_in(environment));
+        end_all(|process, environment| self.is_in(environment) || self.is_among_limits(process));
     }
 
     fn is_in(&self, environment: &[u8]) -> bool {
         environment.windows(self.id.len()).any(|window| window == self.id.as_bytes())
+    }
+
+    fn is_among_limits(&self, process: Pid) -> bool {
+        let Some(number) = &self.number else { return false };
+        let of = |what| {
+            fs::read_to_string(format!("/proc/{}/{what}", process.as_raw_nonzero())).unwrap_or_default()
+        };
+        // One that has ended and waits for its parent still has its limits.
+        of("limits").contains(number) && !of("stat").contains(") Z ")
     }
 }
 

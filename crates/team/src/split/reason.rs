@@ -72,7 +72,14 @@ fn wrong_ending(
     let ending = in_words(candidate.ending);
     let (what, line) = match (candidate.ending, signal_of(candidate.ending)) {
         // Where it was when it was ended says nothing.
-        (CommandEnding::TimedOut | CommandEnding::OutputLimit | CommandEnding::Stopped, _) => {
+        (
+            CommandEnding::TimedOut
+            | CommandEnding::OutputLimit
+            | CommandEnding::MemoryLimit
+            | CommandEnding::ProcessLimit
+            | CommandEnding::Stopped,
+            _,
+        ) => {
             return Reason { text: ending.clone(), key: ending };
         }
         // Nor does how far the output came before a crash.

@@ -3,13 +3,13 @@
 //! [`crate::command`] keeps both outputs in one file, in their order, for people; here they are compared. Ends whatever
 //! the command started, as there.
 
+use std::ffi::OsStr;
 use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 
 use futures::future::join;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::suite::Suite;
@@ -46,11 +46,13 @@ pub(super) async fn run(
 ) -> Result<Outcome, CommandError> {
     let broken =
         |source| CommandError::Start { command: text.to_owned(), folder: suite.folder.clone(), source };
-    let mut command = Command::new("sh");
-    command.arg("-c").arg(text).current_dir(&suite.folder);
-    command.env_clear().envs(suite.environment.iter()).envs(variables.iter().copied());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut group = ProcessGroup::spawn(&mut command).map_err(broken)?;
+    let arguments = [OsStr::new("-c"), OsStr::new(text)];
+    let group = ProcessGroup::spawn("sh", &arguments, &suite.folder, &suite.environment, |command| {
+        command.envs(variables.iter().copied());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    });
+    let mut group = group.map_err(|error| CommandError::of(error, text, &suite.folder))?;
+    let (most, leader) = (group.most(), group.leader.id());
     let (stdin, stdout, stderr) =
         (group.leader.stdin.take(), group.leader.stdout.take(), group.leader.stderr.take());
     if let Some(mut stdin) = stdin {
@@ -62,12 +64,14 @@ pub(super) async fn run(
         let mut reading = pin!(join(read(stdout, &mut kept.0, true), read(stderr, &mut kept.1, false)));
         let mut is_read = false;
         let mut time = pin!(tokio::time::sleep(suite.time_limit));
+        let mut exceeded = pin!(ProcessGroup::exceeded(most, leader));
         let ending = loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break CommandEnding::Stopped,
                 ended = group.wait() => break CommandEnding::of(ended.map_err(broken)?),
                 () = &mut time => break CommandEnding::TimedOut,
+                exceeded = &mut exceeded => break exceeded.into(),
                 read = &mut reading, if !is_read => match read {
                     (Ok(()), _) => is_read = true,
                     (Err(TooLong), _) => break CommandEnding::OutputLimit,

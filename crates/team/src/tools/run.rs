@@ -61,7 +61,7 @@ impl Run {
             .map_err(|error| Correction(format!("The command's output cannot be kept: {error}.")))?;
         let asked = input.time_limit_seconds.map_or(Duration::MAX, Duration::from_secs);
         let spec = CommandSpec {
-            environment: context.environment.clone(),
+            environment: context.environment.clone().reading(&context.output_folder),
             time_limit: asked.min(context.command_time_limit),
             ..CommandSpec::new(input.command, &context.workspace, output_file)
         };
@@ -87,6 +87,7 @@ fn report(outcome: &CommandOutcome) -> String {
     let hint = match outcome.ending {
         CommandEnding::TimedOut => " Try a smaller step, or one that ends by itself.",
         CommandEnding::OutputLimit => " Let it print less.",
+        CommandEnding::MemoryLimit | CommandEnding::ProcessLimit => " Let it use less.",
         CommandEnding::Exited(_) | CommandEnding::Killed(_) | CommandEnding::Stopped => "",
     };
     let output = if outcome.output.text.is_empty() { "(no output)\n" } else { &outcome.output.text };

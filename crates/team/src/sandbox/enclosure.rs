@@ -1,0 +1,168 @@
+//! A program made ready to be started behind the walls, and what goes with it from then on.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::fs::{MemfdFlags, memfd_create};
+
+use super::child::{Child, Walls};
+use super::private::Private;
+use super::probe::{AROUND_VARIABLE, Found};
+use super::usage::Most;
+use super::{Sandbox, SandboxError, bubblewrap, landlock, seccomp, system};
+use crate::command::Environment;
+
+/// A program that can be started, and what goes with it.
+#[derive(Debug)]
+pub(crate) struct Enclosure {
+    /// The program, with its environment and folder. Its standard streams are the caller's concern. To be dropped once it is
+    /// started: it holds what only the child shall hold.
+    pub(crate) command: Command,
+    /// The folder that it has for itself.
+    pub(crate) private: Option<Private>,
+    /// How much it may use.
+    pub(crate) most: Option<Most>,
+    /// A number that its processes carry and cannot lose, where they have no namespace.
+    pub(crate) mark: Option<u64>,
+    /// Where bubblewrap tells how it goes.
+    pub(crate) status: Option<OwnedFd>,
+}
+
+impl Sandbox {
+    /// Makes a program ready that works in `folder`.
+    ///
+    /// # Errors
+    /// When what is wanted is not to be had here, or cannot be set up.
+    pub(crate) fn enclose(
+        &self,
+        program: &OsStr,
+        arguments: &[&OsStr],
+        folder: &Path,
+        environment: &Environment,
+    ) -> Result<Enclosure, SandboxError> {
+        self.enclose_in(&self.found()?, program, arguments, folder, environment)
+    }
+
+    pub(super) fn enclose_in(
+        &self,
+        found: &Found,
+        program: &OsStr,
+        arguments: &[&OsStr],
+        folder: &Path,
+        environment: &Environment,
+    ) -> Result<Enclosure, SandboxError> {
+        let kind = found.kind();
+        let made = match found {
+            Found::Unconfined | Found::Around => {
+                let mut command = Command::new(program);
+                command.args(arguments).current_dir(folder).env_clear().envs(environment.iter());
+                Ok(Enclosure { command, private: None, most: None, mark: None, status: None })
+            }
+            Found::Bubblewrap(path) => self.by_bubblewrap(path, program, arguments, folder, environment),
+            Found::Landlock => self.by_landlock(program, arguments, folder, environment),
+        };
+        made.map_err(|reason| SandboxError::set_up(kind, reason))
+    }
+
+    fn by_bubblewrap(
+        &self,
+        bubblewrap: &Path,
+        program: &OsStr,
+        arguments: &[&OsStr],
+        folder: &Path,
+        environment: &Environment,
+    ) -> Result<Enclosure, String> {
+        let variables = variables(environment);
+        let private = self.private().map_err(words)?;
+        let mut policy = self.policy(folder, &variables);
+        let folder = std::path::absolute(folder).map_err(words)?;
+        policy.set(private.root(), super::policy::Access::Write);
+        let (said, status) = io::pipe().map_err(words)?;
+        let filter = in_memory(&seccomp::bytes(&seccomp::beside_namespaces()?)).map_err(words)?;
+        let mut command = Command::new(bubblewrap);
+        command.args(bubblewrap::arguments(&policy, &private, &folder, status.as_fd(), filter.as_fd()));
+        command.arg(program).args(arguments);
+        // It finds its own way to the folder, which it may know by another name outside.
+        command.current_dir("/").env_clear().envs(environment.iter());
+        surround(&mut command, &private, Path::new("/tmp"), &variables);
+        let keep = vec![status.into(), filter.into()];
+        let most = Most::of(self.0.limits);
+        Child { keep, processes: Some(most.processes_of_user()), walls: None }.prepare(&mut command);
+        Ok(Enclosure {
+            command,
+            private: Some(private),
+            most: Some(most),
+            mark: None,
+            status: Some(said.into()),
+        })
+    }
+
+    fn by_landlock(
+        &self,
+        program: &OsStr,
+        arguments: &[&OsStr],
+        folder: &Path,
+        environment: &Environment,
+    ) -> Result<Enclosure, String> {
+        let variables = variables(environment);
+        let private = self.private().map_err(words)?;
+        let mut policy = self.policy(folder, &variables);
+        policy.set(private.root(), super::policy::Access::Write);
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(folder).env_clear().envs(environment.iter());
+        surround(&mut command, &private, &private.temporary(), &variables);
+        let mark = new_mark();
+        let walls =
+            Walls { rules: landlock::rules(&policy)?, filters: seccomp::instead_of_namespaces()?, mark };
+        let most = Most::of(self.0.limits);
+        let processes = Some(most.processes_of_user());
+        Child { keep: Vec::new(), processes, walls: Some(walls) }.prepare(&mut command);
+        Ok(Enclosure { command, private: Some(private), most: Some(most), mark: Some(mark), status: None })
+    }
+
+    fn private(&self) -> io::Result<Private> {
+        Private::new(&self.0.private.clone().unwrap_or_else(std::env::temp_dir))
+    }
+}
+
+fn words(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+fn variables(environment: &Environment) -> impl Fn(&str) -> Option<PathBuf> {
+    |name| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+}
+
+/// The variables that tell of the sandbox. The home is another one, so toolchains that lie in the user's are named.
+fn surround(
+    command: &mut Command,
+    private: &Private,
+    temporary: &Path,
+    variables: &dyn Fn(&str) -> Option<PathBuf>,
+) {
+    let [cargo, rustup] = system::rust_homes(variables);
+    for (name, folder) in [("CARGO_HOME", cargo), ("RUSTUP_HOME", rustup)] {
+        if let Some(folder) = folder {
+            command.env(name, folder);
+        }
+    }
+    command.env("HOME", private.home()).env("TMPDIR", temporary).env(AROUND_VARIABLE, "1");
+}
+
+/// A file without a name, to be read from its beginning.
+fn in_memory(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create("filter", MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+/// A number that no other command has, far above what any process computes in microseconds.
+fn new_mark() -> u64 {
+    let (_, random) = uuid::Uuid::now_v7().as_u64_pair();
+    random >> 2 | 1 << 62
+}
