@@ -138,7 +138,14 @@ struct Writer {
 
 impl Writer {
     fn write(&mut self, by: AgentId, body: impl Into<Body>) -> Result<RecordId> {
-        let record = Record { id: new_id(), format: FORMAT, at_ms: 1_764_000_000_000, by, body: body.into() };
+        let record = Record {
+            id: new_id(),
+            format: FORMAT,
+            at_ms: 1_764_000_000_000,
+            by,
+            unconfined: false,
+            body: body.into(),
+        };
         self.waiting.push(codec::encode(&record)?);
         if self.waiting.len() >= BATCH {
             self.flush()?;

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
+use agent_team::command::CommandError;
 use agent_team::{Error, Refusal};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -142,6 +143,8 @@ impl From<Error> for Failure {
             | Error::Blocked(_)
             | Error::AlreadyRunning { .. }
             | Error::SeatTaken { .. }
+            | Error::Sandbox(_)
+            | Error::Command(CommandError::Sandbox(_))
             | Error::WithinCommand => Exit::Refused,
             Error::Name(_)
             | Error::Input(_)

@@ -16,6 +16,7 @@
 mod again;
 mod approve;
 mod cli;
+mod confinement;
 mod exit;
 mod hooks;
 mod interrupt;

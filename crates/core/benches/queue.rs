@@ -27,7 +27,7 @@ impl Writer {
     fn submit(&mut self, command: &Command) -> RecordId {
         for body in decide(&self.state, command, 0).unwrap() {
             let id = RecordId(self.log.len() as u128);
-            let record = Record { id, format: FORMAT, at_ms: 0, by: agent(0), body };
+            let record = Record { id, format: FORMAT, at_ms: 0, by: agent(0), unconfined: false, body };
             assert_eq!(self.state.apply(record.clone()), Outcome::Effective);
             self.log.push(record);
         }

@@ -30,7 +30,7 @@ fn state() -> State {
             decide(&state, &Command::AddTasks { tasks, batch: RecordId(0), limits: Vec::new() }, 0).unwrap()
         {
             let (id, by) = (RecordId(number), "human".parse().unwrap());
-            state.apply(Record { id, format: FORMAT, at_ms: 0, by, body });
+            state.apply(Record { id, format: FORMAT, at_ms: 0, by, unconfined: false, body });
         }
     }
     state
@@ -41,7 +41,7 @@ fn the_largest_task_fits_into_a_record() {
     let command = Command::AddTasks { tasks: vec![largest()], batch: RecordId(0), limits: Vec::new() };
     let [body] = &decide(&state(), &command, 0).unwrap()[..] else { unreachable!("one task is one record") };
     let (id, by) = (RecordId(u128::MAX), "b".repeat(64).parse().unwrap());
-    let record = Record { id, format: u32::MAX, at_ms: u64::MAX, by, body: body.clone() };
+    let record = Record { id, format: u32::MAX, at_ms: u64::MAX, by, unconfined: false, body: body.clone() };
     let size_bytes = codec::encode(&record).unwrap().len();
     assert!(size_bytes + 1_000 < RECORD_BYTES_MAX, "{size_bytes}");
 }
@@ -87,7 +87,7 @@ fn a_chain_of_many_tasks_in_one_batch_needs_no_deep_stack() {
     .unwrap();
     let mut records = (1..).zip(bodies).map(|(number, body)| {
         let by = "human".parse().unwrap();
-        Record { id: RecordId(number), format: FORMAT, at_ms: 0, by, body }
+        Record { id: RecordId(number), format: FORMAT, at_ms: 0, by, unconfined: false, body }
     });
     records.by_ref().for_each(|record| {
         state.apply(record);
@@ -96,6 +96,6 @@ fn a_chain_of_many_tasks_in_one_batch_needs_no_deep_stack() {
     let command = Command::CancelTask { task: id(50_000), dependents: true, fenced: None };
     let body = decide(&state, &command, 0).unwrap().remove(0);
     let (record, by) = (RecordId(u128::MAX), "human".parse().unwrap());
-    state.apply(Record { id: record, format: FORMAT, at_ms: 0, by, body });
+    state.apply(Record { id: record, format: FORMAT, at_ms: 0, by, unconfined: false, body });
     assert_eq!(state.counts().cancelled, 50_001);
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[cfg(feature = "drivers")]
@@ -13,10 +13,12 @@ use crate::agent::driven::{self, DrivenAgent, Driver};
 use crate::agent::{Agent, ModelAgent};
 use crate::agent_team::{AgentTeam, Recruiter, RunOptions};
 use crate::config::{AgentConfig, Config};
+use crate::folder::TeamFolder;
 use crate::hooks::Hooks;
 use crate::model::{Connection, Model, ModelSpec, Prices, RetryPolicy, TimeLimits, connect};
 use crate::progress::Reporter;
 use crate::rehearsal::{rehearsing_copy, scripted};
+use crate::sandbox::Sandbox;
 use crate::team_log::TeamLog;
 use crate::with::With;
 use crate::{Account, AgentBudget, AgentId, Bounds, Error, NewTask, Role, TaskId};
@@ -122,10 +124,17 @@ pub fn assemble(
         let environment = config.environment.environment(parent.iter().cloned());
         team_log.set_hooks(Hooks::new(config.hooks.clone(), folder, environment, reporter.clone()));
     }
+    let home = variable(parent, "HOME").map(PathBuf::from);
+    let base = team_log.folder().map_or(Path::new("/"), TeamFolder::workspace);
+    let sandbox = config.sandbox.sandbox(base, home.as_deref());
+    if sandbox.is_none() {
+        // Before its first record.
+        team.queue.team_log().set_unconfined();
+    }
     let of_tasks = add_missing_tasks(&team, config, rehearses)?;
     let budgets = of_agents(&agents).chain(of_tasks).filter(|(_, bounds)| *bounds != Bounds::default());
     let recruiter = Some(recruiter(config, &models, surroundings, prices));
-    let options = options(config, parent, rehearses, recruiter, reporter);
+    let options = options(config, parent, rehearses, recruiter, reporter, sandbox);
     team.options(RunOptions { budgets: budgets.collect(), ..options });
     Ok(Assembled { team, rehearses, paid_models: paid_models.into_iter().collect() })
 }
@@ -367,6 +376,7 @@ fn options(
     rehearses: bool,
     recruiter: Option<Recruiter>,
     reporter: Reporter,
+    sandbox: Sandbox,
 ) -> RunOptions {
     RunOptions {
         goal: config.goal.clone(),
@@ -388,7 +398,7 @@ fn options(
         budget_elapsed: config.budget.elapsed,
         budgets: BTreeMap::new(),
         max_agents: config.max_agents,
-        environment: Some(config.environment.environment(parent.iter().cloned())),
+        environment: Some(config.environment.environment(parent.iter().cloned()).confined(sandbox)),
         stuck_after: config.stuck_after,
         recruiter,
         rehearsal: rehearses || matches!(config.with, Some(With::Model(ModelSpec::Script(_)))),

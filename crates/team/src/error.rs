@@ -7,6 +7,9 @@ use agent_team_core::id::{AgentId, BadName};
 use agent_team_core::machine::Refusal;
 use agent_team_log as log;
 
+use crate::command::CommandError;
+use crate::sandbox::SandboxError;
+
 /// Why an operation on a team did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -112,9 +115,12 @@ pub enum Error {
     /// A pattern of protected files is wrong.
     #[error(transparent)]
     Pattern(#[from] crate::git::PatternError),
+    /// Commands cannot be confined here.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// A command cannot be run.
     #[error(transparent)]
-    Command(#[from] crate::command::CommandError),
+    Command(#[from] CommandError),
     /// No model is named, and a run has left tasks open: a rehearsal would only look as if they were done.
     #[error("no model is named, and a run has left {open} {} open: a rehearsal would do nothing for them", tasks(*open))]
     NoModel {
@@ -158,6 +164,7 @@ impl Error {
         match self {
             Self::Refused(refusal) => refusal.hint(),
             Self::Blocked(_) => Some("the hooks stand in team.toml".into()),
+            Self::Sandbox(_) | Self::Command(CommandError::Sandbox(_)) => Some(SandboxError::HINT.into()),
             Self::NoTeam { .. } => Some("`agent-team init` makes one here".into()),
             Self::AlreadyRunning { .. } => Some("wait for it, or end that process".into()),
             Self::GateRed { .. } => Some(

@@ -10,6 +10,7 @@
 //!   mcp-token               the bearer token of sessions over HTTP                (the command: `mcp --http`)
 //!   cache/                  the snapshot and what was seen of leases: may go      (crate agent-team-log)
 //!   attempts/<token>/       transcript.jsonl and command outputs of one attempt   (module `journal`)
+//!   private/                homes and temporary files of commands, while they run      (module `sandbox`)
 //!   split/                  lists of inputs and smallest inputs of tasks            (module `split`)
 //!   hooks/                  what hooks print, while they run: may go               (module `hooks`)
 //!   workspaces/, capture/, merge/   clones of the project                         (module `git`)
@@ -18,6 +19,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::ancestry::WITHIN_VARIABLE;
+use crate::config::CONFIG_FILE;
+use crate::sandbox::Sandbox;
 
 /// The name of the folder that holds a team.
 pub const FOLDER: &str = ".agent-team";
@@ -42,6 +46,12 @@ impl TeamFolder {
         let start = std::path::absolute(start).map_err(|source| Error::io("find", start, source))?;
         let found = start.ancestors().find(|folder| Self::of(folder).log().is_file());
         found.map(Self::of).ok_or_else(|| Error::NoTeam { start: start.clone() })
+    }
+
+    /// The team around a command that one of its agents, a check or the gate runs. Its log is not to be seen there, but the
+    /// lists of inputs are.
+    pub fn around_this_command() -> Option<Self> {
+        std::env::var_os(WITHIN_VARIABLE).map(|folder| Self::of(Path::new(&folder)))
     }
 
     /// Makes the folder, if it is not there.
@@ -88,6 +98,19 @@ impl TeamFolder {
     /// What belongs to one attempt, by the claim that began it.
     pub fn attempt(&self, token: agent_team_core::id::RecordId) -> PathBuf {
         self.root().join("attempts").join(token.to_string())
+    }
+
+    /// What commands leave behind while they run, of one run after the other.
+    pub(crate) fn private(&self) -> PathBuf {
+        self.root().join("private")
+    }
+
+    /// The sandbox for commands that work for this team: its log, its rules and the project's repository are not for them,
+    /// but for the lists that checks read.
+    pub fn guarded(&self, sandbox: Sandbox) -> Sandbox {
+        let of_project = [CONFIG_FILE, ".git"].map(|name| self.workspace.join(name));
+        let sandbox = of_project.into_iter().fold(sandbox, Sandbox::hiding);
+        sandbox.hiding(self.root()).reading(self.split())
     }
 
     /// Lists of inputs and smallest inputs, which the checks of tasks read.

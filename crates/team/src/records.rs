@@ -57,6 +57,8 @@ pub struct LoggedRecord {
     pub task: Option<TaskId>,
     /// What it says, in a few words.
     pub summary: String,
+    /// Whether its writer ran commands without a sandbox.
+    pub unconfined: bool,
     /// What became of it.
     pub fate: Fate,
 }
@@ -161,7 +163,7 @@ pub(crate) fn fold(
         intents.insert(record.id, task.clone());
     }
     let summary = summary(&record.body, record.at_ms);
-    let Record { id, at_ms, by, body, .. } = record;
+    let Record { id, at_ms, by, unconfined, body, .. } = record;
     let kind = body.kind().to_owned();
     LoggedRecord {
         seq: state.records(),
@@ -173,6 +175,7 @@ pub(crate) fn fold(
         kind,
         task,
         summary,
+        unconfined,
         fate,
     }
 }
@@ -180,7 +183,7 @@ pub(crate) fn fold(
 fn unreadable(seq: u64, position: u64, json: String, reason: String) -> LoggedRecord {
     let (id, by, task) = (None, None, None);
     let (kind, summary, fate) = (String::new(), String::new(), Fate::Unreadable(reason));
-    LoggedRecord { seq, position, json, id, at_ms: 0, by, kind, task, summary, fate }
+    LoggedRecord { seq, position, json, id, at_ms: 0, by, kind, task, summary, unconfined: false, fate }
 }
 
 /// The task that a record is about, if it is about one.

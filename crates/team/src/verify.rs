@@ -8,6 +8,7 @@ use crate::desk::{Desk, as_it_is};
 use crate::git::{MergeWorktree, Rebased};
 use crate::hooks;
 use crate::judge::{Judge, Judgement};
+use crate::sandbox::Sandbox;
 use crate::team_log::{blocking, refusal};
 use crate::{AgentId, ClaimOptions, Claimed, Error, FeedbackCause, RecordId, Refusal, TaskId, TaskQueue};
 
@@ -35,8 +36,29 @@ pub enum Verified {
 impl Verifier {
     /// A verifier for results that are no commits: checks are run in the team's folder.
     pub fn new(queue: TaskQueue, by: AgentId) -> Self {
-        let environment = Environment::of_this_process();
-        Self { queue, by, options: ClaimOptions::default(), environment, bench: None }
+        let verifier = Self {
+            queue,
+            by,
+            options: ClaimOptions::default(),
+            environment: Environment::of_this_process(),
+            bench: None,
+        };
+        verifier.confined(Sandbox::default())
+    }
+
+    /// Has checks run in this sandbox, with the team's own things out of their sight.
+    #[must_use]
+    pub fn confined(mut self, sandbox: Sandbox) -> Self {
+        let team_log = self.queue.team_log();
+        if sandbox.is_none() {
+            team_log.set_unconfined();
+        }
+        let sandbox = match team_log.folder() {
+            Some(folder) => folder.guarded(sandbox),
+            None => sandbox,
+        };
+        self.environment = self.environment.confined(sandbox);
+        self
     }
 
     /// Runs the check of the next task that waits for it, or of a certain one.

@@ -6,8 +6,10 @@ mod project;
 
 use std::sync::Arc;
 
+use agent_team::command::Environment;
 use agent_team::model::Script;
-use agent_team::{AgentTeam, NewTask};
+use agent_team::sandbox::Sandbox;
+use agent_team::{AgentTeam, NewTask, RunOptions};
 use project::{Remembering, TestProject, agent, attempt, finishes, gated, run, runs, script, task, writes};
 use serde_json::{Value, json};
 
@@ -28,7 +30,9 @@ async fn both_at_once(
     ]));
     let mut team = project.team();
     project::workers(&mut team, 2, &agent(model.clone()));
-    team.options(gated("true"));
+    let sandbox = Sandbox::default().reading(project.beside(""));
+    let environment = Environment::of_this_process().confined(sandbox);
+    team.options(RunOptions { environment: Some(environment), ..gated("true") });
     for (name, worker) in [("a", "worker-1"), ("b", "worker-2")] {
         team.add_task(NewTask { agent: Some(worker.into()), ..task(name) }).unwrap();
     }

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use agent_team::{AgentTeam, Progress, Reporter, RunOptions, RunOutcome, RunReport, Status};
 use project::{
-    TestProject, agent, attempt, feedback, finishes, gated, run, runs, script, task, view, workers, writes,
+    TestProject, agent, attempt, feedback, finishes, gated, run, runs, script, task, unconfined, view,
+    workers, writes,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -162,7 +163,7 @@ async fn a_gate_that_writes_into_the_projects_own_folder_is_told_of_and_does_not
     let rules = [attempt("work", 1, &[writes("new", "x\n"), finishes("Done.")])];
     let root = project.root();
     let gate = format!("touch {0}/stray; test ! -e new || echo changed >> {0}/README", root.display());
-    let (team, errors) = team(&project, &rules, gated(&gate));
+    let (team, errors) = team(&project, &rules, unconfined(gated(&gate)));
     team.add_task(task("work")).unwrap();
 
     let report = run(&team).await;
@@ -257,7 +258,8 @@ async fn whatever_an_agent_does_to_its_workspace_is_merged_as_files_or_goes_back
             ]
         })
         .collect();
-    let (team, errors) = team(&project, &rules, RunOptions { max_file_bytes: Some(1_000), ..gated("true") });
+    let (team, errors) =
+        team(&project, &rules, unconfined(RunOptions { max_file_bytes: Some(1_000), ..gated("true") }));
     for deed in &deeds {
         team.add_task(task(deed.name)).unwrap();
     }
@@ -319,7 +321,7 @@ async fn work_that_cannot_be_captured_fails_its_attempt_and_never_counts_as_done
         let deed = attempt(name, 1, &[runs(&format!("echo x > first; {command}")), finishes("Done.")]);
         [deed, attempt(name, 2, &[writes(name, "x\n"), finishes("Mended.")])]
     });
-    let (team, errors) = team(&project, &rules.collect::<Vec<_>>(), gated("true"));
+    let (team, errors) = team(&project, &rules.collect::<Vec<_>>(), unconfined(gated("true")));
     for (name, ..) in &deeds {
         team.add_task(task(name)).unwrap();
     }

@@ -174,8 +174,14 @@ impl Process {
         let mut format = submit.format.unwrap_or(self.state.format());
         submit.records.clear();
         for body in bodies {
-            let record =
-                Record { id: world.new_id(), format, at_ms: self.clock_ms(world), by: self.by(), body };
+            let record = Record {
+                id: world.new_id(),
+                format,
+                at_ms: self.clock_ms(world),
+                by: self.by(),
+                unconfined: false,
+                body,
+            };
             // What comes after it in one command is of the version that it raises the log to.
             if let (Body::FormatRaised(raised), None) = (&record.body, submit.format) {
                 format = raised.version;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_team::{
-    AgentId, ClaimOptions, Error, NewMessage, Recipient, RecordId, Refusal, Status, TaskId, Verifier, Waited,
+    AgentId, ClaimOptions, Error, NewMessage, Recipient, RecordId, Refusal, Status, TaskId, Waited,
 };
 use rmcp::RoleServer;
 use rmcp::model::{ProgressNotificationParam, ProgressToken, RequestId};
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::session::Session;
 use super::tools::input_of;
+use crate::confinement::Commands;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::verb::{claim, complete, inbox};
@@ -191,7 +192,8 @@ async fn complete_task(
         return Ok(Exit::Done);
     }
     // The check goes on, whether or not the client waits for it.
-    let verifier = Verifier::new(session.queue.clone(), session.agent()?.clone());
+    let commands = Commands { no_sandbox: session.queue.team_log().is_unconfined() };
+    let verifier = commands.verifier(&session.queue, session.agent()?)?;
     let (over, task) = (session.over.clone(), id.clone());
     let check = session.underway.spawn(async move { verifier.verify(Some(task), &over).await });
     let over = meanwhile.over(session, wait_seconds.unwrap_or(WAIT_SECONDS));

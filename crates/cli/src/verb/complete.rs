@@ -1,14 +1,13 @@
 //! `complete`: delivers the result of a task, and runs its check if it has one.
 
-use agent_team::{
-    AgentId, Error, Judgement, RecordId, Refusal, Status, TaskId, TaskQueue, Verified, Verifier,
-};
+use agent_team::{AgentId, Error, Judgement, RecordId, Refusal, Status, TaskId, TaskQueue, Verified};
 use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::read_text;
 use crate::cli::Global;
+use crate::confinement::Commands;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, block_on};
 use crate::operation::Actor;
@@ -43,6 +42,8 @@ pub struct Complete {
     /// The claim, as `claim` printed it
     #[arg(long, env = "AGENT_TEAM_TOKEN", hide_env_values = true)]
     token: Option<RecordId>,
+    #[command(flatten)]
+    commands: Commands,
 }
 
 impl Complete {
@@ -52,7 +53,7 @@ impl Complete {
         // A claim that would be a guess is told before a text is waited for.
         by.claim(&self.id)?;
         if deliver(&by, &self.id, read_text(self.result)?)? == Status::Verifying {
-            return verify(&queue, &self.agent, &self.id, out);
+            return verify(&queue, &self.agent, &self.id, self.commands, out);
         }
         tell(&queue, &self.id, None, out)?;
         Ok(Exit::Done)
@@ -79,9 +80,15 @@ fn too_late(error: Error, id: &TaskId) -> Failure {
 }
 
 /// Runs the check of a task whose result waits for it, and says what came out.
-pub fn verify(queue: &TaskQueue, by: &AgentId, id: &TaskId, out: &mut Output) -> Result<Exit, Failure> {
+pub fn verify(
+    queue: &TaskQueue,
+    by: &AgentId,
+    id: &TaskId,
+    commands: Commands,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
     let stop = CancellationToken::new();
-    let verifier = Verifier::new(queue.clone(), by.clone());
+    let verifier = commands.verifier(queue, by)?;
     let verified = block_on(async {
         let check = verifier.verify(Some(id.clone()), &stop);
         tokio::pin!(check);

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::run::run_team;
 use crate::again::Again;
 use crate::cli::Global;
+use crate::confinement::Commands;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 
@@ -42,6 +43,8 @@ pub struct Demo {
     /// Where the model's provider is found
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
+    #[command(flatten)]
+    commands: Commands,
     /// Do not ask before a model that costs money is called
     #[arg(long, short)]
     yes: bool,
@@ -62,6 +65,7 @@ impl Demo {
         let mut config =
             Config::load(&file).map_err(|error| Failure::new(Exit::Broken, error.to_string()))?;
         config.base_url = self.base_url;
+        self.commands.overrule(&mut config.sandbox);
         config.with = Some(match self.with {
             Some(model) => model,
             None => ModelSpec::Script(write_script(&team)?).into(),
@@ -70,7 +74,9 @@ impl Demo {
             out.line(&format!("A team builds text tools in {}", folder.display()))?;
             out.flush()?;
         }
-        let again = Again::from(Some(&folder)).option("with", config.with.as_ref());
+        let again = Again::from(Some(&folder))
+            .option("with", config.with.as_ref())
+            .flag("no-sandbox", self.commands.no_sandbox);
         let exit = run_team(&team, &config, &again, self.yes, out)?;
         let queue = TaskQueue::over(TeamLog::open(&team)?);
         let seen = Seen::of(&queue)?;

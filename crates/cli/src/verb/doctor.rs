@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::Global;
+use crate::confinement::Commands;
 use crate::exit::{Exit, Failure};
 use crate::output::{Cell, Output, Paint};
 use crate::time;
@@ -34,6 +35,7 @@ struct Json<'a> {
     #[serde(flatten)]
     diagnosis: &'a Diagnosis,
     git: &'a str,
+    sandbox: &'a str,
     taken_back: &'a [TakenBack],
 }
 
@@ -48,11 +50,18 @@ impl Doctor {
             None => Vec::new(),
         };
         let git = git(&folder);
+        let sandbox = sandbox(&folder);
         let sound = diagnosis.is_sound();
         if out.is_json() {
-            out.json(&Json { sound, diagnosis: &diagnosis, git: &git, taken_back: &taken_back })?;
+            out.json(&Json {
+                sound,
+                diagnosis: &diagnosis,
+                git: &git,
+                sandbox: &sandbox,
+                taken_back: &taken_back,
+            })?;
         } else {
-            self.print(&diagnosis, &git, &taken_back, out)?;
+            self.print(&diagnosis, [&git, &sandbox], &taken_back, out)?;
         }
         out.flush()?;
         if sound {
@@ -65,11 +74,11 @@ impl Doctor {
     fn print(
         &self,
         found: &Diagnosis,
-        git: &str,
+        around: [&str; 2],
         taken_back: &[TakenBack],
         out: &mut Output,
     ) -> std::io::Result<()> {
-        out.table(&facts(found, git))?;
+        out.table(&facts(found, around))?;
         out.table(&losses(found))?;
         for (what, records) in [
             ("void", &found.void),
@@ -105,7 +114,7 @@ impl Doctor {
     }
 }
 
-fn facts(found: &Diagnosis, git: &str) -> Vec<Vec<Cell>> {
+fn facts(found: &Diagnosis, [git, sandbox]: [&str; 2]) -> Vec<Vec<Cell>> {
     let snapshot = match found.snapshot {
         SnapshotHealth::None => "none yet",
         SnapshotHealth::Valid => "valid",
@@ -120,6 +129,7 @@ fn facts(found: &Diagnosis, git: &str) -> Vec<Vec<Cell>> {
         vec!["file system".into(), file_system.into()],
         vec!["snapshot".into(), snapshot.into()],
         vec!["git".into(), git.into()],
+        vec!["sandbox".into(), sandbox.into()],
     ];
     if found.unfinished_bytes > 0 {
         let text = format!(
@@ -183,6 +193,18 @@ fn health(health: Health) -> &'static str {
         Health::Leased => "by its lease",
         Health::Unbound => "unbound",
     }
+}
+
+/// What confines commands here, tried out; or why nothing does.
+fn sandbox(folder: &TeamFolder) -> String {
+    let kind = match Commands::default().sandbox(Some(folder)) {
+        Ok(sandbox) => sandbox.kind().map_err(|error| error.to_string()),
+        Err(failure) => Err(failure.words()),
+    };
+    kind.map_or_else(
+        |why| format!("none can be used, so commands are refused: {why}"),
+        |kind| kind.to_string(),
+    )
 }
 
 /// What git says of the folder. A team needs none as long as its results are text.

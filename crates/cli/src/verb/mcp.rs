@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::claim::LEASE;
 use crate::cli::Global;
+use crate::confinement::Commands;
 use crate::exit::{Exit, Failure};
 use crate::mcp::{Wishes, http, stdio};
 use crate::output::Output;
@@ -52,6 +53,8 @@ pub struct Mcp {
     /// Serve over HTTP on this address of this machine instead, as in 127.0.0.1:4711; each session is one member
     #[arg(long, value_name = "ADDRESS")]
     http: Option<SocketAddr>,
+    #[command(flatten)]
+    commands: Commands,
     /// Serve what the conformance suite of MCP asks for, and nothing of the team
     #[cfg(feature = "conformance")]
     #[arg(long, requires = "http", hide = true)]
@@ -61,6 +64,9 @@ pub struct Mcp {
 impl Mcp {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open_with_hooks(out)?;
+        if self.commands.no_sandbox {
+            queue.team_log().set_unconfined();
+        }
         let wishes = Wishes {
             name: self.agent,
             role: self.role,

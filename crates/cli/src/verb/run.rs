@@ -14,6 +14,7 @@ use clap::Args;
 use crate::again::Again;
 use crate::approve::{agree_to_the_leads_tasks, approve_plans, somebody_is_there};
 use crate::cli::Global;
+use crate::confinement::Commands;
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::live::Live;
@@ -102,6 +103,8 @@ pub struct Run {
     /// unless --yes: here if there is a terminal, or by `agent-team plan approve`
     #[arg(long, conflicts_with = "yes")]
     approve_plan: bool,
+    #[command(flatten)]
+    commands: Commands,
     /// Ask nothing: neither before models that cost money are called, nor whether the lead's plan is right
     #[arg(long, short)]
     yes: bool,
@@ -139,6 +142,7 @@ impl Run {
         let again = self.protect.iter().fold(again, protect);
         again
             .flag("no-gate", self.no_gate)
+            .flag("no-sandbox", self.commands.no_sandbox)
             .option("into", self.into.as_deref())
             .duration("timeout", self.timeout)
             .option("max-agents", self.max_agents)
@@ -192,6 +196,7 @@ impl Run {
         config.into = self.into.clone().or(config.into);
         config.timeout = self.timeout.or(config.timeout);
         config.no_gate |= self.no_gate;
+        self.commands.overrule(&mut config.sandbox);
         // A rehearsal changes nothing that anybody would have to agree to.
         let approves = self.approve_plan || config.approve_plan.unwrap_or_else(|| config.names_a_model());
         config.approve_plan = Some(approves && !self.yes);

@@ -11,6 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use agent_team::command::Environment;
+use agent_team::sandbox::Sandbox;
 use agent_team::split::{
     Group, Place, PlanOptions, Planned, Share, ShrinkLimit, Suite, Survey, collect, group, parse_list, task,
 };
@@ -23,6 +24,7 @@ use self::progress::Progress;
 use self::report::{Found, Report, tell_run};
 use super::read_text;
 use crate::cli::Global;
+use crate::confinement;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, block_on};
 use crate::output::{self, Output};
@@ -45,7 +47,8 @@ that fail become tasks.
 With --run nothing is split: the inputs, or a sample of them, are run, each failure is a line that begins with ERROR, and \
 the exit code is 3 if there is one. That is what checks and gates call; --check-file does this several times, as a file says.
 
-Commands see your environment without keys. Checks and gates see less: see [environment] in team.toml.";
+Commands see your environment without keys, and run in a sandbox that they share with nobody: see docs/sandbox.md. Checks and \
+gates see less of your environment: see [environment] in team.toml.";
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -109,12 +112,14 @@ pub struct Split {
     /// Show what would be added, and write nothing; smallest inputs are not looked for
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    commands: confinement::Commands,
 }
 
 impl Split {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let folder = std::env::current_dir().map_err(|error| Failure::io("the current folder", &error))?;
-        let known = global.folder().ok();
+        let known = global.folder().ok().or_else(TeamFolder::around_this_command);
         if let Some(file) = &self.check_file {
             return Err(run_check(&found_from(file, &folder, known.as_ref())));
         }
@@ -123,7 +128,7 @@ impl Split {
             oracle: self.oracle.clone(),
             together: self.together,
             time_limit: self.timeout,
-            environment: environment(),
+            environment: self.environment(&folder, known.as_ref())?,
             folder,
         };
         if !self.run {
@@ -135,6 +140,9 @@ impl Split {
         }
         let team = if self.dry_run { known } else { Some(global.folder()?) };
         let queue = if team.is_some() { Some(global.open()?) } else { None };
+        if let Some(queue) = queue.as_ref().filter(|_| suite.environment.sandbox().is_none()) {
+            queue.team_log().set_unconfined();
+        }
         let found = self.find(&suite, &inputs, queue.as_ref(), team.as_ref(), out)?;
         let team = team.unwrap_or_else(|| TeamFolder::of(&suite.folder));
         let commands = Commands::new(&self, &suite, &team, &inputs);
@@ -148,6 +156,17 @@ impl Split {
         let report = Report { found: &found, inputs: inputs.len(), gate: &gate, dry_run: self.dry_run };
         report.tell(self.tasks, out)?;
         Ok(Exit::Done)
+    }
+
+    /// What commands see: all that we see, but no key, and of files what the sandbox shows, the inputs among it.
+    fn environment(&self, folder: &Path, team: Option<&TeamFolder>) -> Result<Environment, Failure> {
+        let sandbox = self.commands.sandbox(team)?;
+        let base = self.inputs_base(folder, team);
+        let named = self.inputs.iter().map(PathBuf::from).filter(|input| input.is_absolute());
+        let sandbox = base.into_iter().chain(named).fold(sandbox, Sandbox::reading);
+        let variables = std::env::vars_os();
+        let environment = variables.fold(Environment::default(), |all, (name, value)| all.with(name, value));
+        Ok(environment.confined(sandbox))
     }
 
     /// All inputs that are meant.
@@ -307,12 +326,6 @@ fn not_passed(survey: &Survey, groups: &[Group]) -> Vec<String> {
     let failed = groups.iter().flat_map(Group::inputs);
     let unjudged = survey.unjudged.iter().map(|(input, _)| input.clone());
     failed.chain(survey.unsteady.iter().cloned()).chain(unjudged).collect()
-}
-
-/// What commands see: all that we see, but no key.
-fn environment() -> Environment {
-    std::env::vars_os()
-        .fold(Environment::default(), |environment, (name, value)| environment.with(name, value))
 }
 
 /// A list that checks and gates name: they run in checkouts, and the list is in the team's folder.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::complete;
 use crate::cli::Global;
+use crate::confinement::Commands;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 
@@ -24,6 +25,8 @@ pub struct Verify {
     /// Who runs it
     #[arg(long = "as", value_name = "NAME", default_value = "human")]
     agent: AgentId,
+    #[command(flatten)]
+    commands: Commands,
 }
 
 impl Verify {
@@ -52,7 +55,7 @@ impl Verify {
             }
         }
         for id in ids {
-            complete::verify(&queue, &self.agent, &id, out)?;
+            complete::verify(&queue, &self.agent, &id, self.commands, out)?;
         }
         Ok(Exit::Done)
     }

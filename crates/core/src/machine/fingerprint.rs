@@ -117,7 +117,8 @@ mod tests {
             let (kind, content) = line.split_once(' ').unwrap();
             let body = Body::from_content(kind, content);
             let by = "human".parse().unwrap();
-            let record = Record { id: RecordId(number), format: FORMAT, at_ms: 0, by, body };
+            let record =
+                Record { id: RecordId(number), format: FORMAT, at_ms: 0, by, unconfined: false, body };
             let read = codec::decode(&codec::encode(&record).unwrap()).unwrap();
             state.apply(read);
         }

@@ -59,6 +59,8 @@ pub struct Record {
     pub at_ms: u64,
     /// Who wrote it.
     pub by: AgentId,
+    /// Whether its writer runs commands without a sandbox. For people; no rule reads it.
+    pub unconfined: bool,
     /// What it says.
     pub body: Body,
 }

@@ -47,7 +47,7 @@ impl Story<'_> {
         };
         let again = self.fold.state().has_seen(id);
         let body = self.body();
-        let record = Record { id, format, at_ms: self.number(), by: self.agent(), body };
+        let record = Record { id, format, at_ms: self.number(), by: self.agent(), unconfined: false, body };
         let outcome = self.fold.apply(&record);
         assert_eq!(outcome == Outcome::Repeated, again, "a repeated id, and no other, is repeated");
         let void = self.fold.state().why_void(id).is_some();

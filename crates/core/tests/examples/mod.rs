@@ -24,6 +24,7 @@ pub fn records() -> Vec<Record> {
         format: body.format(),
         at_ms: 1_763_892_000_000 + number,
         by: "human".parse().unwrap(),
+        unconfined: false,
         body,
     };
     numbered.map(record).collect()

@@ -90,7 +90,7 @@ impl Play {
 
     fn write(&mut self, body: Body) -> Outcome {
         let id = RecordId(self.log.len() as u128 + 1);
-        let record = Record { id, format: FORMAT, at_ms: self.now_ms, by: agent(0), body };
+        let record = Record { id, format: FORMAT, at_ms: self.now_ms, by: agent(0), unconfined: false, body };
         let outcome = self.state.apply(record.clone());
         let effective = outcome == Outcome::Effective;
         if let Some(expected) = self.model.write(&record) {

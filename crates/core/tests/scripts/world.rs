@@ -64,7 +64,7 @@ impl World {
         let outcomes = bodies.into_iter().map(|body| {
             let id = self.new_id();
             let by = "script".parse().unwrap();
-            let written = Record { id, format, at_ms: self.now_ms, by, body };
+            let written = Record { id, format, at_ms: self.now_ms, by, unconfined: false, body };
             if let Body::FormatRaised(raised) = &written.body {
                 format = raised.version;
             }

@@ -125,13 +125,13 @@ impl CommandSpec {
         let ending = tokio::select! {
             biased;
             () = stop.cancelled() => CommandEnding::Stopped,
+            exceeded = ProcessGroup::exceeded(most, leader) => exceeded.into(),
             ended = group.wait() => match ended {
                 Ok(status) => CommandEnding::of(status),
                 Err(source) => return Err(self.not_run(source, capture, &pipe)),
             },
             over = capture.copy(&mut pipe) => over.map(|()| CommandEnding::OutputLimit)?,
             () = tokio::time::sleep(self.time_limit) => CommandEnding::TimedOut,
-            exceeded = ProcessGroup::exceeded(most, leader) => exceeded.into(),
         };
         self.end(&mut group, ending.grace(), &mut capture, &mut pipe).await?;
         capture.drain(&pipe)?;

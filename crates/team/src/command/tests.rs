@@ -7,10 +7,14 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::sandbox::{Sandbox, SandboxChoice};
 
 fn spec(folder: &TempDir, command: &str) -> CommandSpec {
     CommandSpec {
-        environment: Environment::default().with("PATH", std::env::var_os("PATH").unwrap()),
+        // Process ids mean the same within and outside. How a sandbox changes what is shown here is shown there.
+        environment: Environment::default()
+            .with("PATH", std::env::var_os("PATH").unwrap())
+            .confined(Sandbox::new(SandboxChoice::None)),
         ..CommandSpec::new(command, folder.path(), folder.path().join("output/it.txt"))
     }
 }
@@ -284,7 +288,8 @@ async fn keys_in_our_environment_never_reach_the_child() {
         .map(|name| (name.into(), "secret".into()));
     let environment = Environment::of_parent(parent.into_iter().chain([("PATH".into(), path)]))
         .with("GEMINI_API_KEY", "secret")
-        .with("GREETING", "hello");
+        .with("GREETING", "hello")
+        .confined(Sandbox::new(SandboxChoice::None));
     let spec = CommandSpec { environment, ..spec(&folder, "env") };
     let text = run(&spec).await.output.text;
     assert!(text.contains("GREETING=hello\n") && text.contains("TERM=dumb\n"), "{text}");

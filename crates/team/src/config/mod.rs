@@ -7,6 +7,7 @@ mod check;
 mod environment;
 mod error;
 mod hooks;
+mod sandbox;
 mod value;
 
 use std::path::Path;
@@ -25,6 +26,7 @@ use crate::{Durability, NewTask, duration};
 pub use environment::Variables;
 pub use error::{ConfigError, Mistake};
 pub use hooks::HookCommands;
+pub use sandbox::Confinement;
 
 /// The file's name.
 pub const CONFIG_FILE: &str = "team.toml";
@@ -129,6 +131,8 @@ pub struct Config {
     pub prices: Prices,
     /// What commands of agents, checks, gates and hooks find in their environment besides what every program needs.
     pub environment: Variables,
+    /// How commands of agents, checks and gates are confined.
+    pub sandbox: Confinement,
     /// Commands that are asked, or told, when something happens.
     pub hooks: HookCommands,
 }

@@ -153,6 +153,22 @@ pub(super) fn max_file_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     }
 }
 
+pub(super) fn some_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    match i64::deserialize(deserializer).map(u64::try_from)? {
+        Ok(bytes @ 1..) => Ok(Some(bytes)),
+        _ => Err(de::Error::custom(
+            "it is a number of bytes above 0: leave it out for three quarters of the memory",
+        )),
+    }
+}
+
+pub(super) fn some_processes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    match i64::deserialize(deserializer).map(u32::try_from)? {
+        Ok(count @ 1..) => Ok(Some(count)),
+        _ => Err(de::Error::custom("it is a number of processes above 0: leave it out for 1024")),
+    }
+}
+
 pub(super) fn context_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let written = i64::deserialize(deserializer)?;
     let tokens = u64::try_from(written).ok().filter(|tokens| *tokens >= CONTEXT_TOKENS_MIN);

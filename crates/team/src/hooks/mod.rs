@@ -22,6 +22,7 @@ use crate::command::Environment;
 use crate::config::HookCommands;
 use crate::folder::TeamFolder;
 use crate::progress::{Progress, Reporter};
+use crate::sandbox::{Sandbox, SandboxChoice};
 
 use blocks::Blocks;
 pub(crate) use claim::Again;
@@ -153,6 +154,8 @@ impl Hooks {
         reporter: Reporter,
     ) -> Self {
         let blocks = Blocks::default();
+        // Hooks are the user's own, as everything else that the user starts.
+        let environment = environment.confined(Sandbox::new(SandboxChoice::None));
         Self(Arc::new(Shared { commands, folder: folder.clone(), environment, reporter, blocks }))
     }
 

@@ -22,7 +22,7 @@ use crate::left_behind::{self, PRESENCE_VARIABLE};
 use crate::liveness::{Observer, sweep_presence};
 use crate::outside::new_id;
 use crate::plans::title_of_plan;
-use crate::progress::Progress;
+use crate::progress::{Progress, Reporter};
 use crate::purse::Purses;
 use crate::task_queue::process_id;
 use crate::team_log::blocking;
@@ -33,6 +33,9 @@ pub(crate) const ORCHESTRATOR: &str = "orchestrator";
 /// The presence by which a second run is kept away.
 pub(crate) const ALONE: &str = "run";
 
+/// What is said of a run whose commands are not confined.
+const UNCONFINED: &str = "UNCONFINED commands run without a sandbox: they may do whatever you may";
+
 /// Prepares a run. The presence must be kept as long as it lasts.
 pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>), Error> {
     if team.members.is_empty() {
@@ -42,6 +45,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
     let (reporter, errors) = team.options.reporter.keeping_errors();
     let by: AgentId = ORCHESTRATOR.parse()?;
     let team_log = team.queue.team_log();
+    confine(team, &reporter)?;
     if let Some(folder) = team_log.folder().filter(|_| !team_log.is_within()) {
         // Not only with what it held: somebody may have taken that back without a look at what it started.
         left_behind::end(folder);
@@ -71,7 +75,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         team,
         id,
         by,
-        environment: environment(team, holder.presence.as_deref()),
+        environment: environment(team, desk.as_ref(), holder.presence.as_deref()),
         holder,
         desk,
         reporter,
@@ -94,12 +98,36 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
     }
 }
 
+/// Sees to it that commands can be confined, or has all records say that they are not, before the first is written.
+fn confine(team: &AgentTeam, reporter: &Reporter) -> Result<(), Error> {
+    let team_log = team.queue.team_log();
+    let wanted = team.options.environment.as_ref().map(Environment::sandbox).cloned().unwrap_or_default();
+    if wanted.is_none() {
+        team_log.set_unconfined();
+        reporter.report(Progress::Note(UNCONFINED.to_owned()));
+    }
+    if let Some(folder) = team_log.folder() {
+        wanted.kind()?;
+        // What a run that was killed left there; whoever is alone here uses it alone.
+        let _ = std::fs::remove_dir_all(folder.private());
+    }
+    Ok(())
+}
+
 /// The environment of all commands of the run. By what it says of the team and of this process they are known for its own.
-fn environment(team: &AgentTeam, presence: Option<&str>) -> Environment {
+fn environment(team: &AgentTeam, desk: Option<&Desk>, presence: Option<&str>) -> Environment {
     let mut environment = team.options.environment.clone().unwrap_or_else(Environment::of_this_process);
+    let mut sandbox = environment.sandbox().clone();
     if let Some(folder) = team.queue.team_log().folder() {
         environment = environment.with(WITHIN_VARIABLE, folder.workspace());
+        sandbox = folder.guarded(sandbox).private_in(folder.private());
     }
+    if let Some(desk) = desk {
+        // Workspaces are clones that borrow them.
+        let repository = desk.project.common_dir();
+        sandbox = sandbox.hiding(repository).reading(repository.join("objects"));
+    }
+    environment = environment.confined(sandbox);
     presence.into_iter().fold(environment, |environment, name| environment.with(PRESENCE_VARIABLE, name))
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::param::page_size;
 use rustix::process::Pid;
+use tokio::sync::oneshot;
 
 use super::Limits;
 
@@ -53,34 +54,101 @@ impl Most {
         u64::try_from(all).unwrap_or(u64::MAX)
     }
 
-    /// Returns when the processes from `first` on downwards use more.
+    /// Returns when the processes from `first` on downwards use more. They are killed at once.
     pub(crate) async fn exceeded(self, first: Option<u32>) -> Exceeded {
-        loop {
-            self.until_a_look_is_due().await;
-            let look = move || {
-                let all = below(first);
-                let memory_bytes: u64 = all.iter().map(|id| memory_of(*id)).sum();
-                if all.len() > self.processes {
-                    Some(Exceeded::Processes)
-                } else {
-                    (memory_bytes > self.memory_bytes).then_some(Exceeded::Memory)
-                }
-            };
-            // Reading of all processes takes a millisecond or two.
-            if let Ok(Some(exceeded)) = tokio::task::spawn_blocking(look).await {
-                return exceeded;
-            }
+        let (told, hears) = oneshot::channel();
+        watch::begin(Watched { first, most: self, told });
+        match hears.await {
+            Ok(exceeded) => exceeded,
+            // Nobody counts, since no thread could be started; what else bounds a command still does.
+            Err(_) => std::future::pending().await,
         }
+    }
+
+    /// What all these processes use too much of.
+    fn judge(self, all: &[u32]) -> Option<Exceeded> {
+        if all.len() > self.processes {
+            return Some(Exceeded::Processes);
+        }
+        let memory_bytes: u64 = all.iter().map(|id| memory_of(*id)).sum();
+        (memory_bytes > self.memory_bytes).then_some(Exceeded::Memory)
     }
 }
 
-impl Most {
-    /// Waits for the period, or until there are so many more processes than before that they may be the command's.
-    async fn until_a_look_is_due(self) {
-        let (begun, before) = (Instant::now(), threads_of_machine());
-        while begun.elapsed() < PERIOD && threads_of_machine() < before.saturating_add(self.processes / 2) {
-            tokio::time::sleep(GLANCE).await;
+/// A command that is looked at as long as somebody wants to hear of it.
+struct Watched {
+    first: Option<u32>,
+    most: Most,
+    told: oneshot::Sender<Exceeded>,
+}
+
+/// The one thread of this process that looks at all its commands. It comes before others where it may: a bomb leaves them
+/// no time.
+mod watch {
+    use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+    use std::sync::{LazyLock, Mutex, PoisonError};
+    use std::time::Instant;
+
+    use rustix::process::{Pid, Signal, kill_process, kill_process_group, setpriority_process};
+
+    use super::{GLANCE, PERIOD, Watched, below, threads_of_machine};
+
+    /// The highest priority.
+    const FIRST: i32 = -20;
+
+    static COMES: LazyLock<Mutex<Sender<Watched>>> = LazyLock::new(|| {
+        let (comes, hears) = channel();
+        // Without it nobody hears, and whoever waits is told so.
+        let _ = std::thread::Builder::new().name("commands".to_owned()).spawn(move || run(&hears));
+        Mutex::new(comes)
+    });
+
+    /// Has a command looked at from now on.
+    pub(super) fn begin(command: Watched) {
+        let _ = COMES.lock().unwrap_or_else(PoisonError::into_inner).send(command);
+    }
+
+    fn run(comes: &Receiver<Watched>) {
+        // Only who may do everything can have it, and only who may do everything has no bound by the kernel.
+        let _ = setpriority_process(None, FIRST);
+        let mut all: Vec<Watched> = Vec::new();
+        let (mut looked, mut before) = (Instant::now(), threads_of_machine());
+        loop {
+            // While there is nothing to look at, it sleeps.
+            let came = match all.is_empty() {
+                true => comes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                false => comes.recv_timeout(GLANCE),
+            };
+            match came {
+                Ok(command) => all.push(command),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            all.retain(|command| !command.told.is_closed());
+            let least = all.iter().map(|command| command.most.processes).min().unwrap_or(usize::MAX);
+            if looked.elapsed() < PERIOD && threads_of_machine() < before.saturating_add(least / 2) {
+                continue;
+            }
+            (looked, before) = (Instant::now(), threads_of_machine());
+            all = all.into_iter().filter_map(look).collect();
         }
+    }
+
+    /// Looks at one; ends it, and has that told, if it uses too much.
+    fn look(command: Watched) -> Option<Watched> {
+        let all = below(command.first);
+        let Some(exceeded) = command.most.judge(&all) else { return Some(command) };
+        // Before they end, so that nobody takes that for an end of their own.
+        let _ = command.told.send(exceeded);
+        let pid = |id: u32| Pid::from_raw(i32::try_from(id).ok()?);
+        // Those who are gone by now are what is wanted.
+        if let Some(group) = command.first.and_then(pid) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        for process in all.into_iter().filter_map(pid) {
+            let _ = kill_process(process, Signal::KILL);
+        }
+        None
     }
 }
 

@@ -69,9 +69,9 @@ pub(super) async fn run(
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break CommandEnding::Stopped,
+                exceeded = &mut exceeded => break exceeded.into(),
                 ended = group.wait() => break CommandEnding::of(ended.map_err(broken)?),
                 () = &mut time => break CommandEnding::TimedOut,
-                exceeded = &mut exceeded => break exceeded.into(),
                 read = &mut reading, if !is_read => match read {
                     (Ok(()), _) => is_read = true,
                     (Err(TooLong), _) => break CommandEnding::OutputLimit,
@@ -81,7 +81,9 @@ pub(super) async fn run(
         group.end(GRACE).await.map_err(broken)?;
         if !is_read && ending != CommandEnding::OutputLimit {
             match tokio::time::timeout(LAST_WORDS, reading).await {
-                Ok((Err(TooLong), _)) if matches!(ending, CommandEnding::Exited(_)) => {
+                Ok((Err(TooLong), _))
+                    if matches!(ending, CommandEnding::Exited(_) | CommandEnding::Killed(_)) =>
+                {
                     CommandEnding::OutputLimit
                 }
                 _ => ending,

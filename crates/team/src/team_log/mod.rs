@@ -8,6 +8,7 @@ mod submit;
 
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use agent_team_core::id::RecordId;
@@ -63,6 +64,8 @@ pub(crate) struct Shared {
     /// Held by the one who looks for holders that are gone, for all who wait in this process.
     lookout: tokio::sync::Mutex<()>,
     hooks: OnceLock<Hooks>,
+    /// Whether this process runs commands without a sandbox.
+    is_unconfined: AtomicBool,
     /// Whether this process is a command of the team's own: it looks, and changes nothing. Found out when it first matters.
     is_within: OnceLock<bool>,
 }
@@ -149,6 +152,7 @@ impl TeamLog {
             governor: Governor::default(),
             lookout: tokio::sync::Mutex::default(),
             hooks: OnceLock::new(),
+            is_unconfined: AtomicBool::new(false),
             is_within: OnceLock::new(),
         })))
     }
@@ -161,6 +165,16 @@ impl TeamLog {
     /// Has hooks asked from now on, by all clones. They are set once: the first ones stay.
     pub fn set_hooks(&self, hooks: Hooks) {
         let _ = self.0.hooks.set(hooks);
+    }
+
+    /// Has every record that this process writes from now on say that it runs commands without a sandbox.
+    pub fn set_unconfined(&self) {
+        self.0.is_unconfined.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this process runs commands without a sandbox.
+    pub fn is_unconfined(&self) -> bool {
+        self.0.is_unconfined.load(Ordering::Relaxed)
     }
 
     /// Whether this process belongs to a command that an agent, a check or the gate of this very team runs.

@@ -135,9 +135,10 @@ impl TeamLog {
     ) -> Result<Option<Written>, Error> {
         let mut format = replica.state.format();
         let mut ids = Vec::with_capacity(bodies.len());
+        let unconfined = self.is_unconfined();
         let record = |body| {
             let id = new_id();
-            let record = Record { id, format, at_ms: now_ms(), by: by.clone(), body };
+            let record = Record { id, format, at_ms: now_ms(), by: by.clone(), unconfined, body };
             match &record.body {
                 // That somebody else raised it first is no reason to decide again.
                 Body::FormatRaised(raised) => format = raised.version,

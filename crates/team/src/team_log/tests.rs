@@ -27,7 +27,8 @@ impl Log for Overtaken {
         }
         *has_failed = true;
         let body = FormatRaised { version: NEWEST_FORMAT + 1 }.into();
-        let raised = Record { id: new_id(), format: FORMAT, at_ms: 0, by: AgentId::human(), body };
+        let raised =
+            Record { id: new_id(), format: FORMAT, at_ms: 0, by: AgentId::human(), unconfined: false, body };
         self.log.append(&[&codec::encode(&raised).unwrap()])?;
         Err(AppendError::Io { appended: 0, source: ErrorKind::StorageFull.into() })
     }

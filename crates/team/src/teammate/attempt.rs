@@ -229,6 +229,7 @@ mod tests {
 
     use super::*;
     use crate::agent::{Agent, Answer};
+    use crate::sandbox::{Sandbox, SandboxChoice};
     use crate::tools::{ToolContext, Toolbox};
     use crate::{AgentId, Bounds, MessageBus, Role, TaskQueue};
 
@@ -267,6 +268,8 @@ mod tests {
         let id: AgentId = "worker-1".parse().unwrap();
         let mut worker = Teammate::new(id.clone(), Role::Worker, queue.clone(), bus, agent);
         worker.last_turn = Duration::from_millis(100);
+        // Process ids mean the same within and outside.
+        worker.environment = worker.environment.confined(Sandbox::new(SandboxChoice::None));
         let claimed = queue.claim_task(&id).unwrap().unwrap();
         let begun = async {
             let pids = loop {

@@ -24,6 +24,8 @@ struct Envelope<'a> {
     id: RecordId,
     at_ms: u64,
     by: AgentId,
+    #[serde(default)]
+    unconfined: bool,
     #[serde(borrow)]
     kind: Cow<'a, str>,
     #[serde(borrow)]
@@ -82,7 +84,9 @@ impl Encoder {
         line.extend_from_slice(&record.id.digits());
         line.extend_from_slice(b"\",\"at_ms\":");
         serde_json::to_writer(&mut line, &record.at_ms).map_err(json)?;
-        plain(&mut line, [",\"by\":\"", record.by.as_str(), "\",\"kind\":\"", kind, "\",\"body\":"]);
+        plain(&mut line, [",\"by\":\"", record.by.as_str()]);
+        plain(&mut line, [if record.unconfined { UNCONFINED } else { "\"" }]);
+        plain(&mut line, [",\"kind\":\"", kind, "\",\"body\":"]);
         let is_written = match &record.body {
             Body::TaskClaimed(claimed) => self.write_claimed(&mut line, claimed),
             body => body.write_content(&mut line),
@@ -120,6 +124,9 @@ fn plain<const PIECES: usize>(line: &mut Vec<u8>, pieces: [&str; PIECES]) {
     pieces.iter().for_each(|piece| line.extend_from_slice(piece.as_bytes()));
 }
 
+/// The end of the writer's name, and that it runs commands without a sandbox.
+const UNCONFINED: &str = "\",\"unconfined\":true";
+
 /// What most lines fit into.
 const LINE_BYTES: usize = 512;
 
@@ -153,6 +160,7 @@ fn decode_any(line: &[u8]) -> Result<Record, DecodeError> {
         format: envelope.v,
         at_ms: envelope.at_ms,
         by: envelope.by,
+        unconfined: envelope.unconfined,
         body: Body::from_content(&envelope.kind, envelope.body.get()),
     })
 }
@@ -163,7 +171,26 @@ mod tests {
     use crate::record::{BatchClosed, FORMAT};
 
     fn record(body: Body) -> Record {
-        Record { id: RecordId(7), format: FORMAT, at_ms: 5, by: "worker-1".parse().unwrap(), body }
+        Record {
+            id: RecordId(7),
+            format: FORMAT,
+            at_ms: 5,
+            by: "worker-1".parse().unwrap(),
+            unconfined: false,
+            body,
+        }
+    }
+
+    #[test]
+    fn who_runs_commands_without_a_sandbox_says_so_in_every_record() {
+        let body = BatchClosed { batch: RecordId(9), tasks: 2 }.into();
+        let closed = Record { unconfined: true, ..record(body) };
+        let line = encode(&closed).unwrap();
+        let text = String::from_utf8(line.clone()).unwrap();
+        assert!(text.contains(r#","by":"worker-1","unconfined":true,"kind":"batch_closed","#), "{text}");
+        assert_eq!(decode(&line).unwrap(), closed);
+        let otherwise = text.replacen(r#""unconfined":true"#, r#""unconfined": true"#, 1);
+        assert_eq!(decode(otherwise.as_bytes()).unwrap(), closed);
     }
 
     #[test]

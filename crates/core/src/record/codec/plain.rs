@@ -87,6 +87,7 @@ pub(super) fn record(line: &[u8], known: &mut Known) -> Option<Record> {
     let at_ms = rest.number()?;
     rest.skip(r#","by":"#)?;
     let by = known.agent(rest.text()?)?;
+    let unconfined = rest.skip(r#","unconfined":true"#).is_some();
     rest.skip(r#","kind":"#)?;
     let kind = rest.text()?;
     rest.skip(r#","body":"#)?;
@@ -99,7 +100,7 @@ pub(super) fn record(line: &[u8], known: &mut Known) -> Option<Record> {
             body => body,
         },
     };
-    Some(Record { id, format, at_ms, by, body })
+    Some(Record { id, format, at_ms, by, unconfined, body })
 }
 
 /// The body of a frequent kind, if it is plain and nothing follows it.

@@ -1,0 +1,44 @@
+//! How commands are confined, as the user says it.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::value;
+use crate::sandbox::{Limits, Sandbox, SandboxChoice};
+
+/// The sandbox in which commands of agents, checks and the gate run. Hooks are yours, and run outside of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Confinement {
+    /// Which one. With `none` commands may do whatever you may, and every record of the run says so.
+    pub kind: SandboxChoice,
+    /// Files and folders that commands see besides their own and those of the system. `~/` is your home; what is relative
+    /// is found from the folder of team.toml.
+    pub read: Vec<PathBuf>,
+    /// Files and folders that commands change besides their own.
+    pub write: Vec<PathBuf>,
+    /// How much memory a command may use with all that it starts, in bytes; three quarters of the machine's if nothing is
+    /// said.
+    #[serde(deserialize_with = "value::some_bytes")]
+    pub max_memory_bytes: Option<u64>,
+    /// How many processes a command may have at once; 1024 if nothing is said.
+    #[serde(deserialize_with = "value::some_processes")]
+    #[schemars(range(min = 1))]
+    pub max_processes: Option<u32>,
+}
+
+impl Confinement {
+    /// The sandbox for a team whose configuration lies in `folder`.
+    pub fn sandbox(&self, folder: &Path, home: Option<&Path>) -> Sandbox {
+        let found = |path: &PathBuf| match (path.strip_prefix("~"), home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => folder.join(path),
+        };
+        let sandbox = Sandbox::new(self.kind)
+            .limited(Limits { memory_bytes: self.max_memory_bytes, processes: self.max_processes });
+        let sandbox = self.read.iter().fold(sandbox, |sandbox, path| sandbox.reading(found(path)));
+        self.write.iter().fold(sandbox, |sandbox, path| sandbox.writing(found(path)))
+    }
+}
