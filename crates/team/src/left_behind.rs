@@ -3,8 +3,9 @@
 //!
 //! A process is ended only if it is proved to be one of these. It was started with the folder of this very team, and with the
 //! presence of the process that it was run for; and that one is gone. No name of a program counts, and no place where
-//! something runs: the user's own shell may stand in a workspace. What was started with another environment is not found;
-//! where `/proc` is missing, nothing is.
+//! something runs: the user's own shell may stand in a workspace. What was started with another environment is found if it
+//! is confined: it has a number among its limits, which is also the name of a folder that the run left. Where `/proc` is
+//! missing, nothing is.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -15,21 +16,27 @@ use agent_team_log::{Liveness, probe};
 use rustix::process::Pid;
 
 use crate::ancestry::{WITHIN_VARIABLE, value};
-use crate::command::{MARK_VARIABLE, end_all};
+use crate::command::{MARK_VARIABLE, end_all, is_among_limits};
 use crate::folder::TeamFolder;
 use crate::liveness::PRESENCE_PREFIX;
+use crate::sandbox::marks_in;
 
 /// The variable that names to each command the presence of the process that runs it.
 pub(crate) const PRESENCE_VARIABLE: &str = "AGENT_TEAM_PRESENCE";
 
 /// Ends what runs for processes of this team that are gone, with all that carries the marks of those commands: a run of
-/// another team within one of them, and the commands of that one. Blocks for a few milliseconds.
-pub(crate) fn end(folder: &TeamFolder) {
+/// another team within one of them, and the commands of that one. `is_alone` says that no run of the team is alive but
+/// perhaps this process, which has run nothing yet. Blocks for a few milliseconds.
+pub(crate) fn end(folder: &TeamFolder, is_alone: bool) {
     let Ok(team) = fs::metadata(folder.workspace()) else { return };
     let team = (team.dev(), team.ino());
     let presences = folder.presence();
     let mut marks: Vec<Vec<u8>> = Vec::new();
+    let hidden = if is_alone { marks_in(&folder.private()) } else { Vec::new() };
     end_all(|process, environment| {
+        if hidden.iter().any(|number| is_among_limits(process, *number)) {
+            return true;
+        }
         if is_left_behind(process, environment, team, &presences) {
             let mark = value(environment, MARK_VARIABLE).and_then(own_mark);
             marks.extend(mark.filter(|mark| !marks.contains(mark)));

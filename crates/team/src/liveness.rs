@@ -17,6 +17,7 @@ use crate::at_duty;
 use crate::folder::TeamFolder;
 use crate::hooks;
 use crate::left_behind;
+use crate::run::ALONE;
 use crate::task_queue::process_id;
 use crate::team_log::{TeamLog, blocking, refusal};
 
@@ -70,7 +71,8 @@ impl<'a> Observer<'a> {
         let had_commands =
             |claim: &Claim, cause| claim.holder.orchestrated && cause == ExpiryCause::ProcessGone;
         if gone.iter().any(|(_, claim, cause)| had_commands(claim, *cause)) && !self.team_log.is_within() {
-            left_behind::end(folder);
+            let is_alone = probe(&folder.presence(), ALONE) == Liveness::Dead;
+            left_behind::end(folder, is_alone);
         }
         let mut taken = Vec::new();
         for (task, claim, cause) in gone {

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use agent_team::command::Environment;
+use agent_team::sandbox::{Sandbox, SandboxChoice};
 use agent_team::{AgentTeam, Progress, Reporter, RunOptions, RunOutcome, RunReport, Status};
 use project::{
-    TestProject, agent, attempt, feedback, finishes, gated, run, runs, script, task, unconfined, view,
-    workers, writes,
+    TestProject, agent, attempt, feedback, finishes, gated, run, runs, script, task, view, workers, writes,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -21,6 +22,12 @@ use serde_json::Value;
 
 /// What a run said that begins with ERROR on the command line.
 type Errors = Arc<Mutex<Vec<String>>>;
+
+/// Commands that may do whatever the user may: what a sandbox keeps away must do no harm without one either.
+fn unconfined(options: RunOptions) -> RunOptions {
+    let environment = Environment::of_this_process().confined(Sandbox::new(SandboxChoice::None));
+    RunOptions { environment: Some(environment), ..options }
+}
 
 /// A team of one worker whose model follows these rules, and the errors that its run reports.
 fn team(project: &TestProject, rules: &[Value], options: RunOptions) -> (AgentTeam, Errors) {

@@ -111,6 +111,9 @@ pub fn print(record: &LoggedRecord, out: &mut Output) -> std::io::Result<()> {
     }
     let mut text =
         format!("{:>5}  {}  {by:<12} {kind:<18} {task:<12} {summary}", record.seq, time::local(record.at_ms));
+    if record.unconfined {
+        text = format!("{}  [unconfined]", text.trim_end());
+    }
     if let Some(reason) = record.fate.reason() {
         text = format!("{}  [{}: {reason}]", text.trim_end(), record.fate.as_str());
     }

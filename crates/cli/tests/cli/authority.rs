@@ -67,7 +67,12 @@ fn a_command_of_an_agent_looks_at_its_team_and_changes_nothing() {
     team.ok(["budget", "team", "--turns", "50"]);
     team.ok(["send", "human", "A word", "--from", "other"]);
 
-    let mut run = team.command(["run", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut run = team
+        .command(["run", "--yes", "--no-sandbox"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     // The run itself goes on, since a plan waits for the human.
     let mut follow =
         team.command(["log", "--follow", "--kind", "task_submitted"]).stdout(Stdio::piped()).spawn().unwrap();
@@ -90,6 +95,44 @@ fn a_command_of_an_agent_looks_at_its_team_and_changes_nothing() {
     assert_eq!(team.json(["inbox", "--as", "human", "--peek"]).as_array().unwrap().len(), 1);
     let budget = team.ok(["budget"]);
     assert!(budget.contains("of 50 turns"), "{budget}");
+}
+
+/// Within a sandbox there is no team at all, whatever a command makes of its environment.
+fn a_confined_command_sees_no_team(kind: &str) {
+    let agent_team = env!("CARGO_BIN_EXE_agent-team");
+    let root = "$(cd ../../.. && pwd)";
+    let tries = [
+        format!("{agent_team} status"),
+        format!("env -i {agent_team} -C {root} plan approve theirs"),
+        format!("env -i {agent_team} -C {root} inbox --as human"),
+        format!("cd ../../.. && env -i {agent_team} say everyone 'I am the human'"),
+        format!("cat {root}/.agent-team/log.jsonl"),
+        format!("ls {root}/.agent-team/blobs/*"),
+    ];
+    let command: Vec<String> = tries.iter().map(|one| format!("({one}) && echo WENT THROUGH")).collect();
+    let team = repository(&format!("{}; true", command.join("; ")));
+    let mut config = std::fs::read_to_string(team.path().join("team.toml")).unwrap();
+    config += &format!("[sandbox]\nkind = '{kind}'\n");
+    std::fs::write(team.path().join("team.toml"), config).unwrap();
+    team.ok(["add", "Theirs", "--id", "theirs", "--plan"]);
+    team.ok(["claim", "theirs", "--as", "other"]);
+    team.ok(["plan", "submit", "theirs", "All of it.", "--as", "other"]);
+    team.run(["run", "--yes", "--timeout", "5s"]);
+    let transcript = transcript(&team);
+    assert!(transcript.contains("exit code 0") && !transcript.contains("WENT THROUGH\\n"), "{transcript}");
+    assert!(!transcript.contains("All of it."), "{transcript}");
+    assert_eq!(team.json(["plan", "show", "theirs"])["plan"]["approved"], json!(null));
+    assert_eq!(team.count("total"), 2);
+}
+
+#[test]
+fn a_command_in_a_namespace_sees_no_team_needs_bwrap() {
+    a_confined_command_sees_no_team("bubblewrap");
+}
+
+#[test]
+fn a_command_behind_the_kernels_rules_sees_no_team() {
+    a_confined_command_sees_no_team("landlock");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What outlives a run that is killed, and what becomes of it.
 
+use std::path::Path;
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -30,8 +32,13 @@ fn repository(command: &str, gate: &str) -> Team {
     team
 }
 
+/// Without a sandbox the command could do harm; how one is ended that has a sandbox is shown by itself.
 fn start(team: &Team) -> Child {
-    team.command(["run", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    team.command(["run", "--yes", "--no-sandbox"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// Waits until the command says who it is.
@@ -64,7 +71,7 @@ fn a_command_that_outlives_its_run_writes_nothing_into_what_comes_next() {
     let workspace = team.path().join(".agent-team/workspaces/worker-1");
     let mut other = team.program("sleep").arg("600").current_dir(workspace).spawn().unwrap();
     let is_left = is_alive(command);
-    let ran = team.run(["run", "--yes"]);
+    let ran = team.run(["run", "--yes", "--no-sandbox"]);
     let (is_alive, other_lives) = (is_alive(command), other.try_wait().unwrap().is_none());
     other.kill().unwrap();
     other.wait().unwrap();
@@ -86,7 +93,7 @@ fn a_gate_that_outlives_its_run_judges_and_writes_no_more() {
     let command = heard(&team);
     run.kill().unwrap();
     run.wait().unwrap();
-    let ran = team.run(["run", "--yes"]);
+    let ran = team.run(["run", "--yes", "--no-sandbox"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(!is_alive(command) && !team.path().join("stale").exists(), "{ran:?}");
     assert_eq!(std::fs::read_to_string(team.path().join("new")).unwrap(), "new\n");
@@ -102,4 +109,44 @@ fn whoever_takes_a_task_from_a_dead_run_ends_what_it_started() {
     let lived = is_alive(command);
     team.ok(["claim", "own", "--as", "me"]);
     assert!(lived && !is_alive(command));
+}
+
+/// The processes that work in a folder.
+fn working_in(folder: &Path) -> usize {
+    let ids = std::fs::read_dir("/proc").unwrap().flatten();
+    ids.filter(|entry| std::fs::read_link(entry.path().join("cwd")).is_ok_and(|at| at == folder)).count()
+}
+
+fn a_confined_command_is_ended_by_whoever_comes_next(kind: &str) {
+    let hides = "env -i setsid sh -c 'sleep 1000' > /dev/null 2>&1 < /dev/null &";
+    let team = repository(&format!("{hides} touch ready; sleep 1000"), "true");
+    let mut config = std::fs::read_to_string(team.path().join("team.toml")).unwrap();
+    config += &format!("[sandbox]\nkind = '{kind}'\n");
+    std::fs::write(team.path().join("team.toml"), config).unwrap();
+    let workspace = std::fs::canonicalize(team.path()).unwrap().join(".agent-team/workspaces/worker-1");
+    let mut run = team.command(["run", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !workspace.join("ready").exists() {
+        assert!(run.try_wait().unwrap().is_none(), "the run ended before its command");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let lived = working_in(&workspace);
+    team.ok(["claim", "own", "--as", "me"]);
+    assert!(lived > 0, "it would have gone on");
+    let patience = Instant::now() + Duration::from_secs(10);
+    while working_in(&workspace) > 0 {
+        assert!(Instant::now() < patience, "somebody still works there");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_command_in_a_namespace_is_ended_by_whoever_comes_next_needs_bwrap() {
+    a_confined_command_is_ended_by_whoever_comes_next("bubblewrap");
+}
+
+#[test]
+fn a_command_behind_the_kernels_rules_is_ended_by_whoever_comes_next() {
+    a_confined_command_is_ended_by_whoever_comes_next("landlock");
 }

@@ -23,6 +23,7 @@ mod mcp;
 mod mcp_client;
 mod mcp_http;
 mod messages;
+mod sandbox;
 mod split;
 mod steering;
 

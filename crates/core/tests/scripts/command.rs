@@ -35,6 +35,10 @@ pub fn run(world: &mut World, text: &str) -> Result<String, Problem> {
             world.now_ms += parse::<u64>(line.word(1)?)?;
             Ok(String::new())
         }
+        "unconfined" => {
+            world.unconfined = line.word(1)? == "yes";
+            Ok(String::new())
+        }
         "apply" => {
             let bodies = world.decided.remove(line.word(1)?).ok_or("nothing was decided under this name")?;
             Ok(world.append(bodies))

@@ -11,6 +11,8 @@ use crate::parse::Problem;
 pub struct World {
     pub state: State,
     pub now_ms: u64,
+    /// Whether those who write run commands without a sandbox.
+    pub unconfined: bool,
     /// Ids that the script named.
     names: BTreeMap<String, RecordId>,
     /// What was decided and not applied yet.
@@ -25,6 +27,7 @@ impl World {
         Self {
             state: State::new(),
             now_ms: 1_000_000,
+            unconfined: false,
             names: BTreeMap::new(),
             decided: BTreeMap::new(),
             log: Vec::new(),
@@ -64,7 +67,7 @@ impl World {
         let outcomes = bodies.into_iter().map(|body| {
             let id = self.new_id();
             let by = "script".parse().unwrap();
-            let written = Record { id, format, at_ms: self.now_ms, by, unconfined: false, body };
+            let written = Record { id, format, at_ms: self.now_ms, by, unconfined: self.unconfined, body };
             if let Body::FormatRaised(raised) = &written.body {
                 format = raised.version;
             }

@@ -31,7 +31,7 @@ pub use cut::{CutLimits, CutOutput, Cutter};
 pub(crate) use cut::{grouped, shorten};
 pub use environment::Environment;
 pub use group::{ProcessGroup, SpawnError};
-pub(crate) use straggler::{VARIABLE as MARK_VARIABLE, end_all};
+pub(crate) use straggler::{VARIABLE as MARK_VARIABLE, end_all, is_among_limits};
 
 use crate::sandbox::{Exceeded, SandboxError};
 use capture::{Capture, OutputLimits};
@@ -128,7 +128,7 @@ impl CommandSpec {
             exceeded = ProcessGroup::exceeded(most, leader) => exceeded.into(),
             ended = group.wait() => match ended {
                 Ok(status) => CommandEnding::of(status),
-                Err(source) => return Err(self.not_run(source, capture, &pipe)),
+                Err(source) => return Err(self.not_run(&source, capture, &pipe)),
             },
             over = capture.copy(&mut pipe) => over.map(|()| CommandEnding::OutputLimit)?,
             () = tokio::time::sleep(self.time_limit) => CommandEnding::TimedOut,
@@ -179,7 +179,7 @@ impl CommandSpec {
     }
 
     /// Nothing was run, and what was printed says why.
-    fn not_run(&self, source: std::io::Error, mut capture: Capture, pipe: &pipe::Receiver) -> CommandError {
+    fn not_run(&self, source: &std::io::Error, mut capture: Capture, pipe: &pipe::Receiver) -> CommandError {
         let said = capture.drain(pipe).and_then(|()| capture.finish());
         let said = said.map(|output| output.text).unwrap_or_default();
         self.broken(std::io::Error::new(source.kind(), format!("{source}: {}", said.trim_end())))

@@ -27,16 +27,13 @@ const PAUSE: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone)]
 pub(super) struct Mark {
     id: String,
-    /// The number among the limits of a process, as `/proc` shows it.
-    number: Option<String>,
+    /// The number among the limits of its processes.
+    number: Option<u64>,
 }
 
 impl Mark {
     pub(super) fn new(number: Option<u64>) -> Self {
-        Self {
-            id: uuid::Uuid::now_v7().simple().to_string(),
-            number: number.map(|number| number.to_string()),
-        }
+        Self { id: uuid::Uuid::now_v7().simple().to_string(), number }
     }
 
     /// The value of the variable.
@@ -51,21 +48,22 @@ impl Mark {
 
     /// Kills all who carry the mark, until there is none. Blocks.
     pub(super) fn end_all(&self) {
-        end_all(|process, environment| self.is_in(environment) || self.is_among_limits(process));
+        end_all(|process, environment| {
+            self.is_in(environment) || self.number.is_some_and(|number| is_among_limits(process, number))
+        });
     }
 
     fn is_in(&self, environment: &[u8]) -> bool {
         environment.windows(self.id.len()).any(|window| window == self.id.as_bytes())
     }
+}
 
-    fn is_among_limits(&self, process: Pid) -> bool {
-        let Some(number) = &self.number else { return false };
-        let of = |what| {
-            fs::read_to_string(format!("/proc/{}/{what}", process.as_raw_nonzero())).unwrap_or_default()
-        };
-        // One that has ended and waits for its parent still has its limits.
-        of("limits").contains(number) && !of("stat").contains(") Z ")
-    }
+/// Whether a number stands among the limits of a process.
+pub(crate) fn is_among_limits(process: Pid, number: u64) -> bool {
+    let of =
+        |what| fs::read_to_string(format!("/proc/{}/{what}", process.as_raw_nonzero())).unwrap_or_default();
+    // One that has ended and waits for its parent still has its limits.
+    of("limits").contains(&number.to_string()) && !of("stat").contains(") Z ")
 }
 
 /// Kills all processes that are meant, until there is none: each is shown by its id, with the environment it was started

@@ -48,7 +48,9 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
     confine(team, &reporter)?;
     if let Some(folder) = team_log.folder().filter(|_| !team_log.is_within()) {
         // Not only with what it held: somebody may have taken that back without a look at what it started.
-        left_behind::end(folder);
+        left_behind::end(folder, true);
+        // What its commands left there; whoever is alone here uses it alone.
+        let _ = std::fs::remove_dir_all(folder.private());
     }
     Observer::new(team_log).expire_dead()?;
     if let Some(folder) = team_log.folder() {
@@ -106,10 +108,8 @@ fn confine(team: &AgentTeam, reporter: &Reporter) -> Result<(), Error> {
         team_log.set_unconfined();
         reporter.report(Progress::Note(UNCONFINED.to_owned()));
     }
-    if let Some(folder) = team_log.folder() {
+    if team_log.folder().is_some() {
         wanted.kind()?;
-        // What a run that was killed left there; whoever is alone here uses it alone.
-        let _ = std::fs::remove_dir_all(folder.private());
     }
     Ok(())
 }

@@ -89,7 +89,7 @@ impl Sandbox {
         // It finds its own way to the folder, which it may know by another name outside.
         command.current_dir("/").env_clear().envs(environment.iter());
         surround(&mut command, &private, Path::new("/tmp"), &variables);
-        let keep = vec![status.into(), filter.into()];
+        let keep = vec![status.into(), filter];
         let most = Most::of(self.0.limits);
         Child { keep, processes: Some(most.processes_of_user()), walls: None }.prepare(&mut command);
         Ok(Enclosure {
@@ -115,7 +115,7 @@ impl Sandbox {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(folder).env_clear().envs(environment.iter());
         surround(&mut command, &private, &private.temporary(), &variables);
-        let mark = new_mark();
+        let mark = private.mark();
         let walls =
             Walls { rules: landlock::rules(&policy)?, filters: seccomp::instead_of_namespaces()?, mark };
         let most = Most::of(self.0.limits);
@@ -159,10 +159,4 @@ fn in_memory(bytes: &[u8]) -> io::Result<OwnedFd> {
     file.write_all(bytes)?;
     file.rewind()?;
     Ok(file.into())
-}
-
-/// A number that no other command has, far above what any process computes in microseconds.
-fn new_mark() -> u64 {
-    let (_, random) = uuid::Uuid::now_v7().as_u64_pair();
-    random >> 2 | 1 << 62
 }

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use private::Private;
+pub(crate) use private::{Private, marks_in};
 pub(crate) use probe::Found;
 pub(crate) use usage::{Exceeded, Most, started_by};
 

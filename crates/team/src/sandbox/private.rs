@@ -9,15 +9,33 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct Private {
     root: PathBuf,
+    id: uuid::Uuid,
+}
+
+/// How the names of these folders begin.
+const PREFIX: &str = "agent-team-";
+
+/// The marks of the commands whose folders are still there: of those that run, and of those whose agent-team was killed.
+pub(crate) fn marks_in(parent: &Path) -> Vec<u64> {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    let ids = entries
+        .filter_map(|entry| uuid::Uuid::parse_str(entry.file_name().to_str()?.strip_prefix(PREFIX)?).ok());
+    ids.map(mark_of).collect()
+}
+
+/// A number that no other command has, far above what any process computes in microseconds.
+fn mark_of(id: uuid::Uuid) -> u64 {
+    let (_, random) = id.as_u64_pair();
+    random >> 2 | 1 << 62
 }
 
 impl Private {
     /// Makes one in `parent`, which is made if it is not there.
     pub(super) fn new(parent: &Path) -> io::Result<Self> {
         fs::create_dir_all(parent)?;
-        let name = format!("agent-team-{}", uuid::Uuid::now_v7().simple());
-        let root = fs::canonicalize(parent)?.join(name);
-        let private = Self { root };
+        let id = uuid::Uuid::now_v7();
+        let root = fs::canonicalize(parent)?.join(format!("{PREFIX}{}", id.simple()));
+        let private = Self { root, id };
         for folder in [private.root.clone(), private.home(), private.temporary(), private.shared_memory()] {
             DirBuilder::new().mode(0o700).create(folder)?;
         }
@@ -27,6 +45,11 @@ impl Private {
     /// All of it.
     pub(super) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The number by which the command's processes are known: see [`Walls`](super::child::Walls).
+    pub(super) fn mark(&self) -> u64 {
+        mark_of(self.id)
     }
 
     /// What the command takes for the user's home.

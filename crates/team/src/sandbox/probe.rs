@@ -1,7 +1,7 @@
 //! Finds out what confines commands on this machine, by trying it.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -122,8 +122,7 @@ fn is_thought_missing(name: &str) -> bool {
 /// Runs a command that does nothing.
 fn try_out(found: &Found) -> Tried<()> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
-    let environment =
-        Environment::of_parent([("PATH".into(), env::var_os("PATH").unwrap_or_else(OsString::new))]);
+    let environment = Environment::of_parent([("PATH".into(), env::var_os("PATH").unwrap_or_default())]);
     let arguments = [OsStr::new("-c"), OsStr::new(":")];
     let mut made = Sandbox::default()
         .enclose_in(found, OsStr::new("sh"), &arguments, Path::new("/"), &environment)

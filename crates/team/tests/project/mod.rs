@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_team::agent::{Agent, ModelAgent};
-use agent_team::command::Environment;
 use agent_team::model::{Delta, Message, Model, ModelError, Part, Request, Response, Script};
-use agent_team::sandbox::{Sandbox, SandboxChoice};
 use agent_team::{AgentTeam, NewTask, Role, RunOptions, RunOutcome, RunReport};
 use serde_json::{Value, json};
 
@@ -222,12 +220,6 @@ pub async fn run(team: &AgentTeam) -> RunReport {
 /// Options with a gate and nothing else.
 pub fn gated(gate: &str) -> RunOptions {
     RunOptions { gate: Some(gate.into()), ..RunOptions::default() }
-}
-
-/// Commands that may do whatever the user may: what a sandbox keeps away must do no harm without one either.
-pub fn unconfined(options: RunOptions) -> RunOptions {
-    let environment = Environment::of_this_process().confined(Sandbox::new(SandboxChoice::None));
-    RunOptions { environment: Some(environment), ..options }
 }
 
 /// A task as it is now.
