@@ -26,6 +26,9 @@ use crate::sandbox::Sandbox;
 /// The name of the folder that holds a team.
 pub const FOLDER: &str = ".agent-team";
 
+/// The name of the list of what the checks of a suite see besides their checkout.
+pub const READS: &str = "reads";
+
 /// The folder of one team.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TeamFolder {
@@ -48,8 +51,8 @@ impl TeamFolder {
         found.map(Self::of).ok_or_else(|| Error::NoTeam { start: start.clone() })
     }
 
-    /// The team around a command that one of its agents, a check or the gate runs. Its log is not to be seen there, but the
-    /// lists of inputs are.
+    /// The team around a command that one of its agents, a check or the gate runs. Its log is not to be seen there,
+    /// but the lists of inputs are.
     pub fn around_this_command() -> Option<Self> {
         std::env::var_os(WITHIN_VARIABLE).map(|folder| Self::of(Path::new(&folder)))
     }
@@ -105,12 +108,22 @@ impl TeamFolder {
         self.root().join("private")
     }
 
-    /// The sandbox for commands that work for this team: its log, its rules and the project's repository are not for them,
-    /// but for the lists that checks read.
+    /// The sandbox for commands that work for this team: its log, its rules and the project's repository are not for
+    /// them, but for the lists that checks read, and the inputs of suites that were split.
     pub fn guarded(&self, sandbox: Sandbox) -> Sandbox {
         let of_project = [CONFIG_FILE, ".git"].map(|name| self.workspace.join(name));
         let sandbox = of_project.into_iter().fold(sandbox, Sandbox::hiding);
+        let sandbox = self.inputs().into_iter().fold(sandbox, Sandbox::reading);
         sandbox.hiding(self.root()).reading(self.split())
+    }
+
+    /// Where the inputs of suites lie, as `split` wrote it down.
+    fn inputs(&self) -> Vec<PathBuf> {
+        let suites = std::fs::read_dir(self.split()).into_iter().flatten().flatten();
+        let lists = suites.filter_map(|suite| std::fs::read_to_string(suite.path().join(READS)).ok());
+        lists
+            .flat_map(|list| list.lines().map(|line| self.workspace.join(line)).collect::<Vec<_>>())
+            .collect()
     }
 
     /// Lists of inputs and smallest inputs, which the checks of tasks read.

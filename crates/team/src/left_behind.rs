@@ -3,9 +3,9 @@
 //!
 //! A process is ended only if it is proved to be one of these. It was started with the folder of this very team, and with the
 //! presence of the process that it was run for; and that one is gone. No name of a program counts, and no place where
-//! something runs: the user's own shell may stand in a workspace. What was started with another environment is found if it
-//! is confined: it has a number among its limits, which is also the name of a folder that the run left. Where `/proc` is
-//! missing, nothing is.
+//! something runs: the user's own shell may stand in a workspace. What was started with another environment is found
+//! if it is confined: it has a number among its limits, which is also the name of a folder that the run left. Where
+//! `/proc` is missing, nothing is.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -74,7 +74,7 @@ pub use budget::{AgentBudget, TaskBudget};
 pub use doctor::{DamagedStretch, Diagnosis, HolderHealth, LostText, OddRecord, SnapshotHealth};
 pub use duration::{NotADuration, format_duration, parse_duration};
 pub use error::Error;
-pub use folder::{FOLDER, TeamFolder};
+pub use folder::{FOLDER, READS, TeamFolder};
 pub use hooks::{Blocked, HOOK_LIMIT, HOOK_VARIABLE, Hook, Hooks};
 pub use judge::{JUDGE_LIMIT, Judge, Judgement};
 pub use liveness::{Health, Observer, TakenBack, holder_of_process};

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_team::agent::ModelAgent;
+use agent_team::command::Environment;
+use agent_team::sandbox::{Sandbox, SandboxChoice};
 use agent_team::{AgentTeam, Error, NewTask, Role, RunOptions, RunOutcome, Stage, Status};
 use agent_team_core::machine::Command;
 use agent_team_core::record::ReviewGiven;
 use project::{
-    LONG, Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, runs, script, task,
-    turns, view, workers, writes,
+    LONG, Remembering, TestProject, agent, attempt, feedback, finishes, gated, open_beside, run, runs,
+    script, task, turns, view, workers, writes,
 };
 use serde_json::json;
 
@@ -334,7 +336,7 @@ async fn stopped_during_the_first_gate_a_run_ends_before_it_began() {
     workers(&mut team, 1, &agent(script(&[])));
     team.add_task(task("work")).unwrap();
     let stop = team.stop();
-    let (begun, gate) = (project.beside("begun"), RunOptions::default());
+    let (begun, gate) = (project.beside("begun"), open_beside());
     let listener = agent_team::Reporter::to(move |_| stop.gently());
     let gate_command = format!("touch {}; sleep 98765.1", begun.display());
     team.options(RunOptions { reporter: listener, gate: Some(gate_command), ..gate });
@@ -377,6 +379,7 @@ async fn stopped_at_once_a_run_leaves_no_command_behind_and_the_next_one_complet
     let check = format!("test -e {once} || {{ touch {once}; sleep 98765.3; }}", once = once.display());
     let mut team = project.team();
     workers(&mut team, 1, &agent(script(&[attempt("work", 1, &[writes("new", "x\n"), finishes("Done.")])])));
+    team.options(open_beside());
     team.add_task(task("work").check(check)).unwrap();
     let stop = team.stop();
     let (report, ()) = tokio::join!(run(&team), async {
@@ -390,6 +393,7 @@ async fn stopped_at_once_a_run_leaves_no_command_behind_and_the_next_one_complet
     std::fs::write(once, "").unwrap();
     let mut team = AgentTeam::over(team.queue().team_log().clone());
     workers(&mut team, 1, &agent(script(&[])));
+    team.options(open_beside());
     assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
     assert_eq!((project.read("new"), view(&team, "work").attempt), ("x\n".into(), 1));
 }
@@ -442,7 +446,9 @@ async fn when_the_user_commits_while_work_is_judged_it_is_tried_again_on_what_is
     );
     let mut team = project.team();
     workers(&mut team, 1, &agent(script(&[attempt("work", 1, &[writes("new", "x\n"), finishes("Done.")])])));
-    team.options(gated(&gate));
+    // It does so by the gate's hands, which a sandbox would bind.
+    let environment = Environment::of_this_process().confined(Sandbox::new(SandboxChoice::None));
+    team.options(RunOptions { environment: Some(environment), ..gated(&gate) });
     team.add_task(task("work")).unwrap();
 
     assert_eq!(run(&team).await.outcome, RunOutcome::Completed);

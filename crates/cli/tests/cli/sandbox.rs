@@ -96,3 +96,24 @@ fn doctor_says_which_there_is() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("none can be used, so commands are refused"), "{said}");
 }
+
+#[test]
+fn the_check_of_a_split_task_sees_inputs_that_git_does_not_know() {
+    let team = Team::without_init();
+    let git = |arguments: &[&str]| assert!(team.program("git").args(arguments).status().unwrap().success());
+    git(&["init", "--quiet", "--initial-branch", "main"]);
+    std::fs::write(team.path().join("candidate"), "grep -q ok mended && grep . \"$1\"\n").unwrap();
+    git(&["add", "candidate"]);
+    git(&["-c", "user.name=U", "-c", "user.email=u@localhost", "commit", "--quiet", "--message", "begin"]);
+    std::fs::create_dir(team.path().join("in")).unwrap();
+    std::fs::write(team.path().join("in/a"), "text\n").unwrap();
+    team.ok(["init"]);
+    team.ok(["split", "--candidate", "sh candidate", "in/a", "--minimize-limit", "0"]);
+    let words = json!({"rules": [{"steps": [
+        {"tool_calls": [{"name": "write", "input": {"path": "mended", "content": "ok\n"}}]},
+        {"tool_calls": [{"name": "finish", "input": {"result": "done"}}]},
+    ]}]});
+    std::fs::write(team.path().join("words.json"), words.to_string()).unwrap();
+    let ran = team.run(["run", "--yes", "--with", "script:words.json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+}

@@ -20,8 +20,8 @@ const INHERITED: [(&str, Option<&str>); 4] = [
 /// Names that begin like this belong to model providers and their coding agents.
 const REFUSED_PREFIXES: [&str; 6] = ["ANTHROPIC_", "OPENAI_", "GEMINI_", "GOOGLE_", "CLAUDE", "CODEX"];
 
-/// The whole environment of a command: its variables and its sandbox. It cannot hold a provider's variables or a claim's token,
-/// whoever adds them, and whoever says nothing of a sandbox gets one.
+/// The whole environment of a command: its variables and its sandbox. It cannot hold a provider's variables or a
+/// claim's token, whoever adds them, and whoever says nothing of a sandbox gets one.
 ///
 /// ```
 /// use agent_team::command::Environment;

@@ -1,5 +1,5 @@
-//! A program in the sandbox of its environment, that leads a process group of its own, so that whatever it started can be
-//! ended with it: its namespace where it has one, the group, and those who left it but carry its mark.
+//! A program in the sandbox of its environment, that leads a process group of its own, so that whatever it started
+//! can be ended with it: its namespace where it has one, the group, and those who left it but carry its mark.
 //!
 //! Knows only processes; what they print or mean is not its concern.
 

@@ -1,10 +1,10 @@
 //! One shell command, run to its end: a task's check, the team's gate, or what an agent's `run` tool asks for.
 //!
-//! The command gets the sandbox of its environment, a process group of its own, a cleared environment, and no input unless
-//! there is some for it. What it prints goes to a file, and a [`CutOutput`] keeps what a model or a human wants to read of
-//! it. Whatever happens (it ends, it hangs, it is stopped, its caller loses interest), the whole group is ended, and whoever
-//! left it by `setsid`. Only a process that has no sandbox, and was also started with another environment, is not found.
-//! Knows nothing of tasks, agents or git.
+//! The command gets the sandbox of its environment, a process group of its own, a cleared environment, and no input
+//! unless there is some for it. What it prints goes to a file, and a [`CutOutput`] keeps what a model or a human
+//! wants to read of it. Whatever happens (it ends, it hangs, it is stopped, its caller loses interest), the whole
+//! group is ended, and whoever left it by `setsid`. Only a process that has no sandbox, and was also started with
+//! another environment, is not found. Knows nothing of tasks, agents or git.
 mod capture;
 mod clean;
 mod cut;

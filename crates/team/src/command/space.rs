@@ -1,5 +1,5 @@
-//! The process namespace of a confined command, as bubblewrap tells of it: its first process, by which all of it is ended,
-//! and the exit code of the command.
+//! The process namespace of a confined command, as bubblewrap tells of it: its first process, by which all of it is
+//! ended, and the exit code of the command.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -62,7 +62,8 @@ impl Space {
         true
     }
 
-    /// How the command ended, by how bubblewrap did. It exits as a shell does: with 128 and the signal that ended the command.
+    /// How the command ended, by how bubblewrap did. It exits as a shell does: with 128 and the signal that ended the
+    /// command.
     pub(super) async fn status(&mut self, of_bubblewrap: ExitStatus) -> io::Result<ExitStatus> {
         let last = async { while self.hear().await {} };
         let _ = tokio::time::timeout(LAST_WORDS, last).await;

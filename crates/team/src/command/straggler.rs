@@ -2,9 +2,9 @@
 //! carries the mark that the command was started with.
 //!
 //! The mark is a variable with an id that nobody else has. The kernel keeps the environment that a process was
-//! started with, so a daemon cannot lose it by changing its variables, only by being started without them. A confined one
-//! that does so is found all the same: it has a process namespace, or a number among its limits that it cannot change.
-//! Where `/proc` is missing, nothing is found.
+//! started with, so a daemon cannot lose it by changing its variables, only by being started without them. A confined
+//! one that does so is found all the same: it has a process namespace, or a number among its limits that it cannot
+//! change. Where `/proc` is missing, nothing is found.
 
 use std::ffi::OsString;
 use std::fs;

@@ -14,13 +14,13 @@ use crate::sandbox::{Limits, Sandbox, SandboxChoice};
 pub struct Confinement {
     /// Which one. With `none` commands may do whatever you may, and every record of the run says so.
     pub kind: SandboxChoice,
-    /// Files and folders that commands see besides their own and those of the system. `~/` is your home; what is relative
-    /// is found from the folder of team.toml.
+    /// Files and folders that commands see besides their own and those of the system. `~/` is your home; what is
+    /// relative is found from the folder of team.toml.
     pub read: Vec<PathBuf>,
     /// Files and folders that commands change besides their own.
     pub write: Vec<PathBuf>,
-    /// How much memory a command may use with all that it starts, in bytes; three quarters of the machine's if nothing is
-    /// said.
+    /// How much memory a command may use with all that it starts, in bytes; three quarters of the machine's if
+    /// nothing is said.
     #[serde(deserialize_with = "value::some_bytes")]
     pub max_memory_bytes: Option<u64>,
     /// How many processes a command may have at once; 1024 if nothing is said.

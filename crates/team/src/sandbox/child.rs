@@ -1,5 +1,5 @@
-//! What a child does to itself between fork and exec. Everything is prepared before: here no memory is taken and no lock,
-//! since another thread may have held one when the process was copied.
+//! What a child does to itself between fork and exec. Everything is prepared before: here no memory is taken and no
+//! lock, since another thread may have held one when the process was copied.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};

@@ -19,8 +19,8 @@ use crate::command::Environment;
 /// A program that can be started, and what goes with it.
 #[derive(Debug)]
 pub(crate) struct Enclosure {
-    /// The program, with its environment and folder. Its standard streams are the caller's concern. To be dropped once it is
-    /// started: it holds what only the child shall hold.
+    /// The program, with its environment and folder. Its standard streams are the caller's concern. To be dropped
+    /// once it is started: it holds what only the child shall hold.
     pub(crate) command: Command,
     /// The folder that it has for itself.
     pub(crate) private: Option<Private>,

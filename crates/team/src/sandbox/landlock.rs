@@ -1,4 +1,5 @@
-//! The rules of Landlock (landlock(7)) for a policy, made where the command is started; the child only puts them into force.
+//! The rules of Landlock (landlock(7)) for a policy, made where the command is started; the child only puts them into
+//! force.
 
 use std::fs;
 use std::io;
@@ -20,8 +21,8 @@ const NEEDED: ABI = ABI::V6;
 /// Devices that every program may use, and that hold nothing.
 const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
-/// What the kernel tells of processes. Of those outside only what everybody sees: the rest wants the right to trace them,
-/// which Landlock takes away.
+/// What the kernel tells of processes. Of those outside only what everybody sees: the rest wants the right to trace
+/// them, which Landlock takes away.
 const PROCESSES: &str = "/proc";
 
 /// The rules, as the kernel holds them.

@@ -1,8 +1,8 @@
 //! Confines the commands of agents, of checks and of the gate: what they see, change, reach and use up.
 //!
-//! There are two ways: bubblewrap, which gives a command namespaces of its own, and Landlock with seccomp, where bubblewrap
-//! is missing. Both keep the same [`Policy`]. Nothing here fails open: where a wall cannot be put up, the command is not
-//! started. Knows nothing of tasks, agents or git.
+//! There are two ways: bubblewrap, which gives a command namespaces of its own, and Landlock with seccomp, where
+//! bubblewrap is missing. Both keep the same [`Policy`]. Nothing here fails open: where a wall cannot be put up, the
+//! command is not started. Knows nothing of tasks, agents or git.
 mod bubblewrap;
 mod child;
 mod enclosure;
@@ -44,7 +44,8 @@ struct Wishes {
     choice: SandboxChoice,
     /// What is to be seen or changed besides what every command sees: by path, as it is written.
     accesses: BTreeMap<PathBuf, Access>,
-    /// Where the folders are made that each command has for itself; the system's for temporary files if nothing is said.
+    /// Where the folders are made that each command has for itself; the system's for temporary files if nothing is
+    /// said.
     private: Option<PathBuf>,
     limits: Limits,
 }

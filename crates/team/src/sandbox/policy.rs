@@ -87,8 +87,9 @@ impl Policy {
         path.ancestors().find_map(|above| self.named.get(above)).copied().unwrap_or(Access::Hidden)
     }
 
-    /// The policy for a kernel that only ever adds up what it is granted along a path. A folder with something in it that is
-    /// less open than the folder is granted piece by piece: what lies there now, and nothing that comes later.
+    /// The policy for a kernel that only ever adds up what it is granted along a path. A folder with something in it
+    /// that is less open than the folder is granted piece by piece: what lies there now, and nothing that comes
+    /// later.
     pub(super) fn grants(&self) -> Vec<Grant> {
         let mut grants = Vec::new();
         for (path, access) in self.named() {

@@ -15,7 +15,8 @@ pub(crate) struct Private {
 /// How the names of these folders begin.
 const PREFIX: &str = "agent-team-";
 
-/// The marks of the commands whose folders are still there: of those that run, and of those whose agent-team was killed.
+/// The marks of the commands whose folders are still there: of those that run, and of those whose agent-team was
+/// killed.
 pub(crate) fn marks_in(parent: &Path) -> Vec<u64> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let ids = entries

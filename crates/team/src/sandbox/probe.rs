@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 use super::{Sandbox, SandboxChoice, SandboxError, SandboxKind, landlock};
 use crate::command::Environment;
 
-/// The variable by which a program knows that it may be behind the walls of an agent-team. The kernel says whether it is.
+/// The variable by which a program knows that it may be behind the walls of an agent-team. The kernel says whether it
+/// is.
 pub(super) const AROUND_VARIABLE: &str = "AGENT_TEAM_CONFINED";
 
 /// A variable that names what shall be thought missing, for tests of what happens then. It only ever takes away.
@@ -79,8 +80,8 @@ fn choose(
     Err(SandboxError::Unavailable { reasons })
 }
 
-/// Whether this process is behind the walls of an agent-team. A variable alone proves nothing; that it can gain no rights and
-/// has a filter does, as nobody but a sandbox starts a program like that.
+/// Whether this process is behind the walls of an agent-team. A variable alone proves nothing; that it can gain no
+/// rights and has a filter does, as nobody but a sandbox starts a program like that.
 fn is_around() -> bool {
     let status = || fs::read_to_string("/proc/self/status").unwrap_or_default();
     env::var_os(AROUND_VARIABLE).is_some() && is_confined(&status())

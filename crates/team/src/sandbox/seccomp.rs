@@ -1,7 +1,7 @@
 //! Which calls of the kernel a command cannot make, as programs for its filter (seccomp(2)).
 //!
-//! A list of what is refused, not of what is allowed: commands are compilers and test suites of all kinds. Refused is what
-//! reaches beyond the sandbox, and what no such program needs.
+//! A list of what is refused, not of what is allowed: commands are compilers and test suites of all kinds. Refused is
+//! what reaches beyond the sandbox, and what no such program needs.
 
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
@@ -59,8 +59,8 @@ const WITHOUT_NAMESPACES: [libc::c_long; 13] = [
     libc::SYS_mount_setattr,
 ];
 
-/// Calls for which programs have another way if the kernel does not know them. Their arguments, or what they do, cannot be
-/// looked at: a new thread may be a new namespace, a ring makes sockets.
+/// Calls for which programs have another way if the kernel does not know them. Their arguments, or what they do,
+/// cannot be looked at: a new thread may be a new namespace, a ring makes sockets.
 const UNKNOWN: [libc::c_long; 2] = [libc::SYS_clone3, libc::SYS_io_uring_setup];
 
 /// The bit that tells the calls of the x32 ABI from their usual numbers.

@@ -1,7 +1,7 @@
 //! How many processes and how much memory a command uses, with all that it started.
 //!
-//! The kernel's own limits count for a whole user, or for one process; so it is counted here, a few times a second. What is
-//! used between two looks is not seen.
+//! The kernel's own limits count for a whole user, or for one process; so it is counted here, a few times a second.
+//! What is used between two looks is not seen.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,8 +17,8 @@ use super::Limits;
 /// How often a command is looked at.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// How often the number of all processes of the machine is looked at, which the kernel knows without counting: what grows
-/// fast must be found fast, as counting takes the longer the more there are.
+/// How often the number of all processes of the machine is looked at, which the kernel knows without counting: what
+/// grows fast must be found fast, as counting takes the longer the more there are.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// For how long all commands share one look at the machine's processes.
@@ -47,8 +47,9 @@ impl Most {
         }
     }
 
-    /// What the kernel shall allow the user in all, so that a bomb cannot outrun those who count: far more than any command
-    /// may have, as everything else of the user's counts too, threads included. It holds for nobody who is root.
+    /// What the kernel shall allow the user in all, so that a bomb cannot outrun those who count: far more than any
+    /// command may have, as everything else of the user's counts too, threads included. It holds for nobody who is
+    /// root.
     pub(super) fn processes_of_user(self) -> u64 {
         let all = threads_of_machine().saturating_add(self.processes.saturating_mul(4));
         u64::try_from(all).unwrap_or(u64::MAX)
@@ -82,8 +83,8 @@ struct Watched {
     told: oneshot::Sender<Exceeded>,
 }
 
-/// The one thread of this process that looks at all its commands. It comes before others where it may: a bomb leaves them
-/// no time.
+/// The one thread of this process that looks at all its commands. It comes before others where it may: a bomb leaves
+/// them no time.
 mod watch {
     use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
     use std::sync::{LazyLock, Mutex, PoisonError};

@@ -2,13 +2,16 @@
 //!
 //! A test binary that needs only a part of this says `#[expect(dead_code, reason = "...")] mod project;`.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_team::agent::{Agent, ModelAgent};
+use agent_team::command::Environment;
 use agent_team::model::{Delta, Message, Model, ModelError, Part, Request, Response, Script};
+use agent_team::sandbox::Sandbox;
 use agent_team::{AgentTeam, NewTask, Role, RunOptions, RunOutcome, RunReport};
 use serde_json::{Value, json};
 
@@ -20,6 +23,7 @@ pub struct TestProject {
 impl TestProject {
     pub fn new() -> Self {
         let project = Self { folder: tempfile::tempdir().unwrap() };
+        BESIDE.set(project.folder.path().to_owned());
         std::fs::write(
             project.folder.path().join(".gitconfig"),
             "[user]\nname = Ursula\nemail = u@example.org\n",
@@ -219,7 +223,19 @@ pub async fn run(team: &AgentTeam) -> RunReport {
 
 /// Options with a gate and nothing else.
 pub fn gated(gate: &str) -> RunOptions {
-    RunOptions { gate: Some(gate.into()), ..RunOptions::default() }
+    RunOptions { gate: Some(gate.into()), ..open_beside() }
+}
+
+thread_local! {
+    /// The folder of this test's project, and what lies beside it.
+    static BESIDE: RefCell<PathBuf> = RefCell::default();
+}
+
+/// Options with which commands see what lies beside the project, as tests tell them by files there how to go on.
+pub fn open_beside() -> RunOptions {
+    let beside = BESIDE.with_borrow(Clone::clone);
+    let environment = Environment::of_this_process().confined(Sandbox::default().writing(beside));
+    RunOptions { environment: Some(environment), ..RunOptions::default() }
 }
 
 /// A task as it is now.

@@ -11,6 +11,8 @@ mod killed;
 use std::sync::Arc;
 
 use agent_team::agent::ModelAgent;
+use agent_team::command::Environment;
+use agent_team::sandbox::Sandbox;
 use agent_team::{
     Account, AgentId, AgentTeam, Failure, NewMessage, NewTask, Progress, Recipient, Records, Reporter, Role,
     RunOptions, RunOutcome, Status, TaskBudget, TeamFolder, Verdict,
@@ -386,7 +388,11 @@ fn led_team(mut team: AgentTeam, model: impl agent_team::model::Model + 'static)
     for member in ["api-1", "api-2"] {
         team.set_lead(member, "api-lead").unwrap();
     }
-    team.options(RunOptions { goal: Some("A page over an API".into()), ..gated("true") });
+    // Commands of tests wait for files beside the project.
+    let beside = team.queue().team_log().folder().unwrap().workspace().join("..");
+    let environment = Environment::of_this_process().confined(Sandbox::default().reading(beside));
+    let goal = Some("A page over an API".into());
+    team.options(RunOptions { goal, environment: Some(environment), ..gated("true") });
     team
 }
 

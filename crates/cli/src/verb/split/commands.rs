@@ -2,13 +2,14 @@
 //!
 //! Paths in them are seen from the team's folder, so that they mean the same when it is moved, or in another clone.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use agent_team::TeamFolder;
 use agent_team::split::{Share, Suite, TaskCommands, quote, write_list};
 use agent_team::{Error, format_duration};
+use agent_team::{READS, TeamFolder};
 
 use super::Split;
 
@@ -35,6 +36,8 @@ pub struct Commands<'a> {
     begin: String,
     /// Where relative inputs are found that a checkout does not have.
     base: Option<String>,
+    /// That folder.
+    inputs_in: PathBuf,
     folder: PathBuf,
     /// The team's folder.
     workspace: &'a Path,
@@ -59,7 +62,8 @@ impl<'a> Commands<'a> {
             |input: &String| Path::new(input).is_relative() && suite.folder.join(input).exists();
         let folder = split.inputs_base(&suite.folder, Some(team)).unwrap_or_else(|| suite.folder.clone());
         let base = inputs.iter().any(is_relative).then(|| path(&folder, workspace));
-        Self { split, enter, begin, base, folder: team.split().join(suite.name()), workspace, inputs }
+        let (inputs_in, folder) = (folder, team.split().join(suite.name()));
+        Self { split, enter, begin, base, inputs_in, folder, workspace, inputs }
     }
 
     /// The file with the inputs that did not pass, which gate and samples leave out.
@@ -74,6 +78,7 @@ impl<'a> Commands<'a> {
 
     /// Writes the lists that the gate and the samples read.
     pub fn write_lists(&self, except: &[String]) -> Result<(), Error> {
+        write_list(&self.folder.join(READS), &self.reads())?;
         if !self.are_typed() {
             write_list(&self.all(), self.inputs)?;
         }
@@ -82,6 +87,20 @@ impl<'a> Commands<'a> {
             write_list(&self.except(), except)?;
         }
         Ok(())
+    }
+
+    /// What checks and gates see besides their checkout, since git may not know it: the folders of the inputs, or inputs
+    /// themselves where their folder holds the whole project.
+    fn reads(&self) -> Vec<String> {
+        let files = self.inputs.iter().map(|input| self.inputs_in.join(input)).filter(|file| file.exists());
+        let seen = |file: PathBuf| match file.parent() {
+            Some(folder) if !self.workspace.starts_with(folder) => folder.to_owned(),
+            _ => file,
+        };
+        let seen: BTreeSet<PathBuf> = files.map(seen).collect();
+        let within =
+            |path: &PathBuf| path.strip_prefix(self.workspace).unwrap_or(path).to_string_lossy().into_owned();
+        seen.iter().map(within).collect()
     }
 
     /// The command for the gate: all that pass now.
