@@ -13,6 +13,9 @@ use crate::cleanup;
 use crate::fault::Fault;
 use crate::setup::Setup;
 
+/// The folder in the home where commands and whoever follows steps tell each other how to go on.
+const MEET: &str = "meet";
+
 /// A temporary folder, removed when this goes.
 #[derive(Debug)]
 pub struct Place<'a> {
@@ -30,7 +33,9 @@ impl<'a> Place<'a> {
         let folder = tempfile::Builder::new().prefix("agent-team-faults-").tempdir()?;
         let path = folder.path().canonicalize()?;
         cleanup::folder_made(&path);
-        std::fs::create_dir(path.join("team"))?;
+        for name in ["team", MEET] {
+            std::fs::create_dir(path.join(name))?;
+        }
         Ok(Self { setup, folder: Some(folder), path })
     }
 
@@ -75,6 +80,7 @@ impl<'a> Place<'a> {
         command
             .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()));
         command.env("HOME", &self.path).env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
+        command.env("MEET", self.path.join(MEET));
         command.env("TMPDIR", &self.path).env("GIT_CONFIG_NOSYSTEM", "1");
         command
     }
