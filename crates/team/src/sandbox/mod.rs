@@ -1,7 +1,7 @@
 //! Confines the commands of agents, of checks and of the gate: what they see, change, reach and use up.
 //!
 //! There are two ways: bubblewrap, which gives a command namespaces of its own, and Landlock with seccomp, where
-//! bubblewrap is missing. Both keep the same [`Policy`]. Nothing here fails open: where a wall cannot be put up, the
+//! bubblewrap is missing. Both keep the same policy. Nothing here fails open: where a wall cannot be put up, the
 //! command is not started. Knows nothing of tasks, agents or git.
 mod bubblewrap;
 mod child;
