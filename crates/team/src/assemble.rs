@@ -18,7 +18,7 @@ use crate::hooks::Hooks;
 use crate::model::{Connection, Model, ModelSpec, Prices, RetryPolicy, TimeLimits, connect};
 use crate::progress::Reporter;
 use crate::rehearsal::{rehearsing_copy, scripted};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, SandboxChoice};
 use crate::team_log::TeamLog;
 use crate::with::With;
 use crate::{Account, AgentBudget, AgentId, Bounds, Error, NewTask, Role, TaskId};
@@ -213,7 +213,7 @@ fn connect_all(
         };
         let model = match connected.get(&spec.to_string()) {
             Some(model) => model.clone(),
-            None => connect_one(spec, &connection)?,
+            None => connect_one(spec, config, &connection)?,
         };
         connected.insert(spec.to_string(), model.clone());
         models.extend(agent.names.iter().map(|name| (name.clone(), model.clone())));
@@ -221,8 +221,14 @@ fn connect_all(
     Ok(models)
 }
 
-fn connect_one(with: &With, connection: &Connection<'_>) -> Result<Behind, Error> {
+fn connect_one(with: &With, config: &Config, connection: &Connection<'_>) -> Result<Behind, Error> {
     match with {
+        With::Driven(spec) if !spec.can_be_confined() && config.sandbox.kind != SandboxChoice::None => {
+            Err(Error::Input(format!(
+                "{spec} needs a network and its own login, and a sandbox has neither: run it without one, by `--no-sandbox`; it \
+                 and all commands can read and change what you can then"
+            )))
+        }
         With::Model(spec) => {
             connect(spec, connection).map(Behind::Model).map_err(|error| Error::Input(error.to_string()))
         }
@@ -351,7 +357,7 @@ fn recruiter(
 
 fn connected(config: &Config, spec: &With, parent: &[(OsString, OsString)]) -> Result<Behind, Error> {
     let environment = |name: &str| variable(parent, name);
-    connect_one(spec, &connection(config, &environment))
+    connect_one(spec, config, &connection(config, &environment))
 }
 
 fn variable(parent: &[(OsString, OsString)], name: &str) -> Option<String> {

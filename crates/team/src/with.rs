@@ -86,6 +86,13 @@ impl KnownAgent {
     }
 }
 
+impl DriverSpec {
+    /// Whether it can work in the sandbox. Who speaks the Agent Client Protocol needs a network, and its own login.
+    pub fn can_be_confined(&self) -> bool {
+        matches!(self, Self::Exec(_))
+    }
+}
+
 impl fmt::Display for DriverSpec {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -56,7 +56,16 @@ fn an_agent_that_is_driven_does_a_task_with_its_own_tools_and_delivers_it_by_the
     ]});
     let with = acp(&team, &script);
 
-    let ran = team.run(["run", "Write a", "--with", &with, "--check", "grep -q hello a.txt", "--yes"]);
+    let ran = team.run([
+        "run",
+        "Write a",
+        "--with",
+        &with,
+        "--check",
+        "grep -q hello a.txt",
+        "--yes",
+        "--no-sandbox",
+    ]);
 
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(shown(&team, "a.txt"), "hello\n");
@@ -88,7 +97,16 @@ fn without_a_call_of_the_team_its_last_words_are_its_result_and_nothing_counts_t
         "Write a": [{"say": "It is done."}],
     });
     let with = acp(&team, &script);
-    let ran = team.run(["run", "Write a", "--with", &with, "--check", "grep -q hello a.txt", "--yes"]);
+    let ran = team.run([
+        "run",
+        "Write a",
+        "--with",
+        &with,
+        "--check",
+        "grep -q hello a.txt",
+        "--yes",
+        "--no-sandbox",
+    ]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let task = team.json(["show", "goal"]);
     assert_eq!((&task["attempt"], shown(&team, "a.txt").as_str()), (&json!(2), "hello\n"), "{task}");
@@ -113,7 +131,7 @@ fn who_reviews_only_looks() {
         ),
     )
     .unwrap();
-    let ran = team.run(["run", "--yes"]);
+    let ran = team.run(["run", "--yes", "--no-sandbox"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let asked: Vec<bool> = transcript(&team)
         .iter()
@@ -132,7 +150,7 @@ fn an_interrupt_breaks_off_what_it_does_and_it_hears_why() {
         "Write a": [{"say": "First the lexer."}, {"hang": true}],
     });
     let with = acp(&team, &script);
-    let arguments = ["run", "Write a", "--with", &with, "--no-gate", "--yes"];
+    let arguments = ["run", "Write a", "--with", &with, "--no-gate", "--yes", "--no-sandbox"];
     let mut run = team.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while !team.path().join(".agent-team/attempts").exists()
         || transcript(&team).iter().all(|line| line["type"] != "told")
@@ -158,12 +176,12 @@ fn whoever_cannot_be_started_or_is_not_logged_in_works_on_nothing_and_says_why()
     ] {
         let team = project();
         let with = acp(&team, &script);
-        let ran = team.run(["run", "Write a", "--with", &with, "--no-gate", "--yes"]);
+        let ran = team.run(["run", "Write a", "--with", &with, "--no-gate", "--yes", "--no-sandbox"]);
         assert_eq!(ran.code, 5, "{ran:?}");
         assert!(ran.stderr.contains(words), "{ran:?}");
     }
     let team = project();
-    let ran = team.run(["run", "Write a", "--with", "opencode", "--no-gate", "--yes"]);
+    let ran = team.run(["run", "Write a", "--with", "opencode", "--no-gate", "--yes", "--no-sandbox"]);
     assert!(ran.code == 5 && ran.stderr.contains("see that it is installed"), "{ran:?}");
 }
 
@@ -179,4 +197,12 @@ fn any_program_can_be_an_agent() {
     let ran =
         team.run(["run", "Write a", "--with", "exec:echo 'out of paper' >&2; exit 7", "--no-gate", "--yes"]);
     assert!(ran.code == 5 && ran.stderr.contains("exit code 7: out of paper"), "{ran:?}");
+}
+
+#[test]
+fn who_needs_a_network_is_not_driven_in_a_sandbox() {
+    let team = project();
+    let ran = team.run(["run", "Write a", "--with", "claude", "--no-gate", "--yes"]);
+    ran.failed(2, "claude needs a network and its own login");
+    assert!(ran.stderr.contains("--no-sandbox"), "{ran:?}");
 }

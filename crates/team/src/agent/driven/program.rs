@@ -1,15 +1,16 @@
 //! A program that is driven: started in a process group of its own, with what it says on standard error kept for the case that
 //! it fails, and ended with all that it has started.
 
+use std::ffi::OsStr;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
 use super::driver::{DriverError, Place};
-use crate::command::{CommandEnding, ProcessGroup, clean_line};
+use crate::command::{CommandEnding, ProcessGroup, SpawnError, clean_line};
 
 /// How long it may take to end once it is asked to.
 const GRACE: Duration = Duration::from_secs(2);
@@ -32,12 +33,17 @@ impl Program {
             let reason = "its command is empty".to_owned();
             return Err(DriverError::Failed { program: name.to_owned(), reason });
         };
-        let mut spawned = Command::new(program);
-        spawned.args(arguments).current_dir(&place.folder).env_clear().envs(place.environment.iter());
-        spawned.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let started = ProcessGroup::spawn(&mut spawned);
-        let mut group =
-            started.map_err(|source| DriverError::Start { command: command.join(" "), source })?;
+        let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+        let started =
+            ProcessGroup::spawn(program, &arguments, &place.folder, &place.environment, |command| {
+                command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            });
+        let mut group = started.map_err(|error| match error {
+            SpawnError::Io(source) => DriverError::Start { command: command.join(" "), source },
+            SpawnError::Sandbox(error) => {
+                DriverError::Failed { program: name.to_owned(), reason: error.to_string() }
+            }
+        })?;
         let errors = Arc::<Mutex<Vec<u8>>>::default();
         if let Some(pipe) = group.leader.stderr.take() {
             tokio::spawn(keep_the_end(pipe, errors.clone()));
