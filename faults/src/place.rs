@@ -55,6 +55,12 @@ impl<'a> Place<'a> {
         self.path.join("team")
     }
 
+    /// The folder in which commands and whoever watches them meet, `$MEET`.
+    #[must_use]
+    pub fn meet(&self) -> PathBuf {
+        self.path.join(MEET)
+    }
+
     /// A place beside the team's folder.
     #[must_use]
     pub fn beside(&self, name: &str) -> PathBuf {
@@ -80,7 +86,7 @@ impl<'a> Place<'a> {
         command
             .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()));
         command.env("HOME", &self.path).env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
-        command.env("MEET", self.path.join(MEET));
+        command.env("MEET", self.meet());
         command.env("TMPDIR", &self.path).env("GIT_CONFIG_NOSYSTEM", "1");
         command
     }

@@ -16,8 +16,8 @@ use crate::setup::Setup;
 
 /// How long one run may take.
 const LONG: Duration = Duration::from_secs(120);
-/// A gate that can be told to kill the run that waits for it.
-const GATE: &str = "if test -e \"$PLACE/kill\"; then mv \"$PLACE/kill\" \"$PLACE/hit\"; kill -9 $(cat \"$PLACE/pid\"); fi; \
+/// A gate that can be told to wait until the run is killed that waits for it. From its sandbox it sees no run.
+const GATE: &str = "if test -e $MEET/kill; then mv $MEET/kill $MEET/hit; sleep 600; fi; \
                     for file in *.txt; do test ! -e $file || grep -q '^ok' $file || exit 1; done";
 
 /// A point: its name, and how it is reached. Without a fault, the gate kills.
@@ -77,10 +77,11 @@ impl<'a> Project<'a> {
         std::fs::write(place.beside(".gitconfig"), "[user]\nname = Ursula\nemail = u@example.org\n")?;
         place.git(&["init", "-q", "-b", "main"])?;
         std::fs::write(place.team().join("README"), "A project.\n")?;
-        let gate = GATE.replace("$PLACE", &place.beside("").display().to_string());
         let config = format!(
-            "gate = '''{gate}'''\nwith = 'script:{}'\n[[agent]]\nname = 'worker'\ncount = 3\n",
-            place.beside("script.json").display()
+            "gate = '''{GATE}'''\nwith = 'script:{}'\n[[agent]]\nname = 'worker'\ncount = 3\n\
+             [environment]\npass = ['MEET']\n[sandbox]\nwrite = ['{}']\n",
+            place.beside("script.json").display(),
+            place.meet().display()
         );
         std::fs::write(place.team().join("team.toml"), config)?;
         place.git(&["add", "--all"])?;
@@ -192,13 +193,20 @@ pub(super) fn at_point(setup: &Setup, point: &Point, count: u64) -> Result<Reach
     Ok(reached)
 }
 
-/// Lets the gate kill the run, once the run has merged something.
+/// Kills the run while its gate runs, once it has merged something.
 fn kill_in_gate(project: &Project<'_>, child: &mut Child) -> Result<()> {
     let before = project.merged()?.len();
     while !child.has_ended()? {
         if project.merged()?.len() > before {
-            let _ = std::fs::remove_file(project.place.report());
-            std::fs::write(project.place.beside("kill"), "")?;
+            let hit = project.place.meet().join("hit");
+            let _ = std::fs::remove_file(&hit);
+            std::fs::write(project.place.meet().join("kill"), "")?;
+            while !hit.exists() && !child.has_ended()? {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            if hit.exists() {
+                child.kill();
+            }
             break;
         }
         std::thread::sleep(Duration::from_millis(2));

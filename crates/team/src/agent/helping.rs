@@ -19,6 +19,14 @@ impl TaskQueue {
         tasks: Vec<NewTask>,
     ) -> Result<Option<Vec<TaskId>>, Error> {
         let (tasks, rest) = helpers(&own.spec, own.left, tasks);
+        if tasks.iter().any(|task| has_nothing(task.budget)) {
+            return Err(Error::Input(format!(
+                "too little is left of the budget of {} ({}) to give a part of it to {} tasks: do it yourself, or add fewer",
+                own.spec.id,
+                own.left,
+                tasks.len()
+            )));
+        }
         let account = Account::Task(own.spec.id.clone());
         let bounds = bounds_with(own.limit.bounds, own.left, rest);
         let is_so = Cell::new(true);
@@ -33,6 +41,12 @@ impl TaskQueue {
         })?;
         Ok(Some(added).filter(|_| is_so.get()))
     }
+}
+
+/// Whether a budget allows nothing of something.
+fn has_nothing(budget: TaskBudget) -> bool {
+    [budget.micro_usd, budget.tokens, budget.turns].contains(&Some(0))
+        || budget.time.is_some_and(|time| time.is_zero())
 }
 
 /// The task that an agent works on which adds others.
@@ -64,7 +78,12 @@ impl Own {
 }
 
 /// Whether somebody has agreed to the tasks of which it is one, as a lead proposed them.
+///
+/// A lead that splits one of them, or plans its failure anew, is to add tasks.
 pub(super) fn is_agreed_on(state: &State, task: &Task) -> bool {
+    if task.spec.delegate || task.spec.replans.is_some() {
+        return false;
+    }
     let of = task.spec.parent.as_ref().and_then(|parent| state.task(parent));
     of.is_some_and(|of| of.spec.plan && splits_a_goal(state, of))
 }

@@ -138,9 +138,9 @@ pub(super) struct ChangeTaskInput {
 }
 
 impl Change for ChangeTaskInput {
-    fn is_made(&self, _: &Context, _: RecordId) -> Result<bool, Error> {
-        // Made twice it comes to the same.
-        Ok(false)
+    fn is_made(&self, context: &Context, approved: RecordId) -> Result<bool, Error> {
+        // The user may have changed it since.
+        is_so(context, &self.id, |task| task.revision > approved)
     }
 
     fn shown(&self, context: &Context) -> Result<String, Error> {
@@ -242,20 +242,18 @@ fn is_so(context: &Context, id: &str, look: impl Fn(&Task) -> bool) -> Result<bo
     context.queue.team_log().look(|state| state.task(&id).is_some_and(look))
 }
 
-/// Whether tasks were added that a lead had proposed for its own.
+/// Whether tasks were added that were proposed. All of them have an id then.
 fn are_added(context: &Context, tasks: &[NewTask]) -> Result<bool, Error> {
     context.queue.team_log().look(|state| {
-        let plan = state.task_of_claim(context.token).and_then(|task| task.plan.as_ref());
-        let since_ms = plan.map_or(u64::MAX, |plan| plan.at_ms);
-        let mut known = state.tasks();
-        known.any(|known| {
-            let is_it = |task: &NewTask| match &task.id {
-                Some(id) => id == known.id().as_str(),
-                None => known.added_at_ms >= since_ms && task.title == known.spec.title,
-            };
-            // All of them, or none.
-            tasks.first().is_some_and(is_it)
-        })
+        let is_there = |task: &NewTask| {
+            let id = task.id.as_ref().and_then(|id| id.parse().ok());
+            let known = id.and_then(|id: TaskId| state.task(&id));
+            // Somebody else may have taken the id.
+            let parent = |known: &Task| known.spec.parent.as_ref().map(ToString::to_string);
+            known.is_some_and(|known| parent(known) == task.parent && known.spec.title == task.title)
+        };
+        // All of them, or none.
+        tasks.first().is_some_and(is_there)
     })
 }
 

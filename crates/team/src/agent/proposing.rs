@@ -1,6 +1,8 @@
 //! The tools with which a lead proposes what it would do. Nothing of it is done before somebody has agreed to it; and then it is
 //! done by whoever has the task, whatever became of the call that proposed it.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,9 @@ use crate::model::ToolSpec;
 use crate::team_log::blocking;
 use crate::tools::{Correction, Tool, ToolContext, ToolOutput, parse_input, spec_of};
 use crate::{Error, RecordId, Stage, Text};
+
+/// The longest beginning of a made id, in bytes.
+const ID_BYTES_MAX: usize = 48;
 
 /// What a lead can propose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,10 +88,58 @@ impl PlanAnewInput {
         fn each<C: Change + 'static>(changes: Option<Vec<C>>) -> impl Iterator<Item = Box<dyn Change>> {
             changes.into_iter().flatten().map(|change| Box::new(change) as Box<dyn Change>)
         }
-        let added = self.add.filter(|tasks| !tasks.is_empty()).map(|tasks| vec![AddTasksInput { tasks }]);
+        let added =
+            self.add.filter(|tasks| !tasks.is_empty()).map(|tasks| vec![AddBesides(AddTasksInput { tasks })]);
         let changes = each(self.retry).chain(each(self.replace)).chain(each(added));
         changes.chain(each(self.change)).chain(each(self.cancel)).collect()
     }
+}
+
+/// Tasks that are added besides other changes.
+struct AddBesides(AddTasksInput);
+
+impl Change for AddBesides {
+    fn shown(&self, context: &Context) -> Result<String, Error> {
+        Ok(format!("added besides:\n{}", self.0.shown(context)?))
+    }
+
+    fn is_made(&self, context: &Context, approved: RecordId) -> Result<bool, Error> {
+        self.0.is_made(context, approved)
+    }
+
+    fn make(&self, context: &Context) -> Result<String, Error> {
+        self.0.make(context)
+    }
+}
+
+/// Gives an id to each task that has none, so that it is known again, whoever carries the proposal out: `plan-1`, `plan-2`, …
+/// for the tasks of `plan`.
+fn with_ids(context: &Context, input: &mut Value) -> Result<(), Error> {
+    let (own, taken) = context.queue.team_log().look(|state| {
+        let own = state.task_of_claim(context.token).map_or_else(String::new, |task| task.id().to_string());
+        let own = own.get(..own.floor_char_boundary(ID_BYTES_MAX)).unwrap_or_default().to_owned();
+        let ids = state.tasks().map(|task| task.id().to_string());
+        let taken: BTreeSet<String> = ids.filter(|id| id.starts_with(&own)).collect();
+        (own, taken)
+    })?;
+    let mut free = (1_u64..).map(|number| format!("{own}-{number}")).filter(|id| !taken.contains(id));
+    let mut name = |tasks: &mut Value| {
+        for task in tasks.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+            if task.get("id").is_none_or(Value::is_null)
+                && let Some(id) = free.next()
+            {
+                task.insert("id".to_owned(), Value::String(id));
+            }
+        }
+    };
+    let replaced = input.get_mut("replace").and_then(Value::as_array_mut).into_iter().flatten();
+    replaced.filter_map(|change| change.get_mut("tasks")).for_each(&mut name);
+    ["tasks", "add"].into_iter().for_each(|list| {
+        if let Some(tasks) = input.get_mut(list) {
+            name(tasks);
+        }
+    });
+    Ok(())
 }
 
 /// A proposal, as the log keeps it until it is carried out.
@@ -110,8 +163,15 @@ impl Tool for Propose {
         self.what.spec()
     }
 
-    async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
-        let changes = match self.what.changes(input.clone()) {
+    async fn call(&self, mut input: Value, _: &ToolContext) -> ToolOutput {
+        // Whatever is wrong with it is said in its own words.
+        let changes = self.what.changes(input.clone()).map(|_| with_ids(&self.context, &mut input));
+        let changes = match changes {
+            Ok(Ok(())) => self.what.changes(input.clone()),
+            Ok(Err(error)) => return ToolOutput::failure(error.to_string()),
+            Err(correction) => Err(correction),
+        };
+        let changes = match changes {
             Ok(changes) => changes,
             Err(correction) => return ToolOutput::failure(correction.to_string()),
         };
@@ -176,11 +236,17 @@ impl Context {
         let Ok(changes) = proposal.proposes.changes(proposal.input) else { return Ok(None) };
         let context = self.clone();
         let made = blocking(move || {
-            let mut made = Vec::new();
+            // Whoever was interrupted in it is not awaited any more, and may still be at it.
+            let _alone = context.queue.team_log().carries_out();
+            // All are looked at first: one change may touch the task of another.
+            let mut open = Vec::new();
             for change in changes {
-                if change.is_made(&context, approved)? {
-                    continue;
+                if !change.is_made(&context, approved)? {
+                    open.push(change);
                 }
+            }
+            let mut made = Vec::new();
+            for change in open {
                 made.push(change.make(&context).unwrap_or_else(|error| {
                     // What cannot be done any more is told: the tasks have gone on while somebody looked at the proposal.
                     context.activity.note(format!("ERROR what was approved is not done: {error}"));

@@ -7,6 +7,8 @@ use super::{AgentError, Answer};
 /// The words that an answer begins with which approves, and one which does not.
 const APPROVES: [&str; 3] = ["APPROVE", "APPROVED", "APPROVES"];
 const REJECTS: [&str; 3] = ["REJECT", "REJECTED", "REJECTS"];
+/// The words that, alone, take back what an approving one has said before them.
+const DENIES: [&str; 4] = ["no", "not", "never", "false"];
 
 /// Why an answer is no verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +17,10 @@ pub(crate) enum NoVerdict {
     NeitherWord,
     #[error("it rejects, and does not say what is to be changed")]
     WithoutReason,
+    #[error(
+        "it says `APPROVE`, and then no: say `APPROVE` or `REJECT` alone, and then what the author should know"
+    )]
+    Denied,
     #[error("it has both words: say `APPROVE` or `REJECT` once, as the first word, followed by a colon")]
     Both,
 }
@@ -48,6 +54,12 @@ pub(crate) fn verdict(text: &str) -> Result<Answer, NoVerdict> {
         return Err(NoVerdict::Both);
     }
     let said = rest.trim_start_matches(['*', '`', ':', '.', ',', ' ', '\n', '\r', '\t']).trim_end();
+    let next_end = said.find(|c: char| !c.is_alphanumeric()).unwrap_or(said.len());
+    let (next, behind) = said.split_at(next_end);
+    let is_word_alone = behind.is_empty() || behind.starts_with(['.', ',', ';', ':', '!']);
+    if approves && is_word_alone && DENIES.contains(&next.to_ascii_lowercase().as_str()) {
+        return Err(NoVerdict::Denied);
+    }
     if !approves && said.is_empty() {
         return Err(NoVerdict::WithoutReason);
     }
@@ -89,6 +101,10 @@ mod tests {
         for text in ["APPROVE or REJECT? REJECT, wrong.", "APPROVE - no wait, REJECT: it is wrong"] {
             assert_eq!(verdict(text), Err(NoVerdict::Both), "{text}");
         }
+        for text in ["Approve: No. It deletes tests.", "**APPROVE:** no", "APPROVE: false"] {
+            assert_eq!(verdict(text), Err(NoVerdict::Denied), "{text}");
+        }
+        assert_eq!(verdict("APPROVE: No issues found.").unwrap().approved, Some(true));
         assert_eq!(verdict("**REJECT**:\n"), Err(NoVerdict::WithoutReason));
     }
 }

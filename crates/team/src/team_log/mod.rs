@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     governor: Governor,
     /// Held by the one who looks for holders that are gone, for all who wait in this process.
     lookout: tokio::sync::Mutex<()>,
+    /// Held by the one who makes changes that somebody has approved.
+    carrying_out: Mutex<()>,
     hooks: OnceLock<Hooks>,
     /// Whether this process runs commands without a sandbox.
     is_unconfined: AtomicBool,
@@ -151,6 +153,7 @@ impl TeamLog {
             follower: Follower::default(),
             governor: Governor::default(),
             lookout: tokio::sync::Mutex::default(),
+            carrying_out: Mutex::default(),
             hooks: OnceLock::new(),
             is_unconfined: AtomicBool::new(false),
             is_within: OnceLock::new(),
@@ -258,6 +261,11 @@ impl TeamLog {
 
     pub(crate) fn governor(&self) -> &Governor {
         &self.0.governor
+    }
+
+    /// Lets nobody else of this process make changes that somebody has approved, as long as it is held.
+    pub(crate) fn carries_out(&self) -> MutexGuard<'_, ()> {
+        self.0.carrying_out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The log, and how far it was applied.

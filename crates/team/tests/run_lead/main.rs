@@ -512,6 +512,100 @@ async fn what_waits_for_somebodys_verdict_is_not_got_out_of_the_way_by_its_lead(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lead_makes_parts_of_a_delegated_task_that_somebody_has_agreed_to() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        summary(),
+        does(
+            "plan",
+            &[adds(&[json!({"id": "big", "title": "Big", "delegate": true})]), finishes("One task.")],
+        ),
+        does(
+            "big",
+            &[adds(&[json!({"id": "part", "title": "Part"})]), calls("wait", &json!({})), finishes("Big.")],
+        ),
+        json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(RunOptions { goal: Some("A tool".into()), approve_plan: true, ..gated("true") });
+
+    let (report, _) = tokio::join!(run(&team), judge(&team, "plan", Verdict::Approved(String::new())));
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(view(&team, "part").status, Status::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_approved_is_added_whatever_others_have_added_that_looks_like_it() {
+    let project = TestProject::new();
+    let one = json!({"title": "One"});
+    let proposal = json!({"replace": [{"id": "parse", "tasks": [one]}], "add": [one, {"title": "Other"}]});
+    let model = Remembering::new(script(&[
+        summary(),
+        does("parse", &[gives_up("It is too much.")]),
+        does("replan-parse", &[calls("plan_anew", &proposal), finishes("So.")]),
+        json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(RunOptions { approve_plan: true, ..gated("true") });
+    team.add_task(failing("parse")).unwrap();
+
+    let judged = judge(&team, "replan-parse", Verdict::Approved(String::new()));
+    let (report, shown) = tokio::join!(run(&team), judged);
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let ids: Vec<String> = statuses(&team).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(
+        ids,
+        ["parse", "replan-parse", "replan-parse-1", "replan-parse-2", "replan-parse-3"],
+        "each is there once"
+    );
+    assert!(shown.contains("added besides:\n- replan-parse-2: One"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_somebody_takes_before_the_approval_is_said_and_counts_for_nothing() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        summary(),
+        does("plan", &[adds(&[json!({"id": "one", "title": "One"})]), finishes("One task.")]),
+        json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let reporter = Reporter::to(move |progress| {
+        if let Progress::Note(note) = progress {
+            let _ = said.send(note);
+        }
+    });
+    let goal = Some("A tool".into());
+    team.options(RunOptions { goal, approve_plan: true, reporter, ..gated("true") });
+    let steering = async {
+        let mut news = team.queue().team_log().follow();
+        while team.queue().open_plans().unwrap().is_empty() {
+            news.changed().await.unwrap();
+        }
+        team.queue().add_task(task("one")).unwrap();
+        judge(&team, "plan", Verdict::Approved(String::new())).await;
+    };
+
+    tokio::join!(run(&team), steering);
+
+    let mut notes = Vec::new();
+    while let Ok(note) = heard.try_recv() {
+        notes.push(note);
+    }
+    let not_done = "ERROR what was approved is not done: there is a task `one` already";
+    assert!(notes.iter().any(|note| note.starts_with(not_done)), "{notes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_delegated_task_of_which_its_lead_makes_no_part_is_not_done() {
     let project = TestProject::new();
     let model = Remembering::new(script(&[
