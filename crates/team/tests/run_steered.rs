@@ -472,6 +472,29 @@ async fn whoever_makes_no_progress_is_nudged_interrupted_and_taken_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_human_says_about_a_task_is_known_in_each_attempt_at_it() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[
+        attempt("a", 1, &[calls("give_up", &json!({"reason": "Too hard."}))]),
+        attempt("a", 2, &[finishes("With spaces.")]),
+    ]));
+    let mut team = project.team();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team.options(gated("true"));
+    team.add_task(task("a")).unwrap();
+    team.bus().send(&AgentId::human(), Recipient::Task(id("a")), "Use spaces.").unwrap();
+
+    let report = run(&team).await;
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let told = model.prompt("a", 2);
+    assert!(
+        told.contains("## What the human has said about this task") && told.contains("Use spaces."),
+        "{told}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_leads_tasks_are_added_when_the_human_approves_them_and_not_before() {
     let project = TestProject::new();
     let tasks = |title: &str| {

@@ -28,6 +28,8 @@ const BYTES_PER_TOKEN: u64 = 4;
 const KEPT_TURNS_MAX: usize = 4;
 /// They take at most this part of what a conversation may hold.
 const KEPT_PART: u64 = 4;
+/// What the human said takes at most this part of it.
+const ORDERS_PART: u64 = 8;
 /// Turns between two compactions, each of which costs a call: where the task's words alone are nearly too much, each turn
 /// would bring another one.
 const TURNS_BETWEEN: usize = 3;
@@ -165,6 +167,19 @@ impl Compaction {
         )
     }
 
+    /// The newest messages, as far as they leave room for the work: what is longer would bring one compaction after the other.
+    fn newest<'a>(&self, messages: &'a [AgentMessage]) -> &'a [AgentMessage] {
+        let most = self.limit_tokens.saturating_mul(BYTES_PER_TOKEN) / ORDERS_PART;
+        let mut left = usize::try_from(most).unwrap_or(usize::MAX);
+        let fits = messages.iter().rev().take_while(|message| {
+            let room = left.checked_sub(message.text.len());
+            left = room.unwrap_or_default();
+            room.is_some()
+        });
+        let shown = fits.count();
+        messages.get(messages.len() - shown..).unwrap_or_default()
+    }
+
     /// The line that compacts the conversation. Without an answer, or with one that is no account, the account is made
     /// from the journal.
     pub fn line(&self, journal: &Journal, answer: Option<&Response>, kept: &Kept<'_>) -> Line {
@@ -173,8 +188,9 @@ impl Compaction {
         if let Some((author, plan)) = kept.plan.as_ref().filter(|(_, plan)| !task.contains(plan.trim())) {
             parts.push(Part::text(prompt::approved_plan(author, plan)));
         }
-        if !kept.orders.is_empty() {
-            let said = prompt::messages(&kept.orders, Results::Beginning);
+        let orders = self.newest(&kept.orders);
+        if !orders.is_empty() {
+            let said = prompt::messages(orders, Results::Beginning);
             parts.push(Part::text(format!("## What the human said to you since you began\n\n{said}")));
         }
         if !kept.open.is_empty() {

@@ -20,7 +20,7 @@ use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment};
 use crate::model::{Caller, Delta, Message, Part, Request, Response, StopReason};
 use crate::outside::now_ms;
 use crate::tools::{Ending, ToolContext, ToolOutput, Toolbox};
-use crate::{AgentId, AgentMessage, RecordId, Role, Stage};
+use crate::{AgentId, AgentMessage, Recipient, RecordId, Role, Stage};
 
 /// One attempt under way.
 pub(super) struct Attempt<'a> {
@@ -65,7 +65,8 @@ impl<'a> Attempt<'a> {
         })?;
         let goes_on = !journal.conversation().is_empty();
         if !goes_on {
-            let parts = vec![Part::text(prompt::task(task, Results::Beginning))];
+            let mut parts = vec![Part::text(prompt::task(task, Results::Beginning))];
+            parts.extend(said_before(task, context)?.map(Part::text));
             journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
         }
         let tools = ToolContext {
@@ -441,6 +442,25 @@ impl<'a> Attempt<'a> {
         self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
         Ok(None)
     }
+}
+
+/// What the human said about the task to an earlier attempt of the agent, which has read it; this one has not.
+fn said_before(task: &Assignment, context: &Context) -> Result<Option<String>, AgentError> {
+    if task.attempt < 2 {
+        return Ok(None);
+    }
+    let unread: Vec<RecordId> =
+        context.bus.unread(&context.agent)?.iter().map(|message| message.id).collect();
+    let mut said = context.bus.said(&AgentId::human(), &context.agent, 0)?;
+    let thread = Recipient::Task(task.id.clone());
+    said.retain(|message| {
+        let is_about_it = message.to == thread || message.task.as_ref() == Some(&task.id);
+        is_about_it && !unread.contains(&message.id)
+    });
+    Ok((!said.is_empty()).then(|| {
+        let said = prompt::messages(&said, Results::Beginning);
+        format!("## What the human has said about this task\n\n{said}")
+    }))
 }
 
 /// A tool call of a turn.
