@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::account::turns;
+use super::{Assignment, Context};
 use crate::model::{INTERRUPTED, Message, Part, Response, StopReason, Usage};
+use crate::outside::now_ms;
 use crate::{AgentId, RecordId, TaskId};
 
 /// The journal's name in the folder of an attempt.
@@ -213,6 +215,21 @@ impl Journal {
             Ok((file, lines)) => Ok(Self { file: Some((path, file)), lines }),
             Err(source) => Err(JournalError { path, source }),
         }
+    }
+
+    /// The journal of an attempt, which an agent begins or goes on with.
+    pub(super) fn of(context: &Context, task: &Assignment, with: String) -> Result<Self, JournalError> {
+        let folder = context.attempt_folder.as_deref();
+        let mut journal = folder.map_or_else(|| Ok(Self::in_memory()), Self::open)?;
+        journal.write(Line::Began {
+            at_ms: now_ms(),
+            token: context.token,
+            task: task.id.clone(),
+            attempt: task.attempt,
+            agent: context.agent.clone(),
+            with,
+        })?;
+        Ok(journal)
     }
 
     /// A journal that is kept in memory only.

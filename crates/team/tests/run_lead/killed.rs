@@ -16,10 +16,11 @@ use agent_team::{
 use agent_team_core::machine::State;
 use serde_json::{Value, json};
 
+use super::agreed::judge;
 use super::project::{
     LONG, Remembering, TestProject, agent, finishes, gated, run, runs, script, view, writes,
 };
-use super::{adds, calls, does, failing, gives_up, id, judge, led_team, nested, statuses, summary};
+use super::{adds, calls, does, failing, gives_up, id, led_team, nested, statuses, summary};
 
 /// Where the child's project is.
 const ROLE: &str = "RUN_LEAD_PROJECT";

@@ -43,16 +43,7 @@ impl<'a> Attempt<'a> {
         task: &'a Assignment,
         context: &'a Context,
     ) -> Result<Self, AgentError> {
-        let folder = context.attempt_folder.as_deref();
-        let mut journal = folder.map_or_else(|| Ok(Journal::in_memory()), Journal::open)?;
-        journal.write(Line::Began {
-            at_ms: now_ms(),
-            token: context.token,
-            task: task.id.clone(),
-            attempt: task.attempt,
-            agent: context.agent.clone(),
-            with: agent.driver.name(),
-        })?;
+        let journal = Journal::of(context, task, agent.driver.name())?;
         let scribe = Scribe::new(context, journal);
         Ok(Self {
             agent,

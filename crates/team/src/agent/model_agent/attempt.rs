@@ -54,15 +54,7 @@ impl<'a> Attempt<'a> {
         context: &'a Context,
     ) -> Result<Self, AgentError> {
         let folder = context.attempt_folder.as_deref();
-        let mut journal = folder.map_or_else(|| Ok(Journal::in_memory()), Journal::open)?;
-        journal.write(Line::Began {
-            at_ms: now_ms(),
-            token: context.token,
-            task: task.id.clone(),
-            attempt: task.attempt,
-            agent: context.agent.clone(),
-            with: agent.with(),
-        })?;
+        let mut journal = Journal::of(context, task, agent.with())?;
         let goes_on = !journal.conversation().is_empty();
         if !goes_on {
             let mut parts = vec![Part::text(prompt::task(task, Results::Beginning))];
