@@ -123,7 +123,8 @@ fn is_thought_missing(name: &str) -> bool {
 /// Runs a command that does nothing.
 fn try_out(found: &Found) -> Tried<()> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
-    let environment = Environment::of_parent([("PATH".into(), env::var_os("PATH").unwrap_or_default())]);
+    // An empty one would find nothing; without any the usual folders are looked through.
+    let environment = Environment::of_parent(env::var_os("PATH").map(|path| ("PATH".into(), path)));
     let arguments = [OsStr::new("-c"), OsStr::new(":")];
     let mut made = Sandbox::default()
         .enclose_in(found, OsStr::new("sh"), &arguments, Path::new("/"), &environment)
