@@ -1,6 +1,6 @@
 //! What an agent is given: the task with everything that it should know to do it.
 
-use agent_team_core::machine::{Claim, Feedback, State, Submission, Task};
+use agent_team_core::machine::{Claim, Feedback, Plan, State, Submission, Task};
 use agent_team_core::record::Stage;
 use agent_team_core::view;
 
@@ -43,8 +43,8 @@ pub struct Assignment {
     pub note: Option<String>,
     /// What the team noted for tasks with its labels, each with who noted it.
     pub notes: Vec<(crate::AgentId, String)>,
-    /// The plan that was approved for it, with its author.
-    pub plan: Option<(crate::AgentId, String)>,
+    /// The newest plan for it, if somebody has judged that one.
+    pub plan: Option<JudgedPlan>,
     /// Whether a plan must be approved before anything is changed.
     pub lacks_plan: bool,
     /// For a review: whether to try to refute what was delivered.
@@ -53,6 +53,30 @@ pub struct Assignment {
     pub delegated: bool,
     /// For a lead: how its team and the tasks stand.
     pub team: Option<String>,
+}
+
+/// A plan on which somebody has given their word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JudgedPlan {
+    /// Whose it is.
+    pub author: crate::AgentId,
+    /// The plan.
+    pub text: String,
+    /// Who rejected it, and what they said; `None` if it was approved.
+    pub rejected: Option<(crate::AgentId, String)>,
+}
+
+impl JudgedPlan {
+    /// `None` while nobody has judged it.
+    pub(super) fn of(team_log: &TeamLog, plan: &Plan) -> Result<Option<Self>, Error> {
+        let Some(verdict) = &plan.verdict else { return Ok(None) };
+        let feedback = (!verdict.approved).then(|| team_log.read_text(&verdict.feedback)).transpose()?;
+        Ok(Some(Self {
+            author: plan.author.clone(),
+            text: team_log.read_text(&plan.text)?,
+            rejected: feedback.map(|feedback| (verdict.by.clone(), feedback)),
+        }))
+    }
 }
 
 /// What a task that this one depends on gave.
@@ -185,7 +209,7 @@ impl Assignment {
                 .into_iter()
                 .map(|(by, text)| Ok::<_, Error>((by, whole(&text)?)))
                 .collect::<Result<_, _>>()?,
-            plan: draft.plan.map(|(by, text)| Ok::<_, Error>((by, whole(&text)?))).transpose()?,
+            plan: draft.plan.map(|plan| JudgedPlan::of(team_log, &plan)).transpose()?.flatten(),
             lacks_plan: draft.lacks_plan,
             refute: draft.refute,
             delegated: draft.delegated,
@@ -227,7 +251,7 @@ struct Draft {
     delivered: Option<Submission>,
     gate: Option<GateAhead>,
     notes: Vec<(crate::AgentId, Text)>,
-    plan: Option<(crate::AgentId, Text)>,
+    plan: Option<Box<Plan>>,
     lacks_plan: bool,
     refute: bool,
     delegated: bool,
@@ -273,15 +297,42 @@ impl Draft {
                 .notes_for(&spec.labels)
                 .map(|note| (note.agent.clone(), note.text.clone()))
                 .collect(),
-            plan: task
-                .plan
-                .as_ref()
-                .filter(|plan| plan.is_approved())
-                .map(|plan| (plan.author.clone(), plan.text.clone())),
+            plan: task.plan.clone().filter(|plan| plan.is_approved() || claim.stage == Stage::Work),
             lacks_plan: claim.stage == Stage::Work && state.lacks_plan(task, &claim.agent),
             refute: claim.stage == Stage::Review && spec.refute,
             delegated: claim.stage == Stage::Work && spec.delegate,
             team: team(state, task, claim),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::prompt::{self, Results};
+    use crate::{AgentId, AgentJoined, NewTask, TaskQueue, Verdict};
+
+    #[test]
+    fn who_takes_a_task_on_knows_what_was_wrong_with_the_last_plan() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let agents = ["worker-1", "worker-2"].map(|name| name.parse::<AgentId>().unwrap());
+        for agent in &agents {
+            queue.join(AgentJoined::new(agent.clone(), Role::Worker)).unwrap();
+        }
+        let task = queue.add_task(NewTask { plan: true, ..NewTask::new("Rewrite it") }).unwrap();
+        let planned = |token| Assignment::of(queue.team_log(), token).unwrap().plan;
+        let first = queue.claim_task(&agents[0]).unwrap().unwrap().token;
+        queue.submit_plan(first, &agents[0], "Delete the tests.").unwrap();
+        assert_eq!(planned(first), None, "nobody has judged it");
+        let no = Verdict::ChangesRequested("Keep them.".into());
+        queue.judge_plan(&AgentId::human(), &task, None, no).unwrap();
+        queue.release(first, &agents[0], "gone").unwrap();
+
+        let second = queue.claim_task(&agents[1]).unwrap().unwrap().token;
+        let rejected = Some((AgentId::human(), "Keep them.".to_owned()));
+        let plan = JudgedPlan { author: agents[0].clone(), text: "Delete the tests.".into(), rejected };
+        assert_eq!(planned(second), Some(plan));
+        let told = prompt::task(&Assignment::of(queue.team_log(), second).unwrap(), Results::Whole);
+        assert!(told.contains("human rejected it") && told.contains("Keep them."), "{told}");
     }
 }

@@ -9,6 +9,7 @@
 use std::fmt::Write;
 
 use super::account::{self, Files};
+use super::assignment::JudgedPlan;
 use super::journal::{Journal, Line};
 use super::prompt::Results;
 use super::{prompt, tags};
@@ -90,8 +91,8 @@ pub(super) fn is_due(journal: &Journal, limit_tokens: u64) -> bool {
 
 /// What an account may have left out, and must be known all the same.
 pub(super) struct Kept<'a> {
-    /// The approved plan, and whose it is.
-    pub plan: Option<(AgentId, String)>,
+    /// The newest plan, as somebody judged it.
+    pub plan: Option<JudgedPlan>,
     /// What the human has said.
     pub orders: Vec<AgentMessage>,
     /// Questions that nobody has answered.
@@ -185,8 +186,9 @@ impl Compaction {
     pub fn line(&self, journal: &Journal, answer: Option<&Response>, kept: &Kept<'_>) -> Line {
         let mut parts = Vec::new();
         let task = journal.task().map(texts).unwrap_or_default().concat();
-        if let Some((author, plan)) = kept.plan.as_ref().filter(|(_, plan)| !task.contains(plan.trim())) {
-            parts.push(Part::text(prompt::approved_plan(author, plan)));
+        let plan = kept.plan.as_ref().map(prompt::judged_plan);
+        if let Some(plan) = plan.filter(|plan| !task.contains(plan.trim())) {
+            parts.push(Part::text(plan));
         }
         let orders = self.newest(&kept.orders);
         if !orders.is_empty() {

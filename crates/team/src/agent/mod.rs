@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use activity::Activity;
 pub use asked_tasks::AskedTask;
-pub use assignment::{Assignment, Delivered, Dependency, Setback};
+pub use assignment::{Assignment, Delivered, Dependency, JudgedPlan, Setback};
 pub use closure::llm_fn;
 pub(crate) use governor::{Governor, Met};
 pub(crate) use handoff::last_words;

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::assignment::{Assignment, Delivered, GateAhead, Setback};
+use super::assignment::{Assignment, Delivered, GateAhead, JudgedPlan, Setback};
 use super::plan_tools::Judged;
 use super::room;
 pub(crate) use super::tags::harmless;
@@ -88,8 +88,8 @@ pub(super) fn task(assignment: &Assignment, results: Results) -> String {
     if !assignment.notes.is_empty() {
         let _ = write!(text, "\n## What the team noted\n\n{}", notes(&assignment.notes, results));
     }
-    if let Some((author, plan)) = &assignment.plan {
-        text += &approved_plan(author, plan);
+    if let Some(plan) = &assignment.plan {
+        text += &judged_plan(plan);
     }
     if assignment.lacks_plan {
         text += "\nBefore anything is changed, your plan must be approved by somebody else: look, think, then submit it. \
@@ -141,12 +141,18 @@ fn said_of(cause: FeedbackCause, agent: &AgentId, text: &str) -> String {
     }
 }
 
-/// The plan by which a task is to be done.
-pub(super) fn approved_plan(author: &AgentId, plan: &str) -> String {
-    format!(
-        "\n## The plan that was approved for this task: you can change files now, as it says\n\n{}\n",
-        quoted(author, plan)
-    )
+/// The plan by which a task is to be done, or what somebody did not like about it.
+pub(super) fn judged_plan(plan: &JudgedPlan) -> String {
+    let said = quoted(&plan.author, &plan.text);
+    match &plan.rejected {
+        None => format!(
+            "\n## The plan that was approved for this task: you can change files now, as it says\n\n{said}\n"
+        ),
+        Some((by, feedback)) => format!(
+            "\n## The last plan for this task, which was rejected\n\n{said}\n\n{by} rejected it:\n{}\n",
+            quoted(by, feedback)
+        ),
+    }
 }
 
 fn review(assignment: &Assignment, delivered: &Delivered) -> String {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Teammate;
 use super::outcome::Outcome;
-use crate::agent::{Activity, AgentError, Assignment, Context, prompt};
+use crate::agent::{Activity, AgentError, Assignment, Context, JudgedPlan, prompt};
 use crate::progress::Progress;
 use crate::team_log::{blocking, refusal};
 use crate::work_time::WorkTime;
@@ -161,7 +161,7 @@ impl Teammate {
             };
             let Some(judged) = judged else { return Err(AgentError::Stopped) };
             if judged.approved {
-                assignment.plan = Some((self.id.clone(), plan));
+                assignment.plan = Some(JudgedPlan { author: self.id.clone(), text: plan, rejected: None });
                 assignment.lacks_plan = false;
                 return Ok(());
             }

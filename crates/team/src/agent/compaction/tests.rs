@@ -178,7 +178,7 @@ fn the_plan_the_humans_words_the_open_questions_and_the_files_do_not_depend_on_t
     };
     let me = me();
     let kept = Kept {
-        plan: Some((me.clone(), "Small steps.".into())),
+        plan: Some(JudgedPlan { author: me.clone(), text: "Small steps.".into(), rejected: None }),
         orders: vec![message(3, "human", "Call it wc.")],
         open: vec![message(1, "worker-2", "Which name?"), message(2, "worker-1", "May I?")],
         me: &me,
@@ -190,9 +190,20 @@ fn the_plan_the_humans_words_the_open_questions_and_the_files_do_not_depend_on_t
     {
         assert!(text.contains(wanted), "{text}");
     }
-    let kept = Kept { plan: Some((me.clone(), "Write wc".into())), ..nothing(&me) };
-    let line = compaction.line(&journal, None, &kept);
-    assert!(!texts(&line).concat().contains("## The plan"), "the task's own words hold it");
+    let rejected = Some(("lead-1".parse().unwrap(), "Too large.".to_owned()));
+    let plan = JudgedPlan { author: me.clone(), text: "All at once.".into(), rejected };
+    let line = compaction.line(&journal, None, &Kept { plan: Some(plan.clone()), ..nothing(&me) });
+    let text = texts(&line).concat();
+    assert!(
+        text.contains("All at once.") && text.contains("lead-1 rejected it") && text.contains("Too large."),
+        "{text}"
+    );
+
+    let mut journal = Journal::in_memory();
+    journal.write(told(&format!("# Task wc: Write wc\n{}", prompt::judged_plan(&plan)))).unwrap();
+    add_turn(&mut journal, 1, "done");
+    let line = compaction.line(&journal, None, &Kept { plan: Some(plan), ..nothing(&me) });
+    assert!(!texts(&line).concat().contains("All at once."), "the task's own words hold it");
 }
 
 #[test]

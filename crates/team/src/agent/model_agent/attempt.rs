@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::ModelAgent;
 use super::circles::{Circles, Circling, Round};
 use crate::agent::activity::doing;
+use crate::agent::assignment::JudgedPlan;
 use crate::agent::compaction::{self, Compaction, Kept};
 use crate::agent::edits::{Told, Touched};
 use crate::agent::ending::{self, IDLE_ANSWERS_MAX};
@@ -229,12 +230,10 @@ impl<'a> Attempt<'a> {
             // The journal gives an account, too.
             Err(_) => None,
         };
-        let plan = context.queue.plan(&self.task.id)?.filter(|plan| plan.approved == Some(true));
-        let plan = plan.map(|plan| {
-            let text = context.queue.team_log().read_text(&plan.text)?;
-            Ok::<_, crate::Error>((plan.author, text))
-        });
-        let plan = plan.transpose()?;
+        let team_log = context.queue.team_log();
+        let plan =
+            team_log.look(|state| state.task_of_claim(context.token).and_then(|task| task.plan.clone()))?;
+        let plan = plan.map(|plan| JudgedPlan::of(team_log, &plan)).transpose()?.flatten();
         let kept = Kept { plan, orders: self.orders()?, open: self.open_questions()?, me: &context.agent };
         let line = compaction.line(&self.journal, answer.as_ref(), &kept);
         self.journal.write(line)?;
