@@ -121,6 +121,7 @@ pub enum Verb {
     Relay(verb::relay::Relay),
     Log(verb::log::Log),
     Doctor(verb::doctor::Doctor),
+    Doorway(verb::doorway::Doorway),
     Completions(verb::completions::Completions),
 }
 
@@ -166,6 +167,7 @@ impl Verb {
             Self::Relay(verb) => verb.run(global, out),
             Self::Log(verb) => verb.run(global, out),
             Self::Doctor(verb) => verb.run(global, out),
+            Self::Doorway(verb) => verb.run(global, out),
             Self::Completions(verb) => verb.run(global, out),
         }
     }

@@ -36,7 +36,8 @@ impl Commands {
         };
         self.overrule(&mut written);
         let base = team.map_or(Path::new("/"), TeamFolder::workspace);
-        let sandbox = written.sandbox(base, env::var_os("HOME").map(PathBuf::from).as_deref());
+        let (home, this) = (env::var_os("HOME").map(PathBuf::from), env::current_exe().ok());
+        let sandbox = written.sandbox(base, home.as_deref(), this.as_deref())?;
         Ok(team.map_or(sandbox.clone(), |folder| folder.guarded(sandbox)))
     }
 

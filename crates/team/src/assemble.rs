@@ -8,17 +8,15 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-#[cfg(feature = "drivers")]
-use crate::agent::driven::{self, DrivenAgent, Driver};
-use crate::agent::{Agent, ModelAgent};
 use crate::agent_team::{AgentTeam, Recruiter, RunOptions};
 use crate::config::{AgentConfig, Config};
 use crate::folder::TeamFolder;
 use crate::hooks::Hooks;
-use crate::model::{Connection, Model, ModelSpec, Prices, RetryPolicy, TimeLimits, connect};
+use crate::making::{Behind, Making, variable};
+use crate::model::{Model, ModelSpec};
 use crate::progress::Reporter;
 use crate::rehearsal::{rehearsing_copy, scripted};
-use crate::sandbox::{Sandbox, SandboxChoice};
+use crate::sandbox::Sandbox;
 use crate::team_log::TeamLog;
 use crate::with::With;
 use crate::{Account, AgentBudget, AgentId, Bounds, Error, NewTask, Role, TaskId};
@@ -54,25 +52,6 @@ impl Surroundings {
     }
 }
 
-/// What stands behind an agent.
-#[derive(Clone)]
-enum Behind {
-    Model(Arc<dyn Model>),
-    #[cfg(feature = "drivers")]
-    Driver(Arc<dyn Driver>),
-}
-
-impl Behind {
-    /// What it is called where prices are asked for.
-    fn name(&self) -> String {
-        match self {
-            Self::Model(model) => model.name().to_owned(),
-            #[cfg(feature = "drivers")]
-            Self::Driver(driver) => driver.name(),
-        }
-    }
-}
-
 /// Makes a team of a configuration.
 ///
 /// # Errors
@@ -86,7 +65,8 @@ pub fn assemble(
 ) -> Result<Assembled, Error> {
     let parent = surroundings.variables.as_slice();
     let agents = members(config);
-    let models = if config.names_a_model() { Some(connect_all(config, &agents, parent)?) } else { None };
+    let making = Making::of(config, surroundings);
+    let models = if config.names_a_model() { Some(connect_all(config, &agents, &making)?) } else { None };
     let rehearses = models.is_none();
     let mut team = match rehearses {
         false => AgentTeam::over(team_log.clone()),
@@ -94,7 +74,7 @@ pub fn assemble(
     };
     let rehearsed = || scripted(&agents).map(of_models);
     let models = models.map_or_else(rehearsed, Ok)?;
-    let prices = Arc::new(config.prices.clone());
+    let prices = &config.prices;
     let mut paid_models = BTreeSet::new();
     for agent in &agents {
         for name in &agent.names {
@@ -102,14 +82,10 @@ pub fn assemble(
             if prices.cost(&model.name(), one_token()) != Some(0) {
                 paid_models.insert(model.name());
             }
-            let making = Making {
-                prices: prices.clone(),
-                instructions: agent.prompt.clone().unwrap_or_default(),
-                context_tokens: agent.context_tokens.or(config.context_tokens),
-                relay: surroundings.relay.clone(),
-            };
+            let prompt = agent.prompt.clone().unwrap_or_default();
+            let made = making.agent(model.clone(), prompt, agent.context_tokens);
             let skills: Vec<&str> = agent.skills.iter().map(crate::Skill::as_str).collect();
-            team.add_specialist(name.as_str(), agent.role, &skills, making.agent(model.clone()))?;
+            team.add_specialist(name.as_str(), agent.role, &skills, made)?;
             if agent.plan {
                 team.require_plan(name.as_str())?;
             }
@@ -119,21 +95,21 @@ pub fn assemble(
         let Some(name) = lead.names.first() else { continue };
         lead.members.iter().try_for_each(|member| team.set_lead(member.as_str(), name.as_str()))?;
     }
-    budgets_can_be_kept(config, &agents, &models, &prices)?;
+    budgets_can_be_kept(config, &agents, &models)?;
     if let Some(folder) = team_log.folder().filter(|_| !rehearses && !config.hooks.is_empty()) {
         let environment = config.environment.environment(parent.iter().cloned());
         team_log.set_hooks(Hooks::new(config.hooks.clone(), folder, environment, reporter.clone()));
     }
     let home = variable(parent, "HOME").map(PathBuf::from);
     let base = team_log.folder().map_or(Path::new("/"), TeamFolder::workspace);
-    let sandbox = config.sandbox.sandbox(base, home.as_deref());
+    let sandbox = config.sandbox.sandbox(base, home.as_deref(), surroundings.relay.as_deref())?;
     if sandbox.is_none() {
         // Before its first record.
         team.queue.team_log().set_unconfined();
     }
     let of_tasks = add_missing_tasks(&team, config, rehearses)?;
     let budgets = of_agents(&agents).chain(of_tasks).filter(|(_, bounds)| *bounds != Bounds::default());
-    let recruiter = Some(recruiter(config, &models, surroundings, prices));
+    let recruiter = Some(recruiter(config, &models, making));
     let options = options(config, parent, rehearses, recruiter, reporter, sandbox);
     team.options(RunOptions { budgets: budgets.collect(), ..options });
     Ok(Assembled { team, rehearses, paid_models: paid_models.into_iter().collect() })
@@ -158,37 +134,6 @@ fn members(config: &Config) -> Vec<AgentConfig> {
     }]
 }
 
-/// What an agent is made with, besides what stands behind it.
-struct Making {
-    prices: Arc<Prices>,
-    instructions: String,
-    /// How large the conversation of a model may become, if the user says it.
-    context_tokens: Option<u64>,
-    relay: Option<PathBuf>,
-}
-
-impl Making {
-    fn agent(self, behind: Behind) -> Arc<dyn Agent> {
-        match behind {
-            Behind::Model(model) => {
-                let made = ModelAgent::new(model).prices(self.prices).instructions(self.instructions);
-                Arc::new(match self.context_tokens {
-                    Some(tokens) => made.context_tokens(tokens),
-                    None => made,
-                })
-            }
-            #[cfg(feature = "drivers")]
-            Behind::Driver(driver) => {
-                let made = DrivenAgent::new(driver).prices(self.prices).instructions(self.instructions);
-                Arc::new(match self.relay {
-                    Some(relay) => made.relay(relay),
-                    None => made,
-                })
-            }
-        }
-    }
-}
-
 fn of_models(models: BTreeMap<AgentId, Arc<dyn Model>>) -> BTreeMap<AgentId, Behind> {
     models.into_iter().map(|(agent, model)| (agent, Behind::Model(model))).collect()
 }
@@ -197,10 +142,8 @@ fn of_models(models: BTreeMap<AgentId, Arc<dyn Model>>) -> BTreeMap<AgentId, Beh
 fn connect_all(
     config: &Config,
     agents: &[AgentConfig],
-    parent: &[(OsString, OsString)],
+    making: &Making,
 ) -> Result<BTreeMap<AgentId, Behind>, Error> {
-    let environment = |name: &str| variable(parent, name);
-    let connection = connection(config, &environment);
     let mut connected: BTreeMap<String, Behind> = BTreeMap::new();
     let mut models = BTreeMap::new();
     for agent in agents {
@@ -213,7 +156,7 @@ fn connect_all(
         };
         let model = match connected.get(&spec.to_string()) {
             Some(model) => model.clone(),
-            None => connect_one(spec, config, &connection)?,
+            None => making.connected(spec)?,
         };
         connected.insert(spec.to_string(), model.clone());
         models.extend(agent.names.iter().map(|name| (name.clone(), model.clone())));
@@ -221,37 +164,19 @@ fn connect_all(
     Ok(models)
 }
 
-fn connect_one(with: &With, config: &Config, connection: &Connection<'_>) -> Result<Behind, Error> {
-    match with {
-        With::Driven(spec) if !spec.can_be_confined() && config.sandbox.kind != SandboxChoice::None => {
-            Err(Error::Input(format!(
-                "{spec} needs a network and its own login, and a sandbox has neither: run it without one, by `--no-sandbox`; it \
-                 and all commands can read and change what you can then"
-            )))
-        }
-        With::Model(spec) => {
-            connect(spec, connection).map(Behind::Model).map_err(|error| Error::Input(error.to_string()))
-        }
-        #[cfg(feature = "drivers")]
-        With::Driven(spec) => Ok(Behind::Driver(driven::driver(spec))),
-        #[cfg(not(feature = "drivers"))]
-        With::Driven(spec) => Err(Error::Input(format!(
-            "{spec} cannot be driven: this was built without the feature `drivers`"
-        ))),
-    }
-}
-
 /// A budget in money needs the price of every model that may be paid from it.
 fn budgets_can_be_kept(
     config: &Config,
     agents: &[AgentConfig],
     models: &BTreeMap<AgentId, Behind>,
-    prices: &Prices,
 ) -> Result<(), Error> {
+    let prices = &config.prices;
     let of_tasks = config.tasks.iter().any(|task| task.budget.micro_usd.is_some());
     let is_for_all = config.budget.micro_usd.is_some() || of_tasks;
     let bounded = agents.iter().filter(|agent| is_for_all || agent.budget.micro_usd.is_some());
-    let mut names = bounded.flat_map(|agent| &agent.names).filter_map(|name| Some(models.get(name)?.name()));
+    // Of models that are lent nobody knows which will be called: each call asks for its price.
+    let behind = bounded.flat_map(|agent| &agent.names).filter_map(|name| models.get(name));
+    let mut names = behind.filter(|behind| !behind.is_lent_models()).map(Behind::name);
     match names.find(|model: &String| prices.cost(model, one_token()).is_none()) {
         None => Ok(()),
         Some(model) => Err(Error::Input(format!(
@@ -323,18 +248,13 @@ fn free_slug(title: &str, taken: &mut BTreeSet<String>) -> String {
 }
 
 /// Makes agents that are added while the team runs: with the model that is named, or the team's, or the first agent's.
-fn recruiter(
-    config: &Config,
-    models: &BTreeMap<AgentId, Behind>,
-    surroundings: &Surroundings,
-    prices: Arc<Prices>,
-) -> Recruiter {
-    let (config, surroundings) = (config.clone(), surroundings.clone());
+fn recruiter(config: &Config, models: &BTreeMap<AgentId, Behind>, making: Making) -> Recruiter {
+    let teams = config.with.clone();
     let usual = models.values().next().cloned();
     Recruiter::new(move |with| {
         let model = match with.filter(|with| *with != "script") {
-            None => match (&config.with, &usual) {
-                (Some(spec), _) => connected(&config, spec, &surroundings.variables)?,
+            None => match (&teams, &usual) {
+                (Some(spec), _) => making.connected(spec)?,
                 (None, Some(model)) => model.clone(),
                 (None, None) => {
                     return Err(Error::Input("no model is named for it: give it a `--with`".into()));
@@ -342,38 +262,11 @@ fn recruiter(
             },
             Some(with) => {
                 let spec: With = with.parse().map_err(|error| Error::Input(format!("{error}")))?;
-                connected(&config, &spec, &surroundings.variables)?
+                making.connected(&spec)?
             }
         };
-        let making = Making {
-            prices: prices.clone(),
-            instructions: String::new(),
-            context_tokens: config.context_tokens,
-            relay: surroundings.relay.clone(),
-        };
-        Ok(making.agent(model))
+        Ok(making.agent(model, String::new(), None))
     })
-}
-
-fn connected(config: &Config, spec: &With, parent: &[(OsString, OsString)]) -> Result<Behind, Error> {
-    let environment = |name: &str| variable(parent, name);
-    connect_one(spec, config, &connection(config, &environment))
-}
-
-fn variable(parent: &[(OsString, OsString)], name: &str) -> Option<String> {
-    let value = parent.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-    value.map(|value| value.to_string_lossy().into_owned()).filter(|value| !value.is_empty())
-}
-
-fn connection<'a>(config: &'a Config, environment: &'a dyn Fn(&str) -> Option<String>) -> Connection<'a> {
-    let default = RetryPolicy::default();
-    let overloaded_for = config.overloaded_for.unwrap_or(default.overloaded_for);
-    Connection {
-        base_url: config.base_url.as_deref(),
-        environment,
-        limits: TimeLimits::default(),
-        retry: RetryPolicy { overloaded_for, ..default },
-    }
 }
 
 fn options(

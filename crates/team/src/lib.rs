@@ -19,12 +19,15 @@ mod duty;
 mod error;
 mod folder;
 mod follow;
+#[cfg(feature = "drivers")]
+mod gateway;
 pub mod git;
 mod hooks;
 mod judge;
 mod kept;
 mod left_behind;
 mod liveness;
+mod making;
 mod members;
 mod merge_queue;
 mod message_bus;

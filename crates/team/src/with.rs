@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ModelSpec, SpecError};
+use crate::model::{ModelSpec, Provider, SpecError};
 
 /// What stands behind an agent.
 ///
@@ -87,9 +87,28 @@ impl KnownAgent {
 }
 
 impl DriverSpec {
-    /// Whether it can work in the sandbox. Who speaks the Agent Client Protocol needs a network, and its own login.
-    pub fn can_be_confined(&self) -> bool {
-        matches!(self, Self::Exec(_))
+    /// The providers whose models it can be lent.
+    pub fn providers(&self) -> &'static [Provider] {
+        match self {
+            Self::Known(KnownAgent::Claude) => &[Provider::Anthropic],
+            Self::Known(KnownAgent::Codex | KnownAgent::Qwen) => &[Provider::OpenAi],
+            Self::Known(KnownAgent::Gemini) => &[Provider::Gemini],
+            Self::Known(KnownAgent::OpenCode | KnownAgent::Goose) | Self::Acp(_) | Self::Exec(_) => {
+                &[Provider::Anthropic, Provider::OpenAi, Provider::Gemini]
+            }
+        }
+    }
+
+    /// Whether it can work in the sandbox without being lent a model; if not, why, and what can be done.
+    #[cfg(feature = "drivers")]
+    pub(crate) fn can_be_confined(&self) -> Result<(), String> {
+        let Self::Known(_) = self else { return Ok(()) };
+        let keys: Vec<&str> = self.providers().iter().map(|provider| provider.key_variable()).collect();
+        Err(format!(
+            "{self} works in a sandbox, where its own login is out of reach: set {}, which stays with agent-team and is counted, \
+             or run it without a sandbox, by `--no-sandbox`; it and all commands can read and change what you can then",
+            keys.join(" or ")
+        ))
     }
 }
 

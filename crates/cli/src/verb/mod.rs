@@ -10,6 +10,7 @@ pub mod complete;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
+pub mod doorway;
 pub mod fail;
 pub mod hand_out;
 pub mod inbox;

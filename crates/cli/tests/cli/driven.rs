@@ -16,12 +16,21 @@ fn project() -> Team {
     team
 }
 
-/// A fake agent that follows a script, as `--with` names it.
+/// A fake agent that follows a script, as `--with` names it. It is seen in the sandbox.
 fn acp(team: &Team, script: &Value) -> String {
-    let path = team.path().join(".agent-team/fake.json");
-    std::fs::write(&path, script.to_string()).unwrap();
-    let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/acp/agent.py");
-    format!("acp:python3 {} {}", program.display(), path.display())
+    let folder = team.path().join("fake");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("script.json"), script.to_string()).unwrap();
+    std::fs::copy(fixture("acp/agent.py"), folder.join("agent.py")).unwrap();
+    std::fs::write(team.path().join("team.toml"), SEEN).unwrap();
+    format!("acp:python3 {0}/agent.py {0}/script.json", folder.display())
+}
+
+/// What lets commands see the fake.
+const SEEN: &str = "sandbox.read = ['fake']\n";
+
+fn fixture(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(path)
 }
 
 fn finishes(result: &str) -> Value {
@@ -64,7 +73,6 @@ fn an_agent_that_is_driven_does_a_task_with_its_own_tools_and_delivers_it_by_the
         "--check",
         "grep -q hello a.txt",
         "--yes",
-        "--no-sandbox",
     ]);
 
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -105,7 +113,6 @@ fn without_a_call_of_the_team_its_last_words_are_its_result_and_nothing_counts_t
         "--check",
         "grep -q hello a.txt",
         "--yes",
-        "--no-sandbox",
     ]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let task = team.json(["show", "goal"]);
@@ -126,12 +133,12 @@ fn who_reviews_only_looks() {
     std::fs::write(
         team.path().join("team.toml"),
         format!(
-            "with = '{with}'\ngate = 'true'\n[[agent]]\nname = 'worker-1'\n[[agent]]\nname = 'critic'\nrole = 'reviewer'\n\
+            "{SEEN}with = '{with}'\ngate = 'true'\n[[agent]]\nname = 'worker-1'\n[[agent]]\nname = 'critic'\nrole = 'reviewer'\n\
              [[task]]\nid = 'a'\ntitle = 'Write a'\nreview = true\n"
         ),
     )
     .unwrap();
-    let ran = team.run(["run", "--yes", "--no-sandbox"]);
+    let ran = team.run(["run", "--yes"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let asked: Vec<bool> = transcript(&team)
         .iter()
@@ -150,7 +157,7 @@ fn an_interrupt_breaks_off_what_it_does_and_it_hears_why() {
         "Write a": [{"say": "First the lexer."}, {"hang": true}],
     });
     let with = acp(&team, &script);
-    let arguments = ["run", "Write a", "--with", &with, "--no-gate", "--yes", "--no-sandbox"];
+    let arguments = ["run", "Write a", "--with", &with, "--no-gate", "--yes"];
     let mut run = team.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while !team.path().join(".agent-team/attempts").exists()
         || transcript(&team).iter().all(|line| line["type"] != "told")
@@ -176,7 +183,7 @@ fn whoever_cannot_be_started_or_is_not_logged_in_works_on_nothing_and_says_why()
     ] {
         let team = project();
         let with = acp(&team, &script);
-        let ran = team.run(["run", "Write a", "--with", &with, "--no-gate", "--yes", "--no-sandbox"]);
+        let ran = team.run(["run", "Write a", "--with", &with, "--no-gate", "--yes"]);
         assert_eq!(ran.code, 5, "{ran:?}");
         assert!(ran.stderr.contains(words), "{ran:?}");
     }
@@ -200,9 +207,9 @@ fn any_program_can_be_an_agent() {
 }
 
 #[test]
-fn who_needs_a_network_is_not_driven_in_a_sandbox() {
+fn whose_login_is_out_of_reach_is_not_driven_without_a_key_to_lend() {
     let team = project();
     let ran = team.run(["run", "Write a", "--with", "claude", "--no-gate", "--yes"]);
-    ran.failed(2, "claude needs a network and its own login");
+    ran.failed(2, "claude works in a sandbox, where its own login is out of reach: set ANTHROPIC_API_KEY");
     assert!(ran.stderr.contains("--no-sandbox"), "{ran:?}");
 }

@@ -145,14 +145,16 @@ impl Meter {
     }
 
     /// Lets a program that calls models by itself take one turn, if the budget has anything left. What the turn will use nobody
-    /// knows before; it counts at its end.
+    /// knows before; it counts at its end, or call by call where models are lent.
     ///
     /// # Errors
     /// [`AgentError::OverBudget`], or [`AgentError::GaveUp`] if a budget in money cannot bound it since no price is known.
     #[cfg(feature = "drivers")]
-    pub(super) fn begin_turn(&self, name: &str) -> Result<OpenTurn<'_>, AgentError> {
+    pub(super) fn begin_turn(&self, name: &str, is_lent: bool) -> Result<OpenTurn<'_>, AgentError> {
         let limits = self.limits()?;
-        self.has_price(limits, name)?;
+        if !is_lent {
+            self.has_price(limits, name)?;
+        }
         let upper = Amount { input_tokens: 1, calls: 1, ..Amount::default() };
         let mut reservation = None;
         if limits.money || limits.others {
@@ -294,6 +296,16 @@ impl OpenTurn<'_> {
         let Self(turn) = self;
         turn.has_used(None);
         turn.meter.settle(turn.reservation, &turn.model, turn.meter.amount(&turn.model, usage))
+    }
+
+    /// Counts nothing: each of its calls was counted.
+    pub fn end_counted(self) -> Result<(), Error> {
+        let Self(turn) = self;
+        turn.has_used(None);
+        match turn.reservation {
+            Some(_) => turn.meter.settle(turn.reservation, &turn.model, Amount::default()),
+            None => Ok(()),
+        }
     }
 }
 

@@ -62,6 +62,14 @@ impl Environment {
         self
     }
 
+    /// With a variable that others must not set: what it holds is worth something for one program alone.
+    #[must_use]
+    #[cfg(feature = "drivers")]
+    pub(crate) fn lending(mut self, name: &str, value: String) -> Self {
+        Arc::make_mut(&mut self.variables).insert(name.into(), value.into());
+        self
+    }
+
     /// With this sandbox around the command.
     #[must_use]
     pub fn confined(mut self, sandbox: Sandbox) -> Self {

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Environment;
 use super::space::Space;
 use super::straggler::{Mark, VARIABLE};
+use crate::sandbox::door::Opening;
 use crate::sandbox::{Exceeded, Most, Private, SandboxError, started_by};
 
 /// How often a group that was asked to end is looked at.
@@ -36,6 +38,8 @@ pub struct ProcessGroup {
     most: Option<Most>,
     /// The folder that it has for itself.
     private: Option<Private>,
+    /// What answers at its way out.
+    _door: Option<AbortOnDropHandle<()>>,
 }
 
 /// Why a program could not be started.
@@ -72,7 +76,9 @@ impl ProcessGroup {
         // It holds ends of pipes that only the child shall hold.
         drop(command);
         let id = leader.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let mut group = Self { leader, id, mark, space: None, most: made.most, private: made.private };
+        let door = made.door.map(Opening::open).transpose()?;
+        let (most, private) = (made.most, made.private);
+        let mut group = Self { leader, id, mark, space: None, most, private, _door: door };
         group.space = made.status.map(Space::new).transpose()?;
         Ok(group)
     }

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::value;
-use crate::sandbox::{Limits, Sandbox, SandboxChoice};
+use crate::Error;
+use crate::sandbox::{HostRule, Limits, Sandbox, SandboxChoice};
 
 /// The sandbox in which commands of agents, checks and the gate run. Hooks are yours, and run outside of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -19,6 +20,9 @@ pub struct Confinement {
     pub read: Vec<PathBuf>,
     /// Files and folders that commands change besides their own.
     pub write: Vec<PathBuf>,
+    /// Hosts that commands may reach, by name: `crates.io`, `*.crates.io`, `localhost:8080`. Without any they have no
+    /// network. It needs bubblewrap.
+    pub hosts: Vec<HostRule>,
     /// How much memory a command may use with all that it starts, in bytes; three quarters of the machine's if
     /// nothing is said.
     #[serde(deserialize_with = "value::some_bytes")]
@@ -30,8 +34,17 @@ pub struct Confinement {
 }
 
 impl Confinement {
-    /// The sandbox for a team whose configuration lies in `folder`.
-    pub fn sandbox(&self, folder: &Path, home: Option<&Path>) -> Sandbox {
+    /// The sandbox for a team whose configuration lies in `folder`. `keeper` is the command `agent-team`, which opens the way to
+    /// hosts.
+    ///
+    /// # Errors
+    /// When there are hosts to be reached, and no way to them.
+    pub fn sandbox(
+        &self,
+        folder: &Path,
+        home: Option<&Path>,
+        keeper: Option<&Path>,
+    ) -> Result<Sandbox, Error> {
         let found = |path: &PathBuf| match (path.strip_prefix("~"), home) {
             (Ok(rest), Some(home)) => home.join(rest),
             _ => folder.join(path),
@@ -39,6 +52,25 @@ impl Confinement {
         let sandbox = Sandbox::new(self.kind)
             .limited(Limits { memory_bytes: self.max_memory_bytes, processes: self.max_processes });
         let sandbox = self.read.iter().fold(sandbox, |sandbox, path| sandbox.reading(found(path)));
-        self.write.iter().fold(sandbox, |sandbox, path| sandbox.writing(found(path)))
+        let sandbox = self.write.iter().fold(sandbox, |sandbox, path| sandbox.writing(found(path)));
+        if self.hosts.is_empty() || sandbox.is_none() {
+            return Ok(sandbox);
+        }
+        self.leading_to_hosts(sandbox, keeper)
+    }
+
+    #[cfg(feature = "drivers")]
+    fn leading_to_hosts(&self, sandbox: Sandbox, keeper: Option<&Path>) -> Result<Sandbox, Error> {
+        let keeper = keeper.ok_or_else(|| {
+            Error::Input(
+                "hosts are reached by way of the command `agent-team`, and nobody says where it is".into(),
+            )
+        })?;
+        Ok(crate::gateway::Gateway::to(&self.hosts).behind(sandbox, keeper))
+    }
+
+    #[cfg(not(feature = "drivers"))]
+    fn leading_to_hosts(&self, _: Sandbox, _: Option<&Path>) -> Result<Sandbox, Error> {
+        Err(Error::Input("hosts cannot be reached: this was built without the feature `drivers`".into()))
     }
 }

@@ -23,6 +23,8 @@ pub use connect::{ConnectError, Connection, TimeLimits, connect};
 pub use error::{ModelError, ModelErrorKind};
 pub use message::{Caller, INTERRUPTED, Message, Part, Request, Response, StopReason, ToolSpec, Usage};
 pub use price::{Price, Prices};
+#[cfg(feature = "drivers")]
+pub(crate) use provider::{Passage, RawCall, bound_answer};
 pub use retry::{RetryPolicy, Retrying};
 pub use script::{Script, ScriptError};
 pub(crate) use spec::edit_distance;

@@ -8,6 +8,8 @@
 mod completions;
 mod failure;
 mod limits;
+#[cfg(feature = "drivers")]
+mod passage;
 mod request;
 mod response;
 mod target;
@@ -21,6 +23,8 @@ use genai::{Client, ModelIden, ServiceTarget, adapter::AdapterKind};
 use serde_json::json;
 
 use self::completions::Endpoint as Completions;
+#[cfg(feature = "drivers")]
+pub(crate) use self::passage::{Passage, RawCall, bound_answer};
 use self::target::{Key, Target};
 use super::{
     ConnectError, Connection, Delta, Model, ModelError, ModelErrorKind, Provider, Request, Response,

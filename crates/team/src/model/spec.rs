@@ -99,6 +99,18 @@ impl Provider {
     }
 }
 
+impl Provider {
+    /// The variable that holds its key.
+    #[cfg(feature = "drivers")]
+    pub(crate) fn key_variable(self) -> &'static str {
+        match self {
+            Self::Anthropic => "ANTHROPIC_API_KEY",
+            Self::Gemini => "GEMINI_API_KEY",
+            Self::OpenAi | Self::Ollama | Self::OpenAiCompatible => "OPENAI_API_KEY",
+        }
+    }
+}
+
 impl FromStr for ModelSpec {
     type Err = SpecError;
 

@@ -10,6 +10,8 @@ use std::process::Command;
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::child::{Child, Walls};
+use super::door::{Door, Opening};
+use super::policy::Access;
 use super::private::Private;
 use super::probe::{AROUND_VARIABLE, Found};
 use super::usage::Most;
@@ -28,6 +30,8 @@ pub(crate) struct Enclosure {
     pub(crate) most: Option<Most>,
     /// A number that its processes carry and cannot lose, where they have no namespace.
     pub(crate) mark: Option<u64>,
+    /// The way out that is opened for it.
+    pub(crate) door: Option<Opening>,
     /// Where bubblewrap tells how it goes.
     pub(crate) status: Option<OwnedFd>,
 }
@@ -60,7 +64,7 @@ impl Sandbox {
             Found::Unconfined | Found::Around => {
                 let mut command = Command::new(program);
                 command.args(arguments).current_dir(folder).env_clear().envs(environment.iter());
-                Ok(Enclosure { command, private: None, most: None, mark: None, status: None })
+                Ok(Enclosure { command, private: None, most: None, mark: None, door: None, status: None })
             }
             Found::Bubblewrap(path) => self.by_bubblewrap(path, program, arguments, folder, environment),
             Found::Landlock => self.by_landlock(program, arguments, folder, environment),
@@ -80,16 +84,28 @@ impl Sandbox {
         let private = self.private().map_err(words)?;
         let mut policy = self.policy(folder, &variables);
         let folder = std::path::absolute(folder).map_err(words)?;
-        policy.set(private.root(), super::policy::Access::Write);
+        policy.set(private.root(), Access::Write);
+        if let Some(door) = &self.0.door {
+            policy.set(door.keeper(), Access::Read);
+        }
         let (said, status) = io::pipe().map_err(words)?;
         let filter = in_memory(&seccomp::bytes(&seccomp::beside_namespaces()?)).map_err(words)?;
         let mut command = Command::new(bubblewrap);
+        command.env_clear().envs(environment.iter());
         command.args(bubblewrap::arguments(&policy, &private, &folder, status.as_fd(), filter.as_fd()));
+        let (mut keep, mut opening) = (Vec::new(), None);
+        if let Some(door) = &self.0.door {
+            let (ours, theirs) = door.ends().map_err(words)?;
+            command.arg(door.keeper()).args(Door::words(&theirs));
+            command.envs(door.variables());
+            keep.push(theirs);
+            opening = Some(ours);
+        }
         command.arg(program).args(arguments);
         // It finds its own way to the folder, which it may know by another name outside.
-        command.current_dir("/").env_clear().envs(environment.iter());
-        surround(&mut command, &private, Path::new("/tmp"), &variables);
-        let keep = vec![status.into(), filter];
+        command.current_dir("/");
+        surround(&mut command, &self.home(&private), Path::new("/tmp"), &variables);
+        keep.extend([status.into(), filter]);
         let most = Most::of(self.0.limits);
         Child { keep, processes: Some(most.processes_of_user()), walls: None }.prepare(&mut command);
         Ok(Enclosure {
@@ -97,6 +113,7 @@ impl Sandbox {
             private: Some(private),
             most: Some(most),
             mark: None,
+            door: opening,
             status: Some(said.into()),
         })
     }
@@ -111,17 +128,28 @@ impl Sandbox {
         let variables = variables(environment);
         let private = self.private().map_err(words)?;
         let mut policy = self.policy(folder, &variables);
-        policy.set(private.root(), super::policy::Access::Write);
+        policy.set(private.root(), Access::Write);
         let mut command = Command::new(program);
         command.args(arguments).current_dir(folder).env_clear().envs(environment.iter());
-        surround(&mut command, &private, &private.temporary(), &variables);
+        surround(&mut command, &self.home(&private), &private.temporary(), &variables);
         let mark = private.mark();
         let walls =
             Walls { rules: landlock::rules(&policy)?, filters: seccomp::instead_of_namespaces()?, mark };
         let most = Most::of(self.0.limits);
         let processes = Some(most.processes_of_user());
         Child { keep: Vec::new(), processes, walls: Some(walls) }.prepare(&mut command);
-        Ok(Enclosure { command, private: Some(private), most: Some(most), mark: Some(mark), status: None })
+        Ok(Enclosure {
+            command,
+            private: Some(private),
+            most: Some(most),
+            mark: Some(mark),
+            door: None,
+            status: None,
+        })
+    }
+
+    fn home(&self, private: &Private) -> PathBuf {
+        self.0.home.clone().unwrap_or_else(|| private.home())
     }
 
     fn private(&self) -> io::Result<Private> {
@@ -140,7 +168,7 @@ fn variables(environment: &Environment) -> impl Fn(&str) -> Option<PathBuf> {
 /// The variables that tell of the sandbox. The home is another one, so toolchains that lie in the user's are named.
 fn surround(
     command: &mut Command,
-    private: &Private,
+    home: &Path,
     temporary: &Path,
     variables: &dyn Fn(&str) -> Option<PathBuf>,
 ) {
@@ -150,7 +178,7 @@ fn surround(
             command.env(name, folder);
         }
     }
-    command.env("HOME", private.home()).env("TMPDIR", temporary).env(AROUND_VARIABLE, "1");
+    command.env("HOME", home).env("TMPDIR", temporary).env(AROUND_VARIABLE, "1");
 }
 
 /// A file without a name, to be read from its beginning.

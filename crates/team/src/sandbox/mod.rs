@@ -5,7 +5,9 @@
 //! command is not started. Knows nothing of tasks, agents or git.
 mod bubblewrap;
 mod child;
+pub(crate) mod door;
 mod enclosure;
+mod hosts;
 mod landlock;
 mod policy;
 mod private;
@@ -21,6 +23,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use door::{Answer, Door, keep};
+pub use hosts::{HostRule, NoHost};
 pub(crate) use private::{Private, marks_in};
 pub(crate) use probe::Found;
 pub(crate) use usage::{Exceeded, Most, started_by};
@@ -48,6 +52,12 @@ struct Wishes {
     /// said.
     private: Option<PathBuf>,
     limits: Limits,
+    /// The way out, if there is any.
+    door: Option<Door>,
+    /// Where commands find their home, if it is not to go with each of them.
+    home: Option<PathBuf>,
+    /// Whether commands cannot change the folder that they work in.
+    only_looks: bool,
 }
 
 /// Which sandbox is wanted.
@@ -172,6 +182,27 @@ impl Sandbox {
         self
     }
 
+    /// Opens the one way out of it. Landlock can have none: without bubblewrap nothing is run then.
+    #[must_use]
+    pub fn with_door(mut self, door: Door) -> Self {
+        Arc::make_mut(&mut self.0).door = Some(door);
+        self
+    }
+
+    /// Has commands find their home again in a folder, which must be there.
+    #[must_use]
+    pub(crate) fn at_home(mut self, folder: &Path) -> Self {
+        Arc::make_mut(&mut self.0).home = Some(folder.to_owned());
+        self.writing(folder)
+    }
+
+    /// Keeps commands from changing the folder that they work in.
+    #[must_use]
+    pub fn looking(mut self) -> Self {
+        Arc::make_mut(&mut self.0).only_looks = true;
+        self
+    }
+
     /// Whether commands are not confined, as the user wants it.
     pub fn is_none(&self) -> bool {
         self.0.choice == SandboxChoice::None
@@ -186,7 +217,7 @@ impl Sandbox {
     }
 
     pub(crate) fn found(&self) -> Result<Found, SandboxError> {
-        probe::find(self.0.choice)
+        probe::find(self.0.choice, self.0.door.is_some())
     }
 
     fn with(mut self, path: PathBuf, access: Access) -> Self {
@@ -199,7 +230,7 @@ impl Sandbox {
         for (path, access) in &self.0.accesses {
             policy.set(path, *access);
         }
-        policy.work_in(folder);
+        policy.work_in(folder, if self.0.only_looks { Access::Read } else { Access::Write });
         policy
     }
 }

@@ -59,8 +59,8 @@ impl Policy {
     ///
     /// Where that folder holds a team and its repository, commands read the repository and change nothing in it, since
     /// whoever runs git there would run what they wrote.
-    pub(super) fn work_in(&mut self, folder: &Path) {
-        self.set(folder, Access::Write);
+    pub(super) fn work_in(&mut self, folder: &Path, access: Access) {
+        self.set(folder, access);
         let Ok(real) = fs::canonicalize(folder) else { return };
         let repositories: Vec<PathBuf> =
             self.named.keys().filter(|path| path.ends_with(".git")).cloned().collect();

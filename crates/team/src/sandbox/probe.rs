@@ -47,15 +47,19 @@ impl Found {
 /// What was found of each way: itself, or why not.
 type Tried<T> = Result<T, String>;
 
-/// What confines commands as it is wanted. Each way is tried once in a process.
-pub(super) fn find(choice: SandboxChoice) -> Result<Found, SandboxError> {
+/// What confines commands as it is wanted, and has a door if there shall be one. Each way is tried once in a process.
+pub(super) fn find(choice: SandboxChoice, has_door: bool) -> Result<Found, SandboxError> {
     static BUBBLEWRAP: OnceLock<Tried<Found>> = OnceLock::new();
     static LANDLOCK: OnceLock<Tried<Found>> = OnceLock::new();
     if is_around() {
         return Ok(Found::Around);
     }
     let bubblewrap = || BUBBLEWRAP.get_or_init(try_bubblewrap).clone();
-    let landlock = || LANDLOCK.get_or_init(try_landlock).clone();
+    // Its rules name ports, and not the machines that they are on.
+    let landlock = || match has_door {
+        true => Err("Landlock has no way to a network of which nothing else is to be reached".to_owned()),
+        false => LANDLOCK.get_or_init(try_landlock).clone(),
+    };
     choose(choice, &bubblewrap, &landlock)
 }
 

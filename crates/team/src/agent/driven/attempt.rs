@@ -3,6 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::driver::{Access, Conversation, Done, Place};
+use super::reach::Reach;
 use super::scribe::Scribe;
 use super::server::Serving;
 use super::{DrivenAgent, words};
@@ -70,21 +71,29 @@ impl<'a> Attempt<'a> {
 
     async fn converse(&mut self) -> Result<Answer, AgentError> {
         self.context.activity.is(format!("starts {}", self.agent.driver.name()));
-        let serving = self.serve().await?;
-        let place = Place {
-            folder: self.context.workspace.clone().unwrap_or_default(),
-            environment: self.context.environment.clone(),
-            access: Access::Look,
-            team: serving.as_ref().map(|serving| serving.server().clone()),
-        };
+        let reach = Reach::begin(self.agent, self.context, Some(&self.task.id), self.serve()).await?;
+        let outcome = self.converse_in(&reach).await;
+        if outcome.is_ok() {
+            reach.forget();
+        }
+        outcome
+    }
+
+    async fn converse_in(&mut self, reach: &Reach) -> Result<Answer, AgentError> {
         loop {
-            let place = Place { access: self.access(), ..place.clone() };
+            let access = self.access();
+            let place = Place {
+                folder: self.context.workspace.clone().unwrap_or_default(),
+                environment: reach.environment(access),
+                access,
+                team: reach.team.clone(),
+            };
             let earlier = self.scribe.session();
             let mut conversation = self.agent.driver.begin(&place, earlier.as_deref()).await?;
             if let Some(id) = conversation.id() {
                 self.scribe.session_is(id)?;
             }
-            let outcome = self.turns(conversation.as_mut(), serving.as_ref(), place.access).await;
+            let outcome = self.turns(conversation.as_mut(), reach, access).await;
             conversation.end().await;
             if let Some(answer) = outcome? {
                 return Ok(answer);
@@ -99,8 +108,8 @@ impl<'a> Attempt<'a> {
         if works && !self.context.lacks_plan() { Access::Work } else { Access::Look }
     }
 
-    async fn serve(&self) -> Result<Option<Serving>, AgentError> {
-        let Some(relay) = self.agent.relay.clone() else { return Ok(None) };
+    fn serve(&self) -> Option<Serving> {
+        self.agent.relay.as_ref()?;
         let tools = ToolContext {
             workspace: self.context.workspace.clone().unwrap_or_default(),
             output_folder: self
@@ -117,16 +126,17 @@ impl<'a> Attempt<'a> {
             let lacks_plan = stage == Stage::Work && context.lacks_plan();
             with_team_tools(Toolbox::new(), &context, stage, lacks_plan)
         };
-        Ok(Some(Serving::begin(relay, toolbox, tools).await?))
+        Some(Serving::new(toolbox, tools))
     }
 
     /// Turn after turn. No answer if it may do more from here on: that is another conversation.
     async fn turns(
         &mut self,
         conversation: &mut dyn Conversation,
-        serving: Option<&Serving>,
+        reach: &Reach,
         access: Access,
     ) -> Result<Option<Answer>, AgentError> {
+        let serving = reach.serving.as_ref();
         let mut words = self.first_words(conversation.goes_on(), serving.is_some()).await?;
         loop {
             if self.context.stop.is_cancelled() || !self.context.let_go().await? {
@@ -134,7 +144,7 @@ impl<'a> Attempt<'a> {
             }
             words += &self.carry_out().await?;
             words += &self.news()?;
-            let (done, said) = self.turn(conversation, serving, &words).await?;
+            let (done, said) = self.turn(conversation, reach, &words).await?;
             if let Some(ending) = serving.and_then(Serving::ending) {
                 return ending::of(ending, self.task, self.context).map(Some);
             }
@@ -220,15 +230,16 @@ impl<'a> Attempt<'a> {
     async fn turn(
         &mut self,
         conversation: &mut dyn Conversation,
-        serving: Option<&Serving>,
+        reach: &Reach,
         words: &str,
     ) -> Result<(Done, String), AgentError> {
+        let serving = reach.serving.as_ref();
         let context = self.context;
         let name = self.agent.driver.name();
         let words = if words.trim().is_empty() { words::GO_ON } else { words };
         context.activity.is("thinks");
         let meter = self.agent.meter(context, Some(self.task.id.clone()));
-        let turn = meter.begin_turn(&name)?;
+        let turn = reach.begin_turn(&meter, &name)?;
         let stop = CancellationToken::new();
         let mut hear = |heard| self.scribe.hear(heard);
         let mut said = conversation.say(words, &mut hear, &stop);
@@ -259,6 +270,9 @@ impl<'a> Attempt<'a> {
         drop(said);
         let (last_words, used) = self.scribe.turn_ended()?;
         turn.end(used)?;
+        if let Some(refused) = reach.refused() {
+            return Err(refused);
+        }
         if self.task.stage == Stage::Work {
             // Whoever edits the same files is told now; this one when it is told something.
             self.context.announce(Touched::Anything, false, &mut self.told).await?;

@@ -11,6 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::driver::{Conversation, Done, Driver, DriverError, Heard, Place};
 use super::program::Program;
 
+/// What a program has said that printed nothing.
+const SILENT: &str = "(exit code 0, and nothing printed)";
+
 /// The longest answer, in bytes: what is longer is no answer that anybody reads.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 /// How long a program whose answer is complete may take to end.
@@ -83,7 +86,8 @@ impl Conversation for Answers {
             _ => return Err(program.broken(format!("it did not end within {END_LIMIT:?}")).await),
         }
         self.said += &format!("\n\n# You answered\n\n{text}\n\n# You are told\n\n");
-        hear(Heard::Text(text));
+        // Many programs that went well have nothing to say.
+        hear(Heard::Text(if text.trim().is_empty() { SILENT.to_owned() } else { text }));
         Ok(Done::Said)
     }
 

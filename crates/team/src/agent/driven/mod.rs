@@ -8,7 +8,9 @@ mod acp;
 mod attempt;
 mod driver;
 mod exec;
+mod lending;
 mod program;
+mod reach;
 mod scribe;
 mod server;
 mod words;
@@ -23,10 +25,13 @@ pub use self::acp::Acp;
 use self::attempt::Attempt;
 pub use self::driver::{Access, Conversation, Done, Driver, DriverError, Heard, Place};
 pub use self::exec::Exec;
+pub use self::lending::Passages;
+use self::reach::Reach;
 pub use self::server::{TeamServer, relay};
 use super::metered::Meter;
 use super::{Agent, AgentError, Answer, Assignment, Context, prompt};
 use crate::model::Prices;
+use crate::sandbox::HostRule;
 use crate::{DriverSpec, Error};
 
 /// The driver of an agent as a user names it.
@@ -49,12 +54,23 @@ pub struct DrivenAgent {
     instructions: String,
     /// The program by which it reaches the tools of its team.
     relay: Option<PathBuf>,
+    /// The hosts that it may reach where it is confined.
+    hosts: Vec<HostRule>,
+    /// The models that are lent to it.
+    passages: Option<Arc<Passages>>,
 }
 
 impl DrivenAgent {
     /// An agent behind a driver. Without a [relay](Self::relay) it has no tools of the team: its last words are its result.
     pub fn new(driver: Arc<dyn Driver>) -> Self {
-        Self { driver, prices: Arc::default(), instructions: String::new(), relay: None }
+        Self {
+            driver,
+            prices: Arc::default(),
+            instructions: String::new(),
+            relay: None,
+            hosts: Vec::new(),
+            passages: None,
+        }
     }
 
     /// Sets what its turns cost, by the name of its driver.
@@ -78,6 +94,21 @@ impl DrivenAgent {
         self
     }
 
+    /// Sets the hosts that it may reach where it is confined. It needs a [relay](Self::relay).
+    #[must_use]
+    pub fn hosts(mut self, hosts: Vec<HostRule>) -> Self {
+        self.hosts = hosts;
+        self
+    }
+
+    /// Lends it the models of providers: it finds them by the variables that their own programs read, and their keys stay
+    /// here. It needs a [relay](Self::relay).
+    #[must_use]
+    pub fn lent(mut self, passages: Arc<Passages>) -> Self {
+        self.passages = Some(passages);
+        self
+    }
+
     fn meter(&self, context: &Context, task: Option<crate::TaskId>) -> Meter {
         Meter::new(context.queue.team_log(), self.prices.clone(), &context.agent, task)
             .stopped_by(context.stop.clone())
@@ -96,16 +127,17 @@ impl Agent for DrivenAgent {
         let scratch = tempfile::tempdir();
         let broken = |source| Error::Io { verb: "make a folder in", path: std::env::temp_dir(), source };
         let scratch = scratch.map_err(broken)?;
+        let reach = Reach::begin(self, context, None, None).await?;
         let place = Place {
             folder: context.workspace.clone().unwrap_or_else(|| scratch.path().to_owned()),
-            environment: context.environment.clone(),
+            environment: reach.environment(Access::Look),
             access: Access::Look,
             team: None,
         };
         let words = prompt::system(&context.agent, context.role, &self.instructions, false);
         let words = format!("{words}\n{}", question.description);
         let meter = self.meter(context, None);
-        let turn = meter.begin_turn(&self.driver.name())?;
+        let turn = reach.begin_turn(&meter, &self.driver.name())?;
         let mut conversation = self.driver.begin(&place, None).await?;
         let (mut said, mut used) = (String::new(), None);
         let mut hear = |heard| match heard {
@@ -119,6 +151,9 @@ impl Agent for DrivenAgent {
         let done = conversation.say(&words, &mut hear, &stop).await;
         conversation.end().await;
         turn.end(used.unwrap_or_default())?;
+        if let Some(refused) = reach.refused() {
+            return Err(refused);
+        }
         match done? {
             Done::Refused => Err(AgentError::Failed(format!("it refused: {said}"))),
             _ => Ok(said),

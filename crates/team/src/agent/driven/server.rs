@@ -1,13 +1,22 @@
 //! The tools of the team, for a program that brings tools of its own.
 //!
-//! The program starts a server of the Model Context Protocol as it starts any other: a relay, which connects to the run on a port
-//! of this machine. What answers there is the same toolbox that a model of ours has, so what an agent may do for its team
+//! The program starts a server of the Model Context Protocol as it starts any other: a relay, which asks the proxy of the
+//! [gateway](crate::gateway) for the tools. What answers there is the same toolbox that a model of ours has, so what an agent may do for its team
 //! depends on its role and on its task, and not on the program.
 
-use std::path::PathBuf;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
     PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool as McpTool,
@@ -16,12 +25,12 @@ use rmcp::service::{RequestContext, ServiceExt};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::gateway::{TOOLS, Tools};
 use crate::tools::{Ending, ToolContext, Toolbox};
 
 /// The variable in which a relay finds the word that lets it in.
@@ -55,15 +64,13 @@ fn is_word(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
 }
 
-/// The team's tools while an attempt goes on. Nobody is served any more when this is dropped.
-pub(super) struct Serving {
-    tools: Arc<Tools>,
-    server: TeamServer,
-    _listening: AbortOnDropHandle<()>,
-}
+/// The team's tools while an attempt goes on.
+pub(super) struct Serving(Arc<Served>);
 
 /// What answers.
-struct Tools {
+struct Served {
+    /// Who does not say it is not answered: others of this machine might connect, too.
+    word: String,
     /// What an agent may do is in its tools: they change when its plan is approved, for example.
     toolbox: Box<dyn Fn() -> Toolbox + Send + Sync>,
     context: ToolContext,
@@ -72,71 +79,62 @@ struct Tools {
 }
 
 impl Serving {
-    /// Serves the tools, to whom `relay` connects: the program of the command `agent-team`.
-    pub async fn begin(
-        relay: PathBuf,
-        toolbox: impl Fn() -> Toolbox + Send + Sync + 'static,
-        context: ToolContext,
-    ) -> Result<Self, Error> {
-        let broken = |source| Error::Io { verb: "listen on", path: "127.0.0.1".into(), source };
-        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(broken)?;
-        let address = listener.local_addr().map_err(broken)?.to_string();
-        let word = Uuid::new_v4().simple().to_string();
-        let server = TeamServer {
-            command: relay,
-            arguments: vec!["relay".into(), address],
-            environment: vec![(WORD.into(), word.clone())],
-        };
-        let tools =
-            Tools { toolbox: Box::new(toolbox), context, ending: Mutex::default(), ended: Notify::new() };
-        let tools = Arc::new(tools);
-        let listening = AbortOnDropHandle::new(tokio::spawn(listen(listener, word, tools.clone())));
-        Ok(Self { tools, server, _listening: listening })
+    /// Serves the tools to whoever asks for them.
+    pub fn new(toolbox: impl Fn() -> Toolbox + Send + Sync + 'static, context: ToolContext) -> Self {
+        Self(Arc::new(Served {
+            word: Uuid::new_v4().simple().to_string(),
+            toolbox: Box::new(toolbox),
+            context,
+            ending: Mutex::default(),
+            ended: Notify::new(),
+        }))
     }
 
-    /// How a program reaches it.
-    pub fn server(&self) -> &TeamServer {
-        &self.server
+    /// What answers.
+    pub fn tools(&self) -> Arc<dyn Tools> {
+        self.0.clone()
+    }
+
+    /// How a program reaches it by way of a proxy. `relay` is the program of the command `agent-team`.
+    pub fn server(&self, relay: &Path, proxy: SocketAddr) -> TeamServer {
+        TeamServer {
+            command: relay.to_owned(),
+            arguments: vec!["relay".into(), proxy.to_string()],
+            environment: vec![(WORD.into(), self.0.word.clone())],
+        }
     }
 
     /// Waits until the agent has ended its attempt by a tool.
     pub async fn ended(&self) {
-        self.tools.ended.notified().await;
+        self.0.ended.notified().await;
     }
 
     /// How the agent has ended its attempt, if it has.
     pub fn ending(&self) -> Option<Ending> {
-        self.tools.ending.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.ending.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-async fn listen(listener: TcpListener, word: String, tools: Arc<Tools>) {
-    // They end with this task.
-    let mut served = tokio::task::JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        served.spawn(serve(stream, word.clone(), tools.clone()));
-        while served.try_join_next().is_some() {}
-    }
-}
-
-/// Serves one who knows the word; others of this machine might connect, too.
-async fn serve(stream: TcpStream, word: String, tools: Arc<Tools>) {
-    let (read, write) = stream.into_split();
-    let mut read = BufReader::new(read);
-    let mut said = String::new();
-    let mut first = (&mut read).take(u64::try_from(word.len() + 1).unwrap_or_default());
-    let is_said = tokio::time::timeout(WORD_LIMIT, first.read_line(&mut said)).await;
-    if !matches!(is_said, Ok(Ok(_))) || said.trim_end() != word {
-        return;
-    }
-    // Whoever goes away in the middle is served no more, and nobody needs to know.
-    if let Ok(server) = Handler(tools).serve((read, write)).await {
-        let _ = server.waiting().await;
+#[async_trait]
+impl Tools for Served {
+    async fn serve(self: Arc<Self>, stream: TokioIo<Upgraded>) {
+        let (read, write) = tokio::io::split(stream);
+        let mut read = BufReader::new(read);
+        let mut said = String::new();
+        let mut first = (&mut read).take(u64::try_from(self.word.len() + 1).unwrap_or_default());
+        let is_said = tokio::time::timeout(WORD_LIMIT, first.read_line(&mut said)).await;
+        if !matches!(is_said, Ok(Ok(_))) || said.trim_end() != self.word {
+            return;
+        }
+        // Whoever goes away in the middle is served no more, and nobody needs to know.
+        if let Ok(server) = Handler(self).serve((read, write)).await {
+            let _ = server.waiting().await;
+        }
     }
 }
 
 #[derive(Clone)]
-struct Handler(Arc<Tools>);
+struct Handler(Arc<Served>);
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
@@ -189,8 +187,8 @@ pub async fn relay(address: &str) -> Result<(), Error> {
             "{WORD} is not set: `relay` is started by the agents that a run drives, not by hand"
         ))
     })?;
-    let stream = TcpStream::connect(address).await.map_err(failed)?;
-    let (mut read, mut write) = stream.into_split();
+    let stream = asked_for_tools(address).await.map_err(failed)?;
+    let (mut read, mut write) = tokio::io::split(stream);
     let (mut input, mut output) = (tokio::io::stdin(), tokio::io::stdout());
     let talk = async {
         tokio::io::AsyncWriteExt::write_all(&mut write, format!("{word}\n").as_bytes()).await?;
@@ -200,5 +198,18 @@ pub async fn relay(address: &str) -> Result<(), Error> {
     tokio::select! {
         done = talk => done.map(|_| ()).map_err(failed),
         done = tokio::io::copy(&mut read, &mut output) => done.map(|_| ()).map_err(failed),
+    }
+}
+
+/// A stream to the tools, by way of a proxy (RFC 9110, 9.3.6).
+async fn asked_for_tools(proxy: &str) -> io::Result<TokioIo<Upgraded>> {
+    let stream = TokioIo::new(TcpStream::connect(proxy).await?);
+    let (mut sender, connection) = http1::handshake(stream).await.map_err(io::Error::other)?;
+    tokio::spawn(connection.with_upgrades());
+    let asking = Request::connect(TOOLS).body(Empty::<Bytes>::new()).map_err(io::Error::other)?;
+    let answer = sender.send_request(asking).await.map_err(io::Error::other)?;
+    match answer.status().is_success() {
+        true => hyper::upgrade::on(answer).await.map(TokioIo::new).map_err(io::Error::other),
+        false => Err(io::Error::other(format!("it has no tools for this program ({})", answer.status()))),
     }
 }
