@@ -410,3 +410,6 @@ fn told(status: StatusCode, kind: &str, words: &str) -> Reply<Body> {
     headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
     reply(status, &headers, whole(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;
