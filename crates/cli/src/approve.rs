@@ -2,11 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use agent_team::{AgentId, Error, RecordId, TaskId, TaskQueue, Verdict};
 use futures::StreamExt;
 
 use crate::live::Live;
+
+/// The least time in which somebody can have read a plan. What is typed before its end was meant for something else.
+const READING: Duration = Duration::from_millis(500);
+
+/// Forgets what was typed at the terminal before a question was asked: it is no answer.
+pub fn forget_what_was_typed() {
+    // Where standard input is no terminal nothing was typed.
+    let _ = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
+}
 
 /// Whether there is somebody to ask.
 pub fn somebody_is_there() -> bool {
@@ -67,6 +77,9 @@ async fn ask(
         live.say(&format!("  {line}"));
     }
     live.say("Approve it? `y`, or say what is to be changed; empty leaves it to `agent-team plan`");
+    // Nobody has read it sooner.
+    tokio::time::sleep(READING).await;
+    forget_what_was_typed();
     let read = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();
         std::io::stdin().read_line(&mut answer).map(|_| answer)

@@ -18,6 +18,7 @@ use rustix::process::Pid;
 use crate::ancestry::{WITHIN_VARIABLE, value};
 use crate::command::{MARK_VARIABLE, end_all, is_among_limits};
 use crate::folder::TeamFolder;
+use crate::hooks::HOOK_FOLDER_VARIABLE;
 use crate::liveness::PRESENCE_PREFIX;
 use crate::sandbox::marks_in;
 
@@ -49,9 +50,9 @@ pub(crate) fn end(folder: &TeamFolder, is_alone: bool) {
 
 /// Whether a process was started for one of this team that is gone.
 fn is_left_behind(process: Pid, environment: &[u8], team: (u64, u64), presences: &Path) -> bool {
-    let (Some(folder), Some(presence)) =
-        (value(environment, WITHIN_VARIABLE), value(environment, PRESENCE_VARIABLE).and_then(OsStr::to_str))
-    else {
+    let folder = value(environment, WITHIN_VARIABLE).or_else(|| value(environment, HOOK_FOLDER_VARIABLE));
+    let presence = value(environment, PRESENCE_VARIABLE).and_then(OsStr::to_str);
+    let (Some(folder), Some(presence)) = (folder, presence) else {
         return false;
     };
     presence.starts_with(PRESENCE_PREFIX)

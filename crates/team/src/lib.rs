@@ -94,5 +94,5 @@ pub use task_text::with_texts;
 pub use team_log::{Durability, TeamLog, Written};
 pub use teammate::Teammate;
 pub use unfinished::KeptWork;
-pub use verify::{Verified, Verifier};
+pub use verify::{Verified, Verifier, is_a_commit};
 pub use with::{DriverSpec, KnownAgent, With};

@@ -102,6 +102,9 @@ pub struct NewTask {
     /// What it may use with all its parts. It holds before anybody can take the task.
     #[serde(default, skip_serializing_if = "TaskBudget::is_empty")]
     pub budget: TaskBudget,
+    /// The agent whose words it is in, if it is not the user: nobody says that of themselves.
+    #[serde(skip)]
+    pub asked_by: Option<AgentId>,
 }
 
 impl NewTask {
@@ -220,6 +223,7 @@ impl NewTask {
             allow_protected: self.allow_protected,
             delegate: self.delegate,
             team: self.team.as_deref().map(AgentId::try_from).transpose()?,
+            asked_by: self.asked_by.clone(),
             ..defaults
         })
     }

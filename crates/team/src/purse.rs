@@ -81,6 +81,8 @@ pub(crate) struct Purses {
     told_of_tasks: Mutex<BTreeSet<(Account, Resource, Revision)>>,
     /// How many warnings of the log were said, once those are said that stood when the run began.
     warned: Mutex<Option<usize>>,
+    /// Time at work that was not worth a record yet.
+    moments: Mutex<BTreeMap<AgentId, Duration>>,
     /// Rings when one of them is empty, or has something in it again.
     pub changed: Notify,
 }
@@ -88,14 +90,24 @@ pub(crate) struct Purses {
 impl Purses {
     /// Those of a run that begins now.
     pub fn new() -> Self {
-        let (paying, empty, told, told_of_tasks, warned) = Default::default();
+        let (paying, empty, told, told_of_tasks, warned, moments) = Default::default();
         let (begun, changed) = (Instant::now(), Notify::new());
-        Self { begun, paying, empty, told, told_of_tasks, warned, changed }
+        Self { begun, paying, empty, told, told_of_tasks, warned, moments, changed }
     }
 
     /// How long the run has taken.
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()
+    }
+
+    /// Keeps a moment of an agent's work, which counts with what it works on next: many of them make a while.
+    pub fn keep_moment(&self, agent: &AgentId, moment: Duration) {
+        *lock(&self.moments).entry(agent.clone()).or_default() += moment;
+    }
+
+    /// The moments of an agent that were kept.
+    pub fn moments(&self, agent: &AgentId) -> Duration {
+        lock(&self.moments).remove(agent).unwrap_or_default()
     }
 
     /// What an agent lacks, as far as it was found out.

@@ -31,6 +31,11 @@ impl TaskQueue {
         agent: &AgentId,
         paths: &[String],
     ) -> Result<(), Error> {
+        if let Some(pattern) = paths.iter().find(|path| path.contains('*')) {
+            return Err(Error::Input(format!(
+                "`{pattern}` is a pattern, and no file: name files, or folders with a slash at the end, which hold all that is below"
+            )));
+        }
         let paths = paths.iter().map(|path| tidy(path)).collect();
         self.team_log().submit(agent, &FilesReserved { claim: token, paths }.into())?;
         Ok(())
@@ -79,7 +84,8 @@ impl TaskQueue {
 fn tidy(path: &str) -> String {
     let folder = if path.ends_with('/') { "/" } else { "" };
     let tidy: PathBuf = Path::new(path).components().filter(|part| *part != Component::CurDir).collect();
-    format!("{}{folder}", tidy.display())
+    // What is nothing but the project itself is named in a refusal as it was given.
+    if tidy.as_os_str().is_empty() { path.to_owned() } else { format!("{}{folder}", tidy.display()) }
 }
 
 #[cfg(test)]

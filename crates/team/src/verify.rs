@@ -34,7 +34,7 @@ pub enum Verified {
 }
 
 impl Verifier {
-    /// A verifier for results that are no commits: checks are run in the team's folder.
+    /// A verifier for results that are no commits: checks are run in the team's folder, and those of commits not at all.
     pub fn new(queue: TaskQueue, by: AgentId) -> Self {
         let verifier = Self {
             queue,
@@ -117,6 +117,8 @@ impl Verifier {
                 }
                 bench.path().to_owned()
             }
+            // Whatever lies there is not what was delivered.
+            None if claimed.task.commit.is_some() => return Err(Error::Input(is_a_commit(&claimed.task.id))),
             None => match team_log.folder() {
                 Some(folder) => folder.workspace().to_owned(),
                 None => std::env::temp_dir(),
@@ -154,8 +156,17 @@ impl Verifier {
     }
 }
 
+/// Why the check of a commit is not run in the team's folder.
+pub fn is_a_commit(task: &TaskId) -> String {
+    format!(
+        "what was delivered for {task} is a commit, and its check is run on exactly that: by `agent-team run`"
+    )
+}
+
 #[cfg(test)]
 mod tests {
+    use agent_team_core::record::WorkCommit;
+
     use super::*;
     use crate::{NewTask, Status};
 
@@ -184,6 +195,23 @@ mod tests {
         assert_eq!((judgement.passed, judgement.exit_code), (false, Some(7)));
         assert!(judgement.output.contains("three is missing"));
         assert_eq!(status, Status::Ready);
+    }
+
+    #[tokio::test]
+    async fn the_check_of_a_commit_is_not_run_on_what_lies_in_the_teams_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = TaskQueue::new(folder.path()).unwrap();
+        let id = queue.add_task(NewTask::new("Write it").check("true")).unwrap();
+        let worker: AgentId = "worker-1".parse().unwrap();
+        let token = queue.claim_task(&worker).unwrap().unwrap().token;
+        let commit = WorkCommit { commit: "c0ffee".into(), base: "ba5e".into(), files: 1 };
+        queue.complete(token, &worker, "done", Some(commit), Vec::new()).unwrap();
+        let refused =
+            Verifier::new(queue.clone(), worker).verify(Some(id.clone()), &CancellationToken::new()).await;
+        assert!(
+            refused.unwrap_err().to_string().contains("is a commit, and its check is run on exactly that")
+        );
+        assert_eq!(queue.get_task(&id).unwrap().status, Status::Verifying);
     }
 
     #[tokio::test]

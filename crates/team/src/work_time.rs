@@ -54,13 +54,14 @@ pub(crate) struct WorkTime {
 impl WorkTime {
     /// Begins to count.
     pub fn begin(team_log: &TeamLog, agent: &AgentId, task: &TaskId, purses: Option<Arc<Purses>>) -> Self {
+        let unsettled = purses.as_ref().map(|purses| purses.moments(agent)).unwrap_or_default();
         Self {
             team_log: team_log.clone(),
             agent: agent.clone(),
             task: task.clone(),
             purses,
             counted_to: Instant::now(),
-            unsettled: Duration::ZERO,
+            unsettled,
             reserved: None,
             waits: false,
             refused: None,
@@ -220,7 +221,13 @@ impl WorkTime {
     /// When the log cannot be written.
     pub async fn end(mut self) -> Result<(), Error> {
         self.count();
-        if self.is_worth_a_record() { self.settle().await } else { Ok(()) }
+        if self.is_worth_a_record() {
+            return self.settle().await;
+        }
+        if let Some(purses) = &self.purses {
+            purses.keep_moment(&self.agent, std::mem::take(&mut self.unsettled));
+        }
+        Ok(())
     }
 
     fn is_worth_a_record(&self) -> bool {

@@ -333,6 +333,7 @@ impl Interrupted {
         };
         let assignment = Assignment {
             is_ours: false,
+            asked_by: None,
             id: claimed.task.id,
             title: "Work".into(),
             description: "Work".into(),

@@ -135,6 +135,7 @@ pub fn tell(ids: &[TaskId], out: &mut Output) -> Result<Exit, Failure> {
 impl Wishes {
     fn task(self, title: String, budget: WorkBudget) -> Result<NewTask, Failure> {
         Ok(NewTask {
+            asked_by: None,
             title,
             id: self.id.map(String::from),
             description: self.description.map(read_text).transpose()?.unwrap_or_default(),

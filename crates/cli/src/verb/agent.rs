@@ -1,5 +1,6 @@
 //! `agent`: adds agents to the team and takes them out, while it runs.
 
+use agent_team::view::AgentView;
 use agent_team::{AgentBudget, AgentId, AgentJoined, Role, Skill, With};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -89,6 +90,9 @@ impl Agent {
                     return Err(Failure::refused(format!("there is an agent `{name}` in the team already"))
                         .hint("choose another name, or drop that one first"));
                 }
+                if let Some(lead) = &lead {
+                    check_lead(&known, lead)?;
+                }
                 let with = with.map(|with| with.to_string());
                 let joined = AgentJoined {
                     skills,
@@ -121,4 +125,21 @@ impl Agent {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Refuses a lead that none is: whoever is added would wait for ever for its tasks.
+fn check_lead(known: &[AgentView], lead: &AgentId) -> Result<(), Failure> {
+    let leads: Vec<&str> = known
+        .iter()
+        .filter(|agent| agent.role == Role::Lead && !agent.left)
+        .map(|agent| agent.id.as_str())
+        .collect();
+    if leads.contains(&lead.as_str()) {
+        return Ok(());
+    }
+    let hint = match leads.is_empty() {
+        true => format!("there is no lead: `agent-team agent add {lead} --role lead` adds one"),
+        false => format!("leads are {}", leads.join(", ")),
+    };
+    Err(Failure::refused(format!("`{lead}` is no lead of the team")).hint(hint))
 }

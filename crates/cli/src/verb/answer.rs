@@ -1,6 +1,6 @@
 //! `answer`: shows the questions that agents wait with, and answers them.
 
-use agent_team::{AgentId, AgentMessage, Error, MessageBus, RecordId};
+use agent_team::{AgentId, AgentMessage, Error, HUMAN, MessageBus, RecordId};
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -52,6 +52,7 @@ impl Answer {
             },
             _ => return list(&open, out),
         };
+        may_answer(&bus, &self.agent, question)?;
         give(&bus, &self.agent, question, read_words(text, "the answer")?, out)
     }
 }
@@ -77,11 +78,17 @@ impl Operation for AnswerQuestion {
         let open = bus.questions(Some(by.agent()?))?;
         let Some(question) = self.question else { return list(&open, out) };
         let question = find(&open, &question)?;
-        if !open.iter().any(|asked| asked.id == question) {
-            return Err(Failure::refused(format!("question {question} is not open, or not for you")));
-        }
+        may_answer(&bus, by.agent()?, question)?;
         give(&bus, by.agent()?, question, words(self.text.unwrap_or_default(), "the answer")?, out)
     }
+}
+
+/// The human may answer everything, and others what they are asked.
+fn may_answer(bus: &MessageBus, by: &AgentId, question: RecordId) -> Result<(), Failure> {
+    if by.as_str() == HUMAN || bus.questions(Some(by))?.iter().any(|asked| asked.id == question) {
+        return Ok(());
+    }
+    Err(Failure::refused(format!("question {question} is not open, or not for {by}")))
 }
 
 fn give(

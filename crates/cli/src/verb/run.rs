@@ -12,7 +12,7 @@ use agent_team::{
 use clap::Args;
 
 use crate::again::Again;
-use crate::approve::{agree_to_the_leads_tasks, approve_plans, somebody_is_there};
+use crate::approve::{agree_to_the_leads_tasks, approve_plans, forget_what_was_typed, somebody_is_there};
 use crate::cli::Global;
 use crate::confinement::Commands;
 use crate::exit::{Exit, Failure};
@@ -316,6 +316,7 @@ fn agreed(paid: &[String], config: &Config) -> Result<bool, Failure> {
             Failure::usage(words).hint("say how much it may cost: --budget-usd N; or that it may: --yes")
         );
     }
+    forget_what_was_typed();
     eprint!("This calls {} without a budget (--budget-usd). Go on? [y/N] ", paid.join(", "));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(|error| Failure::io("standard input", &error))?;

@@ -132,7 +132,8 @@ fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
     add("commit", task.commit.as_ref().map(|commit| commit.commit.clone()));
     add("merged", task.merged.clone());
     add("cost", task_text::cost(task.spent));
-    add("added", Some(time::local(task.added_at_ms)));
+    let by = task.asked_by.as_ref().map(|agent| format!(", as {agent} asked")).unwrap_or_default();
+    add("added", Some(time::local(task.added_at_ms) + &by));
     for claim in &task.claims {
         let took = time::short(claim.to_ms.saturating_sub(claim.from_ms));
         let what = format!("{} {} for {took}: {}", claim.agent, claim.stage, claim.ending);

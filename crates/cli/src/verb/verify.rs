@@ -1,5 +1,6 @@
 //! `verify`: runs a check that waits to be run.
 
+use agent_team::view::TaskView;
 use agent_team::{AgentId, Status, TaskId};
 use clap::Args;
 use serde_json::json;
@@ -15,7 +16,7 @@ use crate::output::Output;
 #[command(
     about = "Run a check that waits to be run",
     long_about = "Run the check of a task whose result waits for it. `complete` does that by itself; this is for a \
-                  check that was interrupted. Without an id, runs all checks that wait, and ends at the first that \
+                  check that was interrupted. That of a commit, which a run delivered, is run by `run`. Without an id, runs all checks that wait, and ends at the first that \
                   fails (exit code 3). With --json one object per task; if nothing waits, one whose `id` is null.",
     after_help = "Examples:\n  agent-team verify parse\n  agent-team verify"
 )]
@@ -35,15 +36,20 @@ impl Verify {
         agent_team::Observer::new(queue.team_log()).expire_dead()?;
         let ids = match self.id {
             Some(id) => {
-                let status = queue.get_task(&id)?.status;
-                if status != Status::Verifying {
+                let task = queue.get_task(&id)?;
+                if task.status != Status::Verifying {
+                    let status = task.status;
                     return Err(Failure::refused(format!("task `{id}` is {status}, and waits for no check")));
+                }
+                if task.commit.is_some() {
+                    return Err(Failure::refused(agent_team::is_a_commit(&id)));
                 }
                 vec![id]
             }
             None => {
                 let tasks = queue.list_tasks()?.into_iter();
-                let waiting = tasks.filter(|task| task.status == Status::Verifying && task.agent.is_none());
+                let is_ours = |task: &TaskView| task.agent.is_none() && task.commit.is_none();
+                let waiting = tasks.filter(|task| task.status == Status::Verifying && is_ours(task));
                 waiting.map(|task| task.id).collect()
             }
         };

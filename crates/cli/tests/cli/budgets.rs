@@ -354,6 +354,18 @@ fn a_run_that_sets_back_what_was_raised_by_hand_says_so() {
 }
 
 #[test]
+fn a_run_that_leaves_what_was_raised_by_hand_says_so() {
+    let team = in_a_repository();
+    let run = ["run", "--with", "script:script.json", "--no-gate", "--budget-turns", "3"];
+    assert_eq!(team.run(run).code, 5);
+    team.ok(["budget", "team", "--turns", "none"]);
+    let ran = team.run(run);
+    let note = "NOTE the budget of the team stays none (turns), as it was set by hand since an earlier run said 3, too: `agent-team \
+                budget team --turns 3` sets it";
+    assert!(format!("{ran:?}").contains(note), "{ran:?}");
+}
+
+#[test]
 fn what_a_killed_call_had_set_aside_counts_as_used_from_the_next_run_on() {
     let team = in_a_repository();
     let slow = r#"{"rules": [{"when": {"task": "one"}, "give": {"text": "Done.", "delay_ms": 600000}}]}"#;

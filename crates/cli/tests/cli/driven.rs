@@ -65,15 +65,7 @@ fn an_agent_that_is_driven_does_a_task_with_its_own_tools_and_delivers_it_by_the
     ]});
     let with = acp(&team, &script);
 
-    let ran = team.run([
-        "run",
-        "Write a",
-        "--with",
-        &with,
-        "--check",
-        "grep -q hello a.txt",
-        "--yes",
-    ]);
+    let ran = team.run(["run", "Write a", "--with", &with, "--check", "grep -q hello a.txt", "--yes"]);
 
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(shown(&team, "a.txt"), "hello\n");
@@ -105,15 +97,7 @@ fn without_a_call_of_the_team_its_last_words_are_its_result_and_nothing_counts_t
         "Write a": [{"say": "It is done."}],
     });
     let with = acp(&team, &script);
-    let ran = team.run([
-        "run",
-        "Write a",
-        "--with",
-        &with,
-        "--check",
-        "grep -q hello a.txt",
-        "--yes",
-    ]);
+    let ran = team.run(["run", "Write a", "--with", &with, "--check", "grep -q hello a.txt", "--yes"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let task = team.json(["show", "goal"]);
     assert_eq!((&task["attempt"], shown(&team, "a.txt").as_str()), (&json!(2), "hello\n"), "{task}");

@@ -1,6 +1,6 @@
 //! What outlives a run that is killed, and what becomes of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -117,7 +117,8 @@ fn working_in(folder: &Path) -> usize {
     ids.filter(|entry| std::fs::read_link(entry.path().join("cwd")).is_ok_and(|at| at == folder)).count()
 }
 
-fn a_confined_command_is_ended_by_whoever_comes_next(kind: &str) {
+/// A run that was killed while a confined command hides from it: the team, and where the command works.
+fn killed_with_a_confined_command(kind: &str) -> (Team, PathBuf) {
     let hides = "env -i setsid sh -c 'sleep 1000' > /dev/null 2>&1 < /dev/null &";
     let team = repository(&format!("{hides} touch ready; sleep 1000"), "true");
     let mut config = std::fs::read_to_string(team.path().join("team.toml")).unwrap();
@@ -131,22 +132,28 @@ fn a_confined_command_is_ended_by_whoever_comes_next(kind: &str) {
     }
     run.kill().unwrap();
     run.wait().unwrap();
-    let lived = working_in(&workspace);
-    team.ok(["claim", "own", "--as", "me"]);
-    assert!(lived > 0, "it would have gone on");
+    (team, workspace)
+}
+
+fn wait_until_nobody_works_in(workspace: &Path) {
     let patience = Instant::now() + Duration::from_secs(10);
-    while working_in(&workspace) > 0 {
+    while working_in(workspace) > 0 {
         assert!(Instant::now() < patience, "somebody still works there");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 #[test]
-fn a_command_in_a_namespace_is_ended_by_whoever_comes_next_needs_bwrap() {
-    a_confined_command_is_ended_by_whoever_comes_next("bubblewrap");
+fn a_command_in_a_namespace_ends_with_its_run_needs_bwrap() {
+    let (_team, workspace) = killed_with_a_confined_command("bubblewrap");
+    wait_until_nobody_works_in(&workspace);
 }
 
 #[test]
 fn a_command_behind_the_kernels_rules_is_ended_by_whoever_comes_next() {
-    a_confined_command_is_ended_by_whoever_comes_next("landlock");
+    let (team, workspace) = killed_with_a_confined_command("landlock");
+    let lived = working_in(&workspace);
+    team.ok(["claim", "own", "--as", "me"]);
+    assert!(lived > 0, "it would have gone on");
+    wait_until_nobody_works_in(&workspace);
 }

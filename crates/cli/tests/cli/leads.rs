@@ -1,11 +1,12 @@
 //! Leads from the command line: tasks handed out in parts, plans that wait for the user, failures planned anew, what is shown.
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::Team;
+use crate::support::{Ran, Team};
 
 fn claim(team: &Team, agent: &str, task: &str) -> String {
     team.json(["claim", task, "--as", agent])["token"].as_str().unwrap().to_owned()
@@ -183,4 +184,26 @@ fn who_said_yes_to_the_leads_tasks_has_not_agreed_to_another_plan() {
     run.kill().unwrap();
     run.wait().unwrap();
     assert_eq!(team.json(["plan", "show", "own"])["plan"]["approved"], Value::Null);
+}
+
+#[test]
+fn what_was_typed_before_a_plan_was_shown_is_no_word_on_it() {
+    let team = with_a_goal();
+    let tasks = json!({"tasks": [{"id": "page", "title": "The page", "role": "worker"}]});
+    let words = json!({"rules": [{"give": {"tool_calls": [{"name": "add_tasks", "input": tasks}], "delay_ms": 500}}]});
+    std::fs::write(team.path().join("words.json"), words.to_string()).unwrap();
+    let steps = json!([["begins plan", "y\n"], ["Approve it?", "Smaller.\n"], ["Approve it?", ""]]);
+    let typed = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cli/typed.py");
+
+    let mut terminal = team.program("python3");
+    terminal.arg(typed).arg(steps.to_string()).arg(env!("CARGO_BIN_EXE_agent-team")).args(RUN);
+    let ran = Ran::of(terminal.output().unwrap());
+
+    assert_eq!(ran.stdout.matches("Approve it?").count(), 2, "{ran:?}");
+    let judged = team.ok(["log", "--kind", "plan_judged", "--json"]);
+    let judged: Vec<Value> = judged.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [only] = judged.as_slice() else { panic!("{judged:?}") };
+    let said = &only["record"]["body"];
+    assert_eq!((&said["approved"], &said["feedback"]), (&json!(false), &json!("Smaller.")));
+    assert_eq!(team.json(["list"]).as_array().unwrap().len(), 1, "nothing was added");
 }

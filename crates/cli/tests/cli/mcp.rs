@@ -162,7 +162,7 @@ fn nobody_gives_itself_a_name_or_a_role_that_is_not_its_own() {
     }
     // What is not asked of it, it does not answer; and it judges nothing.
     let question = team.ok(["send", "critic", "Is it good?", "--ask"]);
-    ann.refused("answer", json!({"question": question.trim(), "text": "Yes."}), "not for you");
+    ann.refused("answer", json!({"question": question.trim(), "text": "Yes."}), "not for ann");
     team.ok(["add", "Plan it", "--id", "p", "--plan"]);
     team.ok(["claim", "p", "--as", "cleo"]);
     team.ok(["plan", "submit", "p", "All of it.", "--as", "cleo"]);

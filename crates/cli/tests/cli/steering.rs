@@ -257,6 +257,10 @@ fn a_question_is_listed_and_answered_and_what_is_urgent_is_marked() {
     assert!(team.ok(["answer"]).contains("w1 asks human"));
     assert_eq!(team.json(["status"])["questions"][0], question);
     team.run(["answer", "zzz", "Spaces."]).failed(3, "no open question");
+    for somebody in ["w1", "ghost", "orchestrator"] {
+        let ran = team.run(["answer", question, "Tabs.", "--as", somebody]);
+        ran.failed(3, &format!("is not open, or not for {somebody}"));
+    }
     team.ok(["answer", &question[..30], "Spaces."]);
     team.run(["answer", question, "Tabs."]).failed(3, "has been answered");
     team.run(["answer", "--it", "Tabs."]).failed(3, "no question is open");
@@ -313,6 +317,17 @@ fn agents_are_added_and_dropped_notes_and_reservations_are_kept() {
     assert!(added.code == 0 && added.stdout.contains("w5 is in the team as a reviewer"), "{added:?}");
     assert!(added.stderr.contains("nobody runs the team now: the next run starts it"), "{added:?}");
     team.run(["agent", "add", "w5"]).failed(3, "already");
+    for nobody in ["w5", "w6", "ghost"] {
+        let ran = team.run(["agent", "add", "w6", "--lead", nobody]);
+        ran.failed(3, &format!("`{nobody}` is no lead of the team"));
+    }
+    team.ok(["agent", "add", "lea", "--role", "lead"]);
+    team.ok(["agent", "add", "w6", "--lead", "lea"]);
+    let agents = team.json(["status"])["agents"].clone();
+    let added = agents.as_array().unwrap().iter().find(|agent| agent["id"] == "w6").unwrap();
+    assert_eq!(added["lead"], "lea");
+    team.ok(["agent", "drop", "w6"]);
+    team.ok(["agent", "drop", "lea"]);
     team.ok(["agent", "drop", "w5"]);
     team.run(["agent", "drop", "w5"]).failed(3, "there is no agent `w5`");
 
@@ -324,6 +339,9 @@ fn agents_are_added_and_dropped_notes_and_reservations_are_kept() {
     team.ok(["add", "A", "--id", "a"]);
     team.ok(["add", "B", "--id", "b"]);
     let (one, other) = (token(&team, "w1"), token(&team, "w2"));
+    let reserve = |path: &str| team.run(["reserve", "a", path, "--as", "w1", "--token", &one]);
+    reserve("src/*").failed(2, "`src/*` is a pattern, and no file");
+    reserve(".").failed(3, "`.`");
     team.ok(["reserve", "a", "src/", "--as", "w1", "--token", &one]);
     for _ in 0..2 {
         let refused = team.run(["reserve", "b", "src/x.rs", "--as", "w2", "--token", &other]);

@@ -80,6 +80,9 @@ pub struct TaskSpec {
     /// The failure that is planned anew by doing it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replans: Option<Replan>,
+    /// The agent whose words it is in; the user's if nothing is said. No rule asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<AgentId>,
 }
 
 /// Attempts that a task has if it does not say.
@@ -143,6 +146,7 @@ impl TaskSpec {
             delegate: false,
             team: None,
             replans: None,
+            asked_by: None,
         }
     }
 
@@ -150,7 +154,7 @@ impl TaskSpec {
     pub(crate) fn needs_newest_format(&self) -> bool {
         let judged =
             self.plan || self.approver.is_some() || self.reviews != 1 || self.review_rounds.is_some();
-        judged || self.delegate || self.team.is_some() || self.replans.is_some()
+        judged || self.delegate || self.team.is_some() || self.replans.is_some() || self.asked_by.is_some()
     }
 }
 

@@ -25,6 +25,9 @@ pub struct AgentView {
     pub paused: bool,
     /// Whether each of its plans must be approved.
     pub plan: bool,
+    /// The lead to whose team it belongs.
+    #[serde(default)]
+    pub lead: Option<AgentId>,
     /// The tasks that it holds now, with the stage.
     pub holds: Vec<(TaskId, Stage)>,
     /// How many tasks it has completed.
@@ -50,6 +53,7 @@ pub fn agents(state: &State) -> Vec<AgentView> {
         left: agent.left,
         paused: state.held_up(&agent.id).is_some(),
         plan: agent.plan,
+        lead: agent.lead.clone(),
         holds: holds.get(&agent.id).cloned().unwrap_or_default(),
         completed: state.completed_by(&agent.id),
         unread: state.messages().unread(&agent.id, Some(agent.role)).count(),

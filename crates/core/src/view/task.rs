@@ -50,6 +50,9 @@ pub struct TaskView {
     pub parts: Vec<TaskId>,
     /// The lead for whose team it is.
     pub team: Option<AgentId>,
+    /// The agent whose words it is in; `None` for the user's.
+    #[serde(default)]
+    pub asked_by: Option<AgentId>,
     /// The task whose failure is planned anew by doing it.
     pub replans: Option<TaskId>,
     /// The task by which its failure is planned anew.
@@ -221,6 +224,7 @@ pub fn task(state: &State, task: &Task) -> TaskView {
         delegate: spec.delegate,
         parts: task.parts.clone(),
         team: spec.team.clone(),
+        asked_by: spec.asked_by.clone(),
         replans: spec.replans.as_ref().map(|replan| replan.task.clone()),
         replan: task.replan.clone(),
         review: spec.review,

@@ -120,6 +120,8 @@ pub(super) fn add(context: &Context, input: AddTasksInput) -> Result<Vec<TaskId>
 struct Place {
     parent: Option<String>,
     team: Option<String>,
+    /// Who asks.
+    by: AgentId,
 }
 
 impl Place {
@@ -128,7 +130,7 @@ impl Place {
     fn of(queue: &TaskQueue, agent: &AgentId, claim: Option<RecordId>) -> Result<Self, Error> {
         queue.team_log().look(|state| {
             let Some(task) = claim.and_then(|claim| state.task_of_claim(claim)) else {
-                return Self { parent: None, team: None };
+                return Self { parent: None, team: None, by: agent.clone() };
             };
             let parent = match task.spec.replans {
                 Some(_) => task.spec.parent.clone(),
@@ -141,7 +143,7 @@ impl Place {
             let own = (leads && has_team).then(|| agent.to_string());
             // What a member of a team adds is for that team.
             let team = own.or_else(|| task.spec.team.as_ref().map(ToString::to_string));
-            Self { parent: parent.map(String::from), team: team.filter(|_| is_led) }
+            Self { parent: parent.map(String::from), team: team.filter(|_| is_led), by: agent.clone() }
         })
     }
 }
@@ -188,6 +190,7 @@ impl AskedTask {
             // A lead takes what it is named for, whatever team it is in.
             agent: self.lead.or(self.agent),
             team: place.team.clone().filter(|_| !delegate),
+            asked_by: Some(place.by.clone()),
             budget: TaskBudget { micro_usd, tokens: self.budget_tokens, ..TaskBudget::default() },
             ..NewTask::default()
         })
@@ -213,7 +216,8 @@ mod tests {
         let spec = spec_of::<AddTasksInput>("add_tasks", "Adds tasks.");
         let input: Result<AddTasksInput, _> = parse_input(&spec, json!({ "tasks": [task] }));
         let task = input.map_err(|error| error.to_string())?.tasks.remove(0);
-        task.into_task(&Place { parent: None, team: None }).map_err(|error| error.to_string())
+        task.into_task(&Place { parent: None, team: None, by: "worker-1".parse().unwrap() })
+            .map_err(|error| error.to_string())
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Assignment {
     pub description: String,
     /// Whether its words are the program's own, with quotes of others in them; not those of a user or an agent.
     pub is_ours: bool,
+    /// Whose words they are, if that is neither the user nor a lead: they ask, and order nothing.
+    pub asked_by: Option<crate::AgentId>,
     /// Whether to do it, or to review what somebody did.
     pub stage: Stage,
     /// Which attempt this is, from 1.
@@ -143,6 +145,7 @@ impl Assignment {
             title: text.clone(),
             description: text,
             is_ours: true,
+            asked_by: None,
             stage: Stage::Work,
             attempt: 1,
             resumes: None,
@@ -194,6 +197,7 @@ impl Assignment {
             description: if description.is_empty() { title.clone() } else { description },
             title,
             is_ours: draft.is_ours,
+            asked_by: draft.asked_by,
             stage: draft.stage,
             attempt: draft.attempt,
             resumes: draft.resumes,
@@ -240,6 +244,7 @@ struct Draft {
     title: String,
     description: Text,
     is_ours: bool,
+    asked_by: Option<crate::AgentId>,
     stage: Stage,
     attempt: u32,
     resumes: Option<RecordId>,
@@ -258,10 +263,13 @@ struct Draft {
     team: Option<String>,
 }
 
+fn is_lead(state: &State, agent: &crate::AgentId) -> bool {
+    state.agent(agent).is_some_and(|agent| agent.role == Role::Lead)
+}
+
 /// How the team stands, if the holder leads it and there is anything to know but the task.
 pub(super) fn team(state: &State, task: &Task, claim: &Claim) -> Option<String> {
-    let is_lead = state.agent(&claim.agent).is_some_and(|agent| agent.role == Role::Lead);
-    let leads = is_lead && claim.stage == Stage::Work && state.counts().total > 1;
+    let leads = is_lead(state, &claim.agent) && claim.stage == Stage::Work && state.counts().total > 1;
     (leads || task.spec.delegate).then(|| sheet(state, task, &claim.agent))
 }
 
@@ -283,6 +291,7 @@ impl Draft {
             description: spec.description.clone(),
             // A run alone says what is planned anew.
             is_ours: spec.replans.is_some(),
+            asked_by: spec.asked_by.clone().filter(|agent| !is_lead(state, agent)),
             stage: claim.stage,
             attempt: task.attempt,
             resumes: first_of_attempt(task, claim),

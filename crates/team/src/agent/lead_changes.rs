@@ -58,12 +58,12 @@ impl Change for RetryTaskInput {
     }
 
     fn shown(&self, context: &Context) -> Result<String, Error> {
-        let id = changeable(context, &self.id)?;
+        let id = retriable(context, &self.id)?;
         Ok(format!("{id} is tried again\n{}", words(self.title.as_deref(), self.description.as_deref())))
     }
 
     fn make(&self, context: &Context) -> Result<String, Error> {
-        let id = changeable(context, &self.id)?;
+        let id = retriable(context, &self.id)?;
         let text = self.description.as_ref().map(|text| context.queue.team_log().text(text)).transpose()?;
         let change = TaskChange { title: self.title.clone(), description: text, ..TaskChange::default() };
         if change != TaskChange::default() {
@@ -294,9 +294,83 @@ fn changeable(context: &Context, id: &str) -> Result<TaskId, Error> {
     Ok(id)
 }
 
+/// The id of a task that may be tried again. What fails again is another failure, which is put to a lead anew, as long as any
+/// are: one that is planned anew is not the place for all that follow.
+fn retriable(context: &Context, id: &str) -> Result<TaskId, Error> {
+    let id = changeable(context, id)?;
+    let failed_again = |state: &State| {
+        let (own, claim) = state.live_claim(context.token).ok()?;
+        own.spec.replans.as_ref()?;
+        let began = own.past_claims.first().map_or(claim.id, |first| first.id);
+        let task = state.task(&id).filter(|task| task.status == Status::Failed)?;
+        task.past_claims.last().filter(|last| last.id > began).map(|_| ())
+    };
+    match context.queue.team_log().look(failed_again)? {
+        None => Ok(id),
+        Some(()) => Err(Error::Input(format!(
+            "{id} failed again since you began to plan anew: that is put to a lead as a failure of its own, if any more may be. \
+             Replace it, or call `finish`"
+        ))),
+    }
+}
+
 /// A new title and a new text, as a proposal shows them.
 fn words(title: Option<&str>, description: Option<&str>) -> String {
     let title = title.map(|title| format!("    title:\n{}", proposal::marked(title))).unwrap_or_default();
     let text = description.map(|text| format!("    text:\n{}", proposal::marked(text))).unwrap_or_default();
     title + &text
+}
+
+#[cfg(test)]
+mod tests {
+    use agent_team_core::machine::Command;
+    use agent_team_core::record::Replan;
+
+    use super::*;
+    use crate::outside::new_id;
+    use crate::{AgentId, AgentJoined, MessageBus, Role, TaskQueue};
+
+    #[test]
+    fn what_fails_again_is_another_failure_and_not_for_the_lead_that_plans_the_first_one_anew() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let [lead, worker] = [("lead-1", Role::Lead), ("worker-1", Role::Worker)].map(|(name, role)| {
+            let agent: AgentId = name.parse().unwrap();
+            queue.join(AgentJoined::new(agent.clone(), role)).unwrap();
+            agent
+        });
+        let id = queue.add_task(NewTask {
+            attempts: Some(1),
+            role: Some(Role::Worker),
+            ..NewTask::new("a").id("a")
+        });
+        let id = id.unwrap();
+        let fails = || {
+            queue.claim_task(&worker).unwrap().unwrap();
+            queue.fail_task(&id, &worker, "No.").unwrap();
+        };
+        fails();
+        let plan = NewTask { role: Some(Role::Lead), ..NewTask::new("Plan anew") };
+        let mut plan = plan.spec(queue.team_log(), "replan-a".parse().unwrap()).unwrap();
+        let failure = queue.team_log().look(|state| state.task(&id).unwrap().revision).unwrap();
+        plan.replans = Some(Replan { task: id.clone(), failure });
+        let command = Command::AddTasks { tasks: vec![plan], batch: new_id(), limits: Vec::new() };
+        queue.team_log().submit(&AgentId::human(), &command).unwrap();
+        let context = Context {
+            token: queue.claim_task(&lead).unwrap().unwrap().token,
+            agent: lead,
+            role: Role::Lead,
+            bus: MessageBus::over(queue.team_log().clone()),
+            queue: queue.clone(),
+            workspace: None,
+            attempt_folder: None,
+            environment: crate::command::Environment::default(),
+            stop: tokio_util::sync::CancellationToken::new(),
+            activity: crate::agent::Activity::default(),
+        };
+        let retries = || RetryTaskInput { id: "a".into(), description: None, title: None }.make(&context);
+        retries().unwrap();
+        fails();
+        let refused = retries().unwrap_err().to_string();
+        assert!(refused.contains("a failed again since you began to plan anew"), "{refused}");
+    }
 }

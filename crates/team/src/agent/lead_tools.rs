@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::Context;
 use super::helping::is_agreed_on;
 use super::lead_changes::{CancelTaskInput, Change, ChangeTaskInput, ReplaceTaskInput, RetryTaskInput};
+use super::proposing::Proposes;
 use crate::model::ToolSpec;
 use crate::plans::splits_a_goal;
 use crate::team_log::blocking;
@@ -50,6 +51,15 @@ impl Context {
         self.queue.team_log().look_at_known(|state| {
             state.live_claim(self.token).is_ok_and(|(task, _)| task.spec.plan && !task.spec.delegate)
         })
+    }
+
+    /// The tool by which the agent has a plan of its task approved.
+    pub(super) fn proposes_by(&self) -> &'static str {
+        match (self.role, self.leading()) {
+            (Role::Lead, Some(Leading::Replan)) => Proposes::PlanAnew.tool(),
+            (Role::Lead, _) => Proposes::AddTasks.tool(),
+            _ => "submit_plan",
+        }
     }
 
     /// Whether somebody has agreed to the tasks of which the agent's is one: nothing is added to those unseen.

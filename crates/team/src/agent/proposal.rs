@@ -66,6 +66,7 @@ fn fields(spec: &TaskSpec) -> Vec<String> {
         delegate,
         team,
         replans: _,
+        asked_by: _,
     } = spec;
     let names: Vec<&str> = after.iter().map(AsRef::as_ref).collect();
     let time = |ms: u64| format_duration(std::time::Duration::from_millis(ms));

@@ -35,7 +35,8 @@ impl Proposes {
         [Self::AddTasks, Self::PlanAnew].into_iter().find(|proposes| proposes.tool() == tool)
     }
 
-    fn tool(self) -> &'static str {
+    /// The name of its tool.
+    pub fn tool(self) -> &'static str {
         match self {
             Self::AddTasks => "add_tasks",
             Self::PlanAnew => "plan_anew",

@@ -148,7 +148,7 @@ impl Gateway {
 
     async fn reply(&self, asked: Asked) -> Response<Body> {
         if asked.method() == Method::CONNECT {
-            return match asked.uri().authority().map(|authority| authority.as_str()) {
+            return match asked.uri().authority().map(hyper::http::uri::Authority::as_str) {
                 Some(TOOLS) => self.reply_with_tools(asked),
                 Some(_) => tunnel::connect(&self.hosts, asked).await,
                 None => refusal(StatusCode::BAD_REQUEST, "CONNECT wants a host and a port"),

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Event, HOOK_LIMIT, HOOK_VARIABLE, Hooks, Ruling};
+use super::{Event, HOOK_FOLDER_VARIABLE, HOOK_LIMIT, HOOK_VARIABLE, Hooks, Ruling};
 use crate::Error;
 use crate::command::{CommandEnding, CommandOutcome, CommandSpec};
+use crate::left_behind::PRESENCE_VARIABLE;
 use crate::outside::new_id;
 
 /// The exit code that says no.
@@ -79,7 +80,11 @@ impl Hooks {
         spec.input = input;
         spec.time_limit = self.0.commands.time_limit.unwrap_or(HOOK_LIMIT);
         spec.output_limit_bytes = OUTPUT_LIMIT_BYTES;
-        let environment = self.0.environment.clone().with(HOOK_VARIABLE, event.event.as_str());
+        let mut environment = self.0.environment.clone().with(HOOK_VARIABLE, event.event.as_str());
+        if let Some(presence) = self.0.presence.get() {
+            let folder = self.0.folder.workspace();
+            environment = environment.with(HOOK_FOLDER_VARIABLE, folder).with(PRESENCE_VARIABLE, presence);
+        }
         spec.environment = event
             .variables()
             .into_iter()

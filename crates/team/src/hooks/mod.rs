@@ -14,7 +14,7 @@ mod moments;
 mod tests;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::TaskId;
@@ -94,6 +94,9 @@ impl fmt::Display for Hook {
     }
 }
 
+/// The variable that names the folder of the team to a hook that a run asks.
+pub(crate) const HOOK_FOLDER_VARIABLE: &str = "AGENT_TEAM_HOOK_FOLDER";
+
 /// A hook's no.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error)]
 #[error("the hook {hook} says no to {}: {feedback}", what(.task.as_ref()))]
@@ -133,6 +136,8 @@ struct Shared {
     reporter: Reporter,
     /// Which tasks agents of this process were kept from.
     blocks: Blocks,
+    /// The presence of the run for which they are asked.
+    presence: OnceLock<String>,
 }
 
 /// What a hook says.
@@ -156,7 +161,14 @@ impl Hooks {
         let blocks = Blocks::default();
         // Hooks are the user's own, as everything else that the user starts.
         let environment = environment.confined(Sandbox::new(SandboxChoice::None));
-        Self(Arc::new(Shared { commands, folder: folder.clone(), environment, reporter, blocks }))
+        let presence = OnceLock::new();
+        Self(Arc::new(Shared { commands, folder: folder.clone(), environment, reporter, blocks, presence }))
+    }
+
+    /// Says for which run they are asked, by its presence: what outlives that is ended by the next one.
+    pub(crate) fn are_asked_by(&self, presence: &str) {
+        // A process has one.
+        let _ = self.0.presence.set(presence.to_owned());
     }
 
     /// Whether somebody is asked at this moment.

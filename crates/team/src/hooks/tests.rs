@@ -28,6 +28,7 @@ impl Team {
             folder: team_folder,
             environment: Environment::of_this_process(),
             reporter,
+            presence: OnceLock::new(),
             blocks: Blocks::waiting(Duration::from_millis(1)),
         })));
         Self { folder, queue: TaskQueue::over(team_log), notes }

@@ -61,6 +61,9 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
     let desk = open_desk(team).await?;
     let policy = rules(team, desk.as_ref())?;
     let presence = team_log.presence()?;
+    if let Some((name, _)) = &presence {
+        team_log.hooks_are_asked_by(name);
+    }
     let (presence, process) = presence.map(|(name, identity)| (name, process_id(identity))).unzip();
     let holder = Arc::new(Holder { process: process.clone(), presence, lease_ms: None, orchestrated: true });
     let started = RunStarted {

@@ -55,10 +55,17 @@ pub(super) fn set(team: &AgentTeam, by: &AgentId, reporter: &Reporter) -> Result
     });
     std::iter::once(team_account).chain(others).try_for_each(|(account, said, before)| {
         let changed = changed(said, before);
+        let now = team.queue.team_log().look(|state| state.ledger().limit(account).bounds)?;
+        for (what, is, wanted) in kept(now, said, before) {
+            let set = raise(account, what, Some(&wanted));
+            reporter.report(Progress::Note(format!(
+                "NOTE the budget of {account} stays {is} ({what}), as it was set by hand since an earlier run said {wanted}, too: `{set}` \
+                 sets it"
+            )));
+        }
         if changed == Bounds::default() {
             return Ok(());
         }
-        let now = team.queue.team_log().look(|state| state.ledger().limit(account).bounds)?;
         for (what, is, was) in set_back(now, before, changed) {
             let again = raise(account, what, Some(&was));
             reporter.report(Progress::Note(format!(
@@ -70,22 +77,38 @@ pub(super) fn set(team: &AgentTeam, by: &AgentId, reporter: &Reporter) -> Result
     })
 }
 
+/// What was set by hand to more than the last run said, which this one says again: of what, how much it is, and what is said.
+fn kept(now: Bounds, said: Bounds, before: Bounds) -> Vec<(Resource, String, String)> {
+    let of = |(what, [now, said, before], words): Compared| {
+        let said = said.filter(|said| before == Some(*said) && now.is_none_or(|now| now > *said))?;
+        Some((what, now.map_or_else(|| "none".to_owned(), words), words(said)))
+    };
+    compared(now, said, before).into_iter().filter_map(of).collect()
+}
+
+type Compared = (Resource, [Option<u64>; 3], fn(u64) -> String);
+
+/// What three bounds say of each thing, and how that is written.
+fn compared(first: Bounds, second: Bounds, third: Bounds) -> [Compared; 5] {
+    let of = |bound: fn(Bounds) -> Option<u64>| [first, second, third].map(bound);
+    let count = |limit: u64| limit.to_string();
+    [
+        (Resource::Money, of(|bounds| bounds.micro_usd), dollars),
+        (Resource::Tokens, of(|bounds| bounds.tokens), count),
+        (Resource::Turns, of(|bounds| bounds.calls), count),
+        (Resource::Attempts, of(|bounds| bounds.attempts), count),
+        (Resource::Time, of(|bounds| bounds.time_ms), round_duration),
+    ]
+}
+
 /// Which of the limits that are in force now were set by hand since the last run, which said others, and become less: of
 /// what, to how much, and how much it was.
 fn set_back(now: Bounds, before: Bounds, changed: Bounds) -> Vec<(Resource, String, String)> {
-    let count = |limit: u64| limit.to_string();
-    let of = |what, [now, before, to]: [Option<u64>; 3], words: fn(u64) -> String| match (now, to) {
+    let of = |(what, [now, before, to], words): Compared| match (now, to) {
         (Some(now_is), Some(to)) if now != before && to < now_is => Some((what, words(to), words(now_is))),
         _ => None,
     };
-    let parts = [
-        of(Resource::Money, [now.micro_usd, before.micro_usd, changed.micro_usd], dollars),
-        of(Resource::Tokens, [now.tokens, before.tokens, changed.tokens], count),
-        of(Resource::Turns, [now.calls, before.calls, changed.calls], count),
-        of(Resource::Attempts, [now.attempts, before.attempts, changed.attempts], count),
-        of(Resource::Time, [now.time_ms, before.time_ms, changed.time_ms], round_duration),
-    ];
-    parts.into_iter().flatten().collect()
+    compared(now, before, changed).into_iter().filter_map(of).collect()
 }
 
 /// What is said of which the last run did not say the same.

@@ -67,7 +67,19 @@ impl Run<'_> {
                     format!("WAITS {} for {agent} to be resumed: agent-team resume {agent}", left.id());
                 Some((revision, words))
             });
-            plans.chain(questions).chain(stopped).collect()
+            let is_paused = |agent: &AgentId| state.pauses().any(|(paused, _)| paused == Some(agent));
+            let of_paused = state.open_questions().filter_map(|asked| match &asked.to {
+                Recipient::Agent(to) if is_paused(to) => Some((
+                    asked.id,
+                    format!(
+                        "WAITS {} for an answer of {to}, which is paused: agent-team resume {to}; you may answer, too: \
+                         agent-team answer {}",
+                        asked.from, asked.id
+                    ),
+                )),
+                _ => None,
+            });
+            plans.chain(questions).chain(stopped).chain(of_paused).collect()
         })?;
         for (id, words) in waiting {
             if named.insert(id) {

@@ -13,12 +13,14 @@ const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 const SHARED_MEMORY: &str = "/dev/shm";
 
 /// Namespaces of its own for everything: no network but its own loopback, and no process but its own.
-const SEPARATE: [&str; 8] = [
+const SEPARATE: [&str; 9] = [
     "--unshare-ipc",
     "--unshare-pid",
     "--unshare-net",
     "--unshare-uts",
     "--unshare-cgroup-try",
+    // Whoever ends this process, by whatever signal, ends all that it started.
+    "--die-with-parent",
     // No terminal that it could write to, or type into.
     "--new-session",
     "--cap-drop",

@@ -186,6 +186,13 @@ impl TeamLog {
         *self.0.is_within.get_or_init(is_called)
     }
 
+    /// Says for which run hooks are asked: see [`Hooks::are_asked_by`].
+    pub(crate) fn hooks_are_asked_by(&self, presence: &str) {
+        if let Some(hooks) = self.0.hooks.get() {
+            hooks.are_asked_by(presence);
+        }
+    }
+
     /// The hooks, if one of them is asked at this moment.
     pub(crate) fn hooks(&self, hook: Hook) -> Option<&Hooks> {
         self.0.hooks.get().filter(|hooks| hooks.has(hook))

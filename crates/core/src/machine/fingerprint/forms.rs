@@ -110,6 +110,7 @@ pub(super) fn spec(lines: &mut Lines<'_>, spec: &TaskSpec) {
         delegate,
         team,
         replans,
+        asked_by,
     } = spec;
     lines.always("id", id);
     lines.put("title", title);
@@ -138,6 +139,7 @@ pub(super) fn spec(lines: &mut Lines<'_>, spec: &TaskSpec) {
         lines.always("task", task);
         lines.always("failure", failure);
     });
+    lines.put("asked_by", asked_by);
 }
 
 pub(super) fn task(lines: &mut Lines<'_>, task: &Task) {

@@ -402,7 +402,7 @@ impl<'a> Attempt<'a> {
                 "Your answer was empty. Go on with the task by calling a tool; when it is done, call `finish`.",
             ),
             _ if self.task.stage == Stage::Work && self.context.lacks_plan() => {
-                let tool = if self.context.role == Role::Lead { "add_tasks" } else { "submit_plan" };
+                let tool = self.context.proposes_by();
                 let words = format!(
                     "Nothing counts before your plan is approved: call `{tool}`, or `give_up` with the reason."
                 );

@@ -40,7 +40,11 @@ impl Provided {
         uri: axum::http::Uri,
         body: String,
     ) -> impl IntoResponse {
-        this.heard.lock().unwrap().push((headers, uri.to_string(), serde_json::from_str(&body).unwrap_or_default()));
+        this.heard.lock().unwrap().push((
+            headers,
+            uri.to_string(),
+            serde_json::from_str(&body).unwrap_or_default(),
+        ));
         if let Some(pieces) = this.pieces.lock().unwrap().take() {
             let pieces = stream::unfold(pieces, |mut pieces| async move {
                 let piece = pieces.recv().await?;
@@ -130,7 +134,8 @@ fn question() -> Value {
     json!({"model": "claude-sonnet-4-5", "max_tokens": 32_000, "messages": [{"role": "user", "content": "Hi"}]})
 }
 
-const ANSWER: &str = r#"{"content":[{"type":"text","text":"Ho"}],"usage":{"input_tokens":7,"output_tokens":3}}"#;
+const ANSWER: &str =
+    r#"{"content":[{"type":"text","text":"Ho"}],"usage":{"input_tokens":7,"output_tokens":3}}"#;
 
 #[tokio::test]
 async fn a_call_has_the_users_key_outside_and_counts_what_it_used() {
