@@ -183,12 +183,12 @@ impl Purses {
 
     /// Notes that nothing is left for an agent. Of each budget it is told once, as long as nothing is put into it.
     pub fn note_empty(&self, used_up: UsedUp, reporter: &Reporter) {
-        let (account, what) = (used_up.account.clone(), used_up.what);
+        let (account, what, short) = (used_up.account.clone(), used_up.what, short(&used_up));
         lock(&self.empty).insert(used_up.agent.clone(), used_up);
         if lock(&self.told).insert((account.clone(), what)) {
             let raise = raise(&account, what, None);
             reporter.report(Progress::Note(format!(
-                "ERROR {}: agents finish their turns and hand back what they work \
+                "ERROR {}{short}: agents finish their turns and hand back what they work \
                  on; `{raise}` lets them go on",
                 used_up_words(&account, what)
             )));
@@ -253,6 +253,20 @@ impl Purses {
 /// How a line begins that tells of a budget that is used up.
 fn used_up_words(account: &Account, what: Resource) -> String {
     format!("the budget of {account} is used up ({what})")
+}
+
+/// What the next step may need, which may be much more than it will, where something is left.
+fn short(used_up: &UsedUp) -> String {
+    let upper = used_up.upper;
+    match used_up.what {
+        Resource::Tokens if upper.tokens() > 1 => {
+            format!(", with less left than the {} that the next call may need", upper.tokens())
+        }
+        Resource::Money if upper.micro_usd > 1 => {
+            format!(", with less left than the {} that the next call may cost", dollars(upper.micro_usd))
+        }
+        _ => String::new(),
+    }
 }
 
 /// Whether an error of a run matters at its end: one of a budget does as long as that keeps something from being done.

@@ -42,7 +42,6 @@ pub mod verify;
 use std::io::Read;
 
 use agent_team::{AgentId, Error, MessageBus, Recipient, Refusal, TaskId, TaskQueue, Unheard};
-use serde_json::json;
 
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
@@ -122,8 +121,7 @@ impl Told {
 /// Says where a task stands after something was done to it.
 fn tell_task(queue: &TaskQueue, id: &TaskId, out: &mut Output) -> Result<Exit, Failure> {
     let task = queue.get_task(id)?;
-    let value = json!({ "id": task.id, "status": task.status });
-    out.answer(&value, |out| out.table(&[task_text::row(&task)]))?;
+    out.answer(&task, |out| out.table(&[task_text::row(&task)]))?;
     Ok(Exit::Done)
 }
 
@@ -137,8 +135,7 @@ fn tell_tasks(
     done?;
     let tasks = ids.iter().map(|id| queue.get_task(id)).collect::<Result<Vec<_>, _>>()?;
     if out.is_json() {
-        let tasks = tasks.iter().map(|task| json!({ "id": task.id, "status": task.status }));
-        out.json(&tasks.collect::<Vec<_>>())?;
+        out.json(&tasks)?;
     } else {
         out.table(&tasks.iter().map(task_text::row).collect::<Vec<_>>())?;
     }

@@ -32,10 +32,10 @@ impl Pause {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
         check_all(&self.agents, &queue, |_| false)?;
-        each(&self.agents, out, ["paused", "was paused already"], |agent| {
+        let changed = each(&self.agents, out, ["paused", "was paused already"], |agent| {
             queue.pause(&AgentId::human(), agent, &self.reason)
         })?;
-        tell_paused(&queue, out)
+        tell_paused(&queue, &changed, out)
     }
 }
 
@@ -68,10 +68,10 @@ impl Resume {
         let held_up = queue.get_status()?.paused;
         let is_held_up = |agent: &AgentId| held_up.iter().any(|(whom, _)| whom.as_ref() == Some(agent));
         check_all(&self.agents, &queue, is_held_up)?;
-        each(&self.agents, out, ["goes on", "was not paused"], |agent| {
+        let changed = each(&self.agents, out, ["goes on", "was not paused"], |agent| {
             queue.resume(&AgentId::human(), agent)
         })?;
-        tell_paused(&queue, out)
+        tell_paused(&queue, &changed, out)
     }
 }
 
@@ -112,21 +112,21 @@ impl Stop {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
         check_all(&self.agents, &queue, |_| false)?;
-        each(&self.agents, out, ["stopped", "was stopped already"], |agent| match agent {
+        let changed = each(&self.agents, out, ["stopped", "was stopped already"], |agent| match agent {
             Some(agent) => queue.stop_agent(&AgentId::human(), agent, &self.reason),
             None => Ok(false),
         })?;
         if out.is_json() {
-            out.json(&json!({ "stopped": with_reasons(&queue.stopped()?) }))?;
+            out.json(&json!({ "stopped": with_reasons(&queue.stopped()?), "changed": changed }))?;
         }
         Ok(Exit::Done)
     }
 }
 
 /// Says for programs who is held up now, stopped agents among them.
-fn tell_paused(queue: &TaskQueue, out: &mut Output) -> Result<Exit, Failure> {
+fn tell_paused(queue: &TaskQueue, changed: &[String], out: &mut Output) -> Result<Exit, Failure> {
     if out.is_json() {
-        out.json(&json!({ "paused": with_reasons(&queue.get_status()?.paused) }))?;
+        out.json(&json!({ "paused": with_reasons(&queue.get_status()?.paused), "changed": changed }))?;
     }
     Ok(Exit::Done)
 }
@@ -145,13 +145,15 @@ fn check_all(
     unknown.try_for_each(|agent| check_member(queue, agent))
 }
 
-/// Does the same with each agent, or with the team, and says to people what came of it.
+/// Does the same with each agent, or with the team, and says to people what came of it. Gives those with whom it was not so
+/// before.
 fn each(
     agents: &[AgentId],
     out: &mut Output,
     [done, before]: [&str; 2],
     set: impl Fn(Option<&AgentId>) -> Result<bool, agent_team::Error>,
-) -> Result<(), Failure> {
+) -> Result<Vec<String>, Failure> {
+    let mut all_changed = Vec::new();
     let whom: Vec<Option<&AgentId>> =
         if agents.is_empty() { vec![None] } else { agents.iter().map(Some).collect() };
     for agent in whom {
@@ -160,6 +162,7 @@ fn each(
             let name = agent.map_or("the team", AgentId::as_str);
             out.line(&format!("{name} {}", if changed { done } else { before }))?;
         }
+        all_changed.extend(changed.then(|| agent.map_or("team", AgentId::as_str).to_owned()));
     }
-    Ok(())
+    Ok(all_changed)
 }

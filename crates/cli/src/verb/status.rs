@@ -19,7 +19,9 @@ use crate::{task_text, time};
     long_about = "Show the team at a glance: how many tasks there are of each status, who does what, what is stuck \
                   and why, which models may not be called for how long since their provider limits them, and what \
                   was spent. Leases and processes are tested first, and what dead holders held goes \
-                  back into the queue.\n\nWith --json: `total`, `completed`, `failed`, `running` (up to merging), \
+                  back into the queue.\n\nAn agent works, waits (for its model, for checks and the gate, for a human, for another \
+                  agent), is paused, stopped, idle (and why), stuck (no progress for its limit), dead (its process is gone), gone (no \
+                  run is alive) or has left; `doing` has the same for programs.\n\nWith --json: `total`, `completed`, `failed`, `running` (up to merging), \
                   `ready`, `blocked` and `cancelled` (they add up), `agents`, `stuck` (with `reason` and `remedy`), \
                   `waiting_for_run` (what a run does, while none is alive), `pauses` (with the command that ends each in `remedy`), `late`, `limited` (models with `until_ms` and `reason`; what has passed is over), `spent`, `budgets`, and \
                   more.",

@@ -12,7 +12,7 @@ const LIMITED: &str = r#"{"rules": [{"give": {"error":
 fn a_limit_fails_nothing_and_is_shown_by_run_status_and_log() {
     let team = Team::new();
     std::fs::write(team.path().join("limit.json"), LIMITED).unwrap();
-    let run = ["run", "Say it", "--with", "script:limit.json", "--timeout", "300ms"];
+    let run = ["run", "Say it", "--with", "script:limit.json", "--timeout", "3s"];
     let ran = team.run(run);
     assert_eq!(ran.code, 124, "{ran:?}");
     assert_eq!(

@@ -45,7 +45,7 @@ fn whoever_is_stopped_is_told_apart_from_whoever_is_paused() {
     assert!(status.contains("stopped: It deletes tests; agent-team resume w2 lets it go on"), "{status}");
     assert!(status.contains("paused  w1: lunch") && !status.contains("paused  w2"), "{status}");
     let stopped = team.json(["stop", "w2"]);
-    let w2 = serde_json::json!({"stopped": [{"agent": "w2", "reason": "It deletes tests"}]});
+    let w2 = serde_json::json!({"stopped": [{"agent": "w2", "reason": "It deletes tests"}], "changed": []});
     assert_eq!(stopped, w2, "who is only paused is not among them");
     assert_eq!(team.json(["pause", "w1"])["paused"].as_array().unwrap().len(), 2);
     let log = team.ok(["log", "--kind", "pause_set"]);
