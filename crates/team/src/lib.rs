@@ -92,4 +92,4 @@ pub use team_log::{Durability, TeamLog, Written};
 pub use teammate::Teammate;
 pub use unfinished::KeptWork;
 pub use verify::{Verified, Verifier};
-pub use with::{DriverSpec, KnownAgent, With};
+pub use with::{DriverSpec, HeadlessAgent, KnownAgent, With};

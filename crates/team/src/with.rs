@@ -33,6 +33,8 @@ pub enum With {
 pub enum DriverSpec {
     /// One that is known by its name.
     Known(KnownAgent),
+    /// One that is driven by its own program, even where an adapter is installed.
+    Headless(HeadlessAgent),
     /// Any that speaks the Agent Client Protocol, by the command that starts it.
     Acp(String),
     /// Any program that is given a prompt on its standard input, and answers on its standard output.
@@ -42,9 +44,9 @@ pub enum DriverSpec {
 /// A coding agent whose command is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KnownAgent {
-    /// Claude Code, by its adapter `claude-agent-acp`.
+    /// Claude Code, by its adapter `claude-agent-acp` if that is installed, or else by itself.
     Claude,
-    /// Codex, by its adapter `codex-acp`.
+    /// Codex, by its adapter `codex-acp` if that is installed, or else by itself.
     Codex,
     /// Gemini CLI.
     Gemini,
@@ -84,10 +86,41 @@ impl KnownAgent {
             Self::Goose => &["goose", "acp"],
         }
     }
+
+    /// How it is driven without an adapter, if it can be.
+    pub fn headless(self) -> Option<HeadlessAgent> {
+        match self {
+            Self::Claude => Some(HeadlessAgent::Claude),
+            Self::Codex => Some(HeadlessAgent::Codex),
+            _ => None,
+        }
+    }
+}
+
+/// A coding agent whose own stream is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadlessAgent {
+    /// Claude Code: `claude -p` with messages both ways.
+    Claude,
+    /// Codex: `codex app-server`.
+    Codex,
+}
+
+impl HeadlessAgent {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Claude, Self::Codex];
+
+    /// The program that is started; `PROGRAM:headless` is what a user asks for.
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Claude => "claude",
+            Self::Codex => "codex",
+        }
+    }
 }
 
 impl DriverSpec {
-    /// Whether it can work in the sandbox. Who speaks the Agent Client Protocol needs a network, and its own login.
+    /// Whether it can work in the sandbox. Who brings a model of its own needs a network, and its own login.
     pub fn can_be_confined(&self) -> bool {
         matches!(self, Self::Exec(_))
     }
@@ -97,6 +130,7 @@ impl fmt::Display for DriverSpec {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Known(known) => formatter.write_str(known.name()),
+            Self::Headless(agent) => write!(formatter, "{}:headless", agent.program()),
             Self::Acp(command) => write!(formatter, "acp:{command}"),
             Self::Exec(command) => write!(formatter, "exec:{command}"),
         }
@@ -109,6 +143,10 @@ impl FromStr for With {
     fn from_str(text: &str) -> Result<Self, SpecError> {
         if let Some(known) = KnownAgent::ALL.into_iter().find(|known| known.name() == text) {
             return Ok(Self::Driven(DriverSpec::Known(known)));
+        }
+        let is_headless = |agent: &HeadlessAgent| text.strip_suffix(":headless") == Some(agent.program());
+        if let Some(agent) = HeadlessAgent::ALL.into_iter().find(is_headless) {
+            return Ok(Self::Driven(DriverSpec::Headless(agent)));
         }
         let command = |command: &str| Some(command.to_owned()).filter(|command| !command.trim().is_empty());
         let no_command = || SpecError::NoModel { given: text.to_owned(), suggestion: String::new() };
@@ -155,9 +193,15 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        for text in
-            ["claude", "opencode", "acp:my agent --acp", "exec:./solve.sh", "ollama:qwen3:8b", "gemini:m"]
-        {
+        for text in [
+            "claude",
+            "codex:headless",
+            "opencode",
+            "acp:my agent --acp",
+            "exec:./solve.sh",
+            "ollama:qwen3:8b",
+            "gemini:m",
+        ] {
             assert_eq!(text.parse::<With>().unwrap().to_string(), text);
         }
         assert!(matches!("gemini".parse(), Ok(With::Driven(DriverSpec::Known(KnownAgent::Gemini)))));
@@ -166,7 +210,7 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_is_refused_with_the_choices() {
-        for text in ["acp:", "exec: ", "clause", "cursor:m"] {
+        for text in ["acp:", "exec: ", "clause", "cursor:m", "gemini-cli:headless"] {
             let error = text.parse::<With>().unwrap_err().to_string();
             assert!(error.contains("acp:COMMAND"), "{error}");
         }

@@ -62,6 +62,14 @@ impl Environment {
         self
     }
 
+    /// With a variable that no command can be given: a program that is driven has its provider's, which its driver sets.
+    #[cfg(feature = "drivers")]
+    #[must_use]
+    pub(crate) fn with_own(mut self, name: &str, value: &str) -> Self {
+        Arc::make_mut(&mut self.variables).insert(name.into(), value.into());
+        self
+    }
+
     /// With this sandbox around the command.
     #[must_use]
     pub fn confined(mut self, sandbox: Sandbox) -> Self {

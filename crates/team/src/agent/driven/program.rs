@@ -12,6 +12,10 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use super::driver::{DriverError, Place};
 use crate::command::{CommandEnding, ProcessGroup, SpawnError, clean_line};
 
+/// How long a program may take until a conversation has begun: some take seconds.
+pub(super) const BEGIN_LIMIT: Duration = Duration::from_secs(90);
+/// How long it may take to leave off once it is told to.
+pub(super) const BREAK_OFF_LIMIT: Duration = Duration::from_secs(10);
 /// How long it may take to end once it is asked to.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a program whose output has ended may take to end itself.
