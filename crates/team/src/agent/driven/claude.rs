@@ -16,15 +16,18 @@ use super::server::TeamServer;
 use crate::HeadlessAgent;
 
 /// What it needs to do nothing but the task, and to have the team's tools from the first turn on.
-const VARIABLES: [(&str, &str); 3] = [
+const VARIABLES: [(&str, &str); 4] = [
     ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
     ("DISABLE_AUTOUPDATER", "1"),
+    // What ran beside would end with its turn, and it would wait for that in vain.
+    ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
     // Else a server that takes a while is not there in the first turn.
     ("MCP_CONNECTION_NONBLOCKING", "0"),
 ];
-/// Tools that nobody answers, that leave the folder, or that act when nobody listens any more.
-const NEVER: &str =
-    "AskUserQuestion,EnterPlanMode,ExitPlanMode,EnterWorktree,ExitWorktree,CronCreate,ScheduleWakeup";
+/// Tools that nobody answers, that leave the folder, that act when nobody listens any more, or that reach other sessions of the
+/// user's.
+const NEVER: &str = "AskUserQuestion,EnterPlanMode,ExitPlanMode,EnterWorktree,ExitWorktree,CronCreate,ScheduleWakeup,Monitor,\
+                     ListAgents,SendMessage";
 /// Tools that change files: who only looks does not see them.
 const CHANGES: &str = "Edit,Write,NotebookEdit";
 
