@@ -95,4 +95,4 @@ pub use team_log::{Durability, TeamLog, Written};
 pub use teammate::Teammate;
 pub use unfinished::KeptWork;
 pub use verify::{Verified, Verifier, is_a_commit};
-pub use with::{DriverSpec, KnownAgent, With};
+pub use with::{DriverSpec, HeadlessAgent, KnownAgent, With};

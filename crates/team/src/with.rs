@@ -33,6 +33,8 @@ pub enum With {
 pub enum DriverSpec {
     /// One that is known by its name.
     Known(KnownAgent),
+    /// One that is driven by its own program, even where an adapter is installed.
+    Headless(HeadlessAgent),
     /// Any that speaks the Agent Client Protocol, by the command that starts it.
     Acp(String),
     /// Any program that is given a prompt on its standard input, and answers on its standard output.
@@ -42,9 +44,9 @@ pub enum DriverSpec {
 /// A coding agent whose command is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KnownAgent {
-    /// Claude Code, by its adapter `claude-agent-acp`.
+    /// Claude Code, by its adapter `claude-agent-acp` if that is installed, or else by itself.
     Claude,
-    /// Codex, by its adapter `codex-acp`.
+    /// Codex, by its adapter `codex-acp` if that is installed, or else by itself.
     Codex,
     /// Gemini CLI.
     Gemini,
@@ -84,14 +86,47 @@ impl KnownAgent {
             Self::Goose => &["goose", "acp"],
         }
     }
+
+    /// How it is driven without an adapter, if it can be.
+    pub fn headless(self) -> Option<HeadlessAgent> {
+        match self {
+            Self::Claude => Some(HeadlessAgent::Claude),
+            Self::Codex => Some(HeadlessAgent::Codex),
+            _ => None,
+        }
+    }
+}
+
+/// A coding agent whose own stream is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadlessAgent {
+    /// Claude Code: `claude -p` with messages both ways.
+    Claude,
+    /// Codex: `codex app-server`.
+    Codex,
+}
+
+impl HeadlessAgent {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Claude, Self::Codex];
+
+    /// The program that is started; `PROGRAM:headless` is what a user asks for.
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Claude => "claude",
+            Self::Codex => "codex",
+        }
+    }
 }
 
 impl DriverSpec {
     /// The providers whose models it can be lent.
     pub fn providers(&self) -> &'static [Provider] {
         match self {
-            Self::Known(KnownAgent::Claude) => &[Provider::Anthropic],
-            Self::Known(KnownAgent::Codex | KnownAgent::Qwen) => &[Provider::OpenAi],
+            Self::Known(KnownAgent::Claude) | Self::Headless(HeadlessAgent::Claude) => &[Provider::Anthropic],
+            Self::Known(KnownAgent::Codex | KnownAgent::Qwen) | Self::Headless(HeadlessAgent::Codex) => {
+                &[Provider::OpenAi]
+            }
             Self::Known(KnownAgent::Gemini) => &[Provider::Gemini],
             Self::Known(KnownAgent::OpenCode | KnownAgent::Goose) | Self::Acp(_) | Self::Exec(_) => {
                 &[Provider::Anthropic, Provider::OpenAi, Provider::Gemini]
@@ -102,7 +137,7 @@ impl DriverSpec {
     /// Whether it can work in the sandbox without being lent a model; if not, why, and what can be done.
     #[cfg(feature = "drivers")]
     pub(crate) fn can_be_confined(&self) -> Result<(), String> {
-        let Self::Known(_) = self else { return Ok(()) };
+        let (Self::Known(_) | Self::Headless(_)) = self else { return Ok(()) };
         let keys: Vec<&str> = self.providers().iter().map(|provider| provider.key_variable()).collect();
         Err(format!(
             "{self} works in a sandbox, where its own login is out of reach: set {}, which stays with agent-team and is counted, \
@@ -116,6 +151,7 @@ impl fmt::Display for DriverSpec {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Known(known) => formatter.write_str(known.name()),
+            Self::Headless(agent) => write!(formatter, "{}:headless", agent.program()),
             Self::Acp(command) => write!(formatter, "acp:{command}"),
             Self::Exec(command) => write!(formatter, "exec:{command}"),
         }
@@ -128,6 +164,10 @@ impl FromStr for With {
     fn from_str(text: &str) -> Result<Self, SpecError> {
         if let Some(known) = KnownAgent::ALL.into_iter().find(|known| known.name() == text) {
             return Ok(Self::Driven(DriverSpec::Known(known)));
+        }
+        let is_headless = |agent: &HeadlessAgent| text.strip_suffix(":headless") == Some(agent.program());
+        if let Some(agent) = HeadlessAgent::ALL.into_iter().find(is_headless) {
+            return Ok(Self::Driven(DriverSpec::Headless(agent)));
         }
         let command = |command: &str| Some(command.to_owned()).filter(|command| !command.trim().is_empty());
         let no_command = || SpecError::NoModel { given: text.to_owned(), suggestion: String::new() };
@@ -174,9 +214,15 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        for text in
-            ["claude", "opencode", "acp:my agent --acp", "exec:./solve.sh", "ollama:qwen3:8b", "gemini:m"]
-        {
+        for text in [
+            "claude",
+            "codex:headless",
+            "opencode",
+            "acp:my agent --acp",
+            "exec:./solve.sh",
+            "ollama:qwen3:8b",
+            "gemini:m",
+        ] {
             assert_eq!(text.parse::<With>().unwrap().to_string(), text);
         }
         assert!(matches!("gemini".parse(), Ok(With::Driven(DriverSpec::Known(KnownAgent::Gemini)))));
@@ -185,7 +231,7 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_is_refused_with_the_choices() {
-        for text in ["acp:", "exec: ", "clause", "cursor:m"] {
+        for text in ["acp:", "exec: ", "clause", "cursor:m", "gemini-cli:headless"] {
             let error = text.parse::<With>().unwrap_err().to_string();
             assert!(error.contains("acp:COMMAND"), "{error}");
         }

@@ -69,7 +69,7 @@ pub struct Run {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     agents: Option<u32>,
     /// The model: anthropic:MODEL, openai:MODEL, gemini:MODEL, ollama:MODEL, openai-compatible:MODEL or script:FILE; or an agent
-    /// to drive: claude, codex, gemini, opencode, qwen, goose, acp:COMMAND or exec:COMMAND
+    /// to drive: claude, codex, gemini, opencode, qwen, goose, claude:headless, codex:headless, acp:COMMAND or exec:COMMAND
     #[arg(long, value_name = "MODEL")]
     with: Option<With>,
     /// Where the model's provider is found

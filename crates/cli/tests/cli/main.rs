@@ -11,6 +11,7 @@ mod checks;
 mod claims;
 mod driven;
 mod files;
+mod headless_needs_clients;
 mod health;
 mod help;
 mod hooks;

@@ -62,10 +62,11 @@ impl Environment {
         self
     }
 
-    /// With a variable that others must not set: what it holds is worth something for one program alone.
-    #[must_use]
+    /// With a variable that no command can be given: a program that is driven has its provider's, from its driver, and words that are
+    /// worth something for it alone.
     #[cfg(feature = "drivers")]
-    pub(crate) fn lending(mut self, name: &str, value: String) -> Self {
+    #[must_use]
+    pub(crate) fn with_own(mut self, name: &str, value: &str) -> Self {
         Arc::make_mut(&mut self.variables).insert(name.into(), value.into());
         self
     }

@@ -65,7 +65,7 @@ pub enum SpecError {
 
 const CHOICES: &str = "anthropic:MODEL, openai:MODEL, gemini:MODEL, ollama:MODEL, openai-compatible:MODEL \
                        (with a base URL), script:FILE; or an agent to drive: claude, codex, gemini, opencode, \
-                       qwen, goose, acp:COMMAND or exec:COMMAND";
+                       qwen, goose, claude:headless, codex:headless, acp:COMMAND or exec:COMMAND";
 
 /// What people write when they mean a provider: its models, its company, its programs.
 const ALSO_CALLED: [(&str, &str); 11] = [

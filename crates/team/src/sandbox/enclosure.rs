@@ -104,7 +104,9 @@ impl Sandbox {
         command.arg(program).args(arguments);
         // It finds its own way to the folder, which it may know by another name outside.
         command.current_dir("/");
-        surround(&mut command, &self.home(&private), Path::new("/tmp"), &variables);
+        // Some programs refuse a home that lies below the folder for temporary files, as it may here.
+        let temporary = self.0.home.as_ref().map_or_else(|| "/tmp".into(), |_| private.temporary());
+        surround(&mut command, &self.home(&private), &temporary, &variables);
         keep.extend([status.into(), filter]);
         let most = Most::of(self.0.limits);
         Child { keep, processes: Some(most.processes_of_user()), walls: None }.prepare(&mut command);

@@ -6,8 +6,6 @@
 mod permission;
 mod updates;
 
-use std::time::Duration;
-
 use agent_client_protocol::schema::ProtocolVersion;
 use agent_client_protocol::v1::ConnectionTo;
 use agent_client_protocol::v1::schema::{
@@ -24,13 +22,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::updates::Calls;
 use super::driver::{Access, Conversation, Done, Driver, DriverError, Heard, Place};
-use super::program::Program;
+use super::program::{BEGIN_LIMIT, BREAK_OFF_LIMIT, Program};
 use super::server::TeamServer;
-
-/// How long a program may take until a conversation has begun: some take seconds.
-const BEGIN_LIMIT: Duration = Duration::from_secs(90);
-/// How long it may take to leave off once it is told to.
-const BREAK_OFF_LIMIT: Duration = Duration::from_secs(10);
 
 /// An agent that speaks the protocol.
 #[derive(Debug, Clone)]

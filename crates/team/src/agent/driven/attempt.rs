@@ -90,9 +90,7 @@ impl<'a> Attempt<'a> {
             };
             let earlier = self.scribe.session();
             let mut conversation = self.agent.driver.begin(&place, earlier.as_deref()).await?;
-            if let Some(id) = conversation.id() {
-                self.scribe.session_is(id)?;
-            }
+            self.scribe.begins(conversation.id())?;
             let outcome = self.turns(conversation.as_mut(), reach, access).await;
             conversation.end().await;
             if let Some(answer) = outcome? {

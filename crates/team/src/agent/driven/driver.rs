@@ -40,6 +40,18 @@ pub struct Place {
     pub team: Option<TeamServer>,
 }
 
+impl Place {
+    /// The same with what lets a program into the server of its team among its variables: where others can read it, in the
+    /// arguments of a command, it does not stand.
+    #[must_use]
+    pub(super) fn with_word_of_team(mut self) -> Self {
+        for (name, value) in self.team.iter().flat_map(|team| &team.environment) {
+            self.environment = self.environment.with(name, value);
+        }
+        self
+    }
+}
+
 /// What an agent may do in its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {

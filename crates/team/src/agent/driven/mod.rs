@@ -6,13 +6,21 @@
 
 mod acp;
 mod attempt;
+mod claude;
+mod codex;
 mod driver;
 mod exec;
+#[cfg(test)]
+mod fake;
+mod known;
 mod lending;
+mod lines;
+mod permission;
 mod program;
 mod reach;
 mod scribe;
 mod server;
+mod usage;
 mod words;
 
 use std::path::PathBuf;
@@ -23,8 +31,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::acp::Acp;
 use self::attempt::Attempt;
+pub use self::claude::Claude;
+pub use self::codex::Codex;
 pub use self::driver::{Access, Conversation, Done, Driver, DriverError, Heard, Place};
 pub use self::exec::Exec;
+use self::known::Known;
 pub use self::lending::Passages;
 use self::reach::Reach;
 pub use self::server::{TeamServer, relay};
@@ -39,9 +50,8 @@ pub fn driver(spec: &DriverSpec) -> Arc<dyn Driver> {
     let name = spec.to_string();
     let shell = |command: &String| vec!["sh".to_owned(), "-c".to_owned(), command.clone()];
     match spec {
-        DriverSpec::Known(known) => {
-            Arc::new(Acp::new(name, known.command().iter().map(|&word| word.to_owned()).collect()))
-        }
+        DriverSpec::Known(known) => Arc::new(Known::new(*known)),
+        DriverSpec::Headless(agent) => known::headless(*agent, name).into(),
         DriverSpec::Acp(command) => Arc::new(Acp::new(name, shell(command))),
         DriverSpec::Exec(command) => Arc::new(Exec::new(name, shell(command))),
     }

@@ -8,10 +8,15 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::task::JoinHandle;
 
 use super::driver::{DriverError, Place};
 use crate::command::{CommandEnding, ProcessGroup, SpawnError, clean_line};
 
+/// How long a program may take until a conversation has begun: some take seconds.
+pub(super) const BEGIN_LIMIT: Duration = Duration::from_secs(90);
+/// How long it may take to leave off once it is told to.
+pub(super) const BREAK_OFF_LIMIT: Duration = Duration::from_secs(10);
 /// How long it may take to end once it is asked to.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a program whose output has ended may take to end itself.
@@ -24,6 +29,8 @@ pub(super) struct Program {
     name: String,
     group: ProcessGroup,
     errors: Arc<Mutex<Vec<u8>>>,
+    /// Reads them.
+    hears: Option<JoinHandle<()>>,
 }
 
 impl Program {
@@ -45,10 +52,9 @@ impl Program {
             }
         })?;
         let errors = Arc::<Mutex<Vec<u8>>>::default();
-        if let Some(pipe) = group.leader.stderr.take() {
-            tokio::spawn(keep_the_end(pipe, errors.clone()));
-        }
-        Ok(Self { name: name.to_owned(), group, errors })
+        let pipe = group.leader.stderr.take();
+        let hears = pipe.map(|pipe| tokio::spawn(keep_the_end(pipe, errors.clone())));
+        Ok(Self { name: name.to_owned(), group, errors, hears })
     }
 
     /// Its standard input and output. They can be taken once.
@@ -64,17 +70,20 @@ impl Program {
     /// Ends it, and gives what went wrong: that it ended by itself, if it did, or else the reason.
     pub async fn broken(&mut self, reason: String) -> DriverError {
         let ended = tokio::time::timeout(LAST_GASP, self.group.wait()).await;
+        self.end().await;
         let program = self.name.clone();
-        let error = match ended {
+        match ended {
             Ok(Ok(status)) => {
+                // What it wrote last may lie in the pipe still.
+                if let Some(hears) = self.hears.take() {
+                    let _ = tokio::time::timeout(LAST_GASP, hears).await;
+                }
                 let how = CommandEnding::of(status).to_string();
                 let reason = self.last_words().map_or(how.clone(), |words| format!("{how}: {words}"));
                 DriverError::Ended { program, reason }
             }
             Ok(Err(_)) | Err(_) => DriverError::Failed { program, reason },
-        };
-        self.end().await;
-        error
+        }
     }
 
     /// Ends it.

@@ -60,7 +60,7 @@ impl Reach {
         let address: SocketAddr = open.address;
         let variables = lending.iter().flat_map(|lending| lending.variables(address));
         let environment = variables
-            .fold(open.environment.clone(), |environment, (name, value)| environment.lending(name, value));
+            .fold(open.environment.clone(), |environment, (name, value)| environment.with_own(name, &value));
         let team = serving.as_ref().map(|serving| serving.server(keeper, address));
         Ok(Self { environment, serving, team, lending, home, _open: Some(open) })
     }

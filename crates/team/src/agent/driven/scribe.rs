@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use agent_team_core::record::TurnJournalled;
 
 use super::driver::Heard;
+use super::usage::minus;
 use crate::agent::activity::doing;
 use crate::agent::journal::{Journal, Line};
 use crate::agent::{AgentError, Context};
@@ -48,9 +49,12 @@ impl<'a> Scribe<'a> {
         })
     }
 
-    /// Writes down what a conversation is called.
-    pub fn session_is(&mut self, id: &str) -> Result<(), AgentError> {
-        if self.session().as_deref() != Some(id) {
+    /// Begins with a conversation, which has used nothing yet, and writes down what it is called if it can be gone on with.
+    pub fn begins(&mut self, id: Option<&str>) -> Result<(), AgentError> {
+        (self.used, self.noted) = (Usage::default(), Usage::default());
+        if let Some(id) = id
+            && self.session().as_deref() != Some(id)
+        {
             self.journal.write(Line::Session { at_ms: now_ms(), id: id.to_owned() })?;
         }
         Ok(())
@@ -133,15 +137,5 @@ impl<'a> Scribe<'a> {
         let body = TurnJournalled { claim: self.context.token, turn, read };
         self.context.queue.team_log().submit(&self.context.agent, &body.into()).map_err(AgentError::from)?;
         Ok(())
-    }
-}
-
-/// What came to a sum since.
-fn minus(sum: Usage, before: Usage) -> Usage {
-    Usage {
-        input_tokens: sum.input_tokens.saturating_sub(before.input_tokens),
-        cached_tokens: sum.cached_tokens.saturating_sub(before.cached_tokens),
-        cache_write_tokens: sum.cache_write_tokens.saturating_sub(before.cache_write_tokens),
-        output_tokens: sum.output_tokens.saturating_sub(before.output_tokens),
     }
 }

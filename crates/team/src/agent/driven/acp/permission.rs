@@ -1,4 +1,4 @@
-//! What a program may do when it asks: whatever the agent's folder is for. What it does without asking is for the sandbox.
+//! How a program asks for a permission, and is answered.
 
 use agent_client_protocol::v1::schema::{
     PermissionOption, PermissionOptionKind, RequestPermissionOutcome, RequestPermissionRequest,
@@ -6,6 +6,7 @@ use agent_client_protocol::v1::schema::{
 };
 
 use crate::agent::driven::driver::Access;
+use crate::agent::driven::permission::Wish;
 use crate::agent::driven::server::TeamServer;
 
 /// What was asked for, whether it is allowed, and the answer. Options are chosen by their kind, and for this once: what stands
@@ -18,11 +19,12 @@ pub(super) fn judge(
     let what = call.title.clone().unwrap_or_else(|| request.tool_call.tool_call_id.to_string());
     let kind = call.kind.unwrap_or_default();
     let is_of_team = kind == ToolKind::Other && TeamServer::is_called(call.name.as_deref().unwrap_or(&what));
-    let allowed = is_of_team
-        || match access {
-            Access::Work => true,
-            Access::Look => matches!(kind, ToolKind::Read | ToolKind::Search | ToolKind::Think),
-        };
+    let wish = match kind {
+        _ if is_of_team => Wish::Team,
+        ToolKind::Read | ToolKind::Search | ToolKind::Think => Wish::Look,
+        _ => Wish::Act,
+    };
+    let allowed = wish.is_allowed(access);
     let option = choose(&request.options, allowed);
     let outcome = option.map_or(RequestPermissionOutcome::Cancelled, |option| {
         RequestPermissionOutcome::Selected(SelectedPermissionOutcome::new(option.option_id.clone()))

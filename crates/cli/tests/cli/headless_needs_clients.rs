@@ -1,0 +1,358 @@
+//! The real Claude Code and Codex, driven by their own streams, with fakes of ours for their providers (`tests/providers`).
+//!
+//! They are looked for in the folder `$AGENT_TEAM_CLIENTS`, as npm installs them: `n-claude/node_modules/.bin/claude` and
+//! `n-codex/node_modules/.bin/codex`. Without that variable nothing is tested here. They work in the sandbox, where they see no key,
+//! and call models that they are lent.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Ran, Team};
+
+/// The key of the user, which nobody sees but its provider.
+const KEY: &str = "sk-canary-of-the-user";
+
+/// A program, and how its model calls a command.
+#[derive(Clone, Copy)]
+struct Client {
+    program: &'static str,
+    provider: &'static str,
+    shell: fn(&str) -> Value,
+}
+
+const CLAUDE: Client = Client {
+    program: "claude",
+    provider: "anthropic_messages.py",
+    shell: |command| json!({"call": ["Bash", {"command": command, "description": "a command"}]}),
+};
+
+const CODEX: Client = Client {
+    program: "codex",
+    provider: "openai_responses.py",
+    shell: |command| json!({"call": ["exec_command", {"cmd": command}]}),
+};
+
+/// A team in a git repository, one program to work in it, and its provider.
+struct Place {
+    team: Team,
+    client: Client,
+    /// The user's home, which the programs do not see.
+    home: TempDir,
+    /// Where they are installed.
+    installed: PathBuf,
+    provider: Child,
+    url: String,
+}
+
+impl Place {
+    /// `None` where the programs are not installed.
+    fn with(client: Client, script: &Value) -> Option<Self> {
+        let Some(clients) = std::env::var_os("AGENT_TEAM_CLIENTS") else {
+            eprintln!("skipped: AGENT_TEAM_CLIENTS does not say where {} is installed", client.program);
+            return None;
+        };
+        let installed = Path::new(&clients).join(format!("n-{}/node_modules/.bin", client.program));
+        assert!(installed.join(client.program).exists(), "{} is not there", installed.display());
+        let team = Team::new();
+        let git = "git init -q -b main . && git -c user.name=ann -c user.email=ann@example.com commit -q --allow-empty -m begin";
+        assert!(team.program("sh").args(["-c", git]).status().unwrap().success());
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("script.json"), script.to_string()).unwrap();
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/providers").join(client.provider);
+        let mut provider = team.program("python3");
+        provider.arg(program).args(["script.json", "asked.jsonl"]).current_dir(home.path());
+        provider.env("PYTHONDONTWRITEBYTECODE", "1");
+        let mut provider = provider.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(provider.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();
+        let url = format!("http://127.0.0.1:{}", port.trim());
+        let place = Self { team, client, home, installed, provider, url };
+        place.configure("");
+        Some(place)
+    }
+
+    /// Writes team.toml, by which the sandbox shows where the program is installed.
+    fn configure(&self, more: &str) {
+        let clients = self.installed.parent().unwrap();
+        let config = format!("sandbox.read = ['{}']\n{more}", clients.display());
+        std::fs::write(self.team.path().join("team.toml"), config).unwrap();
+    }
+
+    fn command<const N: usize>(&self, arguments: [&str; N]) -> Command {
+        let mut command = self.team.command(arguments);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(self.installed.clone()).chain(std::env::split_paths(&path));
+        command.env("PATH", std::env::join_paths(folders).unwrap());
+        command.env("HOME", self.home.path());
+        // The key that the program does not get, and where it is worth something.
+        command.env("ANTHROPIC_BASE_URL", &self.url).env("OPENAI_BASE_URL", format!("{}/v1", self.url));
+        command.env("ANTHROPIC_API_KEY", KEY).env("OPENAI_API_KEY", KEY);
+        command
+    }
+
+    /// A run in which the program does a task.
+    fn run(&self) -> Command {
+        self.run_with(&format!("{}:headless", self.client.program))
+    }
+
+    fn run_with(&self, with: &str) -> Command {
+        let check = "grep -q hello a.txt";
+        self.command(["run", "Write a", "--with", with, "--check", check, "--yes"])
+    }
+
+    fn transcript(&self) -> Vec<Value> {
+        let Ok(attempts) = std::fs::read_dir(self.team.path().join(".agent-team/attempts")) else {
+            return Vec::new();
+        };
+        let files = attempts.map(|attempt| attempt.unwrap().path().join("transcript.jsonl"));
+        let texts: Vec<String> = files.filter_map(|file| std::fs::read_to_string(file).ok()).collect();
+        texts
+            .iter()
+            .flat_map(|text| text.lines())
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+
+    /// The lines of a type in the transcripts of all attempts.
+    fn lines(&self, kind: &str) -> Vec<Value> {
+        self.transcript().into_iter().filter(|line| line["type"] == kind).collect()
+    }
+
+    /// Starts a run, and waits until something stands in its transcript.
+    fn run_until(&self, stands: impl Fn(&Self) -> bool) -> Child {
+        let mut run = self.run().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        while !stands(self) {
+            if run.try_wait().unwrap().is_some() {
+                panic!("it ended: {:?}", Ran::of(run.wait_with_output().unwrap()));
+            }
+            std::thread::yield_now();
+        }
+        run
+    }
+
+    fn shown(&self, path: &str) -> String {
+        let output = self.team.program("git").args(["show", &format!("main:{path}")]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(self.provider.stdin.take());
+        let _ = self.provider.wait();
+    }
+}
+
+fn finishes(result: &str) -> Value {
+    json!({"call": ["mcp__team__finish", {"result": result}]})
+}
+
+fn does_a_task(client: Client) {
+    let write = (client.shell)("echo hello > a.txt && echo written");
+    let script = json!({"Write a": [write, finishes("a.txt says hello."), {"say": "Done."}]});
+    let Some(place) = Place::with(client, &script) else { return };
+    let ran = Ran::of(place.run().output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?} {:?}", place.transcript());
+    assert_eq!(place.shown("a.txt"), "hello\n");
+    let results = place.lines("tool_result");
+    assert!(results[0]["output"].as_str().unwrap().contains("written"), "{results:?}");
+    assert_eq!(results[1]["name"], "mcp__team__finish");
+    let permissions = place.lines("permission");
+    let allowed = permissions.iter().all(|line| line["allowed"] == true);
+    assert!(allowed && permissions.iter().any(|line| line["what"] == "mcp__team__finish"), "{permissions:?}");
+    let tasks = place.team.json(["list"]);
+    let result = &tasks[0]["result"];
+    assert_eq!(result["preview"].as_str().or(result.as_str()), Some("a.txt says hello."), "{tasks}");
+    let spent = &place.team.json(["status"])["spent"];
+    assert!(spent["calls"].as_u64() >= Some(2) && spent["input_tokens"].as_u64() >= Some(200), "{spent}");
+    let holds_key =
+        |folder: &Path| place.team.program("grep").args(["-rl", KEY]).arg(folder).status().unwrap().success();
+    assert!(!holds_key(place.team.path()) && !holds_key(place.home.path()), "nobody has written it");
+    let keys = std::fs::read_to_string(place.home.path().join("asked.jsonl")).unwrap();
+    assert!(keys.lines().count() >= 2, "{keys}");
+}
+
+#[test]
+fn a_budget_is_asked_before_each_call_of_a_program_and_ends_its_work() {
+    let script = json!({"Write a": [(CLAUDE.shell)("echo hello > a.txt"), finishes("Written.")]});
+    let Some(place) = Place::with(CLAUDE, &script) else { return };
+    let ran = Ran::of(
+        place
+            .command(["run", "Write a", "--with", "claude:headless", "--no-gate", "--budget-tokens", "900"])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(ran.stderr.contains("the budget of the team is used up (tokens)"), "{ran:?}");
+    assert!(!place.home.path().join("asked.jsonl").exists(), "its provider was not asked");
+    assert_eq!(place.team.json(["show", "goal"])["status"], "ready", "no attempt has failed");
+}
+
+fn needs_no_adapter(client: Client) {
+    let script = json!({"Write a": [(client.shell)("echo hello > a.txt"), finishes("Written.")]});
+    let Some(place) = Place::with(client, &script) else { return };
+    let ran = Ran::of(place.run_with(client.program).output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?} {:?}", place.transcript());
+    assert_eq!(place.lines("began")[0]["with"], client.program, "it is known by the name that was asked for");
+}
+
+fn is_interrupted_in_a_command_that_hangs(client: Client) {
+    let script = json!({
+        "Leave the lexer": [(client.shell)("echo hello > a.txt"), finishes("Without the lexer.")],
+        "Write a": [(client.shell)("while true; do sleep 1; done")],
+    });
+    let Some(place) = Place::with(client, &script) else { return };
+    let run = place.run_until(|place| !place.lines("answered").is_empty());
+    place.team.ok(["interrupt", "worker-1", "Leave the lexer alone"]);
+    let ran = Ran::of(run.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?} {:?}", place.transcript());
+    assert_eq!(place.shown("a.txt"), "hello\n");
+    assert_eq!(place.team.json(["show", "goal"])["attempt"], 1, "it goes on in the same attempt");
+}
+
+fn is_refused_what_a_reviewer_may_not_do(client: Client, acts: &Value) {
+    let review = json!({"call": ["mcp__team__review", {"approve": true, "feedback": "Good."}]});
+    let script = json!({
+        "What worker-1 delivered": [(client.shell)("cat a.txt"), acts, review],
+        "Write a": [(client.shell)("echo hello > a.txt"), finishes("Written.")],
+    });
+    let Some(place) = Place::with(client, &script) else { return };
+    let with = format!("{}:headless", client.program);
+    let config = format!(
+        "with = '{with}'\ngate = 'true'\n[[agent]]\nname = 'worker-1'\n[[agent]]\nname = 'critic'\nrole = 'reviewer'\n\
+         [[task]]\nid = 'a'\ntitle = 'Write a'\nreview = true\n"
+    );
+    place.configure(&config);
+    let ran = Ran::of(place.command(["run", "--yes"]).output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?} {:?}", place.transcript());
+    let refused: Vec<Value> =
+        place.lines("permission").into_iter().filter(|line| line["allowed"] == false).collect();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0]["what"].as_str().unwrap().contains("b.txt"), "{refused:?}");
+    let looked = place.lines("tool_result").into_iter().any(|line| {
+        line["is_error"] == false && line["output"].as_str().is_some_and(|output| output.trim() == "hello")
+    });
+    assert!(looked, "it may look: {:?}", place.lines("tool_result"));
+    assert_eq!((place.shown("a.txt").as_str(), place.shown("b.txt").as_str()), ("hello\n", ""));
+}
+
+fn goes_on_after_the_run_was_killed(client: Client) {
+    let script = json!({
+        "Go on with your task where you left off": [finishes("Written, in two goes.")],
+        "Write a": [(client.shell)("echo hello > a.txt"), {"hang": true}],
+    });
+    let Some(place) = Place::with(client, &script) else { return };
+    let mut run = place.run_until(|place| !place.lines("tool_result").is_empty());
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let ran = Ran::of(place.run().output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?} {:?}", place.transcript());
+    assert_eq!(place.shown("a.txt"), "hello\n");
+    assert_eq!(place.lines("session").len(), 1, "it is one conversation: {:?}", place.lines("session"));
+    let asked = std::fs::read_to_string(place.home.path().join("asked.jsonl")).unwrap();
+    let last = asked.lines().rfind(|line| line.contains("Go on with your task where you left off")).unwrap();
+    assert!(last.contains("echo hello > a.txt"), "its model knows what it did before: {last}");
+    assert!(!last.contains("What you did so far"), "and is not told");
+}
+
+fn works_in_the_same_conversation_once_its_plan_is_approved(client: Client) {
+    let plan = json!({"call": ["mcp__team__submit_plan", {"plan": "One line."}]});
+    let script = json!({
+        "Go on with your task where you left off": [(client.shell)("echo hello > a.txt"), finishes("One line it was.")],
+        "Write a": [plan, {"say": "I wait."}],
+    });
+    let Some(place) = Place::with(client, &script) else { return };
+    let config = "[[agent]]\nname = 'worker-1'\nplan = true\n";
+    place.configure(config);
+    let run = place.run_until(|place| place.team.ok(["plan", "list"]).contains("One line."));
+    place.team.ok(["plan", "approve", "goal"]);
+    let ran = Ran::of(run.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?} {:?}", place.transcript());
+    assert_eq!(place.shown("a.txt"), "hello\n");
+    assert_eq!(place.lines("session").len(), 1, "it is one conversation: {:?}", place.lines("session"));
+    let spent = &place.team.json(["status"])["spent"];
+    assert!(spent["input_tokens"].as_u64() >= Some(300), "the second part counts, too: {spent}");
+}
+
+fn says_that_it_is_not_logged_in(client: Client) {
+    let Some(place) = Place::with(client, &json!({"Write a": [{"status": 401}]})) else { return };
+    let ran = Ran::of(place.run().output().unwrap());
+    assert!(ran.code == 5 && ran.stderr.contains("is not logged in"), "{ran:?}");
+}
+
+#[test]
+fn claude_does_a_task() {
+    does_a_task(CLAUDE);
+}
+
+#[test]
+fn codex_does_a_task() {
+    does_a_task(CODEX);
+}
+
+#[test]
+fn claude_needs_no_adapter() {
+    needs_no_adapter(CLAUDE);
+}
+
+#[test]
+fn codex_needs_no_adapter() {
+    needs_no_adapter(CODEX);
+}
+
+#[test]
+fn claude_is_interrupted_in_a_command_that_hangs() {
+    is_interrupted_in_a_command_that_hangs(CLAUDE);
+}
+
+#[test]
+fn codex_is_interrupted_in_a_command_that_hangs() {
+    is_interrupted_in_a_command_that_hangs(CODEX);
+}
+
+#[test]
+fn claude_is_refused_what_a_reviewer_may_not_do() {
+    is_refused_what_a_reviewer_may_not_do(CLAUDE, &(CLAUDE.shell)("echo mine > b.txt"));
+}
+
+/// What it does not ask for its own sandbox keeps it from; so here it asks to do it without.
+#[test]
+fn codex_is_refused_what_a_reviewer_may_not_do() {
+    let more =
+        json!({"cmd": "echo mine > b.txt", "sandbox_permissions": "require_escalated", "justification": "?"});
+    is_refused_what_a_reviewer_may_not_do(CODEX, &json!({"call": ["exec_command", more]}));
+}
+
+#[test]
+fn claude_goes_on_after_the_run_was_killed() {
+    goes_on_after_the_run_was_killed(CLAUDE);
+}
+
+#[test]
+fn codex_goes_on_after_the_run_was_killed() {
+    goes_on_after_the_run_was_killed(CODEX);
+}
+
+#[test]
+fn claude_works_in_the_same_conversation_once_its_plan_is_approved() {
+    works_in_the_same_conversation_once_its_plan_is_approved(CLAUDE);
+}
+
+#[test]
+fn codex_works_in_the_same_conversation_once_its_plan_is_approved() {
+    works_in_the_same_conversation_once_its_plan_is_approved(CODEX);
+}
+
+#[test]
+fn claude_says_that_it_is_not_logged_in() {
+    says_that_it_is_not_logged_in(CLAUDE);
+}
+
+#[test]
+fn codex_says_that_it_is_not_logged_in() {
+    says_that_it_is_not_logged_in(CODEX);
+}
