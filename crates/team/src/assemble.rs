@@ -125,6 +125,7 @@ fn members(config: &Config) -> Vec<AgentConfig> {
         names,
         role: Role::Worker,
         with: None,
+        model: None,
         skills: Vec::new(),
         prompt: None,
         plan: false,
@@ -144,7 +145,7 @@ fn connect_all(
     agents: &[AgentConfig],
     making: &Making,
 ) -> Result<BTreeMap<AgentId, Behind>, Error> {
-    let mut connected: BTreeMap<String, Behind> = BTreeMap::new();
+    let mut connected: BTreeMap<(String, Option<String>), Behind> = BTreeMap::new();
     let mut models = BTreeMap::new();
     for agent in agents {
         let Some(spec) = agent.with.as_ref().or(config.with.as_ref()) else {
@@ -154,11 +155,12 @@ fn connect_all(
                 names.join(", ")
             )));
         };
-        let model = match connected.get(&spec.to_string()) {
+        let key = (spec.to_string(), agent.model.clone());
+        let model = match connected.get(&key) {
             Some(model) => model.clone(),
-            None => making.connected(spec)?,
+            None => making.connected(spec, agent.model.as_deref())?,
         };
-        connected.insert(spec.to_string(), model.clone());
+        connected.insert(key, model.clone());
         models.extend(agent.names.iter().map(|name| (name.clone(), model.clone())));
     }
     Ok(models)
@@ -254,7 +256,7 @@ fn recruiter(config: &Config, models: &BTreeMap<AgentId, Behind>, making: Making
     Recruiter::new(move |with| {
         let model = match with.filter(|with| *with != "script") {
             None => match (&teams, &usual) {
-                (Some(spec), _) => making.connected(spec)?,
+                (Some(spec), _) => making.connected(spec, None)?,
                 (None, Some(model)) => model.clone(),
                 (None, None) => {
                     return Err(Error::Input("no model is named for it: give it a `--with`".into()));
@@ -262,7 +264,7 @@ fn recruiter(config: &Config, models: &BTreeMap<AgentId, Behind>, making: Making
             },
             Some(with) => {
                 let spec: With = with.parse().map_err(|error| Error::Input(format!("{error}")))?;
-                making.connected(&spec)?
+                making.connected(&spec, None)?
             }
         };
         Ok(making.agent(model, String::new(), None))

@@ -17,7 +17,7 @@ use crate::with::{DriverSpec, With};
 pub(crate) enum Behind {
     Model(Arc<dyn Model>),
     #[cfg(feature = "drivers")]
-    Driver(Arc<dyn Driver>, Option<Arc<Passages>>),
+    Driver(Arc<dyn Driver>, Option<Arc<Passages>>, Option<String>),
 }
 
 impl Behind {
@@ -26,7 +26,7 @@ impl Behind {
         match self {
             Self::Model(model) => model.name().to_owned(),
             #[cfg(feature = "drivers")]
-            Self::Driver(driver, _) => driver.name(),
+            Self::Driver(driver, ..) => driver.name(),
         }
     }
 
@@ -35,7 +35,7 @@ impl Behind {
         match self {
             Self::Model(_) => false,
             #[cfg(feature = "drivers")]
-            Self::Driver(_, lent) => lent.is_some(),
+            Self::Driver(_, lent, _) => lent.is_some(),
         }
     }
 }
@@ -57,12 +57,18 @@ impl Making {
         }
     }
 
-    /// What a user names, connected if it is a model.
+    /// What a user names, connected if it is a model. `model` is the one that a program is to call which is driven.
     ///
     /// # Errors
     /// When it cannot be connected, or driven as the user has it.
-    pub fn connected(&self, with: &With) -> Result<Behind, Error> {
+    pub fn connected(&self, with: &With, model: Option<&str>) -> Result<Behind, Error> {
         let input = |error: &dyn std::fmt::Display| Error::Input(error.to_string());
+        if let Some(model) = model.filter(|_| !with.takes_model()) {
+            return Err(Error::Input(format!(
+                "`model = \"{model}\"` says nothing to {with}: it is for claude, codex, gemini and qwen, which are driven; any other says its \
+                 model in `with`, or in its own settings"
+            )));
+        }
         match with {
             With::Model(spec) => {
                 let environment = self.variables();
@@ -76,7 +82,7 @@ impl Making {
                 if passages.is_none() && self.config.sandbox.kind != crate::sandbox::SandboxChoice::None {
                     spec.can_be_confined().map_err(Error::Input)?;
                 }
-                Ok(Behind::Driver(driven::driver(spec), passages))
+                Ok(Behind::Driver(driven::driver(spec), passages, model.map(str::to_owned)))
             }
             #[cfg(not(feature = "drivers"))]
             With::Driven(spec) => Err(Error::Input(format!(
@@ -106,9 +112,10 @@ impl Making {
                 })
             }
             #[cfg(feature = "drivers")]
-            Behind::Driver(driver, passages) => {
+            Behind::Driver(driver, passages, model) => {
                 let made = DrivenAgent::new(driver).prices(self.prices.clone()).instructions(instructions);
                 let made = made.hosts(self.config.sandbox.hosts.clone());
+                let made = model.into_iter().fold(made, DrivenAgent::model);
                 let made = passages.into_iter().fold(made, DrivenAgent::lent);
                 Arc::new(self.surroundings.relay.iter().fold(made, DrivenAgent::relay))
             }

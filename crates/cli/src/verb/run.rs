@@ -223,6 +223,7 @@ fn agents(count: u32) -> Result<Vec<AgentConfig>, Failure> {
         Ok::<_, Failure>(AgentConfig {
             names,
             role,
+            model: None,
             with: None,
             skills: Vec::new(),
             prompt: None,

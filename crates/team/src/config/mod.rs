@@ -175,6 +175,8 @@ pub struct AgentConfig {
     pub role: Role,
     /// Its model, if not the team's.
     pub with: Option<With>,
+    /// The model that a coding agent calls which is driven, if not its usual one.
+    pub model: Option<String>,
     /// What it can do that others cannot.
     pub skills: Vec<Skill>,
     /// What it is told besides its role's instructions.

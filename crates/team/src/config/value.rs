@@ -36,6 +36,9 @@ pub(super) struct WrittenAgent {
     #[serde(default, deserialize_with = "parsed")]
     #[schemars(with = "Option<String>")]
     with: Option<With>,
+    /// The model that a coding agent calls which is driven, by its own name for it; else its usual one.
+    #[serde(default, deserialize_with = "filled")]
+    model: Option<String>,
     /// What it can do that others cannot.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -88,14 +91,25 @@ impl TryFrom<WrittenAgent> for AgentConfig {
     type Error = String;
 
     fn try_from(written: WrittenAgent) -> Result<Self, String> {
-        let WrittenAgent { name, role, with, skills, prompt, plan, context_tokens, members, budget, count } =
-            written;
+        let WrittenAgent {
+            name,
+            role,
+            with,
+            model,
+            skills,
+            prompt,
+            plan,
+            context_tokens,
+            members,
+            budget,
+            count,
+        } = written;
         let names = match count {
             None => Ok(vec![name]),
             Some(count) => (1..=count).map(|number| format!("{name}-{number}").try_into()).collect(),
         };
         let names = names.map_err(|error: BadName| error.to_string())?;
-        Ok(Self { names, role, with, skills, prompt, plan, context_tokens, members, budget })
+        Ok(Self { names, role, with, model, skills, prompt, plan, context_tokens, members, budget })
     }
 }
 

@@ -87,6 +87,7 @@ impl<'a> Attempt<'a> {
                 environment: reach.environment(access),
                 access,
                 team: reach.team.clone(),
+                model: self.agent.model.clone(),
             };
             let earlier = self.scribe.session();
             let mut conversation = self.agent.driver.begin(&place, earlier.as_deref()).await?;

@@ -113,6 +113,7 @@ fn command(place: &Place, id: &str, goes_on: bool) -> Vec<String> {
         id,
     ]
     .into_iter()
+    .chain(place.model.iter().flat_map(|model| ["--model", model]))
     .map(str::to_owned)
     .collect::<Vec<_>>();
     if let Some(team) = &place.team {

@@ -50,7 +50,7 @@ fn command(place: &Place) -> Vec<String> {
     let mut words = vec![HeadlessAgent::Codex.program().to_owned(), "app-server".to_owned()];
     let settings = place.team.as_ref().map(settings).unwrap_or_default();
     words.extend(settings.into_iter().flat_map(set));
-    words.extend(lent(place));
+    words.extend(chosen(place));
     words
 }
 
@@ -58,8 +58,13 @@ fn set(setting: String) -> [String; 2] {
     ["-c".to_owned(), setting]
 }
 
-/// The arguments by which it calls the models that it is lent, if it is lent any: it reads no variable for that.
-pub(super) fn lent(place: &Place) -> Vec<String> {
+/// The arguments by which it calls the model that it is to call, at who lends it any: it reads no variable for that.
+pub(super) fn chosen(place: &Place) -> Vec<String> {
+    let model = place.model.iter().map(|model| format!("model={}", json!(model)));
+    model.chain(lent(place)).flat_map(set).collect()
+}
+
+fn lent(place: &Place) -> Vec<String> {
     let url = place.environment.iter().find(|(name, _)| *name == "OPENAI_BASE_URL").map(|(_, url)| url);
     let Some(url) = url.and_then(|url| url.to_str()) else { return Vec::new() };
     let provider = "model_providers.agent-team";
@@ -70,7 +75,7 @@ pub(super) fn lent(place: &Place) -> Vec<String> {
         format!("{provider}.env_key=\"OPENAI_API_KEY\""),
         format!("{provider}.wire_api=\"responses\""),
     ];
-    settings.into_iter().flat_map(set).collect()
+    settings.into()
 }
 
 /// The team's tools, as a server that it starts. Without it there is no conversation. Its servers get no variables but those that
@@ -98,10 +103,10 @@ async fn open(lines: &mut Lines, place: &Place, earlier: Option<&str>) -> Result
     lines.send(&json!({"method": "initialized"})).await?;
     let how = json!({
         "cwd": place.folder,
-        // Ours is around it where there is one. Who looks needs one that tells reading from writing, and that is its own.
+        // Ours is around it where there is one, and keeps who looks from writing; its own cannot be put up within that.
         "sandbox": match place.access {
-            Access::Work => "danger-full-access",
-            Access::Look => "read-only",
+            Access::Look if place.environment.sandbox().is_none() => "read-only",
+            Access::Look | Access::Work => "danger-full-access",
         },
         "approvalPolicy": "on-request",
         "approvalsReviewer": "user",

@@ -38,6 +38,8 @@ pub struct Place {
     pub access: Access,
     /// Where it finds the tools of its team; `None` where it is only asked something.
     pub team: Option<TeamServer>,
+    /// The model that it is to call, by its own name for it; `None` for its usual one.
+    pub model: Option<String>,
 }
 
 impl Place {

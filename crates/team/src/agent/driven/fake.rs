@@ -41,7 +41,7 @@ impl Fake {
             arguments: vec!["relay".into(), "127.0.0.1:1".into()],
             environment: vec![("WORD".into(), "open sesame".into())],
         };
-        Place { folder: self.0.path().to_owned(), environment, access, team: Some(team) }
+        Place { folder: self.0.path().to_owned(), environment, access, team: Some(team), model: None }
     }
 
     /// What it wrote into a file.

@@ -21,8 +21,12 @@ impl Known {
 
     fn acp(&self, place: &Place) -> Acp {
         let command = self.agent.command().iter().map(|&word| word.to_owned());
-        let lent = if self.agent == KnownAgent::Codex { codex::lent(place) } else { Vec::new() };
-        Acp::new(self.name(), command.chain(lent).collect())
+        let more = match (self.agent, &place.model) {
+            (KnownAgent::Codex, _) => codex::chosen(place),
+            (KnownAgent::Gemini | KnownAgent::Qwen, Some(model)) => vec!["-m".to_owned(), model.clone()],
+            _ => Vec::new(),
+        };
+        Acp::new(self.name(), command.chain(more).collect())
     }
 }
 
@@ -50,7 +54,14 @@ impl Driver for Known {
         let own = self.agent.headless().filter(|own| !is_there(adapter) && is_there(own.program()));
         match own {
             Some(own) => headless(own, self.name()).begin(place, earlier).await,
-            None => self.acp(place).begin(place, earlier).await,
+            None => {
+                let acp = self.acp(place);
+                let chosen = place.model.iter().filter(|_| self.agent == KnownAgent::Claude);
+                let environment = chosen.fold(place.environment.clone(), |environment, model| {
+                    environment.with_own("ANTHROPIC_MODEL", model)
+                });
+                acp.begin(&Place { environment, ..place.clone() }, earlier).await
+            }
         }
     }
 }

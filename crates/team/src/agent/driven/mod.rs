@@ -68,6 +68,8 @@ pub struct DrivenAgent {
     hosts: Vec<HostRule>,
     /// The models that are lent to it.
     passages: Option<Arc<Passages>>,
+    /// The one that it is to call.
+    model: Option<String>,
 }
 
 impl DrivenAgent {
@@ -80,6 +82,7 @@ impl DrivenAgent {
             relay: None,
             hosts: Vec::new(),
             passages: None,
+            model: None,
         }
     }
 
@@ -108,6 +111,13 @@ impl DrivenAgent {
     #[must_use]
     pub fn hosts(mut self, hosts: Vec<HostRule>) -> Self {
         self.hosts = hosts;
+        self
+    }
+
+    /// Sets the model that it is to call, by its own name for it.
+    #[must_use]
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.model = Some(model.into());
         self
     }
 
@@ -143,6 +153,7 @@ impl Agent for DrivenAgent {
             environment: reach.environment(Access::Look),
             access: Access::Look,
             team: None,
+            model: self.model.clone(),
         };
         let words = prompt::system(&context.agent, context.role, &self.instructions, false);
         let words = format!("{words}\n{}", question.description);
