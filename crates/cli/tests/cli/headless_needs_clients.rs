@@ -4,17 +4,14 @@
 //! `n-codex/node_modules/.bin/codex`. Without that variable nothing is tested here. They work in the sandbox, where they see no key,
 //! and call models that they are lent.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::clients::{self, KEY, Provider};
 use crate::support::{Ran, Team};
-
-/// The key of the user, which nobody sees but its provider.
-const KEY: &str = "sk-canary-of-the-user";
 
 /// A program, and how its model calls a command.
 #[derive(Clone, Copy)]
@@ -46,57 +43,39 @@ struct Place {
     client: Client,
     /// The user's home, which the programs do not see.
     home: TempDir,
-    /// Where they are installed.
+    /// Where all programs are installed.
     installed: PathBuf,
-    provider: Child,
-    url: String,
+    provider: Provider,
 }
 
 impl Place {
     /// `None` where the programs are not installed.
     fn with(client: Client, script: &Value) -> Option<Self> {
-        let Some(clients) = std::env::var_os("AGENT_TEAM_CLIENTS") else {
-            eprintln!("skipped: AGENT_TEAM_CLIENTS does not say where {} is installed", client.program);
-            return None;
-        };
-        let installed = Path::new(&clients).join(format!("n-{}/node_modules/.bin", client.program));
-        assert!(installed.join(client.program).exists(), "{} is not there", installed.display());
-        let team = Team::new();
-        let git = "git init -q -b main . && git -c user.name=ann -c user.email=ann@example.com commit -q --allow-empty -m begin";
-        assert!(team.program("sh").args(["-c", git]).status().unwrap().success());
-        let home = tempfile::tempdir().unwrap();
-        std::fs::write(home.path().join("script.json"), script.to_string()).unwrap();
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/providers").join(client.provider);
-        let mut provider = team.program("python3");
-        provider.arg(program).args(["script.json", "asked.jsonl"]).current_dir(home.path());
-        provider.env("PYTHONDONTWRITEBYTECODE", "1");
-        let mut provider = provider.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut port = String::new();
-        BufReader::new(provider.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();
-        let url = format!("http://127.0.0.1:{}", port.trim());
-        let place = Self { team, client, home, installed, provider, url };
+        let installed = clients::installed()?;
+        let team = clients::team_in_a_repository();
+        let provider = Provider::start(&team, client.provider, script);
+        let place = Self { team, client, home: tempfile::tempdir().unwrap(), installed, provider };
         place.configure("");
         Some(place)
     }
 
     /// Writes team.toml, by which the sandbox shows where the program is installed.
     fn configure(&self, more: &str) {
-        let clients = self.installed.parent().unwrap();
         let agents = if more.is_empty() { "[[agent]]\nname = 'worker-1'\n" } else { more };
         let model = format!("[[agent]]\nmodel = '{}'\n", self.client.model);
         let agents = agents.replace("[[agent]]\n", &model);
-        let config = format!("sandbox.read = ['{}']\n{agents}", clients.display());
+        let config = format!("sandbox.read = ['{}']\n{agents}", self.installed.display());
         std::fs::write(self.team.path().join("team.toml"), config).unwrap();
     }
 
     fn command<const N: usize>(&self, arguments: [&str; N]) -> Command {
         let mut command = self.team.command(arguments);
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(self.installed.clone()).chain(std::env::split_paths(&path));
-        command.env("PATH", std::env::join_paths(folders).unwrap());
+        let programs = clients::programs(&self.installed, &format!("n-{}", self.client.program));
+        clients::find_in(&mut command, &[programs]);
         command.env("HOME", self.home.path());
         // The key that the program does not get, and where it is worth something.
-        command.env("ANTHROPIC_BASE_URL", &self.url).env("OPENAI_BASE_URL", format!("{}/v1", self.url));
+        let url = &self.provider.url;
+        command.env("ANTHROPIC_BASE_URL", url).env("OPENAI_BASE_URL", format!("{url}/v1"));
         command.env("ANTHROPIC_API_KEY", KEY).env("OPENAI_API_KEY", KEY);
         command
     }
@@ -142,15 +121,7 @@ impl Place {
     }
 
     fn shown(&self, path: &str) -> String {
-        let output = self.team.program("git").args(["show", &format!("main:{path}")]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        drop(self.provider.stdin.take());
-        let _ = self.provider.wait();
+        clients::merged(&self.team, path)
     }
 }
 
@@ -179,8 +150,6 @@ fn does_a_task(client: Client) {
     let holds_key =
         |folder: &Path| place.team.program("grep").args(["-rl", KEY]).arg(folder).status().unwrap().success();
     assert!(!holds_key(place.team.path()) && !holds_key(place.home.path()), "nobody has written it");
-    let keys = std::fs::read_to_string(place.home.path().join("asked.jsonl")).unwrap();
-    assert!(keys.lines().count() >= 2, "{keys}");
 }
 
 #[test]
@@ -195,7 +164,7 @@ fn a_budget_is_asked_before_each_call_of_a_program_and_ends_its_work() {
     );
     assert_eq!(ran.code, 5, "{ran:?}");
     assert!(ran.stderr.contains("the budget of the team is used up (tokens)"), "{ran:?}");
-    assert!(!place.home.path().join("asked.jsonl").exists(), "its provider was not asked");
+    assert_eq!(place.provider.asked(), "", "its provider was not asked");
     assert_eq!(place.team.json(["show", "goal"])["status"], "ready", "no attempt has failed");
 }
 
@@ -252,18 +221,15 @@ fn goes_on_after_the_run_was_killed(client: Client) {
     });
     let Some(place) = Place::with(client, &script) else { return };
     // Its model is asked again, so it has kept what it did.
-    let again = |asked: String| {
-        asked.lines().any(|line| line.contains("tool_result") || line.contains("function_call_output"))
-    };
-    let asked = |place: &Place| std::fs::read_to_string(place.home.path().join("asked.jsonl"));
-    let mut run = place.run_until(|place| asked(place).is_ok_and(again));
+    let is_again = |asked: &str| asked.contains("tool_result") || asked.contains("function_call_output");
+    let mut run = place.run_until(|place| place.provider.asked().lines().any(is_again));
     run.kill().unwrap();
     run.wait().unwrap();
     let ran = Ran::of(place.run().output().unwrap());
     assert_eq!(ran.code, 0, "{ran:?} {:?}", place.transcript());
     assert_eq!(place.shown("a.txt"), "hello\n");
     assert_eq!(place.lines("session").len(), 1, "it is one conversation: {:?}", place.lines("session"));
-    let asked = std::fs::read_to_string(place.home.path().join("asked.jsonl")).unwrap();
+    let asked = place.provider.asked();
     let last = asked.lines().rfind(|line| line.contains("Go on with your task where you left off")).unwrap();
     assert!(last.contains("echo hello > a.txt"), "its model knows what it did before: {last}");
     assert!(!last.contains("What you did so far"), "and is not told");
