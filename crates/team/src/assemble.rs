@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::agent_team::{AgentTeam, Recruiter, RunOptions};
+use crate::command::Environment;
 use crate::config::{AgentConfig, Config};
 use crate::folder::TeamFolder;
 use crate::hooks::Hooks;
@@ -16,7 +17,6 @@ use crate::making::{Behind, Making, variable};
 use crate::model::{Model, ModelSpec};
 use crate::progress::Reporter;
 use crate::rehearsal::{rehearsing_copy, scripted};
-use crate::sandbox::Sandbox;
 use crate::team_log::TeamLog;
 use crate::with::With;
 use crate::{Account, AgentBudget, AgentId, Bounds, Error, NewTask, Role, TaskId};
@@ -96,9 +96,9 @@ pub fn assemble(
         lead.members.iter().try_for_each(|member| team.set_lead(member.as_str(), name.as_str()))?;
     }
     budgets_can_be_kept(config, &agents, &models)?;
+    let environment = config.environment.environment(parent.iter().cloned());
     if let Some(folder) = team_log.folder().filter(|_| !rehearses && !config.hooks.is_empty()) {
-        let environment = config.environment.environment(parent.iter().cloned());
-        team_log.set_hooks(Hooks::new(config.hooks.clone(), folder, environment, reporter.clone()));
+        team_log.set_hooks(Hooks::new(config.hooks.clone(), folder, environment.clone(), reporter.clone()));
     }
     let home = variable(parent, "HOME").map(PathBuf::from);
     let base = team_log.folder().map_or(Path::new("/"), TeamFolder::workspace);
@@ -107,10 +107,11 @@ pub fn assemble(
         // Before its first record.
         team.queue.team_log().set_unconfined();
     }
+    team.queue.team_log().set_secrets(environment.secrets().clone());
     let of_tasks = add_missing_tasks(&team, config, rehearses)?;
     let budgets = of_agents(&agents).chain(of_tasks).filter(|(_, bounds)| *bounds != Bounds::default());
     let recruiter = Some(recruiter(config, &models, making));
-    let options = options(config, parent, rehearses, recruiter, reporter, sandbox);
+    let options = options(config, environment.confined(sandbox), rehearses, recruiter, reporter);
     team.options(RunOptions { budgets: budgets.collect(), ..options });
     Ok(Assembled { team, rehearses, paid_models: paid_models.into_iter().collect() })
 }
@@ -273,11 +274,10 @@ fn recruiter(config: &Config, models: &BTreeMap<AgentId, Behind>, making: Making
 
 fn options(
     config: &Config,
-    parent: &[(OsString, OsString)],
+    environment: Environment,
     rehearses: bool,
     recruiter: Option<Recruiter>,
     reporter: Reporter,
-    sandbox: Sandbox,
 ) -> RunOptions {
     RunOptions {
         goal: config.goal.clone(),
@@ -299,7 +299,7 @@ fn options(
         budget_elapsed: config.budget.elapsed,
         budgets: BTreeMap::new(),
         max_agents: config.max_agents,
-        environment: Some(config.environment.environment(parent.iter().cloned()).confined(sandbox)),
+        environment: Some(environment),
         stuck_after: config.stuck_after,
         recruiter,
         rehearsal: rehearses || matches!(config.with, Some(With::Model(ModelSpec::Script(_)))),

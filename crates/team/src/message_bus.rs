@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use agent_team_core::id::{AgentId, HUMAN, RecordId, TaskId};
-use agent_team_core::machine::{Message, Refusal, State};
+use agent_team_core::machine::{Command, Message, Refusal, State};
 use agent_team_core::record::{MessageSent, MessagesDelivered, MessagesRead, Recipient, Role};
 use agent_team_core::view::{MessageView, message as message_view};
 use futures::stream::{self, Stream};
@@ -361,9 +361,16 @@ impl MessageBus {
     pub(crate) fn mark_delivered(&self, agent: &AgentId, messages: Vec<RecordId>) -> Result<(), Error> {
         if !messages.is_empty() {
             let body = MessagesDelivered { agent: agent.clone(), messages };
-            self.team_log.submit(agent, &body.into())?;
+            self.note(agent, &body.into())?;
         }
         Ok(())
+    }
+
+    /// What was unread when an agent left went back to its senders: it has not been read by one that was dropped while it was
+    /// about to.
+    fn note(&self, agent: &AgentId, command: &Command) -> Result<(), Error> {
+        let is_there = |state: &State| !state.agent(agent).is_some_and(|known| known.left);
+        self.team_log.submit_if(agent, command, is_there).map(|_| ())
     }
 
     /// Notes that the agent has read messages, which their senders can see. For those of [`unread`](Self::unread), once
@@ -378,7 +385,7 @@ impl MessageBus {
         });
         if !unread.is_empty() {
             let body = MessagesRead { agent: agent.clone(), messages: unread };
-            self.team_log.submit(agent, &body.into())?;
+            self.note(agent, &body.into())?;
         }
         Ok(())
     }

@@ -192,7 +192,7 @@ impl NewTask {
 
     /// The task as a record holds it. `id` is used if it has none of its own.
     pub(crate) fn spec(&self, team_log: &TeamLog, id: TaskId) -> Result<TaskSpec, Error> {
-        let defaults = TaskSpec::new(id, self.full_title());
+        let defaults = TaskSpec::new(id, team_log.secrets().hidden(&self.full_title()));
         let review = self.review || self.refute || self.reviews.is_some_and(|reviews| reviews > 0);
         let ids =
             |names: &[String]| names.iter().map(|name| name.parse()).collect::<Result<Vec<TaskId>, _>>();

@@ -27,6 +27,7 @@ mod mcp_http;
 mod messages;
 mod mixed_needs_clients;
 mod sandbox;
+mod secrets;
 mod split;
 mod steering;
 

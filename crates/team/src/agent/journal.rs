@@ -15,7 +15,7 @@ use super::account::turns;
 use super::{Assignment, Context};
 use crate::model::{INTERRUPTED, Message, Part, Response, StopReason, Usage};
 use crate::outside::now_ms;
-use crate::{AgentId, RecordId, TaskId};
+use crate::{AgentId, RecordId, Secrets, TaskId};
 
 /// The journal's name in the folder of an attempt.
 pub(crate) const TRANSCRIPT: &str = "transcript.jsonl";
@@ -179,6 +179,8 @@ pub struct Journal {
     /// `None` for a team in memory, whose attempts end with the process.
     file: Option<(PathBuf, File)>,
     lines: Vec<Line>,
+    /// What is not written into the file.
+    secrets: Secrets,
 }
 
 /// A journal cannot be read or written.
@@ -212,7 +214,7 @@ impl Journal {
             Ok((file, lines))
         });
         match opened {
-            Ok((file, lines)) => Ok(Self { file: Some((path, file)), lines }),
+            Ok((file, lines)) => Ok(Self { file: Some((path, file)), lines, secrets: Secrets::default() }),
             Err(source) => Err(JournalError { path, source }),
         }
     }
@@ -221,6 +223,7 @@ impl Journal {
     pub(super) fn of(context: &Context, task: &Assignment, with: String) -> Result<Self, JournalError> {
         let folder = context.attempt_folder.as_deref();
         let mut journal = folder.map_or_else(|| Ok(Self::in_memory()), Self::open)?;
+        journal.secrets = context.queue.team_log().secrets();
         journal.write(Line::Began {
             at_ms: now_ms(),
             token: context.token,
@@ -234,7 +237,7 @@ impl Journal {
 
     /// A journal that is kept in memory only.
     pub fn in_memory() -> Self {
-        Self { file: None, lines: Vec::new() }
+        Self { file: None, lines: Vec::new(), secrets: Secrets::default() }
     }
 
     /// Reads the lines of a journal. What is torn or unknown is left out.
@@ -257,9 +260,8 @@ impl Journal {
     /// When it cannot be written.
     pub fn write(&mut self, line: Line) -> Result<(), JournalError> {
         if let Some((path, file)) = &mut self.file {
-            let written = serde_json::to_vec(&line).map_err(io::Error::from).and_then(|mut bytes| {
-                bytes.push(b'\n');
-                file.write_all(&bytes)?;
+            let written = serde_json::to_string(&line).map_err(io::Error::from).and_then(|line| {
+                file.write_all(format!("{}\n", self.secrets.hidden(&line)).as_bytes())?;
                 file.sync_data()
             });
             written.map_err(|source| JournalError { path: path.clone(), source })?;

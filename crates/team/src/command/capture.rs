@@ -11,6 +11,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 
 use super::{CommandError, CutLimits, CutOutput, Cutter, grouped};
+use crate::Secrets;
+use crate::secrets::Veil;
 
 /// How much is read at once: a pipe's usual capacity.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -26,6 +28,7 @@ const TAIL_BYTES: u64 = 1 << 20;
 pub(super) struct Capture {
     path: PathBuf,
     file: File,
+    veil: Veil,
     cutter: Cutter,
     /// How many more bytes may come.
     room_bytes: u64,
@@ -50,7 +53,7 @@ pub(super) struct OutputLimits {
 }
 
 impl Capture {
-    pub(super) fn create(path: &Path, limits: OutputLimits) -> Result<Self, CommandError> {
+    pub(super) fn create(path: &Path, limits: OutputLimits, secrets: &Secrets) -> Result<Self, CommandError> {
         let broken = |source| CommandError::output(path, source);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(broken)?;
@@ -60,6 +63,7 @@ impl Capture {
         Ok(Self {
             path: path.to_owned(),
             file,
+            veil: secrets.veil(),
             cutter: Cutter::new(limits.cut),
             room_bytes: limits.most_bytes,
             head_room_bytes: limits.kept_bytes - tail_bytes,
@@ -113,6 +117,8 @@ impl Capture {
 
     /// Writes the end of the file, and gives what is worth reading of it all.
     pub(super) fn finish(mut self) -> Result<CutOutput, CommandError> {
+        let rest = self.veil.end();
+        self.keep_shown(&rest)?;
         self.shorten_tail(self.tail_bytes);
         if self.left_out_bytes > 0 {
             let note = format!("\n... {} bytes left out ...\n", grouped(self.left_out_bytes));
@@ -126,6 +132,11 @@ impl Capture {
     ///
     /// Writes without awaiting: reading may be broken off at any await, and what was read must not be lost then.
     fn keep(&mut self, bytes: &[u8]) -> Result<bool, CommandError> {
+        let shown = self.veil.push(bytes);
+        self.keep_shown(&shown)
+    }
+
+    fn keep_shown(&mut self, bytes: &[u8]) -> Result<bool, CommandError> {
         let taken = front(bytes, self.room_bytes);
         self.room_bytes -= taken.len() as u64;
         self.cutter.push(taken);

@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::Secrets;
 use crate::sandbox::Sandbox;
 
 /// The variables that are taken over from the parent, with what stands for one that is missing there.
@@ -34,6 +35,8 @@ pub struct Environment {
     /// Shared, since every agent of a run has the same.
     variables: Arc<BTreeMap<OsString, OsString>>,
     sandbox: Sandbox,
+    /// What is kept of no output, also of what is given to the command.
+    secrets: Secrets,
 }
 
 impl Environment {
@@ -49,15 +52,19 @@ impl Environment {
             let value = parent.get(OsStr::new(name)).cloned().or_else(|| default.map(OsString::from))?;
             Some((OsString::from(name), value))
         });
-        Self { variables: Arc::new(inherited.collect()), sandbox: Sandbox::default() }.with("TERM", "dumb")
+        let variables = Arc::new(inherited.collect());
+        let secrets =
+            Secrets::among(parent.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())));
+        Self { variables, sandbox: Sandbox::default(), secrets }.with("TERM", "dumb")
     }
 
     /// With one variable more, unless a command must not see it.
     #[must_use]
     pub fn with(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        let name = name.into();
+        let (name, value) = (name.into(), value.into());
         if !is_refused(&name) {
-            Arc::make_mut(&mut self.variables).insert(name, value.into());
+            self.secrets = self.secrets.with(&name, &value);
+            Arc::make_mut(&mut self.variables).insert(name, value);
         }
         self
     }
@@ -88,6 +95,11 @@ impl Environment {
     /// The sandbox around the command.
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    /// What is kept of nothing that the command prints.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// All variables, by name.

@@ -115,7 +115,7 @@ impl CommandSpec {
             kept_bytes: self.output_kept_bytes,
             cut: self.cut,
         };
-        let mut capture = Capture::create(&self.output_file, limits)?;
+        let mut capture = Capture::create(&self.output_file, limits, self.environment.secrets())?;
         if stop.is_cancelled() {
             let output = capture.finish()?;
             return Ok(CommandOutcome { ending: CommandEnding::Stopped, duration: Duration::ZERO, output });

@@ -6,6 +6,7 @@
 mod replica;
 mod submit;
 
+use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,7 @@ use crate::folder::TeamFolder;
 use crate::follow::Follower;
 use crate::hooks::{Hook, Hooks};
 use crate::outside::new_id;
+use crate::secrets::Secrets;
 use crate::waiting::Waiters;
 use replica::{Own, Replica};
 
@@ -66,6 +68,8 @@ pub(crate) struct Shared {
     /// Held by the one who makes changes that somebody has approved.
     carrying_out: Mutex<()>,
     hooks: OnceLock<Hooks>,
+    /// What is written nowhere.
+    secrets: OnceLock<Secrets>,
     /// Whether this process runs commands without a sandbox.
     is_unconfined: AtomicBool,
     /// Whether this process is a command of the team's own: it looks, and changes nothing. Found out when it first matters.
@@ -155,6 +159,7 @@ impl TeamLog {
             lookout: tokio::sync::Mutex::default(),
             carrying_out: Mutex::default(),
             hooks: OnceLock::new(),
+            secrets: OnceLock::new(),
             is_unconfined: AtomicBool::new(false),
             is_within: OnceLock::new(),
         })))
@@ -163,6 +168,16 @@ impl TeamLog {
     /// The team's folder; `None` for a team in memory.
     pub fn folder(&self) -> Option<&TeamFolder> {
         self.0.folder.as_ref()
+    }
+
+    /// Has these words hidden in all texts and transcripts from now on, by all clones. They are set once: the first ones stay.
+    pub fn set_secrets(&self, secrets: Secrets) {
+        let _ = self.0.secrets.set(secrets);
+    }
+
+    /// What is written nowhere.
+    pub(crate) fn secrets(&self) -> Secrets {
+        self.0.secrets.get().cloned().unwrap_or_default()
     }
 
     /// Has hooks asked from now on, by all clones. They are set once: the first ones stay.
@@ -311,6 +326,10 @@ impl TeamLog {
     /// When the blob cannot be written.
     pub fn text(&self, text: impl Into<String>) -> Result<Text, Error> {
         let text = text.into();
+        let text = match self.secrets().hidden(&text) {
+            Cow::Owned(hidden) => hidden,
+            Cow::Borrowed(_) => text,
+        };
         match &self.0.blobs {
             Some(blobs) if text.len() > INLINE_BYTES_MAX => {
                 let blob = blobs.put(text.as_bytes())?.to_string();
