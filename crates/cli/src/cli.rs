@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use agent_team::command::Environment;
 use agent_team::{Durability, TaskQueue, TeamFolder, TeamLog};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -186,7 +187,10 @@ impl Global {
 
     /// The team that is meant.
     pub fn open(&self) -> Result<TaskQueue, Failure> {
-        Ok(TaskQueue::over(TeamLog::open(&self.folder()?)?))
+        let team_log = TeamLog::open(&self.folder()?)?;
+        // What is said by this command is written for long.
+        team_log.hide(Environment::of_this_process().secrets());
+        Ok(TaskQueue::over(team_log))
     }
 
     /// The team that is meant, for a verb that brings something about which its hooks are asked.

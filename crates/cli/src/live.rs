@@ -6,8 +6,9 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use agent_team::command::Environment;
 use agent_team::config::Config;
-use agent_team::{Progress, Reporter, Stage, TaskQueue};
+use agent_team::{Progress, Reporter, Secrets, Stage, TaskQueue};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output::{self, Output, Paint};
@@ -26,6 +27,8 @@ struct Display {
     colors: bool,
     /// Whether a program reads along.
     json: bool,
+    /// What stands in no line: those of a build are kept, and many read them.
+    secrets: Secrets,
     /// `None` without a terminal that can show them.
     bars: Option<Bars>,
 }
@@ -49,6 +52,7 @@ impl Live {
             started: Instant::now(),
             colors: out.colors_errors(),
             json: out.is_json(),
+            secrets: Environment::of_this_process().secrets().clone(),
             bars,
         }))
     }
@@ -101,6 +105,7 @@ impl Display {
     }
 
     fn line(&self, text: &str) {
+        let text = &*self.secrets.hidden(text);
         if self.json {
             return output::note(text, true);
         }

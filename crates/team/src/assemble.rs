@@ -107,7 +107,7 @@ pub fn assemble(
         // Before its first record.
         team.queue.team_log().set_unconfined();
     }
-    team.queue.team_log().set_secrets(environment.secrets().clone());
+    team.queue.team_log().hide(environment.secrets());
     let of_tasks = add_missing_tasks(&team, config, rehearses)?;
     let budgets = of_agents(&agents).chain(of_tasks).filter(|(_, bounds)| *bounds != Bounds::default());
     let recruiter = Some(recruiter(config, &models, making));

@@ -212,7 +212,7 @@ impl NewTask {
             backoff_ms: self.backoff_ms.unwrap_or(defaults.backoff_ms),
             check: self.check.clone(),
             time_limit_ms: self.time_limit.map(milliseconds),
-            labels: self.labels.clone(),
+            labels: self.labels.iter().map(|label| team_log.secrets().hidden(label).into_owned()).collect(),
             parent: self.parent.as_deref().map(TaskId::try_from).transpose()?,
             review,
             reviews: self.reviews.unwrap_or(defaults.reviews).max(1),

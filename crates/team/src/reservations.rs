@@ -36,7 +36,8 @@ impl TaskQueue {
                 "`{pattern}` is a pattern, and no file: name files, or folders with a slash at the end, which hold all that is below"
             )));
         }
-        let paths = paths.iter().map(|path| tidy(path)).collect();
+        let secrets = self.team_log().secrets();
+        let paths = paths.iter().map(|path| secrets.hidden(&tidy(path)).into_owned()).collect();
         self.team_log().submit(agent, &FilesReserved { claim: token, paths }.into())?;
         Ok(())
     }

@@ -16,6 +16,7 @@ fn a_secret_that_somebody_says_is_written_nowhere() {
         says("send", json!({"to": "human", "text": format!("It is {canary}.")})),
         says("note", json!({"text": format!("Use {canary}.")})),
         says("add_tasks", json!({"tasks": [{"title": format!("Change {canary}"), "description": format!("{canary}!")}]})),
+        says("run", json!({"command": "echo new > new"})),
         says("finish", json!({"result": format!("I found {canary}.")})),
     ]}, {"give": says("finish", json!({"result": "Done."}))}]});
     std::fs::write(team.path().join("words.json"), words.to_string()).unwrap();
@@ -29,6 +30,11 @@ fn a_secret_that_somebody_says_is_written_nowhere() {
     let found = team.program("grep").args(["-rl", canary, ".agent-team"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&found.stdout), "", "{ran:?}");
     assert!(!format!("{ran:?}").contains(canary), "{ran:?}");
+    let commits = team.program("git").args(["log", "--all", "--format=%B"]).output().unwrap();
+    assert!(!String::from_utf8_lossy(&commits.stdout).contains(canary), "{commits:?}");
+    let said = team.command(["note", canary]).env("DEPLOY_TOKEN", canary).output().unwrap();
+    assert!(said.status.success());
+    assert!(team.ok(["note"]).contains("[redacted]"), "what the human says, too");
     let inbox = team.ok(["inbox", "--as", "human"]);
     assert!(inbox.contains("It is [redacted]."), "{inbox}");
     assert!(team.ok(["show", "a"]).contains("I found [redacted]."));

@@ -73,10 +73,9 @@ impl Context {
     pub(super) fn has_planned_nothing(&self) -> bool {
         self.queue.team_log().look_at_known(|state| {
             let is_wanted = |id: &TaskId| state.task(id).is_some_and(|part| part.status != Status::Cancelled);
-            let counts = state.counts();
             let has_none = |task: &Task| match task.spec.delegate {
                 true => !task.parts.iter().any(is_wanted),
-                false => counts.total - counts.cancelled == 1 && splits_a_goal(state, task),
+                false => splits_a_goal(state, task) && !state.tasks().any(|other| is_of_goal(task, other)),
             };
             state
                 .live_claim(self.token)
@@ -106,6 +105,12 @@ impl Context {
             Err(Error::Input(format!("{id} is not yours to change: it is no part of what you lead")))
         })?
     }
+}
+
+/// Whether a task is one of those that a lead has made of a goal, or is open beside them. What ended before is of another goal.
+fn is_of_goal(goal: &Task, task: &Task) -> bool {
+    let is_part = task.spec.parent.as_ref() == Some(goal.id()) && task.status != Status::Cancelled;
+    task.id() != goal.id() && (is_part || !task.status.is_ended())
 }
 
 /// Adds the tools of a lead that splits a task, or plans a failure anew.

@@ -69,7 +69,7 @@ pub(crate) struct Shared {
     carrying_out: Mutex<()>,
     hooks: OnceLock<Hooks>,
     /// What is written nowhere.
-    secrets: OnceLock<Secrets>,
+    secrets: Mutex<Secrets>,
     /// Whether this process runs commands without a sandbox.
     is_unconfined: AtomicBool,
     /// Whether this process is a command of the team's own: it looks, and changes nothing. Found out when it first matters.
@@ -159,7 +159,7 @@ impl TeamLog {
             lookout: tokio::sync::Mutex::default(),
             carrying_out: Mutex::default(),
             hooks: OnceLock::new(),
-            secrets: OnceLock::new(),
+            secrets: Mutex::default(),
             is_unconfined: AtomicBool::new(false),
             is_within: OnceLock::new(),
         })))
@@ -170,14 +170,15 @@ impl TeamLog {
         self.0.folder.as_ref()
     }
 
-    /// Has these words hidden in all texts and transcripts from now on, by all clones. They are set once: the first ones stay.
-    pub fn set_secrets(&self, secrets: Secrets) {
-        let _ = self.0.secrets.set(secrets);
+    /// Has these words hidden, too, in all texts and transcripts from now on, by all clones.
+    pub fn hide(&self, secrets: &Secrets) {
+        let mut known = self.0.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = known.and(secrets);
     }
 
     /// What is written nowhere.
     pub(crate) fn secrets(&self) -> Secrets {
-        self.0.secrets.get().cloned().unwrap_or_default()
+        self.0.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Has hooks asked from now on, by all clones. They are set once: the first ones stay.

@@ -39,7 +39,9 @@ impl Teammate {
         let mut protected = Vec::new();
         if let Some(desk) = self.desk.clone().filter(|_| self.agent.needs_workspace()) {
             let (agent, token) = (self.id.clone(), claimed.token.to_string());
-            let (given, text) = (assignment.clone(), answer.text.clone());
+            // It stands in the commit's message.
+            let text = self.queue.team_log().secrets().hidden(&answer.text).into_owned();
+            let given = assignment.clone();
             let captured = match blocking(move || desk.capture(&agent, &token, &given, &text)).await {
                 // Whatever the agent made of its folder, it is this attempt that fails, and not the run.
                 Err(Error::Git(error)) => {

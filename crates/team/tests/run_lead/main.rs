@@ -141,6 +141,28 @@ async fn a_lead_that_makes_no_task_of_a_goal_is_not_done_and_one_with_a_task_of_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_for_one_goal_is_nothing_done_for_the_next() {
+    let project = TestProject::new();
+    let first = [adds(&[json!({"id": "a", "title": "A"})]), finishes("One task.")];
+    let second = [finishes("All is well."), gives_up("There is nothing to do.")];
+    let model = Remembering::new(script(&[
+        summary(),
+        does("plan-2", &second),
+        does("plan", &first),
+        json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
+        json!({"give": gives_up("Nor now.")}),
+    ]));
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    for (goal, outcome) in [("Tidy up", RunOutcome::Completed), ("Tidy up more", RunOutcome::Stuck)] {
+        team.options(RunOptions { goal: Some(goal.to_owned()), ..gated("true") });
+        assert_eq!(run(&team).await.outcome, outcome, "{goal}: {:?}", statuses(&team));
+    }
+    assert!(format!("{:?}", model.asked()).contains("nobody would do anything"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_task_is_retried_with_better_words() {
     let project = TestProject::new();
     let model = Remembering::new(script(&[

@@ -18,6 +18,8 @@ mod lines;
 mod permission;
 mod program;
 mod reach;
+#[cfg(test)]
+mod recorded;
 mod scribe;
 mod server;
 mod usage;

@@ -1,42 +1,12 @@
 //! The stream put to recordings of the real program (version 2.1.330, three of 2.1.197), with their machine's paths replaced.
 
 use super::*;
-
-/// A recording, message by message.
-fn recorded(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
+use crate::agent::driven::recorded::{Came, recorded};
 
 macro_rules! recording {
     ($name:literal) => {
         recorded(include_str!(concat!("../recordings/", $name, ".jsonl")))
     };
-}
-
-/// What came of a recording: what was heard, what it was answered, and how its turns ended.
-#[derive(Default)]
-struct Came {
-    heard: Vec<Heard>,
-    answers: Vec<Value>,
-    ends: Vec<Step>,
-}
-
-impl Came {
-    fn used(&self) -> Usage {
-        let used = self.heard.iter().rev().find_map(|heard| match heard {
-            Heard::Used(usage) => Some(*usage),
-            _ => None,
-        });
-        used.unwrap()
-    }
-
-    fn asked(&self) -> Vec<(&str, bool)> {
-        let asked = self.heard.iter().filter_map(|heard| match heard {
-            Heard::Asked { what, allowed } => Some((what.as_str(), *allowed)),
-            _ => None,
-        });
-        asked.collect()
-    }
 }
 
 /// Puts messages to a stream. Where the program says that it begins with something, that is what it was told.

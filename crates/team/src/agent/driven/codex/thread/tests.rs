@@ -1,38 +1,12 @@
 //! The thread put to recordings of the real app server (version 0.169), with their machine's paths replaced.
 
 use super::*;
+use crate::agent::driven::recorded::{Came, recorded};
 
 macro_rules! recording {
-    ($name:literal) => {{
-        let lines = include_str!(concat!("../recordings/", $name, ".jsonl")).lines();
-        lines.map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
-    }};
-}
-
-/// What came of a recording: what was heard, what was answered, and how its turns ended.
-#[derive(Default)]
-struct Came {
-    heard: Vec<Heard>,
-    answers: Vec<Value>,
-    ends: Vec<Step>,
-}
-
-impl Came {
-    fn used(&self) -> Usage {
-        let used = self.heard.iter().rev().find_map(|heard| match heard {
-            Heard::Used(usage) => Some(*usage),
-            _ => None,
-        });
-        used.unwrap()
-    }
-
-    fn asked(&self) -> Vec<(&str, bool)> {
-        let asked = self.heard.iter().filter_map(|heard| match heard {
-            Heard::Asked { what, allowed } => Some((what.as_str(), *allowed)),
-            _ => None,
-        });
-        asked.collect()
-    }
+    ($name:literal) => {
+        recorded(include_str!(concat!("../recordings/", $name, ".jsonl")))
+    };
 }
 
 /// Puts messages to a thread. Our requests have words as ids; those who recorded had numbers.
