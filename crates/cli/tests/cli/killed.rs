@@ -1,8 +1,10 @@
 //! What outlives a run that is killed, and what becomes of it.
 
-use std::path::{Path, PathBuf};
+use std::fs::{DirEntry, File};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -111,49 +113,56 @@ fn whoever_takes_a_task_from_a_dead_run_ends_what_it_started() {
     assert!(lived && !is_alive(command));
 }
 
-/// The processes that work in a folder.
-fn working_in(folder: &Path) -> usize {
-    let ids = std::fs::read_dir("/proc").unwrap().flatten();
-    ids.filter(|entry| std::fs::read_link(entry.path().join("cwd")).is_ok_and(|at| at == folder)).count()
-}
-
-/// A run that was killed while a confined command hides from it: the team, and where the command works.
-fn killed_with_a_confined_command(kind: &str) -> (Team, PathBuf) {
+/// A run that was killed while a confined command hides from it, and what is heard of the command.
+fn killed_with_a_confined_command(kind: &str) -> (Team, Ends) {
+    let team = repository("true", "true");
+    let told = std::fs::canonicalize(team.path()).unwrap().join("told");
+    // All that it starts holds the pipe open, whatever else it leaves behind.
     let hides = "env -i setsid sh -c 'sleep 1000' > /dev/null 2>&1 < /dev/null &";
-    let team = repository(&format!("{hides} touch ready; sleep 1000"), "true");
+    let command = format!("exec 9> {}; {hides} echo ready >&9; sleep 1000", told.display());
+    let words =
+        json!({"rules": [{"give": {"tool_calls": [{"name": "run", "input": {"command": command}}]}}]});
+    std::fs::write(team.path().join("words.json"), words.to_string()).unwrap();
     let mut config = std::fs::read_to_string(team.path().join("team.toml")).unwrap();
-    config += &format!("[sandbox]\nkind = '{kind}'\n");
+    config += &format!("[sandbox]\nkind = '{kind}'\nwrite = ['told']\n");
     std::fs::write(team.path().join("team.toml"), config).unwrap();
-    let workspace = std::fs::canonicalize(team.path()).unwrap().join(".agent-team/workspaces/worker-1");
     let mut run = team.command(["run", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while !workspace.join("ready").exists() {
-        assert!(run.try_wait().unwrap().is_none(), "the run ended before its command");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let mut pipe = BufReader::new(File::open(&told).unwrap());
+    let mut ready = String::new();
+    pipe.read_line(&mut ready).unwrap();
+    assert_eq!(ready, "ready\n");
     run.kill().unwrap();
     run.wait().unwrap();
-    (team, workspace)
+    (team, Ends(pipe))
 }
 
-fn wait_until_nobody_works_in(workspace: &Path) {
-    let patience = Instant::now() + Duration::from_secs(10);
-    while working_in(workspace) > 0 {
-        assert!(Instant::now() < patience, "somebody still works there");
-        std::thread::sleep(Duration::from_millis(5));
+/// The pipe that a command and all that it started hold open.
+struct Ends(BufReader<File>);
+
+impl Ends {
+    /// Waits until all of them have ended. `false` if they have not within ten seconds.
+    fn wait(mut self) -> bool {
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || tell.send(self.0.read_to_end(&mut Vec::new()).is_ok()));
+        told.recv_timeout(Duration::from_secs(10)) == Ok(true)
     }
 }
 
 #[test]
 fn a_command_in_a_namespace_ends_with_its_run_needs_bwrap() {
-    let (_team, workspace) = killed_with_a_confined_command("bubblewrap");
-    wait_until_nobody_works_in(&workspace);
+    let (_team, ends) = killed_with_a_confined_command("bubblewrap");
+    assert!(ends.wait(), "somebody still works there");
 }
 
 #[test]
 fn a_command_behind_the_kernels_rules_is_ended_by_whoever_comes_next() {
-    let (team, workspace) = killed_with_a_confined_command("landlock");
-    let lived = working_in(&workspace);
+    let (team, ends) = killed_with_a_confined_command("landlock");
+    // Who works there has its folder open.
+    let workspace = std::fs::canonicalize(team.path()).unwrap().join(".agent-team/workspaces/worker-1");
+    let is_in =
+        |entry: &DirEntry| std::fs::read_link(entry.path().join("cwd")).is_ok_and(|at| at == workspace);
+    let lived = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| is_in(&entry));
     team.ok(["claim", "own", "--as", "me"]);
-    assert!(lived > 0, "it would have gone on");
-    wait_until_nobody_works_in(&workspace);
+    assert!(lived, "it would have gone on");
+    assert!(ends.wait(), "somebody still works there");
 }

@@ -65,10 +65,11 @@ impl Blocks {
         self.lock().keys().map(|(_, task)| task.clone()).collect()
     }
 
-    /// How often the agent was kept from each of its tasks at least; `None` if it is kept from none.
-    pub fn least_times(&self, agent: &AgentId) -> Option<u32> {
+    /// The tasks that the agent was kept from so often, or more.
+    pub fn barred_often(&self, agent: &AgentId, times: u32) -> BTreeSet<TaskId> {
         let known = self.lock();
-        known.iter().filter(|((who, _), _)| who == agent).map(|(_, block)| block.times).min()
+        let often = known.iter().filter(|((who, _), block)| who == agent && block.times >= times);
+        often.map(|((_, task), _)| task.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(AgentId, TaskId), Block>> {

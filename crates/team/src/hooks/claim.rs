@@ -165,7 +165,7 @@ impl TaskQueue {
         }
         self.team_log().look(|state| {
             let claim = |task| claim(agent, task);
-            match next(state, agent, barred, &blocked) {
+            match next(state, agent, |task| barred.contains_key(task), &blocked) {
                 Some(task) => Ok(Some(task)),
                 None => Err(decide(state, &claim(None), now_ms()).err().unwrap_or_else(nothing)),
             }
@@ -185,13 +185,16 @@ impl TaskQueue {
     /// could change that.
     pub(crate) fn is_kept_from_all(&self, agent: &AgentId) -> Result<bool, Error> {
         let Some(hooks) = self.team_log().hooks(Hook::TaskClaimed) else { return Ok(false) };
-        if hooks.0.blocks.least_times(agent).is_none_or(|times| times < TIMES_MAX) {
+        let (refused, blocked) = (hooks.0.blocks.barred_often(agent, TIMES_MAX), hooks.0.blocks.tasks());
+        if refused.is_empty() {
             return Ok(false);
         }
         let later = [Stage::Verify, Stage::Review, Stage::Merge];
         self.team_log().look(|state| {
             state.held().next().is_none()
                 && later.iter().all(|stage| state.waiting_for(*stage).next().is_none())
+                // Another agent may have been asked about one all the time.
+                && next(state, agent, |task| refused.contains(task), &blocked).is_none()
         })
     }
 }
@@ -205,13 +208,12 @@ fn claim(agent: &AgentId, task: Option<TaskId>) -> Command {
 fn next(
     state: &State,
     agent: &AgentId,
-    barred: &BTreeMap<TaskId, Instant>,
+    is_barred: impl Fn(&TaskId) -> bool,
     blocked: &BTreeSet<TaskId>,
 ) -> Option<TaskId> {
     let is_free = |task: &&Task| {
         let back_to = task.back_to.as_ref();
-        !barred.contains_key(task.id())
-            && (back_to.is_none_or(|other| other == agent) || blocked.contains(task.id()))
+        !is_barred(task.id()) && (back_to.is_none_or(|other| other == agent) || blocked.contains(task.id()))
     };
     let mut ready: Vec<&Task> = state.ready().flatten().filter(is_free).collect();
     ready.sort_by_key(|task| (Reverse(task.spec.priority), task.added));
