@@ -20,7 +20,7 @@ pub struct Confinement {
     pub read: Vec<PathBuf>,
     /// Files and folders that commands change besides their own.
     pub write: Vec<PathBuf>,
-    /// Hosts that commands may reach, by name: `crates.io`, `*.crates.io`, `localhost:8080`. Without any they have no
+    /// Hosts that commands may reach, by name: `example.com`, `*.example.com`, `localhost:8080`. Without any they have no
     /// network. It needs bubblewrap.
     pub hosts: Vec<HostRule>,
     /// How much memory a command may use with all that it starts, in bytes; three quarters of the machine's if

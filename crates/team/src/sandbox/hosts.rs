@@ -10,14 +10,14 @@ use serde::Deserialize;
 /// The ports that a host is reached at if none is named: those of `https` and `http`.
 const USUAL_PORTS: [u16; 2] = [443, 80];
 
-/// A host, or all below a name: `crates.io`, `*.crates.io`, `localhost:8080`, `10.0.0.7:443`.
+/// A host, or all below a name: `example.com`, `*.example.com`, `localhost:8080`, `10.0.0.7:443`.
 ///
 /// ```
 /// use agent_team::sandbox::HostRule;
 ///
-/// let rule: HostRule = "*.crates.io".parse()?;
-/// assert!(rule.allows("static.crates.io", 443) && !rule.allows("crates.io.example.com", 443));
-/// assert!("https://crates.io".parse::<HostRule>().is_err());
+/// let rule: HostRule = "*.example.com".parse()?;
+/// assert!(rule.allows("static.example.com", 443) && !rule.allows("example.com.example.org", 443));
+/// assert!("https://example.com".parse::<HostRule>().is_err());
 /// # Ok::<(), agent_team::sandbox::NoHost>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -33,7 +33,7 @@ pub struct HostRule {
 /// What is no host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{given}` is no host: name it as `crates.io`, `*.crates.io` or `localhost:8080`, without a scheme or a path"
+    "`{given}` is no host: name it as `example.com`, `*.example.com` or `localhost:8080`, without a scheme or a path"
 )]
 pub struct NoHost {
     given: String,
@@ -164,17 +164,17 @@ mod tests {
     #[test]
     fn a_host_is_met_by_its_name_and_port_alone() {
         let cases = [
-            ("crates.io", "crates.io", 443, true),
-            ("crates.io", "CRATES.io.", 443, true),
-            ("crates.io", "crates.io", 80, true),
-            ("crates.io", "crates.io", 22, false),
-            ("crates.io", "static.crates.io", 443, false),
-            ("crates.io", "evilcrates.io", 443, false),
-            ("*.crates.io", "static.crates.io", 443, true),
-            ("*.crates.io", "a.b.crates.io", 443, true),
-            ("*.crates.io", "crates.io", 443, false),
-            ("*.crates.io", "evilcrates.io", 443, false),
-            ("*.crates.io", ".crates.io", 443, false),
+            ("example.com", "example.com", 443, true),
+            ("example.com", "EXAMPLE.com.", 443, true),
+            ("example.com", "example.com", 80, true),
+            ("example.com", "example.com", 22, false),
+            ("example.com", "static.example.com", 443, false),
+            ("example.com", "evilexample.com", 443, false),
+            ("*.example.com", "static.example.com", 443, true),
+            ("*.example.com", "a.b.example.com", 443, true),
+            ("*.example.com", "example.com", 443, false),
+            ("*.example.com", "evilexample.com", 443, false),
+            ("*.example.com", ".example.com", 443, false),
             ("localhost:8080", "localhost", 8080, true),
             ("localhost:8080", "localhost", 443, false),
             ("[::1]:8080", "[::1]", 8080, true),
@@ -191,8 +191,8 @@ mod tests {
             "",
             "*",
             "*.",
-            "https://crates.io",
-            "crates.io/x",
+            "https://example.com",
+            "example.com/x",
             "a..b",
             "a b",
             "host:port",
@@ -201,7 +201,7 @@ mod tests {
         ] {
             assert!(text.parse::<HostRule>().is_err(), "{text}");
         }
-        for text in ["crates.io", "*.crates.io", "localhost:8080", "10.0.0.7", "[::1]:8080", "fe80::1"] {
+        for text in ["example.com", "*.example.com", "localhost:8080", "10.0.0.7", "[::1]:8080", "fe80::1"] {
             assert_eq!(rule(text).to_string(), text);
         }
     }
@@ -210,7 +210,7 @@ mod tests {
     fn a_name_is_no_way_to_this_machine_or_to_what_runs_it() {
         let reaches = |text: &str, address: &str| rule(text).reaches(address.parse().unwrap());
         for here in ["127.0.0.1", "169.254.169.254", "0.0.0.0", "::1", "::ffff:127.0.0.1", "fe80::1"] {
-            assert!(!reaches("crates.io", here) && !reaches("*.crates.io", here), "{here}");
+            assert!(!reaches("example.com", here) && !reaches("*.example.com", here), "{here}");
         }
         assert!(reaches("localhost:80", "127.0.0.1") && reaches("127.0.0.1:80", "127.0.0.1"));
         assert!(reaches("169.254.169.254", "169.254.169.254"), "who names it means it");
@@ -220,6 +220,6 @@ mod tests {
                 "{beside}"
             );
         }
-        assert!(reaches("*.crates.io", "1.1.1.1") && reaches("crates.io", "2606:4700::1"));
+        assert!(reaches("*.example.com", "1.1.1.1") && reaches("example.com", "2606:4700::1"));
     }
 }
