@@ -6,7 +6,7 @@ use agent_team::{
 use serde_json::{Value, json};
 
 use super::project::{Remembering, TestProject, agent, finishes, gated, run, script, task, view, writes};
-use super::{adds, calls, does, failing, gives_up, id, killed, statuses, summary};
+use super::{adds, calls, does, failing, gives_up, id, killed, lead_and_worker, statuses, summary};
 
 /// Waits for the next plan of a task, judges it, and gives its text.
 pub(super) async fn judge(team: &AgentTeam, task: &str, verdict: Verdict) -> String {
@@ -49,9 +49,7 @@ async fn whoever_agrees_to_the_leads_tasks_agrees_to_what_it_plans_anew_and_noth
         json!({"when": {"role": "reviewer"}, "give": {"text": "APPROVE: it is."}}),
         does("parse-2", &[writes("parse.sh", "echo ok\n"), finishes("It parses.")]),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     team.add_agent("reviewer-1", Role::Reviewer, agent(model.clone())).unwrap();
     team.options(RunOptions { approve_plan: true, ..gated("true") });
     team.add_task(failing("parse").review(true).check("test -s parse.sh")).unwrap();
@@ -98,9 +96,7 @@ async fn a_plan_that_was_rejected_is_not_carried_out_by_planning_anew() {
         ),
         does("p", &[writes("gone", ""), finishes("Deleted.")]),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     team.options(RunOptions { approve_plan: true, goal: Some("Tidy up".into()), ..gated("true") });
 
     let rejects = async {
@@ -133,9 +129,7 @@ async fn what_waits_for_somebodys_verdict_is_not_got_out_of_the_way_by_its_lead(
         does("parse", &[gives_up("The grammar is ambiguous.")]),
         does("replan-parse", &[calls("replace_task", &instead), gives_up("No way.")]),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     team.options(gated("true"));
     team.add_task(NewTask { review_rounds: Some(1), ..task("look").review(true) }).unwrap();
     assert_eq!(run(&team).await.outcome, RunOutcome::Stuck, "the human judges what was sent back once");
@@ -164,9 +158,7 @@ async fn a_lead_makes_parts_of_a_delegated_task_that_somebody_has_agreed_to() {
         ),
         json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     team.options(RunOptions { goal: Some("A tool".into()), approve_plan: true, ..gated("true") });
 
     let (report, _) = tokio::join!(run(&team), judge(&team, "plan", Verdict::Approved(String::new())));
@@ -186,9 +178,7 @@ async fn what_is_approved_is_added_whatever_others_have_added_that_looks_like_it
         does("replan-parse", &[calls("plan_anew", &proposal), finishes("So.")]),
         json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     team.options(RunOptions { approve_plan: true, ..gated("true") });
     team.add_task(failing("parse")).unwrap();
 
@@ -213,9 +203,7 @@ async fn an_id_that_somebody_takes_before_the_approval_is_said_and_counts_for_no
         does("plan", &[adds(&[json!({"id": "one", "title": "One"})]), finishes("One task.")]),
         json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let reporter = Reporter::to(move |progress| {
         if let Progress::Note(note) = progress {
@@ -254,9 +242,7 @@ async fn nothing_is_added_unseen_to_tasks_that_somebody_has_agreed_to() {
             &[adds(&[json!({"id": "two", "title": "Two"})]), writes("one", "1\n"), finishes("Done.")],
         ),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     team.options(RunOptions { goal: Some("A tool".into()), approve_plan: true, ..gated("true") });
 
     let (report, _) = tokio::join!(run(&team), judge(&team, "plan", Verdict::Approved(String::new())));

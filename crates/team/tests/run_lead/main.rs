@@ -52,6 +52,17 @@ fn failing(id: &str) -> NewTask {
     NewTask { attempts: Some(1), ..task(id) }
 }
 
+/// A team of a lead and a worker, both with this model.
+fn lead_and_worker<M: agent_team::model::Model + Clone + 'static>(
+    project: &TestProject,
+    model: &M,
+) -> AgentTeam {
+    let mut team = project.team();
+    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
+    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    team
+}
+
 fn statuses(team: &AgentTeam) -> Vec<(String, Status)> {
     let tasks = team.queue().list_tasks().unwrap();
     tasks.into_iter().map(|task| (task.id.to_string(), task.status)).collect()
@@ -81,9 +92,7 @@ async fn a_task_that_failed_is_planned_anew_and_what_waited_for_it_goes_on() {
         does("parse-2", &[writes("parse.sh", "echo ok\n"), finishes("It parses.")]),
         does("print", &[writes("print.sh", "sh parse.sh\n"), finishes("It prints.")]),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     team.options(gated("true"));
     team.add_task(failing("parse")).unwrap();
     team.add_task(task("draw").after("parse")).unwrap();
@@ -152,9 +161,7 @@ async fn what_was_done_for_one_goal_is_nothing_done_for_the_next() {
         json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
         json!({"give": gives_up("Nor now.")}),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     for (goal, outcome) in [("Tidy up", RunOutcome::Completed), ("Tidy up more", RunOutcome::Stuck)] {
         team.options(RunOptions { goal: Some(goal.to_owned()), ..gated("true") });
         assert_eq!(run(&team).await.outcome, outcome, "{goal}: {:?}", statuses(&team));
@@ -180,9 +187,7 @@ async fn a_task_is_retried_with_better_words() {
         json!({"when": {"contains": "only what stands in a.txt"}, "give": finishes("It parses a.txt.")}),
         does("parse", &[gives_up("There is too much of it.")]),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     team.options(gated("true"));
     team.add_task(failing("parse")).unwrap();
 
@@ -207,9 +212,7 @@ async fn only_so_many_failures_are_planned_anew_however_often_the_team_is_run() 
     rules.push(retries("b"));
     rules.push(json!({"when": {"role": "worker"}, "give": gives_up("It cannot be done.")}));
     let model = Remembering::new(script(&rules));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let reporter = Reporter::to(move |progress| {
         if let Progress::Note(note) = progress {
@@ -377,9 +380,7 @@ async fn what_takes_the_place_of_a_task_has_its_budget_and_nothing_is_left_for_t
         does("replan-parse", &[replaces("a"), again, replaces("b"), finishes("Twice as well.")]),
         json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     team.options(gated("true"));
     let budget = TaskBudget { turns: Some(5), ..TaskBudget::default() };
     team.add_task(NewTask { budget, ..failing("parse") }).unwrap();
@@ -401,9 +402,7 @@ async fn a_delegated_task_of_which_its_lead_makes_no_part_is_not_done() {
         does("big", &[finishes("All done."), json!({"text": "All is done."}), gives_up("I make no parts.")]),
         does("replan-big", &[gives_up("It must be done in parts.")]),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     team.options(gated("true"));
     team.add_task(NewTask { delegate: true, attempts: Some(1), ..task("big") }).unwrap();
 
@@ -522,9 +521,7 @@ async fn a_lead_changes_nothing_outside_of_what_it_leads_and_delegates_no_deeper
         ),
         json!({"give": finishes("Done.")}),
     ]));
-    let mut team = project.team();
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model.clone())).unwrap();
+    let mut team = lead_and_worker(&project, &model);
     team.options(RunOptions { max_depth: Some(1), ..gated("true") });
     team.add_task(task("other")).unwrap();
     team.add_task(NewTask { delegate: true, ..task("big") }).unwrap();
