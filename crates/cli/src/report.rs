@@ -16,8 +16,8 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
     let counts = &report.status.counts;
     let outcome = match report.outcome {
         _ if rehearsed => "rehearsed",
-        RunOutcome::Completed if report.succeeded() => "done",
-        RunOutcome::Completed => "NOT PROVED",
+        RunOutcome::Completed => "done",
+        RunOutcome::Unproved => "NOT PROVED",
         RunOutcome::Stuck => "NOT DONE",
         RunOutcome::OverBudget => "BUDGET USED UP",
         RunOutcome::TimedOut => "TIME OVER",
@@ -85,6 +85,7 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
     if let Some(check) = report.check.as_ref().filter(|check| !check.passed) {
         out.painted(&format!("ERROR the goal is not proved: {}", check.line()), Some(Paint::Bad))?;
         out.block("  ", &check.output)?;
+        out.line("  add what is missing (agent-team add TITLE) and run again: the check stays with the goal")?;
     }
     if let Some(summary) = &report.summary {
         out.line("")?;

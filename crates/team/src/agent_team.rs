@@ -63,9 +63,10 @@ pub struct RunOptions {
     pub goal: Option<String>,
     /// Whether the human must approve the tasks into which a lead splits the goal, before they are added.
     pub approve_plan: bool,
-    /// The command that proves the goal as a whole, at the end.
+    /// The command that proves the goal as a whole, at the end: while it is red, a lead plans anew. If nothing is said, that
+    /// of an earlier run of the same goal.
     pub check: Option<String>,
-    /// How many failures a lead may plan anew, for each goal and for each delegated task; 3 if nothing was ever said.
+    /// How many failures, its red check among them, a lead may plan anew, for each goal and for each delegated task; 3 if nothing was ever said.
     pub replans: Option<u32>,
     /// How deep tasks may be delegated; 3 if nothing was ever said.
     pub max_depth: Option<u32>,

@@ -13,10 +13,24 @@ pub(crate) fn title_of_plan(goal: &str) -> String {
     format!("Plan: {}", goal.lines().next().unwrap_or_default())
 }
 
-/// Whether a task is that of a goal that some run had.
+/// The title of the task in which a lead makes more tasks of a goal that is not proved.
+pub(crate) fn title_of_next_plan(goal: Option<&str>) -> String {
+    let goal = goal.and_then(|goal| goal.lines().next()).unwrap_or("what the tasks are for");
+    format!("Plan anew, not proved: {goal}")
+}
+
+/// Whether a task is one in which a lead makes tasks of a goal that some run had.
 pub(crate) fn splits_a_goal(state: &State, task: &Task) -> bool {
     let mut goals = state.runs().iter().filter_map(|run| run.goal.as_deref());
-    task.spec.role == Some(Role::Lead) && goals.any(|goal| task.spec.title == title_of_plan(goal))
+    let is_first =
+        task.spec.role == Some(Role::Lead) && goals.any(|goal| task.spec.title == title_of_plan(goal));
+    is_first || plans_on(state, task)
+}
+
+/// Whether a task is one in which a lead makes more tasks of a goal that was not proved.
+pub(crate) fn plans_on(state: &State, task: &Task) -> bool {
+    let mut goals = state.runs().iter().map(|run| run.goal.as_deref()).chain([None]);
+    task.spec.role == Some(Role::Lead) && goals.any(|goal| task.spec.title == title_of_next_plan(goal))
 }
 
 impl TaskQueue {

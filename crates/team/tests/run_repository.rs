@@ -534,52 +534,6 @@ async fn stopped_while_the_model_answers_the_turn_ends_with_what_it_called_for()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lead_splits_a_goal_that_is_proved_at_the_end_and_another_goal_later_is_planned_too() {
-    let project = TestProject::new();
-    let plan = |id: &str, parts: &[&str]| {
-        let tasks: Vec<_> =
-            parts.iter().map(|id| json!({"id": id, "title": format!("Write {id}")})).collect();
-        attempt(
-            id,
-            1,
-            &[
-                json!({"tool_calls": [{"name": "add_tasks", "input": {"tasks": tasks}}]}),
-                finishes("It is split."),
-            ],
-        )
-    };
-    let part = |id: &str| attempt(id, 1, &[writes(id, "x\n"), finishes("Written.")]);
-    let model = Remembering::new(script(&[
-        plan("plan", &["one", "two"]),
-        plan("plan-2", &["three"]),
-        part("one"),
-        part("two"),
-        part("three"),
-        json!({"when": {"role": "lead", "task": "summary"}, "give": {"text": "All parts are there."}}),
-    ]));
-    let mut team = project.team();
-    workers(&mut team, 2, &agent(model.clone()));
-    team.add_agent("lead-1", Role::Lead, agent(model.clone())).unwrap();
-    let goal = |goal: &str, check: &str| RunOptions {
-        goal: Some(goal.into()),
-        check: Some(check.into()),
-        ..gated("true")
-    };
-    team.options(goal("Two parts", "test -e one && test -e two"));
-    let report = run(&team).await;
-    assert!(report.succeeded(), "{:?}", report.check);
-    assert_eq!(report.summary.as_deref(), Some("All parts are there."));
-    assert_eq!((report.status.counts.total, project.commits("main").len()), (3, 2));
-    assert!(model.prompt("plan", 1).contains("worker-2") && model.prompt("plan", 1).contains("Two parts"));
-
-    assert_eq!(run(&team).await.status.counts.total, 3, "the same goal is done");
-    team.options(goal("A third part", "test -e four"));
-    let report = run(&team).await;
-    assert_eq!((report.outcome, report.status.counts.total), (RunOutcome::Completed, 5));
-    assert!(!report.succeeded() && !report.check.unwrap().passed, "its check fails");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_goal_without_a_lead_is_one_task_that_a_red_gate_did_not_lose() {
     let project = TestProject::new();
     let mut team = project.team();

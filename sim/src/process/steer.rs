@@ -32,6 +32,7 @@ impl Process {
                     rehearsal: false,
                     budget: None,
                     budgets: None,
+                    check: None,
                 }));
                 self.job = Job::Chore("run started");
                 true

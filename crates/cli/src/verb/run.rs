@@ -49,7 +49,7 @@ whole team, every process of it waits, and `agent-team status` shows for how lon
 
 Without a terminal it prints one line for each thing that happens, ERROR first where something went wrong.
 
-Exit codes: 0 all done; 5 tasks failed or wait for something, a budget for example; 124 at --timeout with something left; 130 interrupted.";
+Exit codes: 0 all done; 5 tasks failed or wait for something, a budget for example, or the goal is not proved; 124 at --timeout with something left; 130 interrupted.";
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -75,7 +75,7 @@ pub struct Run {
     /// Where the model's provider is found
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
-    /// The command that proves the goal
+    /// The command that proves the goal, in later runs of it as well; while it is red at the end, the lead plans anew
     #[arg(long, value_name = "COMMAND")]
     check: Option<String>,
     /// The command that must hold on the target branch at all times

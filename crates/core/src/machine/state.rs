@@ -145,6 +145,9 @@ pub struct Run {
     /// What it was told that agents and tasks may use, each.
     #[serde(default)]
     pub budgets: Option<Text>,
+    /// The command that proves what it is for.
+    #[serde(default)]
+    pub check: Option<String>,
     /// When it began, in milliseconds since 1970.
     pub from_ms: u64,
     /// How it ended, in one word, and when.

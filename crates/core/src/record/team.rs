@@ -73,6 +73,9 @@ pub struct RunStarted {
     /// bounds. The limits are set by records of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budgets: Option<Text>,
+    /// The command that proves what it is for, as it was told or an earlier run of the same goal was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
 }
 
 /// An orchestrator ended. Only adds.
@@ -80,6 +83,6 @@ pub struct RunStarted {
 pub struct RunEnded {
     /// The id of the `run_started` record.
     pub run: RecordId,
-    /// How it ended, in one word: `completed`, `stuck`, `timed_out`, `interrupted`, `failed`.
+    /// How it ended, in one word: `completed`, `unproved`, `stuck`, `timed_out`, `interrupted`, `failed`.
     pub outcome: String,
 }

@@ -256,6 +256,7 @@ impl Story<'_> {
                 rehearsal: self.flag(),
                 budget: None,
                 budgets: self.some(Self::text),
+                check: self.some(Self::line),
             }
             .into(),
             3 => RunEnded { run: self.any_id(), outcome: self.line() }.into(),

@@ -72,6 +72,7 @@ fn team() -> Vec<Body> {
             rehearsal: true,
             budget: Some(Bounds { micro_usd: Some(5_000_000), attempts: Some(50), ..Bounds::default() }),
             budgets: Some(r#"{"agent:worker-1":{"calls":100}}"#.into()),
+            check: Some("make acceptance".into()),
         }
         .into(),
         RunEnded { run: id(3), outcome: "completed".into() }.into(),

@@ -79,9 +79,9 @@ impl Own {
 
 /// Whether somebody has agreed to the tasks of which it is one, as a lead proposed them.
 ///
-/// A lead that splits one of them, or plans its failure anew, is to add tasks.
+/// A lead that splits one of them, plans its failure anew, or plans on for the goal, is to add tasks.
 pub(super) fn is_agreed_on(state: &State, task: &Task) -> bool {
-    if task.spec.delegate || task.spec.replans.is_some() {
+    if task.spec.delegate || task.spec.replans.is_some() || splits_a_goal(state, task) {
         return false;
     }
     let of = task.spec.parent.as_ref().and_then(|parent| state.task(parent));

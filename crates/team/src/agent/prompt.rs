@@ -9,7 +9,7 @@ use super::assignment::{Assignment, Delivered, GateAhead, JudgedPlan, Setback};
 use super::plan_tools::Judged;
 use super::room;
 pub(crate) use super::tags::harmless;
-use crate::{AgentId, AgentMessage, FeedbackCause, Role, Stage, TaskId};
+use crate::{AgentId, AgentMessage, FeedbackCause, Judgement, Role, Stage, TaskId};
 
 /// The longest text of another agent that stands in a prompt, in bytes: one that talks without end must not use up what
 /// others can hold in mind.
@@ -244,10 +244,17 @@ pub(crate) fn question(from: &AgentId, text: &str, about: Option<&str>, board: &
 }
 
 /// What the lead is asked at the end.
-pub(crate) fn synthesis(goal: Option<&str>, board: &str) -> String {
+pub(crate) fn synthesis(goal: Option<&str>, board: &str, check: Option<&Judgement>) -> String {
     let goal = goal.map(|goal| format!("The goal was: {goal}\n\n")).unwrap_or_default();
+    let check = check.map_or_else(String::new, |check| match check.passed {
+        true => format!("\nThe check of the whole goal holds: {}\n", harmless(&check.line())),
+        false => {
+            let output = printed("check", &check.report());
+            format!("\nThe check of the whole goal does NOT hold:\n\n{output}\n")
+        }
+    });
     format!(
-        "{goal}The team is done. These are the tasks and their results:\n\n{board}\nSum up for the user: what was \
+        "{goal}The team is done. These are the tasks and their results:\n\n{board}\n{check}\nSum up for the user: what was \
          achieved, what was not, and what deserves a look. A few sentences."
     )
 }
@@ -260,6 +267,33 @@ pub(crate) fn planning(goal: &str, members: &str) -> String {
          fails now and succeeds when the task is done) and with dependencies only where they are needed. Look at the \
          project first, then call `add_tasks` once, and `finish` with one sentence about your plan.",
         goal.trim()
+    )
+}
+
+/// A goal whose check is red, though all tasks are done.
+pub(crate) struct Unproved<'a> {
+    pub goal: Option<&'a str>,
+    pub members: &'a str,
+    /// The check, how it ended, and what it printed.
+    pub check: &'a str,
+    pub board: &'a str,
+    /// How many more times may be planned anew.
+    pub left: u32,
+}
+
+/// What the lead is asked when the goal is not proved.
+pub(crate) fn planning_on(unproved: &Unproved<'_>) -> String {
+    let goal = unproved.goal.map(|goal| format!("The goal is: {}\n\n", goal.trim())).unwrap_or_default();
+    format!(
+        "# The goal is not proved, and you plan anew\n\n{goal}All tasks are done, and the check of the whole does \
+         not hold:\n\n{}\n\n## All tasks\n\n{}\n\n# The team\n\n{}\n\nFind out what is missing, or wrong, and have it \
+         done: call `add_tasks` once, with small, independent tasks, each with a check of its own, and `finish` with one \
+         sentence about your plan. Do not repeat what did not help. The check of the whole is the user's: nobody changes it. If \
+         it is wrong, or nothing can be done, call `give_up` with the reason. {} more times may be planned anew after this.",
+        printed("check", unproved.check),
+        unproved.board,
+        unproved.members,
+        unproved.left
     )
 }
 

@@ -78,7 +78,7 @@ pub struct Config {
     #[serde(deserialize_with = "duration::optional::deserialize")]
     #[schemars(with = "Option<String>")]
     pub gate_time_limit: Option<Duration>,
-    /// The command that proves the whole goal at the end.
+    /// The command that proves the whole goal at the end: while it is red, a lead plans anew.
     #[serde(deserialize_with = "value::filled")]
     pub check: Option<String>,
     /// How many failures a lead may plan anew, for each goal and for each delegated task; 3 if nothing is said.

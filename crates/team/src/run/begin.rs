@@ -9,9 +9,9 @@ use agent_team_core::record::{Account, AgentJoined, AgentLeft, Bounds, Policy, P
 use agent_team_log::{AnnounceError, Presence, ProcessIdentity};
 use tokio_util::sync::CancellationToken;
 
+use super::goal::Goal;
 use super::over::End;
 use super::{Run, RunOutcome, budgets, unsettled};
-use crate::agent::prompt;
 use crate::agent_team::{AgentTeam, Member};
 use crate::ancestry::WITHIN_VARIABLE;
 use crate::command::Environment;
@@ -21,12 +21,11 @@ use crate::judge::Judge;
 use crate::left_behind::{self, PRESENCE_VARIABLE};
 use crate::liveness::{Observer, sweep_presence};
 use crate::outside::new_id;
-use crate::plans::title_of_plan;
 use crate::progress::{Progress, Reporter};
 use crate::purse::Purses;
 use crate::task_queue::process_id;
 use crate::team_log::blocking;
-use crate::{AgentId, Error, HUMAN, Holder, NewTask, Role};
+use crate::{AgentId, Error, Holder, Role};
 
 /// The name under which checks and merges are recorded.
 pub(crate) const ORCHESTRATOR: &str = "orchestrator";
@@ -66,12 +65,15 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
     }
     let (presence, process) = presence.map(|(name, identity)| (name, process_id(identity))).unzip();
     let holder = Arc::new(Holder { process: process.clone(), presence, lease_ms: None, orchestrated: true });
+    let (words, check) = (team.options.goal.as_deref(), team.options.check.as_deref());
+    let goal = team_log.look(|state| Goal::of(state, words, check))?;
     let started = RunStarted {
         process: process.unwrap_or_else(nowhere),
         goal: team.options.goal.clone(),
         rehearsal: team.options.rehearsal,
         budget: Some(budgets::of_team(team)).filter(|said| *said != Bounds::default()),
         budgets: budgets::written(team)?,
+        check: goal.check.clone(),
     };
     // Before the run is said to have begun: the next one takes for set what this one said.
     budgets::set(team, &by, &reporter)?;
@@ -85,6 +87,7 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
         desk,
         reporter,
         errors,
+        goal,
         policy,
         stop: team.stop.gently.child_token(),
         abort: team.stop.at_once.child_token(),
@@ -315,65 +318,8 @@ impl Run<'_> {
         blocking(move || Ok(desk.project.changes()?)).await
     }
 
-    /// The goal as a task, unless it is there from an earlier run: the lead's to split, or the worker's to do.
-    fn add_goal(&self) -> Result<(), Error> {
-        let Some(goal) = &self.team.options.goal else { return Ok(()) };
-        let (id, task) = match self.lead() {
-            Some(lead) => {
-                let title = NewTask::new(title_of_plan(goal));
-                let approver = self.team.options.approve_plan.then(|| HUMAN.to_owned());
-                let task = title.description(prompt::planning(goal, &self.roster())).role(Role::Lead);
-                // Of several leads the first one leads the team.
-                let leads = self.team.members.iter().filter(|member| member.role == Role::Lead).count();
-                let agent = (leads > 1).then(|| lead.id.to_string());
-                ("plan", NewTask { approver, agent, ..task })
-            }
-            None => {
-                let check = self.team.options.check.clone();
-                ("goal", NewTask { check, ..NewTask::default().description(goal.clone()) })
-            }
-        };
-        if let Some(id) = self.id_of_goal(goal, id, &task.full_title())? {
-            self.team.queue.add_tasks(&AgentId::human(), &[task.id(id)])?;
-        }
-        Ok(())
-    }
-
-    /// The id for the goal's task; `None` if the tasks that are there stand for it, or an earlier run had it already.
-    fn id_of_goal(&self, goal: &str, id: &str, title: &str) -> Result<Option<String>, Error> {
-        self.team.queue.team_log().look(|state| {
-            let earlier = || state.runs().iter().filter(|run| run.id != self.id);
-            // A run that broke may have had no time to add it.
-            let is_added = || {
-                let mut tasks = state.tasks();
-                tasks.any(|task| task.spec.title == title && task.id().as_str().starts_with(id))
-            };
-            let broke = |ended: &(String, u64)| ended.0 == RunOutcome::Broken.as_str();
-            let mut same = earlier().filter(|run| run.goal.as_deref() == Some(goal));
-            let had_it = same.any(|run| !run.ended.as_ref().is_some_and(broke) || is_added());
-            if state.tasks().next().is_some() && (had_it || earlier().next().is_none()) {
-                return None;
-            }
-            let mut ids =
-                std::iter::once(id.to_owned()).chain((2_u64..).map(|number| format!("{id}-{number}")));
-            ids.find(|id| state.tasks().all(|task| task.id().as_str() != id))
-        })
-    }
-
     /// The first lead.
     pub(super) fn lead(&self) -> Option<&Member> {
         self.team.members.iter().find(|member| member.role == Role::Lead)
-    }
-
-    fn roster(&self) -> String {
-        let lines = self.team.members.iter().map(|member| {
-            let skills: Vec<&str> = member.skills.iter().map(crate::Skill::as_str).collect();
-            let skills =
-                if skills.is_empty() { String::new() } else { format!(" with {}", skills.join(", ")) };
-            let lead =
-                member.lead.as_ref().map(|lead| format!(", in the team of {lead}")).unwrap_or_default();
-            format!("- {}, {}{skills}{lead}", member.id, member.role)
-        });
-        lines.collect::<Vec<_>>().join("\n")
     }
 }

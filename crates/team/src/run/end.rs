@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use agent_team_core::machine::{State, Status, Task};
+use agent_team_core::machine::{State, Task};
 use agent_team_core::record::AgentLeft;
 use agent_team_core::view::{self, BudgetView, LimitView, StatusView, TaskView};
 
@@ -29,6 +29,8 @@ const SUMMARY_LIMIT: Duration = Duration::from_secs(300);
 pub enum RunOutcome {
     /// Every task is completed, or was cancelled.
     Completed,
+    /// The same, but the check of the whole goal is red, and nobody plans anew.
+    Unproved,
     /// Tasks failed, or wait for something that will not happen by itself.
     Stuck,
     /// A budget is used up: agents have handed back what they worked on.
@@ -46,6 +48,7 @@ impl RunOutcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",
+            Self::Unproved => "unproved",
             Self::Stuck => "stuck",
             Self::OverBudget => "over_budget",
             Self::TimedOut => "timed_out",
@@ -102,7 +105,7 @@ pub struct Landed {
 impl RunReport {
     /// Whether everything that was asked for is done and proved.
     pub fn succeeded(&self) -> bool {
-        self.outcome == RunOutcome::Completed && self.check.as_ref().is_none_or(|check| check.passed)
+        self.outcome == RunOutcome::Completed
     }
 }
 
@@ -114,12 +117,21 @@ impl Run<'_> {
         let finished = matches!(outcome, RunOutcome::Completed | RunOutcome::Stuck);
         let proving = outcome == RunOutcome::Completed && !self.team.stop.is_asked();
         let check = if proving { self.prove_goal().await? } else { None };
-        // A proof that was broken off proves nothing.
-        let unproved =
-            proving && check.is_none() && self.team.options.check.is_some() && self.team.stop.is_asked();
-        let outcome = if unproved { RunOutcome::Interrupted } else { outcome };
+        let outcome = match &check {
+            Some(red) if !red.passed => {
+                if self.plan_on(red).await? {
+                    return Ok(None);
+                }
+                RunOutcome::Unproved
+            }
+            // A proof that was broken off proves nothing.
+            None if proving && self.goal.check.is_some() && self.team.stop.is_asked() => {
+                RunOutcome::Interrupted
+            }
+            _ => outcome,
+        };
         let used_up = if outcome == RunOutcome::Completed { Vec::new() } else { self.used_up()? };
-        let summary = if finished { self.sum_up().await } else { None };
+        let summary = if finished { self.sum_up(check.as_ref()).await } else { None };
         // Of the team that could not go on, and not of one that everybody has left.
         let (stuck, unfinished) = self.team.queue.team_log().look(|state| {
             let mut open: Vec<&Task> = state.tasks().filter(|task| !is_settled(state, task)).collect();
@@ -170,31 +182,13 @@ impl Run<'_> {
         }))
     }
 
-    /// Runs the check of the whole goal. Where the goal was one task, that task's check was it.
-    async fn prove_goal(&self) -> Result<Option<Judgement>, Error> {
-        let Some(check) = &self.team.options.check else { return Ok(None) };
-        let is_proved = self.team.queue.team_log().look(|state| {
-            let mut tasks = state.tasks();
-            tasks.any(|task| task.status == Status::Completed && task.spec.check.as_ref() == Some(check))
-        })?;
-        if is_proved && self.lead().is_none() {
-            return Ok(None);
-        }
-        let judged = self.judge_tip(check, "check").await?;
-        if let Some(judged) = judged.as_ref().filter(|judged| !judged.passed) {
-            let line = judged.line();
-            self.reporter.report(Progress::Note(format!("ERROR the check of the goal failed: {line}")));
-        }
-        Ok(judged)
-    }
-
     /// Asks the lead to sum up. That it cannot is no reason to lose the report.
-    async fn sum_up(&self) -> Option<String> {
+    async fn sum_up(&self, check: Option<&Judgement>) -> Option<String> {
         let lead = self.lead()?;
         let look = |state: &State| state.is_member(&lead.id).then(|| board(state));
         // Who was dropped has no more to say.
         let board = self.team.queue.team_log().look(look).ok()??;
-        let text = prompt::synthesis(self.team.options.goal.as_deref(), &board);
+        let text = prompt::synthesis(self.goal.words.as_deref(), &board, check);
         let about = "summary".parse().ok()?;
         let reporter = self.reporter.clone();
         let agent = lead.id.clone();

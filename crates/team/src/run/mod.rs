@@ -4,6 +4,7 @@ mod begin;
 mod budgets;
 mod crew;
 mod end;
+mod goal;
 mod limits;
 mod over;
 mod replan;
@@ -25,6 +26,7 @@ pub(crate) use begin::{ALONE, ORCHESTRATOR};
 use crew::Crew;
 pub(crate) use end::board;
 pub use end::{Landed, RunOutcome, RunReport};
+use goal::Goal;
 use limits::Limits;
 use over::{End, goes_on, is_done};
 use replan::Failures;
@@ -67,6 +69,8 @@ struct Run<'a> {
     reporter: Reporter,
     /// What went wrong beyond single tasks, for the report.
     errors: Arc<Mutex<Vec<String>>>,
+    /// What it is for.
+    goal: Goal,
     /// The rules, as they are in the log from the beginning of the work.
     policy: Policy,
     /// Cancelled when agents shall finish their turns and take nothing new.

@@ -10,9 +10,11 @@ use agent_team_core::record::Replan;
 use tokio_util::sync::CancellationToken;
 
 use super::Run;
+use super::goal::free_id;
 use crate::agent::{last_words, prompt};
 use crate::hooks::{self, Blocked, Hook};
 use crate::outside::new_id;
+use crate::plans::plans_on;
 use crate::progress::Progress;
 use crate::team_log::{blocking, refusal};
 use crate::{AgentId, Error, HUMAN, NewTask, RecordId, Role, TaskId, Text};
@@ -95,10 +97,8 @@ impl Run<'_> {
         let failed = &put.failed;
         let id = team_log.look(|state| {
             let base = format!("replan-{}", failed.id());
-            let base = base.get(..base.floor_char_boundary(60)).unwrap_or("replan").to_owned();
-            let numbered = (2_u64..).map(|number| format!("{base}-{number}"));
-            let mut ids = std::iter::once(base.clone()).chain(numbered).filter_map(|id| id.parse().ok());
-            ids.find(|id| state.task(id).is_none())
+            let base = base.get(..base.floor_char_boundary(60)).unwrap_or("replan");
+            free_id(state, base)
         })?;
         let Some(id) = id else { return Ok(()) };
         let task = NewTask {
@@ -179,14 +179,16 @@ impl Run<'_> {
     }
 }
 
-/// Whether nothing is left to be done about a task: it is completed or not wanted, or it was to plan a failure anew that is
-/// none any more.
+/// Whether nothing is left to be done about a task: it is completed or not wanted, or it was to plan anew what is no failure
+/// any more, or a goal.
 pub(super) fn is_settled(state: &State, task: &Task) -> bool {
     match task.status {
         Status::Completed | Status::Cancelled => true,
-        Status::Failed => task.spec.replans.as_ref().is_some_and(|replan| {
-            state.task(&replan.task).is_none_or(|failed| failed.status != Status::Failed)
-        }),
+        Status::Failed => match &task.spec.replans {
+            Some(replan) => state.task(&replan.task).is_none_or(|failed| failed.status != Status::Failed),
+            // What counts is whether the goal is proved.
+            None => plans_on(state, task),
+        },
         _ => false,
     }
 }
@@ -199,7 +201,8 @@ fn answer(
     blocked: &BTreeMap<RecordId, Blocked>,
 ) -> Option<Answer> {
     let is_ended = |id: &TaskId| state.task(id).is_none_or(|task| task.status.is_ended());
-    if failed.spec.replans.is_some() || failed.replan.as_ref().is_some_and(|replan| !is_ended(replan)) {
+    let plans_anew = failed.spec.replans.is_some() || plans_on(state, failed);
+    if plans_anew || failed.replan.as_ref().is_some_and(|replan| !is_ended(replan)) {
         return None;
     }
     let whole = failed.above.first().and_then(|whole| state.task(whole));
@@ -244,7 +247,7 @@ fn answer(
     let split_by = whole.and_then(|whole| whole.past_claims.last()).map(|claim| &claim.agent);
     let lead = split_by.or(first_lead).filter(|lead| leads().any(|agent| agent.id == **lead));
     let goal = whole.map(|whole| whole.spec.title.clone());
-    let goal = goal.or_else(|| state.runs().last().and_then(|run| run.goal.clone()));
+    let goal = goal.or_else(|| state.runs().iter().rev().find_map(|run| run.goal.clone()));
     Some(Answer::Put(Box::new(Put {
         failed: Box::new(failed.clone()),
         within,

@@ -7,6 +7,7 @@
 mod project;
 
 mod agreed;
+mod goal;
 mod killed;
 
 use std::sync::Arc;

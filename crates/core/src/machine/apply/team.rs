@@ -54,6 +54,7 @@ impl Rule for RunStarted {
             rehearsal: self.rehearsal,
             budget: self.budget,
             budgets: self.budgets,
+            check: self.check,
             from_ms: meta.at_ms,
             ended: None,
         });

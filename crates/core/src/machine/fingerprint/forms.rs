@@ -37,13 +37,14 @@ pub(super) fn policy(lines: &mut Lines<'_>, policy: &Policy) {
 }
 
 pub(super) fn run(lines: &mut Lines<'_>, run: &Run) {
-    let Run { id, process: holder, goal, rehearsal, budget, budgets, from_ms, ended } = run;
+    let Run { id, process: holder, goal, rehearsal, budget, budgets, check, from_ms, ended } = run;
     lines.always("id", id);
     process(lines, holder);
     lines.put("goal", goal);
     lines.put("rehearsal", rehearsal);
     lines.some("budget", budget.as_ref(), bounds);
     lines.put("budgets", budgets);
+    lines.put("check", check);
     lines.put("from_ms", from_ms);
     lines.some("ended", ended.as_ref(), |lines, (outcome, at_ms)| {
         lines.always("outcome", outcome);
