@@ -85,7 +85,9 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
     if let Some(check) = report.check.as_ref().filter(|check| !check.passed) {
         out.painted(&format!("ERROR the goal is not proved: {}", check.line()), Some(Paint::Bad))?;
         out.block("  ", &check.output)?;
-        out.line("  add what is missing (agent-team add TITLE) and run again: the check stays with the goal")?;
+        out.line(
+            "  add what is missing (agent-team add TITLE) and run again: the check stays with the goal",
+        )?;
     }
     if let Some(summary) = &report.summary {
         out.line("")?;

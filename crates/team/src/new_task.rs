@@ -201,6 +201,13 @@ impl NewTask {
         } else {
             &self.description
         };
+        if self.approver.is_some() && self.approver == self.agent {
+            return Err(Error::Input(format!(
+                "{} is for {}, who cannot approve a plan of its own: name another approver, or none",
+                defaults.id,
+                self.agent.as_deref().unwrap_or_default()
+            )));
+        }
         Ok(TaskSpec {
             description: team_log.text(whole.clone())?,
             after: ids(&self.after)?,

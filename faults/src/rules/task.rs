@@ -81,6 +81,8 @@ pub(super) struct Task {
     pub failures: u64,
     pub conflicts: u64,
     pub takeovers: u64,
+    /// Those of them whose holder was stuck.
+    pub stuck: u64,
     pub intent: Option<(String, Option<String>)>,
     pub exhausted: Option<Exhausted>,
     /// Whether it waits for its parts.
@@ -136,14 +138,14 @@ impl Task {
             _ => Status::Completed,
         };
         record.clone_into(&mut self.revision);
-        self.takeovers = 0;
+        (self.takeovers, self.stuck) = (0, 0);
         self.claim = None;
     }
 
     /// What was delivered goes back, or no attempt remains.
     pub fn send_back(&mut self, record: &str, cause: &str) {
         record.clone_into(&mut self.revision);
-        self.takeovers = 0;
+        (self.takeovers, self.stuck) = (0, 0);
         self.claim = None;
         self.intent = None;
         self.submission = None;

@@ -173,7 +173,8 @@ impl Team {
         let Some(task) = self.tasks.get_mut(&name) else { return Ok(()) };
         let is_turn = entry.kind == "turn_journalled";
         if is_turn {
-            task.takeovers = 0;
+            // A turn makes up for no holder that hung.
+            task.takeovers = task.stuck;
         }
         let Some(claim) = &mut task.claim else { return Ok(()) };
         entry.id.clone_into(&mut claim.renewal);
@@ -216,6 +217,7 @@ impl Team {
         }
         if expires && !orchestrator_died && claim.stage != "review" {
             task.takeovers += 1;
+            task.stuck += u64::from(entry.body["cause"] == "stuck");
             if task.takeovers >= TAKEOVERS_MAX {
                 task.status = Status::Failed;
                 task.exhausted = Some(Exhausted::Takeovers);

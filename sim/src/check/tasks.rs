@@ -250,37 +250,40 @@ impl Witness {
 
     /// A task is begun as often as was allowed since it was last wanted anew, and no more.
     fn judge_history(&self, task: &TaskId, spec: &TaskSpec, place: usize) -> Verdict {
-        let (mut failures, mut takeovers, mut conflicts) = (0, 0, 0);
+        let (mut failures, mut takeovers, mut stuck, mut conflicts) = (0, 0, 0, 0);
         for (tag, body) in self.facts_about(task, place) {
             let stands = u32::from(self.stands(tag));
             match body {
-                Body::TaskRetried(_) => (failures, takeovers, conflicts) = (0, 0, 0),
+                Body::TaskRetried(_) => (failures, takeovers, stuck, conflicts) = (0, 0, 0, 0),
                 Body::TaskFailed(_) => failures += stands,
                 Body::CheckReported(body) => {
                     failures += if body.passed { 0 } else { stands };
-                    takeovers = 0;
+                    (takeovers, stuck) = (0, 0);
                 }
                 Body::ReviewGiven(body) => {
                     // Where rounds have an end, that is what bounds them.
                     failures += if body.approved || spec.review_rounds.is_some() { 0 } else { stands };
-                    takeovers = 0;
+                    (takeovers, stuck) = (0, 0);
                 }
                 Body::MergeRefused(body) if body.cause == RefusalCause::Conflict => {
                     conflicts += stands;
-                    takeovers = 0;
+                    (takeovers, stuck) = (0, 0);
                 }
                 Body::MergeRefused(_) => {
                     failures += stands;
-                    takeovers = 0;
+                    (takeovers, stuck) = (0, 0);
                 }
-                Body::TaskSubmitted(_)
-                | Body::TurnJournalled(_)
-                | Body::PlanSubmitted(_)
-                | Body::Merged(_) => takeovers = 0,
+                Body::TaskSubmitted(_) | Body::PlanSubmitted(_) | Body::Merged(_) => {
+                    (takeovers, stuck) = (0, 0);
+                }
+                // Whoever hangs after each turn gets on by none.
+                Body::TurnJournalled(_) => takeovers = stuck,
                 Body::ClaimExpired(body) => {
                     let Some(claim) = self.claims.get(&body.claim) else { continue };
                     let orchestrator = body.cause == ExpiryCause::ProcessGone && claim.holder.orchestrated;
-                    takeovers += if orchestrator || claim.stage == Stage::Review { 0 } else { stands };
+                    let counted = if orchestrator || claim.stage == Stage::Review { 0 } else { stands };
+                    takeovers += counted;
+                    stuck += if body.cause == ExpiryCause::Stuck { counted } else { 0 };
                 }
                 _ => {}
             }

@@ -116,6 +116,11 @@ impl Agent {
             What::Drop { name } => {
                 super::check_member(&queue, &name)?;
                 queue.drop_agent(&AgentId::human(), &name)?;
+                let left_behind = members_of(&queue.get_status()?.agents, &name);
+                if !left_behind.is_empty() {
+                    let words = "in its team, whose tasks alone they take: {}. Drop them too, or add another lead of that name";
+                    output::note(&words.replace("{}", &left_behind.join(", ")), out.is_json());
+                }
                 if out.is_json() {
                     out.json(&json!({ "agent": name, "left": true }))?;
                 } else {
@@ -125,6 +130,12 @@ impl Agent {
         }
         Ok(Exit::Done)
     }
+}
+
+/// The members of a lead's team.
+fn members_of(known: &[AgentView], lead: &AgentId) -> Vec<String> {
+    let members = known.iter().filter(|agent| !agent.left && agent.lead.as_ref() == Some(lead));
+    members.map(|agent| agent.id.to_string()).collect()
 }
 
 /// Refuses a lead that none is: whoever is added would wait for ever for its tasks.

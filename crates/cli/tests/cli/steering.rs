@@ -326,9 +326,10 @@ fn agents_are_added_and_dropped_notes_and_reservations_are_kept() {
     let agents = team.json(["status"])["agents"].clone();
     let added = agents.as_array().unwrap().iter().find(|agent| agent["id"] == "w6").unwrap();
     assert_eq!(added["lead"], "lea");
+    let dropped = team.run(["agent", "drop", "lea"]);
+    assert!(dropped.code == 0 && dropped.stderr.contains("whose tasks alone they take: w6."), "{dropped:?}");
     team.ok(["agent", "drop", "w6"]);
-    team.ok(["agent", "drop", "lea"]);
-    team.ok(["agent", "drop", "w5"]);
+    assert_eq!(team.run(["agent", "drop", "w5"]).stderr, "", "nobody had it as lead");
     team.run(["agent", "drop", "w5"]).failed(3, "there is no agent `w5`");
 
     team.ok(["note", "The tests need UTF-8.", "--label", "tests"]);
@@ -403,6 +404,8 @@ fn words_that_somebody_is_to_act_on_are_not_empty() {
 #[test]
 fn a_task_says_that_it_wants_a_plan_and_who_approves_it() {
     let team = Team::new();
+    team.run(["add", "P", "--id", "p", "--agent", "zed", "--approver", "zed"])
+        .failed(2, "p is for zed, who cannot approve a plan of its own");
     team.ok(["add", "P", "--id", "p", "--plan", "--approver", "zed"]);
     team.ok(["add", "Q", "--id", "q", "--plan"]);
     let words = |id: &str| team.ok(["show", id]);

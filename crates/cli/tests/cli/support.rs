@@ -102,7 +102,11 @@ impl Ran {
     /// Checks the code and that the error's line holds some words.
     pub fn failed(&self, code: i32, words: &str) {
         assert_eq!(self.code, code, "{self:?}");
-        let first = self.stderr.lines().next().unwrap_or_default();
+        // On a busy machine it tells how far it has come, before it fails.
+        let tells_progress = |line: &&str| {
+            line.trim_start().split_once("s ").is_some_and(|(took, _)| took.parse::<f64>().is_ok())
+        };
+        let first = self.stderr.lines().find(|line| !tells_progress(line)).unwrap_or_default();
         assert!(first.contains(words), "`{words}` is not in {self:?}");
         assert!(code == 4 || first.starts_with("ERROR "), "{self:?}");
     }

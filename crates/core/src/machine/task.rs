@@ -36,8 +36,11 @@ pub struct Task {
     pub failures: u32,
     /// Times that it did not fit onto the target, since it was added or last retried. Nobody's failure.
     pub conflicts: u32,
-    /// Takeovers in a row without a journalled turn or a commit between.
+    /// Takeovers in a row without progress between: a journalled turn, or what ends a stage.
     pub takeovers: u32,
+    /// Those of them whose holder was stuck: a turn is not enough to make up for them, or whoever hangs after each turn
+    /// would be taken over without end.
+    pub stuck: u32,
     /// Before this time `decide` does not give it out, in milliseconds since 1970.
     pub not_before_ms: u64,
     /// Who holds it now.
@@ -400,6 +403,11 @@ impl Task {
     }
 
     /// Ends the present claim, if there is one, and gives it back.
+    /// It gets on: what made its holders go counts no more.
+    pub(crate) fn gets_on(&mut self) {
+        (self.takeovers, self.stuck) = (0, 0);
+    }
+
     pub(crate) fn end_claim(&mut self, ending: Ending, to_ms: u64) -> Option<Claim> {
         let claim = self.claim.take()?;
         // Most tasks have one.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::id::AgentId;
 use crate::machine::fit::Member;
 use crate::machine::{State, Unfit};
+use crate::record::Stage;
 
 /// As many reasons are given for what others are to take.
 const REASONS_MAX: usize = 3;
@@ -59,6 +60,12 @@ pub fn why_idle(state: &State, agent: &AgentId, now_ms: u64) -> String {
     let again =
         again.map(|ms| format!("tried again after a failure, in {} s at the earliest", ms.div_ceil(1_000)));
     add(failed as u64, again.as_deref().unwrap_or("failed before and is not offered"));
+    // Reviewers look at a submission one after another: if one asks for changes, the next one looks at what comes of that.
+    let next = state.held().filter(|(task, claim)| {
+        let more = task.approvals.len() + 1 < task.spec.reviews as usize;
+        claim.stage == Stage::Review && more && member.fits_stage(task, Stage::Review).is_ok()
+    });
+    add(next.count() as u64, "to review when another reviewer has done so");
     add(counts.running, "under way");
     add(counts.blocked, "blocked");
     if parts.is_empty() { "what there is is not offered to it".to_owned() } else { parts.join(", ") }

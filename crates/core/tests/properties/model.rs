@@ -20,6 +20,7 @@ struct Item {
     failures: u32,
     conflicts: u32,
     takeovers: u32,
+    stuck: u32,
     author: Option<AgentId>,
     submission: Option<RecordId>,
     has_commit: bool,
@@ -56,7 +57,7 @@ impl Model {
             Body::TaskRetried(body) => self.with(&body.task, |item| {
                 let ended = matches!(item.status, Status::Failed | Status::Cancelled);
                 ended && body.on == Some(item.version) && {
-                    (item.failures, item.conflicts, item.takeovers) = (0, 0, 0);
+                    (item.failures, item.conflicts, item.takeovers, item.stuck) = (0, 0, 0, 0);
                     item.status = Status::Blocked;
                     item.touch(id)
                 }
@@ -105,7 +106,7 @@ impl Model {
             }),
             Body::ClaimRenewed(body) => self.held(body.claim, |item| item.see(id)),
             Body::TurnJournalled(body) => self.held(body.claim, |item| {
-                item.takeovers = 0;
+                item.takeovers = item.stuck;
                 item.see(id)
             }),
             Body::ClaimReleased(body) => {
@@ -119,6 +120,7 @@ impl Model {
                 }
                 if !died && item.status != Status::Reviewing {
                     item.takeovers += 1;
+                    item.stuck += u32::from(body.cause == ExpiryCause::Stuck);
                     if item.takeovers == 3 {
                         item.status = Status::Failed;
                     }
@@ -204,6 +206,7 @@ impl Model {
             failures: 0,
             conflicts: 0,
             takeovers: 0,
+            stuck: 0,
             author: None,
             submission: None,
             has_commit: false,
@@ -279,7 +282,7 @@ impl Item {
     }
 
     fn sent_back(&mut self, id: RecordId, conflict: bool) -> bool {
-        self.takeovers = 0;
+        (self.takeovers, self.stuck) = (0, 0);
         if conflict {
             self.conflicts += 1;
         } else {
@@ -289,7 +292,7 @@ impl Item {
     }
 
     fn pass(&mut self, id: RecordId) -> bool {
-        self.takeovers = 0;
+        (self.takeovers, self.stuck) = (0, 0);
         let wishes = [
             (Status::Verifying, self.spec.check.is_some()),
             (Status::Reviewing, self.spec.review),

@@ -10,6 +10,7 @@ use agent_team_core::record::{
     TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::Text;
+use agent_team_core::view;
 
 use crate::parse::{Line, Problem, parse};
 use crate::show;
@@ -54,6 +55,7 @@ pub fn run(world: &mut World, text: &str) -> Result<String, Problem> {
         "status" => Ok(show::status(&world.state)),
         "board" => Ok(show::board(&world.state)),
         "stuck" => Ok(show::stuck(&world.state)),
+        "idle" => Ok(view::why_idle(&world.state, &parse(line.word(1)?)?, world.now_ms)),
         "goes-on" => Ok(if world.state.can_go_on() { "yes\n" } else { "no\n" }.to_owned()),
         "inbox" => show::inbox(&world.state, line.word(1)?, line.option("since")?),
         "messages" => Ok(show::messages(&world.state)),

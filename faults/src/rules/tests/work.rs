@@ -130,6 +130,19 @@ fn a_task_that_was_taken_over_three_times_stays_where_it_is() {
 }
 
 #[test]
+fn a_turn_makes_up_for_no_holder_that_was_stuck() {
+    takes_no_effect(Rule::Takeovers, |log| {
+        let mut on = log.task("a", json!({}));
+        for _ in 0..3 {
+            let claim = log.claims("w1", "a", &on, "work");
+            let turn = log.says("turn_journalled", json!({"claim": claim, "turn": 1}));
+            on = log.says("claim_expired", json!({"claim": claim, "seen": turn, "cause": "stuck"}));
+        }
+        log.claims("w1", "a", &on, "work")
+    });
+}
+
+#[test]
 fn conflicts_have_an_end() {
     takes_no_effect(Rule::Conflicts, |log| {
         let mut on = log.task("a", json!({}));

@@ -103,7 +103,7 @@ impl Rule for TurnJournalled {
     /// A turn is progress, and a sign of life.
     fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, agent)) = holder(state, self.claim) else { return };
-        state.update(slot, |task| task.takeovers = 0);
+        state.update(slot, |task| task.takeovers = task.stuck);
         change_claim(state, self.claim, |claim| {
             claim.renewal = meta.id;
             claim.turns = claim.turns.max(self.turn);
@@ -148,6 +148,7 @@ impl Rule for ClaimExpired {
             // its check, does.
             let counts = !orchestrator_died && claim.stage != Stage::Review;
             task.takeovers += u32::from(counts);
+            task.stuck += u32::from(counts && self.cause == ExpiryCause::Stuck);
             if counts && task.takeovers >= TAKEOVERS_MAX && meta.safeguards.on(Safeguard::Quarantine) {
                 task.since_ms = meta.at_ms;
                 task.step(Step::Exhausted);
