@@ -11,6 +11,7 @@ use agent_team::{AgentId, TaskQueue, TeamFolder, Verifier};
 use clap::Args;
 
 use crate::exit::Failure;
+use crate::verb::trust;
 
 /// The arguments of verbs that run commands.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -54,6 +55,8 @@ fn written(folder: &TeamFolder) -> Result<Confinement, Failure> {
     if !file.is_file() {
         return Ok(Confinement::default());
     }
-    let config = Config::load(&file).map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(config.sandbox)
+    let Config { sandbox, .. } = Config::load(&file).map_err(|error| Failure::usage(error.to_string()))?;
+    // Of what else it says nothing is obeyed here.
+    trust::require(folder, &Config { sandbox: sandbox.clone(), ..Config::default() })?;
+    Ok(sandbox)
 }

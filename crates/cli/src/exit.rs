@@ -141,6 +141,7 @@ impl From<Error> for Failure {
             Error::Refused(Refusal::NothingEver { .. }) => Exit::NoWork,
             Error::Refused(_)
             | Error::Blocked(_)
+            | Error::Untrusted { .. }
             | Error::AlreadyRunning { .. }
             | Error::SeatTaken { .. }
             | Error::Sandbox(_)

@@ -7,6 +7,7 @@ use agent_team::{HOOK_VARIABLE, Hooks, Progress, Reporter, TeamLog, is_called_by
 
 use crate::exit::Failure;
 use crate::output::{self, Output};
+use crate::verb::trust;
 
 /// Has the team's hooks asked by what this process does. A verb that a hook started asks none: it would come back to
 /// itself for ever.
@@ -20,6 +21,7 @@ pub fn set(team_log: &TeamLog, out: &Output) -> Result<(), Failure> {
     if config.hooks.is_empty() || is_called_by_hook() {
         return Ok(());
     }
+    trust::require(folder, &config)?;
     let environment = config.environment.environment(std::env::vars_os());
     let json = out.is_json();
     let reporter = Reporter::to(move |progress| {

@@ -18,6 +18,7 @@ use crate::model::{Model, ModelSpec};
 use crate::progress::Reporter;
 use crate::rehearsal::{rehearsing_copy, scripted};
 use crate::team_log::TeamLog;
+use crate::trust::Trust;
 use crate::with::With;
 use crate::{Account, AgentBudget, AgentId, Bounds, Error, NewTask, Role, TaskId};
 
@@ -43,12 +44,15 @@ pub struct Surroundings {
     /// The command `agent-team`, by whose `relay` agents that are driven reach the tools of their team. Without it they have
     /// none.
     pub relay: Option<PathBuf>,
+    /// What the user trusts of what repositories hold for coding agents. Without it these see no settings that a repository has
+    /// for them.
+    pub trust: Option<Trust>,
 }
 
 impl Surroundings {
-    /// These variables, and no tools of the team for agents that are driven.
+    /// These variables, no tools of the team for agents that are driven, and nothing trusted.
     pub fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        Self { variables: variables.into_iter().collect(), relay: None }
+        Self { variables: variables.into_iter().collect(), relay: None, trust: None }
     }
 }
 

@@ -131,6 +131,12 @@ pub enum Error {
         /// Those agents.
         agents: Vec<AgentId>,
     },
+    /// The repository asks for what lies beyond the sandbox, and the user has not said that it may have that.
+    #[error("this repository asks for what you have not said that you trust: {}", named(wishes))]
+    Untrusted {
+        /// What it asks for.
+        wishes: Vec<crate::trust::Wish>,
+    },
     /// Something that the user gave is wrong.
     #[error("{0}")]
     Input(String),
@@ -175,12 +181,18 @@ impl Error {
                 "agents have tools for what they may do; run it yourself, in a shell of your own, or from a hook".into(),
             ),
             Self::NoModel { models, agents, .. } => Some(name_a_model(models, agents)),
+            Self::Untrusted { .. } => Some("read it, then say so: `agent-team trust`".into()),
             Self::NewerFormat { .. } => Some("update agent-team; reading still works".into()),
             Self::Overtaken { .. } => Some("try again; `agent-team doctor` shows what is void".into()),
             Self::Read(log::ReadError::Corrupt { .. }) => Some("`agent-team doctor` lists the damage".into()),
             _ => None,
         }
     }
+}
+
+fn named(wishes: &[crate::trust::Wish]) -> String {
+    let named: Vec<String> = wishes.iter().map(|wish| format!("{} ({})", wish.what, wish.why)).collect();
+    named.join("; ")
 }
 
 fn tasks(count: usize) -> &'static str {

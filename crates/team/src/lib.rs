@@ -55,6 +55,7 @@ mod team_views;
 mod teammate;
 mod telling;
 pub mod tools;
+pub mod trust;
 mod unfinished;
 mod unjudged;
 mod verify;

@@ -115,6 +115,7 @@ impl Making {
             Behind::Driver(driver, passages, model) => {
                 let made = DrivenAgent::new(driver).prices(self.prices.clone()).instructions(instructions);
                 let made = made.hosts(self.config.sandbox.hosts.clone());
+                let made = self.surroundings.trust.iter().cloned().fold(made, DrivenAgent::trusting);
                 let made = model.into_iter().fold(made, DrivenAgent::model);
                 let made = passages.into_iter().fold(made, DrivenAgent::lent);
                 Arc::new(self.surroundings.relay.iter().fold(made, DrivenAgent::relay))

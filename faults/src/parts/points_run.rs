@@ -96,6 +96,7 @@ impl<'a> Project<'a> {
         let script = json!({"rules": rules.collect::<Vec<Value>>()});
         std::fs::write(place.beside("script.json"), script.to_string())?;
         place.run(["init"])?.done()?;
+        place.run(["trust", "--yes"])?.done()?;
         let lines =
             (0..tasks).map(|number| format!("{{\"id\":\"f{number}\",\"title\":\"Write f{number}\"}}\n"));
         std::fs::write(place.beside("tasks"), lines.collect::<String>())?;

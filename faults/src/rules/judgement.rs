@@ -19,7 +19,7 @@ impl Team {
     pub(super) fn planned(&mut self, entry: Entry<'_>, guard: &mut Guard) -> Result<(), NoEffect> {
         let name = self.holds(entry, Some("work"), guard)?;
         let Some(task) = self.tasks.get_mut(&name) else { return Ok(()) };
-        (task.takeovers, task.stuck) = (0, 0);
+        task.takeovers = 0;
         let Some(claim) = &mut task.claim else { return Ok(()) };
         entry.id.clone_into(&mut claim.renewal);
         let (author, hash) = (claim.agent.clone(), hash(&entry.body["text"]));
@@ -105,7 +105,7 @@ impl Team {
             self.passed(&name, entry.id);
         } else {
             entry.id.clone_into(&mut task.revision);
-            (task.takeovers, task.stuck) = (0, 0);
+            task.takeovers = 0;
         }
         Ok(())
     }

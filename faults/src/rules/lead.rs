@@ -147,7 +147,7 @@ impl Team {
         guard
             .must(Rule::HandedOut, has_open, || format!("{name} is handed out, and no part of it is open"))?;
         let Some(task) = self.tasks.get_mut(&name) else { return Ok(()) };
-        (task.takeovers, task.stuck) = (0, 0);
+        task.takeovers = 0;
         task.is_handed_out = true;
         task.release(entry.id);
         Ok(())

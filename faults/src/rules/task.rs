@@ -37,6 +37,8 @@ pub(super) struct Claim {
     pub renewal: String,
     /// Turns that ended since its holder is paused.
     pub paused_turns: u32,
+    /// Whether it took the task after somebody who was stuck.
+    pub after_stuck: bool,
 }
 
 /// What was delivered, and is judged.
@@ -81,8 +83,8 @@ pub(super) struct Task {
     pub failures: u64,
     pub conflicts: u64,
     pub takeovers: u64,
-    /// Those of them whose holder was stuck.
-    pub stuck: u64,
+    /// Whether whoever held it last was stuck.
+    pub was_stuck: bool,
     pub intent: Option<(String, Option<String>)>,
     pub exhausted: Option<Exhausted>,
     /// Whether it waits for its parts.
@@ -138,14 +140,14 @@ impl Task {
             _ => Status::Completed,
         };
         record.clone_into(&mut self.revision);
-        (self.takeovers, self.stuck) = (0, 0);
+        self.takeovers = 0;
         self.claim = None;
     }
 
     /// What was delivered goes back, or no attempt remains.
     pub fn send_back(&mut self, record: &str, cause: &str) {
         record.clone_into(&mut self.revision);
-        (self.takeovers, self.stuck) = (0, 0);
+        self.takeovers = 0;
         self.claim = None;
         self.intent = None;
         self.submission = None;

@@ -104,6 +104,7 @@ impl Team {
             is_orchestrated,
             renewal: entry.id.to_owned(),
             paused_turns: 0,
+            after_stuck: std::mem::take(&mut task.was_stuck),
         });
         self.task_of.insert(entry.id.to_owned(), name.to_owned());
         Ok(())
@@ -172,9 +173,9 @@ impl Team {
         let name = self.holds(entry, None, guard)?;
         let Some(task) = self.tasks.get_mut(&name) else { return Ok(()) };
         let is_turn = entry.kind == "turn_journalled";
-        if is_turn {
-            // A turn makes up for no holder that hung.
-            task.takeovers = task.stuck;
+        // Whoever hangs after each turn gets on by none.
+        if is_turn && !task.claim.as_ref().is_some_and(|claim| claim.after_stuck) {
+            task.takeovers = 0;
         }
         let Some(claim) = &mut task.claim else { return Ok(()) };
         entry.id.clone_into(&mut claim.renewal);
@@ -211,13 +212,13 @@ impl Team {
         let Some(task) = self.tasks.get_mut(&name) else { return Ok(()) };
         let Some(claim) = task.claim.clone() else { return Ok(()) };
         task.release(entry.id);
+        task.was_stuck = expires && entry.body["cause"] == "stuck";
         let orchestrator_died = entry.body["cause"] == "process_gone" && claim.is_orchestrated;
         if expires && !orchestrator_died {
             task.resumed_by = None;
         }
         if expires && !orchestrator_died && claim.stage != "review" {
             task.takeovers += 1;
-            task.stuck += u64::from(entry.body["cause"] == "stuck");
             if task.takeovers >= TAKEOVERS_MAX {
                 task.status = Status::Failed;
                 task.exhausted = Some(Exhausted::Takeovers);

@@ -250,40 +250,45 @@ impl Witness {
 
     /// A task is begun as often as was allowed since it was last wanted anew, and no more.
     fn judge_history(&self, task: &TaskId, spec: &TaskSpec, place: usize) -> Verdict {
-        let (mut failures, mut takeovers, mut stuck, mut conflicts) = (0, 0, 0, 0);
+        let (mut failures, mut takeovers, mut conflicts) = (0, 0, 0);
+        // Whether whoever held it last was stuck, and whether whoever holds it has it from such a one.
+        let (mut was_stuck, mut after_stuck) = (false, false);
         for (tag, body) in self.facts_about(task, place) {
             let stands = u32::from(self.stands(tag));
             match body {
-                Body::TaskRetried(_) => (failures, takeovers, stuck, conflicts) = (0, 0, 0, 0),
+                Body::TaskRetried(_) => (failures, takeovers, conflicts) = (0, 0, 0),
                 Body::TaskFailed(_) => failures += stands,
                 Body::CheckReported(body) => {
                     failures += if body.passed { 0 } else { stands };
-                    (takeovers, stuck) = (0, 0);
+                    takeovers = 0;
                 }
                 Body::ReviewGiven(body) => {
                     // Where rounds have an end, that is what bounds them.
                     failures += if body.approved || spec.review_rounds.is_some() { 0 } else { stands };
-                    (takeovers, stuck) = (0, 0);
+                    takeovers = 0;
                 }
                 Body::MergeRefused(body) if body.cause == RefusalCause::Conflict => {
                     conflicts += stands;
-                    (takeovers, stuck) = (0, 0);
+                    takeovers = 0;
                 }
                 Body::MergeRefused(_) => {
                     failures += stands;
-                    (takeovers, stuck) = (0, 0);
+                    takeovers = 0;
                 }
-                Body::TaskSubmitted(_) | Body::PlanSubmitted(_) | Body::Merged(_) => {
-                    (takeovers, stuck) = (0, 0);
+                Body::TaskClaimed(_) if stands == 1 => {
+                    (was_stuck, after_stuck) = (false, was_stuck);
                 }
                 // Whoever hangs after each turn gets on by none.
-                Body::TurnJournalled(_) => takeovers = stuck,
+                Body::TurnJournalled(_) if after_stuck => {}
+                Body::TaskSubmitted(_)
+                | Body::TurnJournalled(_)
+                | Body::PlanSubmitted(_)
+                | Body::Merged(_) => takeovers = 0,
                 Body::ClaimExpired(body) => {
                     let Some(claim) = self.claims.get(&body.claim) else { continue };
                     let orchestrator = body.cause == ExpiryCause::ProcessGone && claim.holder.orchestrated;
-                    let counted = if orchestrator || claim.stage == Stage::Review { 0 } else { stands };
-                    takeovers += counted;
-                    stuck += if body.cause == ExpiryCause::Stuck { counted } else { 0 };
+                    was_stuck |= stands == 1 && body.cause == ExpiryCause::Stuck;
+                    takeovers += if orchestrator || claim.stage == Stage::Review { 0 } else { stands };
                 }
                 _ => {}
             }

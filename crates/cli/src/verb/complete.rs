@@ -1,6 +1,8 @@
 //! `complete`: delivers the result of a task, and runs its check if it has one.
 
-use agent_team::{AgentId, Error, Judgement, RecordId, Refusal, Status, TaskId, TaskQueue, Verified};
+use agent_team::{
+    AgentId, Error, Judgement, RecordId, Refusal, Status, TaskId, TaskQueue, Verified, Verifier,
+};
 use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -52,8 +54,12 @@ impl Complete {
         let by = Actor::named(&queue, &self.agent, self.token);
         // A claim that would be a guess is told before a text is waited for.
         by.claim(&self.id)?;
-        if deliver(&by, &self.id, read_text(self.result)?)? == Status::Verifying {
-            return verify(&queue, &self.agent, &self.id, self.commands, out);
+        // So is a check that could not be run.
+        let is_checked = queue.get_task(&self.id)?.check.is_some();
+        let verifier = is_checked.then(|| self.commands.verifier(&queue, &self.agent)).transpose()?;
+        let status = deliver(&by, &self.id, read_text(self.result)?)?;
+        if let Some(verifier) = verifier.filter(|_| status == Status::Verifying) {
+            return verify(&queue, &verifier, &self.id, out);
         }
         tell(&queue, &self.id, None, out)?;
         Ok(Exit::Done)
@@ -82,13 +88,11 @@ fn too_late(error: Error, id: &TaskId) -> Failure {
 /// Runs the check of a task whose result waits for it, and says what came out.
 pub fn verify(
     queue: &TaskQueue,
-    by: &AgentId,
+    verifier: &Verifier,
     id: &TaskId,
-    commands: Commands,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     let stop = CancellationToken::new();
-    let verifier = commands.verifier(queue, by)?;
     let verified = block_on(async {
         let check = verifier.verify(Some(id.clone()), &stop);
         tokio::pin!(check);

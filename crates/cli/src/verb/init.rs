@@ -11,6 +11,7 @@ use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::template::{self, Choice, Template};
+use crate::verb::trust;
 
 /// The arguments of `init`.
 #[derive(Debug, Args)]
@@ -51,6 +52,8 @@ impl Init {
         exclude_from_git(&dir)?;
         if let Some(template) = &template {
             template.write(&dir)?;
+            // What it says we said.
+            trust::give_to_own(&folder)?;
         }
         let root = folder.root();
         if out.is_json() {

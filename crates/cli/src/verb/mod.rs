@@ -37,6 +37,7 @@ pub mod set;
 pub mod show;
 pub mod split;
 pub mod status;
+pub mod trust;
 pub mod verify;
 
 use std::io::Read;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use agent_team::config::{AgentConfig, Budget, CONFIG_FILE, Config, HookCommands};
 use agent_team::git::{GitProgram, Project};
+use agent_team::trust::Trust;
 use agent_team::{
     AgentBudget, AgentId, Role, RunOutcome, Stop, Surroundings, TeamFolder, TeamLog, With, assemble,
     is_called_by_hook,
@@ -22,6 +23,7 @@ use crate::output::Output;
 use crate::report;
 use crate::time::{parse_duration, some_time};
 use crate::verb::budget::WorkBudget;
+use crate::verb::trust;
 
 const LONG_ABOUT: &str = "\
 Run the team: its agents claim tasks, work each in a workspace of their own, and what passes its check and the gate is \
@@ -120,10 +122,15 @@ pub struct Run {
 
 impl Run {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let folder = self.folder(global)?;
+        let folder = folder(global)?;
         let written = self.written(&folder)?;
         let again = self.again(global, &written.budget);
-        run_team(&folder, &self.configuration(written)?, &again, self.yes, out)
+        let config = self.configuration(written.clone())?;
+        // A rehearsal calls nothing.
+        if config.names_a_model() {
+            trust::require(&folder, &written)?;
+        }
+        run_team(&folder, &config, &again, self.yes, out)
     }
 
     /// What the next run has to be told, too. What the log keeps is not said again: budgets that were set, but for the clock,
@@ -155,17 +162,6 @@ impl Run {
             .option("budget-attempts", self.budget_attempts.filter(|_| file.attempts.is_some()))
             .duration("budget-time", self.budget.budget_time.filter(|_| file.time.is_some()))
             .duration("budget-elapsed", self.budget_elapsed)
-    }
-
-    /// The team that is meant: the nearest one, or a new one at the top of the repository.
-    fn folder(&self, global: &Global) -> Result<TeamFolder, Failure> {
-        if let Ok(folder) = TeamFolder::find(global.start()) {
-            return Ok(folder);
-        }
-        let here =
-            std::path::absolute(global.start()).map_err(|error| Failure::io("the current folder", &error))?;
-        let project = Project::discover(&GitProgram::from_process_environment(), &here);
-        Ok(TeamFolder::of(project.map_or(here, |project| project.root().to_owned()).as_path()))
     }
 
     /// What team.toml says.
@@ -215,6 +211,17 @@ impl Run {
     }
 }
 
+/// The team that is meant: the nearest one, or a new one at the top of the repository.
+pub fn folder(global: &Global) -> Result<TeamFolder, Failure> {
+    if let Ok(folder) = TeamFolder::find(global.start()) {
+        return Ok(folder);
+    }
+    let here =
+        std::path::absolute(global.start()).map_err(|error| Failure::io("the current folder", &error))?;
+    let project = Project::discover(&GitProgram::from_process_environment(), &here);
+    Ok(TeamFolder::of(project.map_or(here, |project| project.root().to_owned()).as_path()))
+}
+
 /// As many agents as were asked for: one worker, or a lead and workers.
 fn agents(count: u32) -> Result<Vec<AgentConfig>, Failure> {
     let group = |role: Role, names: Vec<String>| {
@@ -256,7 +263,9 @@ pub fn run_team(
     };
     // Where this program cannot say where it is, driven agents have no tools of the team.
     let relay = std::env::current_exe().ok();
-    let surroundings = Surroundings { relay, ..Surroundings::of(std::env::vars_os()) };
+    let surroundings = Surroundings::of(std::env::vars_os());
+    let trust = Trust::of(&surroundings.variables);
+    let surroundings = Surroundings { relay, trust, ..surroundings };
     let live = Live::new(out, config);
     let assembled = assemble(&team_log, config, &surroundings, live.reporter())?;
     if assembled.rehearses {

@@ -60,8 +60,9 @@ impl Verify {
                 out.line("nothing waits for its check")?;
             }
         }
+        let verifier = self.commands.verifier(&queue, &self.agent)?;
         for id in ids {
-            complete::verify(&queue, &self.agent, &id, self.commands, out)?;
+            complete::verify(&queue, &verifier, &id, out)?;
         }
         Ok(Exit::Done)
     }

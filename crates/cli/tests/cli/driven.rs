@@ -23,6 +23,7 @@ fn acp(team: &Team, script: &Value) -> String {
     std::fs::write(folder.join("script.json"), script.to_string()).unwrap();
     std::fs::copy(fixture("acp/agent.py"), folder.join("agent.py")).unwrap();
     std::fs::write(team.path().join("team.toml"), SEEN).unwrap();
+    team.ok(["trust", "--yes"]);
     format!("acp:python3 {0}/agent.py {0}/script.json", folder.display())
 }
 

@@ -66,6 +66,7 @@ impl Place {
         let agents = agents.replace("[[agent]]\n", &model);
         let config = format!("sandbox.read = ['{}']\n{agents}", self.installed.display());
         std::fs::write(self.team.path().join("team.toml"), config).unwrap();
+        assert!(self.command(["trust", "--yes"]).output().unwrap().status.success());
     }
 
     fn command<const N: usize>(&self, arguments: [&str; N]) -> Command {

@@ -2,7 +2,7 @@
 
 use crate::support::Team;
 
-const VERBS: [&str; 38] = [
+const VERBS: [&str; 39] = [
     "mcp",
     "init",
     "add",
@@ -10,6 +10,7 @@ const VERBS: [&str; 38] = [
     "list",
     "show",
     "status",
+    "trust",
     "claim",
     "complete",
     "fail",

@@ -4,11 +4,17 @@ use serde_json::Value;
 
 use crate::support::{Ran, Team};
 
-/// A team with these lines under `[hooks]`.
+/// A team with these lines under `[hooks]`, which the user trusts.
 fn team(hooks: &str) -> Team {
     let team = Team::new();
-    std::fs::write(team.path().join("team.toml"), format!("[hooks]\n{hooks}")).unwrap();
+    trusted(&team, &format!("[hooks]\n{hooks}"));
     team
+}
+
+/// Gives a team a configuration that the user trusts.
+fn trusted(team: &Team, config: &str) {
+    std::fs::write(team.path().join("team.toml"), config).unwrap();
+    team.ok(["trust", "--yes"]);
 }
 
 /// What a hook wrote into a file, as one JSON value for each line.
@@ -125,7 +131,7 @@ fn what_a_hook_does_asks_no_hooks_and_it_sees_no_key() {
     let toml = std::fs::read_to_string(team.path().join("team.toml")).unwrap();
     let binary = env!("CARGO_BIN_EXE_agent-team");
     let toml = format!("{toml}[environment]\nset = {{ AGENT = '{binary}' }}\n");
-    std::fs::write(team.path().join("team.toml"), toml).unwrap();
+    trusted(&team, &toml);
     let mut command = team.command(["add", "Write it", "--id", "a"]);
     command.env("ANTHROPIC_API_KEY", "secret").env("AGENT_TEAM_TOKEN", "secret").env("OTHER", "secret");
     assert!(command.output().unwrap().status.success());
@@ -139,7 +145,8 @@ fn what_a_hook_does_asks_no_hooks_and_it_sees_no_key() {
 
 #[test]
 fn a_mistake_in_the_hooks_is_shown_at_its_place_and_nothing_is_done() {
-    let team = team("task_aded = 'true'\n");
+    let team = Team::new();
+    std::fs::write(team.path().join("team.toml"), "[hooks]\ntask_aded = 'true'\n").unwrap();
     team.run(["add", "Write it"])
         .failed(2, "team.toml:2:1: unknown key `task_aded`, did you mean `task_added`?");
     assert_eq!(team.count("total"), 0, "verbs that ask no hook do not mind");
@@ -191,7 +198,7 @@ fn a_hook_that_clears_its_environment_approves_no_plan_either() {
         let script = format!("#!/bin/sh\nenv -i {binary} {approve}\necho $? >> codes\n");
         std::fs::write(team.path().join("hooks/added"), script).unwrap();
         let toml = format!("[hooks]\ntask_added = \"\"\"{command}\"\"\"\n");
-        std::fs::write(team.path().join("team.toml"), toml).unwrap();
+        trusted(&team, &toml);
         team.ok(["add", "Write more"]);
         let said = std::fs::read_to_string(team.path().join("said")).unwrap();
         assert!(said.contains("a hook approves no plan"), "{how}: {said}");

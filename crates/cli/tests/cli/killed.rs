@@ -126,6 +126,7 @@ fn killed_with_a_confined_command(kind: &str) -> (Team, Ends) {
     let mut config = std::fs::read_to_string(team.path().join("team.toml")).unwrap();
     config += &format!("[sandbox]\nkind = '{kind}'\nwrite = ['told']\n");
     std::fs::write(team.path().join("team.toml"), config).unwrap();
+    team.ok(["trust", "--yes"]);
     let mut run = team.command(["run", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut pipe = BufReader::new(File::open(&told).unwrap());
     let mut ready = String::new();

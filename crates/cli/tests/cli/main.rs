@@ -28,6 +28,7 @@ mod messages;
 mod mixed_needs_clients;
 mod sandbox;
 mod secrets;
+mod settings_needs_clients;
 mod split;
 mod steering;
 
@@ -35,3 +36,4 @@ mod support;
 mod tasks;
 mod templates;
 mod terminal;
+mod trust;

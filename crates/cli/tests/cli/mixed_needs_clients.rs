@@ -84,6 +84,7 @@ fn agents_of_all_kinds_work_in_one_team() {
     let openai = Provider::start(&team, "openai_responses.py", &of_openai());
     let config = format!("sandbox.read = ['{}']\n{TEAM}", installed.display());
     std::fs::write(team.path().join("team.toml"), config).unwrap();
+    team.ok(["trust", "--yes"]);
     team.ok(["add", "Look", "--id", "outside", "--agent", "ann"]);
 
     let ours = team.ok(["join", "claude", "--as", "ann"]);

@@ -23,6 +23,7 @@ fn a_secret_that_somebody_says_is_written_nowhere() {
     let config = "with = 'script:words.json'\ngate = 'echo gate $DEPLOY_TOKEN'\nenvironment.pass = ['DEPLOY_TOKEN']\n\
                   [[agent]]\nname = 'worker-1'\n[[task]]\nid = 'a'\ntitle = 'Deploy'\ncheck = 'echo $DEPLOY_TOKEN'\n";
     std::fs::write(team.path().join("team.toml"), config).unwrap();
+    team.ok(["trust", "--yes"]);
 
     let ran = Ran::of(team.command(["run", "--yes"]).env("DEPLOY_TOKEN", canary).output().unwrap());
 

@@ -38,9 +38,6 @@ pub struct Task {
     pub conflicts: u32,
     /// Takeovers in a row without progress between: a journalled turn, or what ends a stage.
     pub takeovers: u32,
-    /// Those of them whose holder was stuck: a turn is not enough to make up for them, or whoever hangs after each turn
-    /// would be taken over without end.
-    pub stuck: u32,
     /// Before this time `decide` does not give it out, in milliseconds since 1970.
     pub not_before_ms: u64,
     /// Who holds it now.
@@ -403,9 +400,9 @@ impl Task {
     }
 
     /// Ends the present claim, if there is one, and gives it back.
-    /// It gets on: what made its holders go counts no more.
-    pub(crate) fn gets_on(&mut self) {
-        (self.takeovers, self.stuck) = (0, 0);
+    /// Whether whoever held it last was stuck.
+    pub(crate) fn was_stuck(&self) -> bool {
+        self.past_claims.last().is_some_and(|claim| claim.ending == Ending::Stuck)
     }
 
     pub(crate) fn end_claim(&mut self, ending: Ending, to_ms: u64) -> Option<Claim> {

@@ -20,7 +20,8 @@ struct Item {
     failures: u32,
     conflicts: u32,
     takeovers: u32,
-    stuck: u32,
+    /// Whether whoever held it last was stuck.
+    was_stuck: bool,
     author: Option<AgentId>,
     submission: Option<RecordId>,
     has_commit: bool,
@@ -32,6 +33,8 @@ struct Hold {
     agent: AgentId,
     seen: RecordId,
     orchestrated: bool,
+    /// Whether it took the task after somebody who was stuck.
+    after_stuck: bool,
 }
 
 impl Model {
@@ -57,7 +60,7 @@ impl Model {
             Body::TaskRetried(body) => self.with(&body.task, |item| {
                 let ended = matches!(item.status, Status::Failed | Status::Cancelled);
                 ended && body.on == Some(item.version) && {
-                    (item.failures, item.conflicts, item.takeovers, item.stuck) = (0, 0, 0, 0);
+                    (item.failures, item.conflicts, item.takeovers) = (0, 0, 0);
                     item.status = Status::Blocked;
                     item.touch(id)
                 }
@@ -101,12 +104,15 @@ impl Model {
                     (item.submission, item.author, item.has_commit) = (None, None, false);
                 }
                 let (agent, orchestrated) = (body.agent.clone(), body.holder.orchestrated);
-                item.holder = Some(Hold { token: id, agent, seen: id, orchestrated });
+                let after_stuck = std::mem::take(&mut item.was_stuck);
+                item.holder = Some(Hold { token: id, agent, seen: id, orchestrated, after_stuck });
                 true
             }),
             Body::ClaimRenewed(body) => self.held(body.claim, |item| item.see(id)),
             Body::TurnJournalled(body) => self.held(body.claim, |item| {
-                item.takeovers = item.stuck;
+                if !item.holder.as_ref().is_some_and(|hold| hold.after_stuck) {
+                    item.takeovers = 0;
+                }
                 item.see(id)
             }),
             Body::ClaimReleased(body) => {
@@ -120,11 +126,11 @@ impl Model {
                 }
                 if !died && item.status != Status::Reviewing {
                     item.takeovers += 1;
-                    item.stuck += u32::from(body.cause == ExpiryCause::Stuck);
                     if item.takeovers == 3 {
                         item.status = Status::Failed;
                     }
                 }
+                item.was_stuck = body.cause == ExpiryCause::Stuck;
                 item.leave(id) && item.back()
             }),
             _ => return None,
@@ -206,7 +212,7 @@ impl Model {
             failures: 0,
             conflicts: 0,
             takeovers: 0,
-            stuck: 0,
+            was_stuck: false,
             author: None,
             submission: None,
             has_commit: false,
@@ -282,7 +288,7 @@ impl Item {
     }
 
     fn sent_back(&mut self, id: RecordId, conflict: bool) -> bool {
-        (self.takeovers, self.stuck) = (0, 0);
+        self.takeovers = 0;
         if conflict {
             self.conflicts += 1;
         } else {
@@ -292,7 +298,7 @@ impl Item {
     }
 
     fn pass(&mut self, id: RecordId) -> bool {
-        (self.takeovers, self.stuck) = (0, 0);
+        self.takeovers = 0;
         let wishes = [
             (Status::Verifying, self.spec.check.is_some()),
             (Status::Reviewing, self.spec.review),

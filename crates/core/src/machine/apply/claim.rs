@@ -100,10 +100,15 @@ impl Rule for TurnJournalled {
         state.live_claim(self.claim).map(|_| ())
     }
 
-    /// A turn is progress, and a sign of life.
+    /// A turn is progress, and a sign of life. After a holder that was stuck it makes up for nothing: whoever hangs after each
+    /// turn would be taken over without end.
     fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, agent)) = holder(state, self.claim) else { return };
-        state.update(slot, |task| task.takeovers = task.stuck);
+        state.update(slot, |task| {
+            if !task.was_stuck() {
+                task.takeovers = 0;
+            }
+        });
         change_claim(state, self.claim, |claim| {
             claim.renewal = meta.id;
             claim.turns = claim.turns.max(self.turn);
@@ -148,7 +153,6 @@ impl Rule for ClaimExpired {
             // its check, does.
             let counts = !orchestrator_died && claim.stage != Stage::Review;
             task.takeovers += u32::from(counts);
-            task.stuck += u32::from(counts && self.cause == ExpiryCause::Stuck);
             if counts && task.takeovers >= TAKEOVERS_MAX && meta.safeguards.on(Safeguard::Quarantine) {
                 task.since_ms = meta.at_ms;
                 task.step(Step::Exhausted);

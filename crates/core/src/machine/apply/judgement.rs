@@ -27,7 +27,7 @@ pub(super) fn at_stage(state: &State, claim: RecordId, stage: Stage) -> Result<(
 pub(super) fn pass(task: &mut Task, stage: Stage, meta: &Meta) {
     task.revision = meta.id;
     task.since_ms = meta.at_ms;
-    task.gets_on();
+    task.takeovers = 0;
     task.end_claim(Ending::Done, meta.at_ms);
     task.step(Step::Passed { to: task.after(stage) });
 }
@@ -36,7 +36,7 @@ pub(super) fn pass(task: &mut Task, stage: Stage, meta: &Meta) {
 pub(super) fn send_back(task: &mut Task, cause: FeedbackCause, text: &Text, meta: &Meta) {
     task.revision = meta.id;
     task.since_ms = meta.at_ms;
-    task.gets_on();
+    task.takeovers = 0;
     let judge = task.end_claim(Ending::Failed, meta.at_ms).map(|claim| claim.agent);
     if let Some(submission) = task.submission.take() {
         task.back_to = Some(submission.author.clone()).filter(|_| submission.orchestrated);
@@ -199,7 +199,7 @@ impl Rule for ReviewGiven {
                 return pass(task, Stage::Review, meta);
             }
             task.revision = meta.id;
-            task.gets_on();
+            task.takeovers = 0;
             task.end_claim(Ending::Done, meta.at_ms);
         });
     }

@@ -33,7 +33,7 @@ impl Rule for TaskDelegated {
         state.update(slot, |task| {
             task.revision = meta.id;
             task.since_ms = meta.at_ms;
-            task.gets_on();
+            task.takeovers = 0;
             task.handed_out = true;
             let claim = task.end_claim(Ending::Done, meta.at_ms);
             task.step(Step::Waits);

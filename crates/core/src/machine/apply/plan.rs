@@ -18,7 +18,7 @@ impl Rule for PlanSubmitted {
     fn take_effect(self, state: &mut State, meta: &Meta) {
         let Some((slot, author)) = super::claim::holder(state, self.claim) else { return };
         state.update(slot, |task| {
-            task.gets_on();
+            task.takeovers = 0;
             if let Some(claim) = &mut task.claim {
                 claim.renewal = meta.id;
             }

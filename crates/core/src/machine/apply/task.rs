@@ -105,7 +105,6 @@ pub(crate) fn new_task(mut spec: Box<TaskSpec>, seq: u64, meta: &Meta) -> Task {
         failures: 0,
         conflicts: 0,
         takeovers: 0,
-        stuck: 0,
         not_before_ms: 0,
         claim: None,
         past_claims: Vec::new(),
@@ -234,7 +233,7 @@ impl Rule for TaskRetried {
             task.needs = None;
             task.failures = 0;
             task.conflicts = 0;
-            task.gets_on();
+            task.takeovers = 0;
             task.not_before_ms = 0;
             task.failure = None;
             task.resume = None;

@@ -158,7 +158,6 @@ pub(super) fn task(lines: &mut Lines<'_>, task: &Task) {
         failures,
         conflicts,
         takeovers,
-        stuck,
         not_before_ms,
         claim: held,
         past_claims,
@@ -191,7 +190,6 @@ pub(super) fn task(lines: &mut Lines<'_>, task: &Task) {
     lines.put("failures", failures);
     lines.put("conflicts", conflicts);
     lines.put("takeovers", takeovers);
-    lines.put("stuck", stuck);
     lines.put("not_before_ms", not_before_ms);
     lines.some("claim", held.as_ref(), claim);
     lines.each("past_claim", past_claims, past_claim);

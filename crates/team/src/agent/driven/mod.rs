@@ -26,7 +26,7 @@ mod usage;
 mod words;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,7 @@ use super::metered::Meter;
 use super::{Agent, AgentError, Answer, Assignment, Context, prompt};
 use crate::model::Prices;
 use crate::sandbox::HostRule;
+use crate::trust::Trust;
 use crate::{DriverSpec, Error};
 
 /// The driver of an agent as a user names it.
@@ -72,6 +73,10 @@ pub struct DrivenAgent {
     passages: Option<Arc<Passages>>,
     /// The one that it is to call.
     model: Option<String>,
+    /// What the user trusts of the settings that repositories hold for it.
+    trust: Option<Trust>,
+    /// Whether the user was told what it does not see.
+    told: Once,
 }
 
 impl DrivenAgent {
@@ -85,6 +90,8 @@ impl DrivenAgent {
             hosts: Vec::new(),
             passages: None,
             model: None,
+            trust: None,
+            told: Once::new(),
         }
     }
 
@@ -128,6 +135,13 @@ impl DrivenAgent {
     #[must_use]
     pub fn lent(mut self, passages: Arc<Passages>) -> Self {
         self.passages = Some(passages);
+        self
+    }
+
+    /// Lets it see the settings of a repository that the user trusts. Others are hidden from it; without this, all are.
+    #[must_use]
+    pub fn trusting(mut self, trust: Trust) -> Self {
+        self.trust = Some(trust);
         self
     }
 

@@ -13,7 +13,9 @@ use crate::agent::{AgentError, Context};
 use crate::command::Environment;
 use crate::gateway::{Gateway, Open};
 use crate::model::{Caller, Usage};
-use crate::{Error, TaskId};
+use crate::sandbox::Sandbox;
+use crate::trust::{self, Wish};
+use crate::{Error, TaskId, TeamFolder};
 
 /// The home of a program in the folder of its attempt: what it keeps of a conversation it finds again there.
 const HOME: &str = "home";
@@ -40,6 +42,7 @@ impl Reach {
         serving: Option<Serving>,
     ) -> Result<Self, AgentError> {
         let (environment, home) = at_home(context)?;
+        let environment = without_untrusted(agent, context, environment)?;
         let Some(keeper) = &agent.relay else {
             return Ok(Self { environment, serving: None, team: None, lending: None, home, _open: None });
         };
@@ -118,6 +121,39 @@ impl Turn<'_> {
             false => self.turn.end(said),
         }
     }
+}
+
+/// Hides the settings that the repository holds for coding agents, unless the user trusts them as they are.
+fn without_untrusted(
+    agent: &DrivenAgent,
+    context: &Context,
+    environment: Environment,
+) -> Result<Environment, AgentError> {
+    let team = context.queue.team_log().folder().map(TeamFolder::workspace);
+    let Some((team, place)) = team.zip(context.workspace.as_deref()) else { return Ok(environment) };
+    let is_trusted = |wish: &Wish| agent.trust.as_ref().is_some_and(|trust| trust.has(wish));
+    let mut untrusted = trust::settings(team, place)?;
+    untrusted.retain(|(_, wish)| !is_trusted(wish));
+    if untrusted.is_empty() {
+        return Ok(environment);
+    }
+    let names: Vec<&str> = untrusted.iter().map(|(_, wish)| wish.what.as_str()).collect();
+    let names = names.join(", ");
+    if environment.sandbox().is_none() {
+        return Err(AgentError::Unable(format!(
+            "the repository has settings for coding agents that you have not said that you trust ({names}), and without a sandbox \
+             they cannot be hidden: read them, then say so by `agent-team trust`"
+        )));
+    }
+    agent.told.call_once(|| {
+        context.activity.note(format!(
+            "NOTE coding agents do not see {names}: you have not said that you trust what this repository wants of them \
+             (agent-team trust)"
+        ));
+    });
+    let hide = |sandbox: Sandbox, (path, _): &(PathBuf, Wish)| sandbox.hiding(path);
+    let sandbox = untrusted.iter().fold(environment.sandbox().clone(), hide);
+    Ok(environment.confined(sandbox))
 }
 
 /// The environment of a program that finds its home again, if it is confined and has a folder for that.

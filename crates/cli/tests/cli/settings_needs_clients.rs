@@ -1,0 +1,58 @@
+//! The real Claude Code, over the Agent Client Protocol, in a repository that has a hook for it: it obeys that once the user trusts
+//! it, and not before.
+
+use serde_json::json;
+
+use crate::clients::{self, KEY, Provider, find_in, programs};
+use crate::support::Ran;
+
+#[test]
+fn claude_obeys_a_hook_of_the_repository_only_once_that_is_trusted() {
+    let Some(installed) = clients::installed() else { return };
+    let team = clients::team_in_a_repository();
+    let hook = json!({"type": "command", "command": "touch hooked"});
+    let settings = json!({"hooks": {"UserPromptSubmit": [{"hooks": [hook]}]}});
+    std::fs::create_dir(team.path().join(".claude")).unwrap();
+    std::fs::write(team.path().join(".claude/settings.json"), settings.to_string()).unwrap();
+    let commit =
+        "git add .claude && git -c user.name=ann -c user.email=ann@example.com commit -q -m Settings";
+    assert!(team.program("sh").args(["-c", commit]).status().unwrap().success());
+    let config =
+        format!("with = 'claude'\nsandbox.read = ['{}']\n[[agent]]\nname = 'claude'\n", installed.display());
+    let write = |file: &str| {
+        let command = format!("echo hello > {file}");
+        json!([
+            {"call": ["Bash", {"command": command, "description": "Writes it"}]},
+            {"call": ["mcp__team__finish", {"result": file}]},
+        ])
+    };
+    let script = json!({"# Task goal:": write("a.txt"), "# Task goal-2:": write("b.txt")});
+    let provider = Provider::start(&team, "anthropic_messages.py", &script);
+    let run = |goal: &str| {
+        let mut run = team.command(["run", goal, "--yes", "--no-gate", "--budget-tokens", "10000000"]);
+        find_in(&mut run, &["n-claude", "n-cacp"].map(|name| programs(&installed, name)));
+        run.env("ANTHROPIC_BASE_URL", &provider.url).env("ANTHROPIC_API_KEY", KEY);
+        Ran::of(run.output().unwrap())
+    };
+    // What the user has said of team.toml says nothing of the settings that come later.
+    let settings = team.path().join(".claude");
+    let aside = tempfile::tempdir().unwrap();
+    std::fs::rename(&settings, aside.path().join("claude")).unwrap();
+    std::fs::write(team.path().join("team.toml"), config).unwrap();
+    team.ok(["trust", "--yes"]);
+    std::fs::rename(aside.path().join("claude"), &settings).unwrap();
+
+    let ran = run("Write a.txt");
+    assert_eq!((ran.code, clients::merged(&team, "a.txt").as_str()), (0, "hello\n"), "{ran:?}");
+    assert!(!is_merged(&team, "hooked"), "{ran:?}");
+
+    team.ok(["trust", "--yes"]);
+    let ran = run("Write b.txt");
+    assert_eq!((ran.code, clients::merged(&team, "b.txt").as_str()), (0, "hello\n"), "{ran:?}");
+    assert!(is_merged(&team, "hooked"), "{ran:?}");
+}
+
+fn is_merged(team: &crate::support::Team, path: &str) -> bool {
+    let object = format!("main:{path}");
+    team.program("git").args(["cat-file", "-e", &object]).output().unwrap().status.success()
+}
