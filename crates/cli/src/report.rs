@@ -1,7 +1,7 @@
 //! The summary at the end of a run.
 
 use agent_team::view::TaskView;
-use agent_team::{Amount, RunOutcome, RunReport};
+use agent_team::{Amount, Failure as TaskFailure, RunOutcome, RunReport};
 
 use crate::exit::Failure;
 use crate::output::{Output, Paint};
@@ -79,15 +79,15 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
     if report.outcome == RunOutcome::OverBudget {
         out.table(&report.budgets.iter().map(crate::verb::budget::row).collect::<Vec<_>>())?;
     }
-    if let Some(command) = &report.go_on {
+    if let Some(command) = report.go_on.as_ref().filter(|_| report.outcome != RunOutcome::Unproved) {
         out.line(&format!("go on with: {command}"))?;
     }
     if let Some(check) = report.check.as_ref().filter(|check| !check.passed) {
         out.painted(&format!("ERROR the goal is not proved: {}", check.line()), Some(Paint::Bad))?;
         out.block("  ", &check.output)?;
-        out.line(
-            "  add what is missing (agent-team add TITLE) and run again: the check stays with the goal",
-        )?;
+        if let Some(command) = &report.go_on {
+            out.line(&format!("add what is missing (agent-team add TITLE), then go on with: {command}"))?;
+        }
     }
     if let Some(summary) = &report.summary {
         out.line("")?;
@@ -102,7 +102,11 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
 
 /// Why a task is not done, in one line.
 fn unfinished(task: &TaskView) -> String {
-    let last = task.feedback.last().map(|last| last.text.preview().into_owned());
+    let said = || task.feedback.last().map(|last| last.text.preview().into_owned());
+    let last = match task.failure {
+        Some(TaskFailure::Quarantined) => task.claims.last().map(|last| last.ending.to_string()),
+        _ => said(),
+    };
     let reason = match (&task.failure, &task.waits_for) {
         (Some(failure), _) => format!("failed ({}): {}", failure.as_str(), last.unwrap_or_default()),
         (None, Some(what)) => format!("{}: waits for {what}", task.status),

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use agent_team_core::machine::{Agent, Claim, Command, Message, Refusal, State, Status, Task, decide};
+use agent_team_core::machine::{
+    Agent, Claim, Command, Ending, Message, Refusal, State, Status, Task, decide,
+};
 use agent_team_core::record::{Holder, Recipient, Stage};
 use agent_team_core::view::why_idle;
 use serde::Serialize;
@@ -85,8 +87,12 @@ struct Known {
     waits_for: Option<(AgentId, &'static str, u64)>,
     /// Until when its model takes no calls, in milliseconds since 1970.
     limited_ms: Option<u64>,
+    /// The task that was last taken back from it since its process was gone, and when, in milliseconds since 1970.
+    died_ms: Option<(String, u64)>,
     /// Its result that is being proved.
     proving: Option<(String, Status)>,
+    /// Whether all tasks have ended, and the run runs the check of its goal, or tells what came of it.
+    is_proved: bool,
     /// Why nothing fits it.
     idle: String,
 }
@@ -104,7 +110,12 @@ impl TaskQueue {
             let held = state.held().map(|(task, claim)| (&claim.agent, (task, claim))).collect();
             let asked = state.open_questions().map(|asked| (&asked.from, asked)).collect();
             let nudged = nudges(state).collect();
-            state.agents().map(|agent| Known::of(state, agent, &held, &asked, &nudged)).collect()
+            let died = deaths(state);
+            let known = |agent: &Agent| {
+                let died_ms = died.get(&agent.id).cloned();
+                Known { died_ms, ..Known::of(state, agent, &held, &asked, &nudged) }
+            };
+            state.agents().map(known).collect()
         })?;
         let at_duty = team_log.folder().map(at_duty::seen).unwrap_or_default();
         let doing = |known: Known| {
@@ -131,6 +142,26 @@ impl TaskQueue {
     pub fn why_idle(&self, agent: &AgentId) -> Result<String, Error> {
         self.team_log().look(|state| why_idle(state, agent, now_ms()))
     }
+}
+
+/// What was last taken back from agents whose processes were gone, and when, unless they took something since.
+fn deaths(state: &State) -> BTreeMap<AgentId, (String, u64)> {
+    let mut newest: BTreeMap<&AgentId, (u64, Option<&Task>)> = BTreeMap::new();
+    for task in state.tasks() {
+        for past in &task.past_claims {
+            let died = (past.ending == Ending::ProcessGone).then_some(task);
+            match newest.get(&past.agent) {
+                Some((to_ms, _)) if *to_ms > past.to_ms => {}
+                _ => {
+                    newest.insert(&past.agent, (past.to_ms, died));
+                }
+            }
+        }
+    }
+    let died = newest
+        .into_iter()
+        .filter_map(|(agent, (to_ms, died))| Some((agent.clone(), (died?.id().to_string(), to_ms))));
+    died.collect()
 }
 
 /// What runs said to agents that got nowhere, oldest first.
@@ -209,6 +240,7 @@ impl Known {
             }
             (Err(refusal), _) => refusal.to_string(),
         };
+        let counts = state.counts();
         let limit = agent.with.as_deref().and_then(|model| state.limit(model));
         Self {
             agent: id.clone(),
@@ -221,6 +253,9 @@ impl Known {
             waits_for,
             limited_ms: limit.map(|limit| limit.until_ms).filter(|until_ms| *until_ms > now_ms),
             proving: proving.map(|task| (task.id().to_string(), task.status)),
+            died_ms: None,
+            is_proved: counts.ready + counts.running + counts.blocked == 0
+                && state.runs().last().is_some_and(|run| run.ended.is_none() && run.check.is_some()),
             idle,
         }
     }
@@ -238,6 +273,8 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
         waits_for,
         limited_ms,
         proving,
+        died_ms,
+        is_proved,
         idle,
     } = known;
     let is = |doing, words: String, since_ms| AgentState { agent: agent.clone(), doing, words, since_ms };
@@ -252,12 +289,22 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
         return is(Doing::WaitingForModel, what.clone(), Some(*since_ms));
     }
     let Some((claim, task)) = held else {
+        // A run knows of its own agents whether they live.
+        if let Some((task, at_ms)) = died_ms.filter(|_| !orchestrated && !paused) {
+            let words = format!(
+                "dead: its process is gone, and {task} went back; it lives again with its next claim"
+            );
+            return is(Doing::Dead, words, Some(at_ms));
+        }
         return match proving {
             _ if orchestrated && !is_run => {
                 let then = if paused { ", once it is resumed" } else { "" };
                 is(Doing::Gone, format!("gone: no run is alive; agent-team run goes on{then}"), None)
             }
             _ if paused => is(Doing::Paused, "paused".to_owned(), None),
+            None if is_proved && orchestrated => {
+                is(Doing::WaitingForGate, "the goal is being proved".to_owned(), None)
+            }
             Some((task, status)) => is(Doing::WaitingForGate, format!("{task} is {status}"), None),
             None => is(Doing::Idle, idle, None),
         };

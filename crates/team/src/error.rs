@@ -121,10 +121,10 @@ pub enum Error {
     /// A command cannot be run.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// No model is named, and a run has left tasks open: a rehearsal would only look as if they were done.
-    #[error("no model is named, and a run has left {open} {} open: a rehearsal would do nothing for them", tasks(*open))]
+    /// No model is named, and a run has left tasks open, or its goal unproved: a rehearsal would only look as if they were done.
+    #[error("no model is named, and {}", left(*open))]
     NoModel {
-        /// How many tasks are open.
+        /// How many tasks are open; if none is, the goal is not proved.
         open: usize,
         /// The models of the agents that worked for runs, as the command line names them, as far as that is known.
         models: Vec<String>,
@@ -195,8 +195,12 @@ fn named(wishes: &[crate::trust::Wish]) -> String {
     named.join("; ")
 }
 
-fn tasks(count: usize) -> &'static str {
-    if count == 1 { "task" } else { "tasks" }
+fn left(open: usize) -> String {
+    match open {
+        0 => "the goal of the last run is not proved: a rehearsal would do nothing for it".to_owned(),
+        1 => "a run has left 1 task open: a rehearsal would do nothing for it".to_owned(),
+        _ => format!("a run has left {open} tasks open: a rehearsal would do nothing for them"),
+    }
 }
 
 /// The command that goes on where a run ended.

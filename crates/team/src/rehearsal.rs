@@ -12,7 +12,7 @@ use crate::agent_team::AgentTeam;
 use crate::config::AgentConfig;
 use crate::model::{Model, Script};
 use crate::team_log::TeamLog;
-use crate::{AgentId, Error, NewTask, TaskId};
+use crate::{AgentId, Error, NewTask, RunOutcome, TaskId};
 
 /// The script of a rehearsal.
 const REHEARSAL: &str = include_str!("rehearsal.json");
@@ -64,10 +64,12 @@ fn open_tasks(state: &State) -> Vec<NewTask> {
     copies.collect()
 }
 
-/// What speaks against a rehearsal: tasks that a run has left open. Its models are said, as far as the log knows them.
+/// What speaks against a rehearsal: tasks that a run has left open, or a goal that is not proved. Its models are said, as far as the log knows them.
 fn left_open(state: &State) -> Option<Error> {
     let open = state.tasks().filter(|task| !task.status.is_ended()).count();
-    if open == 0 || state.runs().is_empty() {
+    let unproved = state.runs().last().and_then(|run| run.ended.as_ref());
+    let is_unproved = unproved.is_some_and(|(outcome, _)| outcome == RunOutcome::Unproved.as_str());
+    if (open == 0 && !is_unproved) || state.runs().is_empty() {
         return None;
     }
     let of_runs: Vec<_> = state.agents().filter(|agent| agent.orchestrated).collect();

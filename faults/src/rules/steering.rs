@@ -19,6 +19,10 @@ impl Pauses {
 
     /// Whose pause keeps an agent from claiming.
     pub fn holds_up(&self, agent: &str) -> Option<String> {
+        // The human has paused it, and means others.
+        if agent == HUMAN {
+            return None;
+        }
         let is_paused = |whom: &str| self.0.get(whom).copied().unwrap_or_default();
         if is_paused("") {
             return Some("the team".into());

@@ -1,12 +1,16 @@
 //! Pauses: nobody begins anything while they, or the whole team, are certainly held up.
 
-use agent_team_core::id::AgentId;
+use agent_team_core::id::{AgentId, HUMAN};
 use agent_team_core::record::{Body, PauseSet, TaskClaimed};
 
 use super::{Verdict, Witness, violation};
 
 impl Witness {
     pub(super) fn judge_held_up(&self, body: &TaskClaimed, place: usize) -> Verdict {
+        // The human has paused it, and means others.
+        if body.agent.as_str() == HUMAN {
+            return Ok(());
+        }
         for whom in [None, Some(&body.agent)] {
             if self.newest_pause(whom, place).is_some_and(|(_, pause)| pause.paused) {
                 let who = whom.map_or("the team", AgentId::as_str);

@@ -1,7 +1,7 @@
 //! `status`: the team at a glance.
 
-use agent_team::view::{AgentView, BudgetView, LimitView, PauseView, StatusView, Waiting};
-use agent_team::{AgentId, AgentState, Doing, Observer, TakenBack, TaskId};
+use agent_team::view::{AgentView, BudgetView, GoalView, LimitView, PauseView, StatusView, Waiting};
+use agent_team::{AgentId, AgentState, Doing, Observer, RunOutcome, TakenBack, TaskId};
 use clap::Args;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,6 +105,12 @@ fn print(
         out.painted(&text, Some(Paint::Warning))?;
     }
     out.table(&status.agents.iter().map(|view| agent(view, doing)).collect::<Vec<_>>())?;
+    if let Some(GoalView { goal, check: Some(check), outcome: Some(outcome) }) = &status.goal
+        && outcome == RunOutcome::Unproved.as_str()
+    {
+        let goal = goal.as_deref().unwrap_or("what the tasks are for");
+        out.painted(&format!("NOT PROVED  {goal}: `{check}` failed"), Some(Paint::Bad))?;
+    }
     let stuck = status.stuck.iter().map(|waiting| row("stuck", waiting));
     out.table(&stuck.chain(waiting_for_run.iter().map(|task| row("waits", task))).collect::<Vec<_>>())?;
     // Why somebody is stopped stands in its row.

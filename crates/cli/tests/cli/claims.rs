@@ -123,7 +123,17 @@ fn a_task_is_free_at_once_when_the_process_of_its_claim_ends() {
         (&status["taken_back"][0]["task"], &status["taken_back"][0]["cause"]),
         (&"a".into(), &"process_gone".into())
     );
+    let doing = |status: &serde_json::Value| {
+        let all = status["doing"].as_array().unwrap();
+        all.iter().find(|state| state["agent"] == "w1").unwrap().clone()
+    };
+    assert_eq!(doing(&team.json(["status"]))["doing"], "dead", "and stays so");
+    assert!(team.ok(["status"]).contains("dead: its process is gone, and a went back"));
     assert_eq!(team.json(["claim", "--as", "w2"])["attempt"], 2);
+    assert_eq!(doing(&team.json(["status"]))["doing"], "dead", "whoever has the task now");
+    team.ok(["release", "a", "--as", "w2"]);
+    team.ok(["claim", "--as", "w1"]);
+    assert_eq!(doing(&team.json(["status"]))["doing"], "working", "it is back");
 }
 
 #[test]

@@ -207,3 +207,28 @@ fn what_was_typed_before_a_plan_was_shown_is_no_word_on_it() {
     assert_eq!((&said["approved"], &said["feedback"]), (&json!(false), &json!("Smaller.")));
     assert_eq!(team.json(["list"]).as_array().unwrap().len(), 1, "nothing was added");
 }
+
+#[test]
+fn a_goal_that_is_not_proved_says_how_to_go_on_and_is_not_rehearsed_away() {
+    let team = with_a_goal();
+    let ran = team.run(RUN.iter().chain(&["--yes", "--check", "test -e never"]));
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let said = ran.stdout.clone() + &ran.stderr;
+    assert_eq!(
+        said.matches("ERROR the goal is not proved: `test -e never` exit code 1").count(),
+        1,
+        "{said}"
+    );
+    assert!(!said.contains("ERROR the check"), "{said}");
+    let again = "add what is missing (agent-team add TITLE), then go on with: agent-team run 'A page' --agents 2 --with script:words.json";
+    assert!(said.contains(again), "{said}");
+    let status = team.json(["status"]);
+    assert_eq!(
+        (&status["goal"]["check"], &status["goal"]["outcome"]),
+        (&json!("test -e never"), &json!("unproved"))
+    );
+    assert!(team.ok(["status"]).contains(": `test -e never` failed"), "{status}");
+
+    let words = "no model is named, and the goal of the last run is not proved";
+    team.run(["run", "--agents", "2"]).failed(2, words);
+}

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::fit::Member;
 use super::messages::Message;
 use super::queue::Lane;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Unfit};
 use super::state::{Agent, State};
 use super::task::Task;
 use super::tasks::Slot;
 use super::transition::Status;
 use crate::id::{AgentId, HUMAN, TaskId};
-use crate::record::{Account, Resource, Stage};
+use crate::record::{Account, Resource, Role, Stage};
 
 impl State {
     /// Whether any task is worked on, or can be by a member. Checks and merges are for whoever runs the team.
@@ -61,7 +61,18 @@ impl State {
             stage: Stage::Work,
             reason,
         };
-        Member::of(self, agent).fits(&lane).map_err(unfit)
+        let member = Member::of(self, agent);
+        member.fits(&lane).map_err(unfit)?;
+        // Leads and reviewers change no file: what names no role is theirs only if it was meant for one like them.
+        let is_for_workers = task.spec.role.is_none() && task.spec.skill.is_none();
+        let meant = task.spec.agent.as_ref().map(|meant| Member::of(self, meant).role);
+        match is_for_workers
+            && matches!(member.role, Role::Lead | Role::Reviewer)
+            && meant != Some(member.role)
+        {
+            true => Err(unfit(Unfit::NotAWorker(member.role))),
+            false => Ok(()),
+        }
     }
 
     /// Whether any member can ever do the work of a task.

@@ -269,10 +269,10 @@ impl State {
         members.count() as u64
     }
 
-    /// What holds an agent up: `Some(None)` is a pause of the whole team.
+    /// What holds an agent up: `Some(None)` is a pause of the whole team. Whoever pauses a team is not held up by that.
     pub fn held_up<'a>(&self, agent: &'a AgentId) -> Option<Option<&'a AgentId>> {
         // Most teams never pause, and every claim asks.
-        if self.pauses.is_empty() {
+        if self.pauses.is_empty() || agent.as_str() == HUMAN {
             return None;
         }
         let is_paused = |whom: &Option<AgentId>| self.pauses.get(whom).is_some_and(|pause| pause.paused);

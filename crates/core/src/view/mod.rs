@@ -15,6 +15,6 @@ pub use agent::{AgentView, agents};
 pub use budget::{BudgetView, budgets};
 pub use idle::why_idle;
 pub use message::{MessageView, ReaderView, message};
-pub use status::{LimitView, PauseView, ReplansView, StatusView, status};
+pub use status::{GoalView, LimitView, PauseView, ReplansView, StatusView, status};
 pub use task::{AttemptView, FeedbackView, GateView, LateView, PlanView, TaskView, gate, plan, task};
 pub use waiting::{Waiting, remedy, stuck, waits_for};

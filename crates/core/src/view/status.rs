@@ -16,6 +16,9 @@ pub struct StatusView {
     pub counts: Counts,
     /// The members, by name.
     pub agents: Vec<AgentView>,
+    /// What the newest run with a goal, or a check for it, was for.
+    #[serde(default)]
+    pub goal: Option<GoalView>,
     /// Tasks that wait for something that will not happen by itself.
     pub stuck: Vec<Waiting>,
     /// Results that came too late.
@@ -42,6 +45,17 @@ pub struct StatusView {
     pub reserved: Amount,
     /// How many records the log holds.
     pub records: u64,
+}
+
+/// What a run is for, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoalView {
+    /// The goal, if there was one.
+    pub goal: Option<String>,
+    /// The command that proves it, if there is one.
+    pub check: Option<String>,
+    /// How the run ended, in the words of the log: `completed`, `unproved`, `stuck`, …; `None` while it goes on.
+    pub outcome: Option<String>,
 }
 
 /// Who is held up, and what lets it go on.
@@ -86,6 +100,7 @@ pub fn status(state: &State) -> StatusView {
     StatusView {
         counts: state.counts(),
         agents: agents(state),
+        goal: goal(state),
         stuck: stuck(state),
         late: state.late().len(),
         void: state.void().count(),
@@ -99,6 +114,14 @@ pub fn status(state: &State) -> StatusView {
         reserved: state.ledger().reserved(&Account::Team),
         records: state.records(),
     }
+}
+
+fn goal(state: &State) -> Option<GoalView> {
+    let run = state.runs().iter().rev().find(|run| run.goal.is_some() || run.check.is_some())?;
+    let newest_first = || state.runs().iter().rev();
+    let outcome = run.ended.as_ref().map(|(outcome, _)| outcome.clone());
+    let goal = run.goal.clone().or_else(|| newest_first().find_map(|run| run.goal.clone()));
+    Some(GoalView { goal, check: run.check.clone(), outcome })
 }
 
 fn pause((agent, pause): (Option<&AgentId>, &Pause)) -> PauseView {

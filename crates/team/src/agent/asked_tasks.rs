@@ -188,8 +188,8 @@ impl AskedTask {
             parent: place.parent.clone(),
             delegate,
             // A lead takes what it is named for, whatever team it is in.
+            team: place.team.clone().filter(|_| !delegate || self.lead.is_none()),
             agent: self.lead.or(self.agent),
-            team: place.team.clone().filter(|_| !delegate),
             asked_by: Some(place.by.clone()),
             budget: TaskBudget { micro_usd, tokens: self.budget_tokens, ..TaskBudget::default() },
             ..NewTask::default()

@@ -11,7 +11,7 @@ pub(super) const IDLE_ANSWERS_MAX: u32 = 3;
 pub(super) fn of(ending: Ending, task: &Assignment, context: &Context) -> Result<Answer, AgentError> {
     match ending {
         // A lead has seen how its team stands: another attempt would see the same.
-        Ending::GaveUp { reason } if context.leading().is_some() => {
+        Ending::GaveUp { reason } if context.leading().is_some() || context.plans_on() => {
             Err(AgentError::GaveUp(format!("the lead gave up: {reason}")))
         }
         Ending::GaveUp { reason } => Err(AgentError::Failed(format!("the agent gave up: {reason}"))),

@@ -17,7 +17,7 @@ use super::helping::is_agreed_on;
 use super::lead_changes::{CancelTaskInput, Change, ChangeTaskInput, ReplaceTaskInput, RetryTaskInput};
 use super::proposing::Proposes;
 use crate::model::ToolSpec;
-use crate::plans::splits_a_goal;
+use crate::plans::{plans_on, splits_a_goal};
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
 use crate::{Error, Refusal, Role, Stage, TaskId};
@@ -43,6 +43,13 @@ impl Context {
             let delegated = spec.delegate.then_some(Leading::Delegated);
             delegated.or_else(|| spec.replans.is_some().then_some(Leading::Replan))
         })
+    }
+
+    /// Whether the agent makes more tasks of a goal that is not proved.
+    pub(super) fn plans_on(&self) -> bool {
+        self.queue
+            .team_log()
+            .look_at_known(|state| state.live_claim(self.token).is_ok_and(|(task, _)| plans_on(state, task)))
     }
 
     /// Whether the agent's task was to have its tasks approved: those that it proposed are all that it may add. Who splits a

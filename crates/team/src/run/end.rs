@@ -81,7 +81,7 @@ pub struct RunReport {
     /// Unfinished work that was handed back or lost when a budget was used up, somebody stopped it, or time was over, and
     /// where it is kept.
     pub kept: Vec<KeptWork>,
-    /// The command that goes on, if a budget ended the run; its end, `agent-team run`, wants what the command line said
+    /// The command that goes on, if a budget ended the run or the goal is not proved; its end, `agent-team run`, wants what the command line said
     /// besides.
     pub go_on: Option<String>,
     /// The models that agents waited for when the run ended, since their providers limited them; each with the time of
@@ -156,11 +156,14 @@ impl Run<'_> {
         };
         let status = StatusView { stuck, ..self.team.queue.get_status()? };
         let ended_it = if outcome == RunOutcome::OverBudget { used_up.as_slice() } else { &[] };
-        let (budgets, go_on) = self
+        let (budgets, with_more) = self
             .team
             .queue
             .team_log()
             .look(|state| (view::budgets(state, now_ms()), self.purses.how_to_go_on(state, ended_it)))?;
+        // The check stays with the goal.
+        let go_on =
+            with_more.or_else(|| (outcome == RunOutcome::Unproved).then(|| "agent-team run".to_owned()));
         let is_open = |kept: &KeptWork| unfinished.iter().any(|task| task.id == kept.task);
         let kept = self.unfinished.kept().into_iter().filter(is_open).collect();
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -69,12 +69,8 @@ impl Run<'_> {
         if is_proved && self.lead().is_none() {
             return Ok(None);
         }
-        let judged = self.judge_tip(check, "check").await?;
-        if let Some(judged) = judged.as_ref().filter(|judged| !judged.passed) {
-            let line = judged.line();
-            self.reporter.report(Progress::Note(format!("ERROR the check of the goal failed: {line}")));
-        }
-        Ok(judged)
+        self.reporter.report(Progress::Note(format!("check of the goal: {check}")));
+        self.judge_tip(check, "check").await
     }
 
     /// Has a lead plan on for a goal whose check is red, if any may: says whether it is asked to.
@@ -105,7 +101,8 @@ impl Run<'_> {
         let (queue, by) = (self.team.queue.clone(), self.by.clone());
         match blocking(move || Ok(queue.add_tasks(&by, &[task]))).await? {
             Ok(_) => {
-                let note = format!("the goal is not proved: a lead plans anew ({number} of {most})");
+                let line = red.line();
+                let note = format!("the goal is not proved ({line}): a lead plans anew ({number} of {most})");
                 self.reporter.report(Progress::Note(note));
                 Ok(true)
             }

@@ -310,6 +310,40 @@ fn led_team(mut team: AgentTeam, model: impl agent_team::model::Model + 'static)
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_is_delegated_within_a_leads_team_stays_in_that_team() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&nested(&[
+        does(
+            "api",
+            &[
+                adds(&[json!({"id": "routes", "title": "The routes", "delegate": true})]),
+                calls("wait", &json!({})),
+                finishes("The API works."),
+            ],
+        ),
+        does(
+            "routes",
+            &[
+                adds(&[json!({"id": "get", "title": "GET"}), json!({"id": "put", "title": "PUT"})]),
+                calls("wait", &json!({})),
+                finishes("Two routes."),
+            ],
+        ),
+        does("get", &[writes("get.sh", "echo get\n"), finishes("It gets.")]),
+        does("put", &[writes("put.sh", "echo put\n"), finishes("It puts.")]),
+    ])));
+    let team = nested_team(&project, model);
+    let report = run(&team).await;
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let lead: Option<AgentId> = Some(id("api-lead"));
+    assert_eq!((view(&team, "routes").team, view(&team, "routes").author), (lead.clone(), lead.clone()));
+    assert_eq!(view(&team, "get").team, lead);
+    for part in ["get", "put"] {
+        assert!(["api-1", "api-2"].contains(&view(&team, part).author.unwrap().as_str()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lead_hands_a_task_to_another_lead_whose_team_does_its_parts() {
     let project = TestProject::new();
     let model = Remembering::new(script(&nested(&[
