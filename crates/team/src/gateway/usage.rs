@@ -21,13 +21,15 @@ pub(crate) struct Reading {
     pending: Vec<u8>,
     usage: Option<Usage>,
     bytes: u64,
+    /// Whether a stream has said all that it has to say.
+    has_ended: bool,
 }
 
 impl Reading {
     /// An answer whose header says of what type it is.
     pub fn of_type(content_type: &str) -> Self {
         let is_stream = content_type.trim_start().starts_with("text/event-stream");
-        Self { is_stream, pending: Vec::new(), usage: None, bytes: 0 }
+        Self { is_stream, pending: Vec::new(), usage: None, bytes: 0, has_ended: false }
     }
 
     /// Reads a piece.
@@ -50,6 +52,7 @@ impl Reading {
 
     fn line_ended(&mut self) {
         let line = std::mem::take(&mut self.pending);
+        self.has_ended |= line.strip_prefix(b"data:").is_some_and(|data| data.trim_ascii() == b"[DONE]");
         // Most lines are pieces of text.
         if let Some(data) = line.strip_prefix(b"data:")
             && memchr::memmem::find(data, b"\"usage").is_some()
@@ -60,6 +63,7 @@ impl Reading {
     }
 
     fn learn(&mut self, said: &Value) {
+        self.has_ended |= is_last(said);
         if let Some(usage) = usage_of(said) {
             let known = self.usage.unwrap_or_default();
             // Each event tells a part of it, or all so far.
@@ -70,6 +74,11 @@ impl Reading {
                 output_tokens: known.output_tokens.max(usage.output_tokens),
             });
         }
+    }
+
+    /// Whether a stream has said all that counts: programs go away then, and do not wait for its end.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// What the call used, with a body of so many bytes; an estimate if the answer does not say.
@@ -89,6 +98,14 @@ impl Reading {
             ..Usage::default()
         })
     }
+}
+
+/// Whether an event with a usage is the last that has one.
+fn is_last(said: &Value) -> bool {
+    let kind = said.get("type").and_then(Value::as_str).unwrap_or_default();
+    let finished = said.pointer("/candidates/0/finishReason").is_some_and(Value::is_string);
+    finished
+        || ["message_delta", "response.completed", "response.incomplete", "response.failed"].contains(&kind)
 }
 
 fn usage_of(said: &Value) -> Option<Usage> {
@@ -150,6 +167,23 @@ mod tests {
         let array =
             "[{\"usageMetadata\":{\"promptTokenCount\":5}},{\"usageMetadata\":{\"candidatesTokenCount\":2}}]";
         assert_eq!(read("application/json", array, 9), used(5, 0, 0, 2));
+    }
+
+    #[test]
+    fn a_stream_has_ended_when_it_has_said_what_it_used() {
+        let ended = |line: &str| {
+            let mut reading = Reading::of_type(EVENTS);
+            reading.hear(format!("data: {line}\n").as_bytes());
+            reading.has_ended()
+        };
+        assert!(!ended(r#"{"type":"message_start","message":{"usage":{"input_tokens":1}}}"#));
+        assert!(ended(r#"{"type":"message_delta","usage":{"output_tokens":1}}"#));
+        assert!(!ended(r#"{"type":"response.created","response":{"usage":null}}"#));
+        assert!(ended(r#"{"type":"response.completed","response":{"usage":{"input_tokens":1}}}"#));
+        assert!(!ended(r#"{"choices":[{"delta":{}}],"usage":null}"#));
+        assert!(ended("[DONE]"));
+        assert!(!ended(r#"{"candidates":[{}],"usageMetadata":{"promptTokenCount":1}}"#));
+        assert!(ended(r#"{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1}}"#));
     }
 
     #[test]

@@ -94,6 +94,7 @@ impl<'a> Attempt<'a> {
             self.scribe.begins(conversation.id())?;
             let outcome = self.turns(conversation.as_mut(), reach, access).await;
             conversation.end().await;
+            reach.settled().await;
             if let Some(answer) = outcome? {
                 return Ok(answer);
             }

@@ -59,9 +59,25 @@ fn set(setting: String) -> [String; 2] {
 }
 
 /// The arguments by which it calls the model that it is to call, at who lends it any: it reads no variable for that.
-pub(super) fn chosen(place: &Place) -> Vec<String> {
+fn chosen(place: &Place) -> Vec<String> {
     let model = place.model.iter().map(|model| format!("model={}", json!(model)));
     model.chain(lent(place)).flat_map(set).collect()
+}
+
+/// The arguments of its adapter for the Agent Client Protocol.
+pub(super) fn over_acp(place: &Place) -> Vec<String> {
+    let mut arguments = chosen(place);
+    arguments.extend(set(format!("sandbox_mode={}", json!(own_sandbox(place)))));
+    arguments
+}
+
+/// Its own sandbox. Ours is around it where there is one, and keeps who looks from writing; its own cannot be put up within that,
+/// and then it runs nothing.
+fn own_sandbox(place: &Place) -> &'static str {
+    match place.access {
+        Access::Look if place.environment.sandbox().is_none() => "read-only",
+        Access::Look | Access::Work => "danger-full-access",
+    }
 }
 
 fn lent(place: &Place) -> Vec<String> {
@@ -103,11 +119,7 @@ async fn open(lines: &mut Lines, place: &Place, earlier: Option<&str>) -> Result
     lines.send(&json!({"method": "initialized"})).await?;
     let how = json!({
         "cwd": place.folder,
-        // Ours is around it where there is one, and keeps who looks from writing; its own cannot be put up within that.
-        "sandbox": match place.access {
-            Access::Look if place.environment.sandbox().is_none() => "read-only",
-            Access::Look | Access::Work => "danger-full-access",
-        },
+        "sandbox": own_sandbox(place),
         "approvalPolicy": "on-request",
         "approvalsReviewer": "user",
     });

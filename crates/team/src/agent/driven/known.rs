@@ -22,7 +22,7 @@ impl Known {
     fn acp(&self, place: &Place) -> Acp {
         let command = self.agent.command().iter().map(|&word| word.to_owned());
         let more = match (self.agent, &place.model) {
-            (KnownAgent::Codex, _) => codex::chosen(place),
+            (KnownAgent::Codex, _) => codex::over_acp(place),
             (KnownAgent::Gemini | KnownAgent::Qwen, Some(model)) => vec!["-m".to_owned(), model.clone()],
             _ => Vec::new(),
         };

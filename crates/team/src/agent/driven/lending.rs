@@ -19,7 +19,8 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use hyper::{Method, Response as Reply, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::agent::metered::Meter;
 use crate::agent::{Activity, AgentError};
@@ -36,6 +37,8 @@ const CALL_BYTES_MAX: usize = 64 << 20;
 const SILENCE_LIMIT: Duration = Duration::from_secs(600);
 /// Pieces of an answer that wait for a program that reads slowly.
 const PIECES: usize = 16;
+/// How long calls may take to be counted when the program has gone.
+const SETTLED_LIMIT: Duration = Duration::from_secs(5);
 /// Headers between us and the provider, and not between the provider and the program (RFC 9110, 7.6.1).
 const NOT_PASSED_BACK: [&str; 6] =
     ["connection", "content-length", "keep-alive", "set-cookie", "trailer", "transfer-encoding"];
@@ -79,12 +82,15 @@ pub(super) struct Lending {
     refused: Mutex<Option<AgentError>>,
     /// How many calls were asked for.
     calls: AtomicU64,
+    /// Those that are under way.
+    paying: TaskTracker,
 }
 
 impl Lending {
     pub fn new(passages: Arc<Passages>, meter: Meter, caller: Caller, activity: Activity) -> Self {
         let word = format!("agent-team-{}", uuid::Uuid::new_v4().simple());
-        Self { passages, meter, caller, activity, word, refused: Mutex::default(), calls: AtomicU64::new(0) }
+        let (refused, calls, paying) = (Mutex::default(), AtomicU64::new(0), TaskTracker::new());
+        Self { passages, meter, caller, activity, word, refused, calls, paying }
     }
 
     /// The variables by which programs find the models at an address.
@@ -105,6 +111,14 @@ impl Lending {
     /// What kept a call from being made: the budget, say.
     pub fn refused(&self) -> Option<AgentError> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Waits until what the calls of a program used is counted, once it has gone.
+    pub async fn settled(&self) {
+        self.paying.close();
+        // Whoever asks a provider that says nothing has gone, and so has the call.
+        let _ = tokio::time::timeout(SETTLED_LIMIT, self.paying.wait()).await;
+        self.paying.reopen();
     }
 
     /// How many calls of models the program has asked for.
@@ -190,17 +204,22 @@ impl Lending {
             head: Mutex::new(Some(head_sender)),
             pieces,
             refusal: Arc::default(),
+            left: CancellationToken::new(),
         };
         let (refused, meter, activity) = (passing.refusal.clone(), self.meter.clone(), self.activity.clone());
         let caller = self.caller.clone();
-        let paying = AbortOnDropHandle::new(tokio::spawn(async move {
+        let paying = AbortOnDropHandle::new(self.paying.spawn(async move {
             let request = passing.request(caller);
             let mut watch = |delta| match delta {
                 Delta::Waits { reason } => activity.is(format!("waits: {reason}")),
                 Delta::Begins => activity.is("thinks"),
                 _ => {}
             };
-            let paid = meter.call(&passing, request, &mut watch).await.map(|_| ());
+            let paid = tokio::select! {
+                paid = meter.call(&passing, request, &mut watch) => paid.map(|_| ()),
+                // What nobody reads any more is not paid for any longer; what it has cost nobody says.
+                () = passing.left.cancelled() => Err(AgentError::Failed("the program went away".into())),
+            };
             if paid.is_err() {
                 // Whoever reads learns that this is not the end.
                 let _ = passing.pieces.send(Err(std::io::Error::other("the answer broke off"))).await;
@@ -208,10 +227,11 @@ impl Lending {
             paid
         }));
         if let Ok((status, headers)) = head.await {
-            // What nobody reads any more is not paid for any longer: the call goes with the body.
-            let pieces = stream::unfold((pieces_receiver, paying), |(mut pieces, paying)| async move {
+            // The call sees that nobody reads any more, and knows whether there was more to read.
+            drop(paying.detach());
+            let pieces = stream::unfold(pieces_receiver, |mut pieces| async move {
                 let piece: Result<Bytes, std::io::Error> = pieces.recv().await?;
-                Some((piece.map(Frame::data), (pieces, paying)))
+                Some((piece.map(Frame::data), pieces))
             });
             return Ok(reply(status, &headers, StreamBody::new(pieces).boxed_unsync()));
         }
@@ -310,6 +330,8 @@ struct Passing {
     pieces: mpsc::Sender<Result<Bytes, std::io::Error>>,
     /// How the provider refused it last, whole.
     refusal: Arc<Mutex<Option<(StatusCode, HeaderMap, Bytes)>>>,
+    /// Cancelled when the program has gone before it was told all.
+    left: CancellationToken,
 }
 
 impl Passing {
@@ -340,6 +362,21 @@ impl Passing {
             body["stream_options"] = json!({ "include_usage": true });
         }
         RawCall { body: body.to_string().into_bytes(), ..self.call.clone() }
+    }
+
+    /// What came of a call whose program has gone: many do not wait for the end of an answer that has said all. Others have no
+    /// answer any more.
+    async fn left(&self, reading: Reading) -> Response {
+        if !reading.has_ended() {
+            self.left.cancel();
+            std::future::pending::<()>().await;
+        }
+        self.response(reading)
+    }
+
+    fn response(&self, reading: Reading) -> Response {
+        let usage = reading.usage(self.call.body.len());
+        Response { parts: Vec::new(), usage, stop: StopReason::End }
     }
 
     fn silent(&self) -> ModelError {
@@ -381,17 +418,18 @@ impl Model for Passing {
             let _ = head.send((status, headers.clone()));
         }
         loop {
-            let piece =
-                tokio::time::timeout(SILENCE_LIMIT, answer.chunk()).await.map_err(|_| self.silent())?;
+            let piece = tokio::select! {
+                piece = tokio::time::timeout(SILENCE_LIMIT, answer.chunk()) => piece.map_err(|_| self.silent())?,
+                () = self.pieces.closed() => return Ok(self.left(reading).await),
+            };
             let Some(piece) = piece.map_err(|error| passage.broken(&self.name, &error))? else { break };
             stream(Delta::Text(String::new()));
             reading.hear(&piece);
             if self.pieces.send(Ok(piece)).await.is_err() {
-                return Err(ModelError::new(ModelErrorKind::Cut, &self.name, "the program went away"));
+                return Ok(self.left(reading).await);
             }
         }
-        let usage = reading.usage(call.body.len());
-        Ok(Response { parts: Vec::new(), usage, stop: StopReason::End })
+        Ok(self.response(reading))
     }
 }
 

@@ -187,6 +187,7 @@ impl Agent for DrivenAgent {
         let stop = CancellationToken::new();
         let done = conversation.say(&words, &mut hear, &stop).await;
         conversation.end().await;
+        reach.settled().await;
         turn.end(used.unwrap_or_default())?;
         if let Some(refused) = reach.refused() {
             return Err(refused);

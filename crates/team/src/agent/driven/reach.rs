@@ -92,6 +92,13 @@ impl Reach {
         self.lending.as_ref().map_or(0, |lending| lending.calls())
     }
 
+    /// Waits until all calls of a program that has ended are counted.
+    pub async fn settled(&self) {
+        if let Some(lending) = &self.lending {
+            lending.settled().await;
+        }
+    }
+
     /// What kept the program from calling a model, if anything did.
     pub fn refused(&self) -> Option<AgentError> {
         self.lending.as_ref()?.refused()

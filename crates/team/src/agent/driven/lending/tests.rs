@@ -223,3 +223,29 @@ async fn an_answer_is_passed_on_as_it_comes_and_one_that_is_left_counts_in_full(
     let (tokens, calls) = program.tokens();
     assert!(calls == 1 && tokens > 16_384, "{tokens}: the most that it can have used");
 }
+
+#[tokio::test]
+async fn an_answer_that_has_said_all_counts_what_it_said_though_nobody_waits_for_its_end() {
+    let provided = Provided::default();
+    let (say, pieces) = mpsc::channel(2);
+    *provided.pieces.lock().unwrap() = Some(pieces);
+    let program = Program::at(&provided).await;
+    program.may_use(1_000_000);
+    let body = question();
+    say.send("data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":7}}}\n\n")
+        .await
+        .unwrap();
+    let end = "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":3}}\n\n";
+    let (answer, said) = tokio::join!(program.asks(&body), say.send(end));
+    said.unwrap();
+    let mut answer = answer;
+    let mut heard = String::new();
+    while !heard.ends_with(end) {
+        heard += std::str::from_utf8(&answer.chunk().await.unwrap().unwrap()).unwrap();
+    }
+    // The provider would go on talking.
+    drop(answer);
+    program.lending.settled().await;
+    assert_eq!(program.tokens(), (10, 1));
+    say.closed().await;
+}
