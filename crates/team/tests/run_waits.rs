@@ -212,3 +212,31 @@ async fn a_lead_that_was_stopped_while_its_tasks_were_judged_adds_them_in_the_ne
     let leads = model.asked().iter().filter(|request| request.caller.task.as_deref() == Some("plan")).count();
     assert_eq!(leads, 3, "no turn is paid for twice");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_that_only_somebody_outside_of_the_run_can_give_is_said_to_wait_for_them() {
+    let project = TestProject::new();
+    let worker = agent(script(&[json!({"give": finishes("Done.")})]));
+    let mut team = team_of(&project, worker, false);
+    team.add_task(NewTask { review: true, ..task("reviewed") }).unwrap();
+    let ann: AgentId = id("ann");
+    team.queue().join(agent_team::AgentJoined::new(ann.clone(), Role::Reviewer)).unwrap();
+    let (told, mut waits) = tokio::sync::mpsc::unbounded_channel();
+    let reporter = Reporter::to(move |progress| {
+        if let Progress::Note(note) = progress
+            && note.starts_with("WAITS ")
+        {
+            let _ = told.send(note);
+        }
+    });
+    team.options(RunOptions { reporter, ..gated("true") });
+    let judging = async {
+        let words = waits.recv().await.unwrap();
+        let approved = Verdict::Approved(String::new());
+        agent_team::review(team.queue(), &ann, &id("reviewed"), None, approved).unwrap();
+        words
+    };
+    let (report, words) = tokio::join!(run(&team), judging);
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    assert_eq!(words, "WAITS reviewed for a review by ann: agent-team review reviewed --as ann");
+}

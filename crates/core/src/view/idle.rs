@@ -60,6 +60,13 @@ pub fn why_idle(state: &State, agent: &AgentId, now_ms: u64) -> String {
     let again =
         again.map(|ms| format!("tried again after a failure, in {} s at the earliest", ms.div_ceil(1_000)));
     add(failed as u64, again.as_deref().unwrap_or("failed before and is not offered"));
+    // Those that no run drives have to be told by which command.
+    let mut to_review =
+        state.waiting_for(Stage::Review).filter(|task| member.fits_stage(task, Stage::Review).is_ok());
+    if let Some(first) = to_review.next() {
+        let words = format!("to review: agent-team review {} --as {agent}", first.id());
+        add(1 + to_review.count() as u64, &words);
+    }
     // Reviewers look at a submission one after another: if one asks for changes, the next one looks at what comes of that.
     let next = state.held().filter(|(task, claim)| {
         let more = task.approvals.len() + 1 < task.spec.reviews as usize;

@@ -29,6 +29,8 @@ impl Line {
     pub(crate) fn last_step(attempt: &Path) -> Option<(Self, u64)> {
         let tail = tail_of(attempt)?;
         let mut since_ms = None;
+        // What calls of the last turn gave; those that have given nothing yet are under way.
+        let (mut given, mut newest) = (Vec::new(), None);
         let lines = tail.rsplit(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         for line in lines {
             // A kill may have torn it.
@@ -38,11 +40,23 @@ impl Line {
                 line,
                 Self::Told { .. } | Self::Answered { .. } | Self::ToolResult { .. } | Self::Compacted { .. }
             );
-            if is_step {
-                return Some((line, since_ms));
+            match line {
+                Self::ToolResult { ref call_id, .. } => {
+                    given.push(call_id.clone());
+                    newest.get_or_insert(line);
+                }
+                Self::Answered { at_ms, turn, mut parts, usage, stop } if newest.is_some() => {
+                    parts.retain(|part| matches!(part, Part::ToolCall { id, .. } if !given.contains(id)));
+                    let under_way = Self::Answered { at_ms, turn, parts, usage, stop };
+                    let is_under_way =
+                        matches!(&under_way, Self::Answered { parts, .. } if !parts.is_empty());
+                    return newest.filter(|_| !is_under_way).or(Some(under_way)).map(|line| (line, since_ms));
+                }
+                _ if is_step => return newest.or(Some(line)).map(|line| (line, since_ms)),
+                _ => {}
             }
         }
-        None
+        newest.map(|line| (line, since_ms.unwrap_or_default()))
     }
 
     /// When it was written, in milliseconds since 1970.
@@ -484,6 +498,24 @@ mod tests {
         );
         journal.write(answered(2, vec![Part::text("done")])).unwrap();
         assert_eq!(Journal::open(folder.path()).unwrap().turns(), 2);
+    }
+
+    #[test]
+    fn what_it_does_is_what_its_turn_has_called_and_not_yet_got() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path()).unwrap();
+        let under_way = || match Line::last_step(folder.path()) {
+            Some((Line::Answered { parts, .. }, _)) => parts.len(),
+            Some((Line::ToolResult { .. }, _)) => 0,
+            other => panic!("{other:?}"),
+        };
+        journal.write(told("do it")).unwrap();
+        journal.write(answered(1, vec![Part::text("So."), call("a"), call("b")])).unwrap();
+        assert_eq!(under_way(), 3, "all that it said");
+        journal.write(result("a")).unwrap();
+        assert_eq!(under_way(), 1, "the second call");
+        journal.write(result("b")).unwrap();
+        assert_eq!(under_way(), 0, "its model is asked");
     }
 
     #[test]

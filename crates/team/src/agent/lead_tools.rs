@@ -96,6 +96,15 @@ impl Context {
         self.queue.team_log().look_at_known(held)
     }
 
+    /// Whether parts of the delegated task that the agent works on have not ended, well or not.
+    pub(super) fn has_parts_under_way(&self) -> bool {
+        self.queue.team_log().look_at_known(|state| {
+            state
+                .live_claim(self.token)
+                .is_ok_and(|(task, _)| state.parts(task).any(|part| !part.status.is_ended()))
+        })
+    }
+
     /// Whether the agent's task reaches so far that it may change this one.
     pub(super) fn may_change(&self, id: &TaskId) -> Result<(), Error> {
         self.queue.team_log().look(|state| {

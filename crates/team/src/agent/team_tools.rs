@@ -37,7 +37,7 @@ pub(super) fn with_team_tools(
         .with(Ask(context.clone()))
         .with(Note(context.clone()))
         .with(Notes(context.clone()))
-        .with(GiveUp);
+        .with(GiveUp(context.clone()));
     match (stage, lacks_plan, context.role) {
         (Stage::Review, ..) => toolbox.with(Review),
         (_, true, Role::Lead) if context.leading() == Some(Leading::Replan) => {
@@ -115,7 +115,7 @@ impl Tool for Finish {
     }
 }
 
-struct GiveUp;
+struct GiveUp(Context);
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -132,6 +132,12 @@ impl Tool for GiveUp {
 
     async fn call(&self, input: Value, _: &ToolContext) -> ToolOutput {
         with_input!(self, input, |input: GiveUpInput| {
+            if self.0.has_parts_under_way() {
+                return Ok(ToolOutput::failure(
+                    "Parts of your task are still to be done, and would be for nobody: cancel them by `cancel_task` first, or call \
+                     `wait`.",
+                ));
+            }
             let ending = Ending::GaveUp { reason: input.reason };
             Ok::<_, Error>(ToolOutput { ends_turns: Some(ending), ..ToolOutput::text("Noted.") })
         })

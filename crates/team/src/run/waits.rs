@@ -9,7 +9,7 @@ use agent_team_core::record::Recipient;
 use super::Run;
 use super::stuck::STUCK_AFTER;
 use crate::progress::Progress;
-use crate::{AgentId, Error, RecordId, format_duration};
+use crate::{AgentId, Error, RecordId, Stage, format_duration};
 
 /// The plans and questions with which agents wait for agents: since when this run has known, and whether it was said.
 #[derive(Default)]
@@ -60,6 +60,19 @@ impl Run<'_> {
                 let first = text.lines().next().unwrap_or_default().to_owned();
                 (asked.id, format!("WAITS {} for your answer (agent-team answer): {first}", asked.from))
             });
+            let reviews = state.waiting_for(Stage::Review).filter_map(|task| {
+                let members = state.agents().filter(|agent| !agent.left && agent.id != human);
+                let may = members.filter(|agent| state.may_review(task, &agent.id));
+                let mut reviewers = may.filter(|agent| state.held_up(&agent.id).is_none()).peekable();
+                let outsider = *reviewers.peek()?;
+                // Those of this run take it themselves.
+                if reviewers.any(|agent| agent.orchestrated) {
+                    return None;
+                }
+                let (id, who) = (task.id(), &outsider.id);
+                let submission = task.submission.as_ref()?.id;
+                Some((submission, format!("WAITS {id} for a review by {who}: agent-team review {id} --as {who}")))
+            });
             let held_up = state.pauses().filter_map(|(agent, pause)| Some((agent?, pause.revision)));
             let stopped = held_up.filter_map(|(agent, revision)| {
                 let left = state.waiting_for_return_of(agent).find(|task| !state.is_free_of_stopped(task))?;
@@ -79,7 +92,7 @@ impl Run<'_> {
                 )),
                 _ => None,
             });
-            plans.chain(questions).chain(stopped).chain(of_paused).collect()
+            plans.chain(questions).chain(reviews).chain(stopped).chain(of_paused).collect()
         })?;
         for (id, words) in waiting {
             if named.insert(id) {

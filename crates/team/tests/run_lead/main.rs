@@ -310,6 +310,26 @@ fn led_team(mut team: AgentTeam, model: impl agent_team::model::Model + 'static)
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lead_that_gives_its_task_up_takes_the_parts_along_that_nobody_would_need() {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&nested(&[does(
+        "api",
+        &[
+            adds(&[json!({"id": "get", "title": "GET"})]),
+            gives_up("Nobody needs an API."),
+            calls("cancel_task", &json!({"id": "get"})),
+            gives_up("Nobody needs an API."),
+        ],
+    )])));
+    let mut team = nested_team(&project, model.clone());
+    team.options(RunOptions { replans: Some(0), goal: Some("A page over an API".into()), ..gated("true") });
+    let report = run(&team).await;
+    assert_eq!(report.outcome, RunOutcome::Stuck, "{report:?}");
+    assert_eq!((view(&team, "api").status, view(&team, "get").status), (Status::Failed, Status::Cancelled));
+    assert!(format!("{:?}", model.asked()).contains("would be for nobody: cancel them"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_is_delegated_within_a_leads_team_stays_in_that_team() {
     let project = TestProject::new();
     let model = Remembering::new(script(&nested(&[
