@@ -5,6 +5,7 @@
     reason = "the allowance for tests does not reach what they share"
 )]
 
+mod adapters_needs_clients;
 mod authority;
 mod budgets;
 mod checks;
@@ -28,7 +29,7 @@ mod messages;
 mod mixed_needs_clients;
 mod sandbox;
 mod secrets;
-mod settings_needs_clients;
+
 mod split;
 mod steering;
 

@@ -1,5 +1,5 @@
-//! The real Claude Code, over the Agent Client Protocol, in a repository that has a hook for it: it obeys that once the user trusts
-//! it, and not before.
+//! The real Claude Code and Codex over their adapters for the Agent Client Protocol: they run commands in our sandbox, and obey what
+//! a repository has for them once the user trusts it, and not before.
 
 use serde_json::json;
 
@@ -55,4 +55,32 @@ fn claude_obeys_a_hook_of_the_repository_only_once_that_is_trusted() {
 fn is_merged(team: &crate::support::Team, path: &str) -> bool {
     let object = format!("main:{path}");
     team.program("git").args(["cat-file", "-e", &object]).output().unwrap().status.success()
+}
+
+#[test]
+fn codex_over_its_adapter_runs_commands_and_each_call_counts_once() {
+    let Some(installed) = clients::installed() else { return };
+    let team = clients::team_in_a_repository();
+    let config = format!(
+        "with = 'codex'\nsandbox.read = ['{}']\n[[agent]]\nname = 'codex'\nmodel = 'fake'\n",
+        installed.display()
+    );
+    std::fs::write(team.path().join("team.toml"), config).unwrap();
+    team.ok(["trust", "--yes"]);
+    let script = json!({"# Task goal:": [
+        {"call": ["exec_command", {"cmd": "echo hello > a.txt && echo written"}]},
+        {"call": ["mcp__team__finish", {"result": "a.txt"}]},
+        {"say": "Done."},
+    ]});
+    let provider = Provider::start(&team, "openai_responses.py", &script);
+    let check = "grep -q hello a.txt";
+    let mut run =
+        team.command(["run", "Write a.txt", "--yes", "--check", check, "--budget-tokens", "10000000"]);
+    find_in(&mut run, &[programs(&installed, "n-xacp")]);
+    run.env("OPENAI_BASE_URL", format!("{}/v1", provider.url)).env("OPENAI_API_KEY", KEY);
+    let ran = Ran::of(run.output().unwrap());
+    assert_eq!((ran.code, clients::merged(&team, "a.txt").as_str()), (0, "hello\n"), "{ran:?}");
+    let spent = team.json(["budget", "agent:codex"])[0]["spent"].clone();
+    let tokens = ["input_tokens", "output_tokens"].map(|kind| spent[kind].as_u64().unwrap());
+    assert_eq!((spent["calls"].as_u64().unwrap(), tokens), (3, [300, 60]), "{spent}");
 }
