@@ -238,12 +238,17 @@ impl NewTask {
     /// The title: one line, made of the description if need be.
     pub(crate) fn full_title(&self) -> String {
         let text = if self.title.trim().is_empty() { &self.description } else { &self.title };
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-        if line.chars().count() <= TITLE_CHARS_MAX {
-            return line.to_owned();
-        }
-        line.chars().take(TITLE_CHARS_MAX - 1).chain(['…']).collect()
+        title_line(text)
     }
+}
+
+/// The first line of a text with something in it, as long as a title may be.
+pub(crate) fn title_line(text: &str) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    if line.chars().count() <= TITLE_CHARS_MAX {
+        return line.to_owned();
+    }
+    line.chars().take(TITLE_CHARS_MAX - 1).chain(['…']).collect()
 }
 
 /// A number of reviewers or reviews. None of them is said by leaving it out.

@@ -6,17 +6,18 @@ use agent_team_core::machine::{Command, Refusal, State, Task};
 use agent_team_core::record::PlanSubmitted;
 use agent_team_core::view::{self, PlanView};
 
+use crate::new_task::title_line;
 use crate::{AgentId, Error, RecordId, Role, TaskId, TaskQueue, Verdict, hooks, wanted};
 
 /// The title of the task in which a lead makes tasks of a goal.
 pub(crate) fn title_of_plan(goal: &str) -> String {
-    format!("Plan: {}", goal.lines().next().unwrap_or_default())
+    title_line(&format!("Plan: {}", title_line(goal)))
 }
 
 /// The title of the task in which a lead makes more tasks of a goal that is not proved.
 pub(crate) fn title_of_next_plan(goal: Option<&str>) -> String {
-    let goal = goal.and_then(|goal| goal.lines().next()).unwrap_or("what the tasks are for");
-    format!("Plan anew, not proved: {goal}")
+    let goal = goal.map_or_else(|| "what the tasks are for".to_owned(), title_line);
+    title_line(&format!("Plan anew, not proved: {goal}"))
 }
 
 /// Whether a task is one in which a lead makes tasks of a goal that some run had.

@@ -65,11 +65,12 @@ pub(super) async fn begin(team: &AgentTeam) -> Result<(Run<'_>, Option<Presence>
     }
     let (presence, process) = presence.map(|(name, identity)| (name, process_id(identity))).unzip();
     let holder = Arc::new(Holder { process: process.clone(), presence, lease_ms: None, orchestrated: true });
-    let (words, check) = (team.options.goal.as_deref(), team.options.check.as_deref());
+    let said = team.options.goal.as_ref().map(|goal| team_log.secrets().hidden(goal).into_owned());
+    let (words, check) = (said.as_deref(), team.options.check.as_deref());
     let goal = team_log.look(|state| Goal::of(state, words, check))?;
     let started = RunStarted {
         process: process.unwrap_or_else(nowhere),
-        goal: team.options.goal.clone(),
+        goal: said,
         rehearsal: team.options.rehearsal,
         budget: Some(budgets::of_team(team)).filter(|said| *said != Bounds::default()),
         budgets: budgets::written(team)?,

@@ -144,14 +144,16 @@ impl Run<'_> {
 
     /// The goal as a task, unless it is there from an earlier run: the lead's to split, or the worker's to do.
     pub(super) fn add_goal(&self) -> Result<(), Error> {
-        let Some(goal) = &self.team.options.goal else { return Ok(()) };
+        let Some(said) = &self.team.options.goal else { return Ok(()) };
+        // As it stands in the log.
+        let goal = self.goal.words.as_deref().unwrap_or(said);
         let (id, task) = match self.lead() {
             Some(_) => {
                 ("plan", self.for_the_lead(title_of_plan(goal), prompt::planning(goal, &self.roster())))
             }
             None => {
                 let check = self.team.options.check.clone();
-                ("goal", NewTask { check, ..NewTask::default().description(goal.clone()) })
+                ("goal", NewTask { check, ..NewTask::default().description(goal.to_owned()) })
             }
         };
         if let Some(id) = self.id_of_goal(goal, id, &task.full_title())? {

@@ -17,10 +17,11 @@ use agent_team_core::machine::State;
 use serde_json::{Value, json};
 
 use super::agreed::judge;
+use super::nested::{led_team, nested};
 use super::project::{
     LONG, Remembering, TestProject, agent, finishes, gated, run, runs, script, view, writes,
 };
-use super::{adds, calls, does, failing, gives_up, id, led_team, nested, statuses, summary};
+use super::{adds, calls, does, failing, gives_up, id, statuses, summary};
 
 /// Where the child's project is.
 const ROLE: &str = "RUN_LEAD_PROJECT";
