@@ -22,6 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -172,15 +173,36 @@ pub fn wishes(folder: &Path, config: &Config) -> Result<Vec<Wish>, Error> {
     if let Some(url) = &config.base_url {
         asks(format!("base_url = {url:?}"), "your key is sent there");
     }
-    for file in config.hooks.files() {
-        let path = folder.join(file.trim_start_matches('/'));
-        if path.is_file() {
+    for name in run_by_hooks(config) {
+        let path = folder.join(&name);
+        // What lies elsewhere is the user's already.
+        if path.is_file() && path.canonicalize().is_ok_and(|real| real.starts_with(&folder)) {
             let content = fs::read(&path).map_err(|error| Error::io("read", &path, error))?;
-            let name = file.trim_start_matches('/').to_owned();
             wishes.push(Wish::new(&folder, name, "is run by a hook, as you", &content));
         }
     }
     Ok(wishes)
+}
+
+/// Programs that run a file whose name follows.
+const INTERPRETERS: [&str; 12] =
+    [".", "bash", "bun", "dash", "node", "perl", "python", "python3", "ruby", "sh", "source", "zsh"];
+
+/// The files that hooks run, as far as their commands say it: the first path in each, and what an interpreter is given. Others may
+/// be what a hook writes, and change each time.
+fn run_by_hooks(config: &Config) -> BTreeSet<String> {
+    let paths = config.hooks.files().into_iter().map(|file| file.trim_start_matches('/').to_owned());
+    let mut names: BTreeSet<String> = paths.collect();
+    for command in Hook::ALL.iter().filter_map(|hook| config.hooks.command(*hook)) {
+        let words = command.split(|letter: char| letter.is_whitespace() || "'\"`;&|()".contains(letter));
+        let words: Vec<&str> = words.filter(|word| !word.is_empty() && !word.starts_with('-')).collect();
+        let given = words.windows(2).filter(|pair| {
+            let program = pair[0].rsplit_once('/').map_or(pair[0], |(_, name)| name);
+            INTERPRETERS.contains(&program)
+        });
+        names.extend(given.map(|pair| pair[1].trim_start_matches("./").to_owned()));
+    }
+    names
 }
 
 /// The settings of coding agents at the top of `place`, which holds the files of the repository in `folder`: that itself, or a
@@ -291,6 +313,17 @@ mod tests {
             "hooks/check",
         ];
         assert_eq!(words(&repository.wishes(config)), expected);
+    }
+
+    #[test]
+    fn what_hooks_run_is_known_and_not_what_they_write() {
+        let files =
+            [("audit.sh", "true"), ("lib/more.sh", "true"), ("log", "x"), ("logs/all", "x"), ("run", "x")];
+        let repository = Repository::new(&files);
+        let config = "[hooks]\ntask_added = 'sh -eu audit.sh >> log'\nbefore_merge = './lib/more.sh >> logs/all'\n\
+                      task_failed = '/bin/bash ../other; cat /etc/passwd; python3 ./run'";
+        let wishes = repository.wishes(config);
+        assert_eq!(words(&wishes)[3..], ["audit.sh", "lib/more.sh", "run"]);
     }
 
     #[test]

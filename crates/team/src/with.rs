@@ -122,9 +122,8 @@ impl HeadlessAgent {
 impl With {
     /// Whether it can be told which model to call.
     pub(crate) fn takes_model(&self) -> bool {
-        let others = [KnownAgent::OpenCode, KnownAgent::Goose];
         match self {
-            Self::Driven(DriverSpec::Known(known)) => !others.contains(known),
+            Self::Driven(DriverSpec::Known(known)) => *known != KnownAgent::Goose,
             Self::Driven(DriverSpec::Headless(_)) => true,
             Self::Driven(DriverSpec::Acp(_) | DriverSpec::Exec(_)) | Self::Model(_) => false,
         }

@@ -1,7 +1,7 @@
-//! The real Claude Code and Codex over their adapters for the Agent Client Protocol: they run commands in our sandbox, and obey what
-//! a repository has for them once the user trusts it, and not before.
+//! The real Claude Code, Codex and OpenCode over the Agent Client Protocol: they run commands in our sandbox, and obey what a
+//! repository has for them once the user trusts it, and not before.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::clients::{self, KEY, Provider, find_in, programs};
 use crate::support::Ran;
@@ -57,30 +57,67 @@ fn is_merged(team: &crate::support::Team, path: &str) -> bool {
     team.program("git").args(["cat-file", "-e", &object]).output().unwrap().status.success()
 }
 
+/// An agent that runs a command and ends with the team's tool, each of whose calls counts once.
+struct Driven {
+    with: &'static str,
+    installed: &'static str,
+    model: &'static str,
+    provider: &'static str,
+    shell: Value,
+    finish: &'static str,
+}
+
+impl Driven {
+    fn does_a_task_of_so_many_calls(self, calls: u64) {
+        let Some(installed) = clients::installed() else { return };
+        let team = clients::team_in_a_repository();
+        let Self { with, model, .. } = self;
+        let config = format!(
+            "with = '{with}'\nsandbox.read = ['{}']\n[[agent]]\nname = 'worker-1'\nmodel = '{model}'\n",
+            installed.display()
+        );
+        std::fs::write(team.path().join("team.toml"), config).unwrap();
+        team.ok(["trust", "--yes"]);
+        let finish = json!({"call": [self.finish, {"result": "a.txt"}]});
+        let script = json!({"# Task goal:": [self.shell, finish, {"say": "Done."}]});
+        let provider = Provider::start(&team, self.provider, &script);
+        let check = "grep -q hello a.txt";
+        let mut run =
+            team.command(["run", "Write a.txt", "--yes", "--check", check, "--budget-tokens", "10000000"]);
+        find_in(&mut run, &[programs(&installed, self.installed)]);
+        run.env("OPENAI_BASE_URL", format!("{}/v1", provider.url)).env("OPENAI_API_KEY", KEY);
+        run.env("ANTHROPIC_BASE_URL", &provider.url).env("ANTHROPIC_API_KEY", KEY);
+        let ran = Ran::of(run.output().unwrap());
+        assert_eq!((ran.code, clients::merged(&team, "a.txt").as_str()), (0, "hello\n"), "{ran:?}");
+        let spent = team.json(["budget", "agent:worker-1"])[0]["spent"].clone();
+        let used = ["calls", "input_tokens", "output_tokens"].map(|kind| spent[kind].as_u64().unwrap());
+        assert_eq!(used, [calls, calls * 100, calls * 20], "{spent}");
+    }
+}
+
 #[test]
 fn codex_over_its_adapter_runs_commands_and_each_call_counts_once() {
-    let Some(installed) = clients::installed() else { return };
-    let team = clients::team_in_a_repository();
-    let config = format!(
-        "with = 'codex'\nsandbox.read = ['{}']\n[[agent]]\nname = 'codex'\nmodel = 'fake'\n",
-        installed.display()
-    );
-    std::fs::write(team.path().join("team.toml"), config).unwrap();
-    team.ok(["trust", "--yes"]);
-    let script = json!({"# Task goal:": [
-        {"call": ["exec_command", {"cmd": "echo hello > a.txt && echo written"}]},
-        {"call": ["mcp__team__finish", {"result": "a.txt"}]},
-        {"say": "Done."},
-    ]});
-    let provider = Provider::start(&team, "openai_responses.py", &script);
-    let check = "grep -q hello a.txt";
-    let mut run =
-        team.command(["run", "Write a.txt", "--yes", "--check", check, "--budget-tokens", "10000000"]);
-    find_in(&mut run, &[programs(&installed, "n-xacp")]);
-    run.env("OPENAI_BASE_URL", format!("{}/v1", provider.url)).env("OPENAI_API_KEY", KEY);
-    let ran = Ran::of(run.output().unwrap());
-    assert_eq!((ran.code, clients::merged(&team, "a.txt").as_str()), (0, "hello\n"), "{ran:?}");
-    let spent = team.json(["budget", "agent:codex"])[0]["spent"].clone();
-    let tokens = ["input_tokens", "output_tokens"].map(|kind| spent[kind].as_u64().unwrap());
-    assert_eq!((spent["calls"].as_u64().unwrap(), tokens), (3, [300, 60]), "{spent}");
+    let driven = Driven {
+        with: "codex",
+        installed: "n-xacp",
+        model: "fake",
+        provider: "openai_responses.py",
+        shell: json!({"call": ["exec_command", {"cmd": "echo hello > a.txt && echo written"}]}),
+        finish: "mcp__team__finish",
+    };
+    driven.does_a_task_of_so_many_calls(3);
+}
+
+#[test]
+fn opencode_runs_commands_and_each_call_counts_once() {
+    let driven = Driven {
+        with: "opencode",
+        installed: "n-opencode",
+        model: "anthropic/claude-sonnet-4-5",
+        provider: "anthropic_messages.py",
+        shell: json!({"call": ["bash", {"command": "echo hello > a.txt", "description": "Writes it"}]}),
+        finish: "team_finish",
+    };
+    // It asks for a title by the way.
+    driven.does_a_task_of_so_many_calls(4);
 }

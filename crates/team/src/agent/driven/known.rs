@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use async_trait::async_trait;
 
 use super::driver::{Conversation, Driver, DriverError, Place};
-use super::{Acp, Claude, Codex, codex};
+use super::{Acp, Claude, Codex, codex, opencode};
 use crate::command::Environment;
 use crate::{HeadlessAgent, KnownAgent};
 
@@ -56,10 +56,13 @@ impl Driver for Known {
             Some(own) => headless(own, self.name()).begin(place, earlier).await,
             None => {
                 let acp = self.acp(place);
-                let chosen = place.model.iter().filter(|_| self.agent == KnownAgent::Claude);
-                let environment = chosen.fold(place.environment.clone(), |environment, model| {
-                    environment.with_own("ANTHROPIC_MODEL", model)
-                });
+                let environment = match (self.agent, &place.model) {
+                    (KnownAgent::OpenCode, _) => opencode::environment(place),
+                    (KnownAgent::Claude, Some(model)) => {
+                        place.environment.clone().with_own("ANTHROPIC_MODEL", model)
+                    }
+                    _ => place.environment.clone(),
+                };
                 acp.begin(&Place { environment, ..place.clone() }, earlier).await
             }
         }

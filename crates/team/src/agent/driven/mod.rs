@@ -15,6 +15,7 @@ mod fake;
 mod known;
 mod lending;
 mod lines;
+mod opencode;
 mod permission;
 mod program;
 mod reach;
