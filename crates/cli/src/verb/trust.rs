@@ -102,6 +102,8 @@ fn agreed(new: &[Wish], out: &mut Output) -> Result<(), Failure> {
     out.table(
         &new.iter().map(|wish| vec![format!("  {}", wish.what).into(), wish.why.into()]).collect::<Vec<_>>(),
     )?;
+    // Before the question.
+    out.flush()?;
     forget_what_was_typed();
     eprint!("Have you read it, and do you trust it as it is? [y/N] ");
     let mut answer = String::new();

@@ -140,3 +140,22 @@ fn a_driven_agent_does_not_see_the_settings_of_a_repository_that_nobody_trusts()
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(seen(), "{}{\"hooks\": {}}KEY=1");
 }
+
+#[test]
+fn whoever_is_asked_at_a_terminal_has_seen_what_for() {
+    let team = cloned();
+    let typed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/typed.py");
+    let answers = |answer: &str, then: &str| {
+        let steps = json!([["do you trust it as it is?", answer], [then, ""]]);
+        let mut terminal = team.program("python3");
+        terminal.arg(typed).arg(steps.to_string()).arg(env!("CARGO_BIN_EXE_agent-team")).arg("trust");
+        Ran::of(terminal.output().unwrap()).stdout
+    };
+    let said = answers("n\n", "nothing more is trusted");
+    let (shown, _) = said.split_once("Have you read it").unwrap();
+    assert!(shown.contains("sh hooks/added") && shown.contains("is run by a hook, as you"), "{said}");
+    assert!(trusted(&team.json(["trust", "--list"])).iter().all(|(_, trusted)| !trusted), "{said}");
+    let said = answers("y\n", "trusted, as it is now");
+    assert!(said.contains("trusted, as it is now"), "{said}");
+    assert!(trusted(&team.json(["trust", "--list"])).iter().all(|(_, trusted)| *trusted));
+}
