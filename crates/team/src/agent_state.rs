@@ -92,7 +92,7 @@ struct Known {
     /// Its result that is being proved.
     proving: Option<(String, Status)>,
     /// Whether all tasks have ended, and the run runs the check of its goal, or tells what came of it.
-    is_proved: bool,
+    is_being_proved: bool,
     /// Why nothing fits it.
     idle: String,
 }
@@ -254,7 +254,7 @@ impl Known {
             limited_ms: limit.map(|limit| limit.until_ms).filter(|until_ms| *until_ms > now_ms),
             proving: proving.map(|task| (task.id().to_string(), task.status)),
             died_ms: None,
-            is_proved: counts.ready + counts.running + counts.blocked == 0
+            is_being_proved: counts.ready + counts.running + counts.blocked == 0
                 && state.runs().last().is_some_and(|run| run.ended.is_none() && run.check.is_some()),
             idle,
         }
@@ -274,7 +274,7 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
         limited_ms,
         proving,
         died_ms,
-        is_proved,
+        is_being_proved,
         idle,
     } = known;
     let is = |doing, words: String, since_ms| AgentState { agent: agent.clone(), doing, words, since_ms };
@@ -302,7 +302,7 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
                 is(Doing::Gone, format!("gone: no run is alive; agent-team run goes on{then}"), None)
             }
             _ if paused => is(Doing::Paused, "paused".to_owned(), None),
-            None if is_proved && orchestrated => {
+            None if is_being_proved && orchestrated => {
                 is(Doing::WaitingForGate, "the goal is being proved".to_owned(), None)
             }
             Some((task, status)) => is(Doing::WaitingForGate, format!("{task} is {status}"), None),
