@@ -21,6 +21,7 @@ use crate::outside::now_ms;
 use crate::purse::UsedUp;
 use crate::run::{ALONE, ORCHESTRATOR};
 use crate::team_log::TeamLog;
+use crate::whereabouts;
 use crate::{AgentId, Error, HUMAN, TaskQueue, format_duration};
 
 /// After this time without progress an agent is shown as stuck, if its run has not said so before.
@@ -52,7 +53,8 @@ pub enum Doing {
     Stuck,
     /// Its process is gone: what it holds goes back to the queue.
     Dead,
-    /// It works for runs of the team, and none is alive.
+    /// Nobody is there to do anything: it works for runs of the team, and none is alive, or the process or the session by
+    /// which it worked has ended.
     Gone,
     /// It has left the team.
     Left,
@@ -87,6 +89,8 @@ struct Known {
     waits_for: Option<(AgentId, &'static str, u64)>,
     /// Until when its model takes no calls, in milliseconds since 1970.
     limited_ms: Option<u64>,
+    /// Why nobody is there who works as this agent, where that is known though it holds nothing.
+    gone: Option<String>,
     /// The task that was last taken back from it since its process was gone, and when, in milliseconds since 1970.
     died_ms: Option<(String, u64)>,
     /// Its result that is being proved.
@@ -113,7 +117,9 @@ impl TaskQueue {
             let died = deaths(state);
             let known = |agent: &Agent| {
                 let died_ms = died.get(&agent.id).cloned();
-                Known { died_ms, ..Known::of(state, agent, &held, &asked, &nudged) }
+                let gone = team_log.folder().filter(|_| !agent.orchestrated && !agent.left);
+                let gone = gone.and_then(|folder| whereabouts::why_gone(folder, agent));
+                Known { died_ms, gone, ..Known::of(state, agent, &held, &asked, &nudged) }
             };
             state.agents().map(known).collect()
         })?;
@@ -254,6 +260,7 @@ impl Known {
             limited_ms: limit.map(|limit| limit.until_ms).filter(|until_ms| *until_ms > now_ms),
             proving: proving.map(|task| (task.id().to_string(), task.status)),
             died_ms: None,
+            gone: None,
             is_being_proved: counts.ready + counts.running + counts.blocked == 0
                 && state.runs().last().is_some_and(|run| run.ended.is_none() && run.check.is_some()),
             idle,
@@ -274,6 +281,7 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
         limited_ms,
         proving,
         died_ms,
+        gone,
         is_being_proved,
         idle,
     } = known;
@@ -295,6 +303,9 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
                 "dead: its process is gone, and {task} went back; it lives again with its next claim"
             );
             return is(Doing::Dead, words, Some(at_ms));
+        }
+        if let Some(why) = gone.filter(|_| !paused) {
+            return is(Doing::Gone, format!("gone: {why}; it is back with its next claim"), None);
         }
         return match proving {
             _ if orchestrated && !is_run => {

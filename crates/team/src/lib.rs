@@ -61,6 +61,7 @@ mod unjudged;
 mod verify;
 mod waiting;
 mod wanted;
+mod whereabouts;
 mod with;
 mod work_time;
 

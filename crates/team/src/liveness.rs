@@ -273,7 +273,7 @@ pub(crate) fn fence_off(
     }
 }
 
-fn identity(process: &ProcessId) -> ProcessIdentity {
+pub(crate) fn identity(process: &ProcessId) -> ProcessIdentity {
     ProcessIdentity {
         machine: process.machine.clone(),
         boot: process.boot.clone(),

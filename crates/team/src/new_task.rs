@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use agent_team_core::id::{AgentId, Skill, TaskId};
-use agent_team_core::record::{Role, TaskSpec};
+use agent_team_core::record::{GoalPlan, Role, TaskSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -105,6 +105,9 @@ pub struct NewTask {
     /// The agent whose words it is in, if it is not the user: nobody says that of themselves.
     #[serde(skip)]
     pub asked_by: Option<AgentId>,
+    /// The goal of which a lead makes tasks by doing it: a run alone says so.
+    #[serde(skip)]
+    pub goal: Option<GoalPlan>,
 }
 
 impl NewTask {
@@ -231,6 +234,7 @@ impl NewTask {
             delegate: self.delegate,
             team: self.team.as_deref().map(AgentId::try_from).transpose()?,
             asked_by: self.asked_by.clone(),
+            goal: self.goal.clone(),
             ..defaults
         })
     }

@@ -2,37 +2,11 @@
 //!
 //! Nothing approves by itself, and nothing by time: a plan waits until somebody who may has judged this very text.
 
-use agent_team_core::machine::{Command, Refusal, State, Task};
+use agent_team_core::machine::{Command, Refusal, State};
 use agent_team_core::record::PlanSubmitted;
 use agent_team_core::view::{self, PlanView};
 
-use crate::new_task::title_line;
-use crate::{AgentId, Error, RecordId, Role, TaskId, TaskQueue, Verdict, hooks, wanted};
-
-/// The title of the task in which a lead makes tasks of a goal.
-pub(crate) fn title_of_plan(goal: &str) -> String {
-    title_line(&format!("Plan: {}", title_line(goal)))
-}
-
-/// The title of the task in which a lead makes more tasks of a goal that is not proved.
-pub(crate) fn title_of_next_plan(goal: Option<&str>) -> String {
-    let goal = goal.map_or_else(|| "what the tasks are for".to_owned(), title_line);
-    title_line(&format!("Plan anew, not proved: {goal}"))
-}
-
-/// Whether a task is one in which a lead makes tasks of a goal that some run had.
-pub(crate) fn splits_a_goal(state: &State, task: &Task) -> bool {
-    let mut goals = state.runs().iter().filter_map(|run| run.goal.as_deref());
-    let is_first =
-        task.spec.role == Some(Role::Lead) && goals.any(|goal| task.spec.title == title_of_plan(goal));
-    is_first || plans_on(state, task)
-}
-
-/// Whether a task is one in which a lead makes more tasks of a goal that was not proved.
-pub(crate) fn plans_on(state: &State, task: &Task) -> bool {
-    let mut goals = state.runs().iter().map(|run| run.goal.as_deref()).chain([None]);
-    task.spec.role == Some(Role::Lead) && goals.any(|goal| task.spec.title == title_of_next_plan(goal))
-}
+use crate::{AgentId, Error, RecordId, TaskId, TaskQueue, Verdict, hooks, wanted};
 
 impl TaskQueue {
     /// Submits a plan for the task that is held under a claim. It takes the place of an earlier one. Blocks the thread
@@ -111,7 +85,7 @@ impl TaskQueue {
     pub fn is_leads_plan(&self, task: &TaskId) -> Result<bool, Error> {
         self.team_log().look(|state| {
             let known = state.task(task);
-            known.is_some_and(|task| task.spec.replans.is_some() || splits_a_goal(state, task))
+            known.is_some_and(|task| task.spec.replans.is_some() || task.spec.goal.is_some())
         })
     }
 

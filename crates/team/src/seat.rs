@@ -8,8 +8,9 @@
 
 use agent_team_core::machine::Agent;
 use agent_team_core::record::{AgentJoined, Role};
-use agent_team_log::{AnnounceError, Presence};
+use agent_team_log::{AnnounceError, Liveness, Presence, probe};
 
+use crate::folder::TeamFolder;
 use crate::members::free_to_take;
 use crate::team_log::refusal;
 use crate::{AgentId, Error, Skill, TaskQueue};
@@ -151,6 +152,12 @@ fn announce(queue: &TaskQueue, agent: &AgentId) -> Result<Option<Presence>, Erro
 /// Whether it came with a seat, and nobody has that now.
 fn is_seated(known: &Agent) -> bool {
     known.with.as_deref() == Some(WITH)
+}
+
+/// Whether an agent that works in sessions alone has none: its last one ended without a word.
+pub(crate) fn is_left_empty(folder: &TeamFolder, agent: &Agent) -> bool {
+    let name = format!("{PREFIX}{}", agent.id);
+    is_seated(agent) && probe(&folder.presence(), &name) == Liveness::Dead
 }
 
 fn may_have_name(there: Option<&Agent>, wish: &SeatWish) -> Result<(), Error> {

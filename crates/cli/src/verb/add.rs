@@ -136,6 +136,7 @@ impl Wishes {
     fn task(self, title: String, budget: WorkBudget) -> Result<NewTask, Failure> {
         Ok(NewTask {
             asked_by: None,
+            goal: None,
             title,
             id: self.id.map(String::from),
             description: self.description.map(read_text).transpose()?.unwrap_or_default(),

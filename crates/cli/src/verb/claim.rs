@@ -90,6 +90,7 @@ impl Claim {
         let holder = self.holder()?;
         let queue = global.open_with_hooks(out)?;
         queue.join_as_worker(&self.agent, "shell")?;
+        queue.works_by(&self.agent, &holder);
         let options = ClaimOptions { task: self.id.clone(), holder: Some(holder.into()) };
         let claimed = if self.wait || self.timeout.is_some() {
             block_on(self.wait(&queue, &options))?

@@ -118,6 +118,10 @@ fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
     add("parent", task.parent.as_ref().map(ToString::to_string));
     add("parts", Some(names(&task.parts)));
     add("team", task.team.as_ref().map(ToString::to_string));
+    add(
+        "plans",
+        task.goal.as_ref().map(|goal| if goal.anew { "the goal anew" } else { "the goal" }.to_owned()),
+    );
     add("plans anew", task.replans.as_ref().map(ToString::to_string));
     add("planned anew by", task.replan.as_ref().map(ToString::to_string));
     add("priority", (task.priority != 0).then(|| task.priority.to_string()));

@@ -275,8 +275,8 @@ fn plausible(spec: &TaskSpec) -> Result<(), Refusal> {
         "it needs at least one attempt"
     } else if spec.after.len() > DEPENDENCIES_MAX {
         TOO_MANY_DEPENDENCIES
-    } else if (spec.delegate || spec.replans.is_some()) && spec.role != Some(Role::Lead) {
-        "a task that is delegated, or plans a failure anew, is for a lead: give it the role `lead`"
+    } else if spec.is_planning() && spec.role != Some(Role::Lead) {
+        "a task that is delegated, or plans a goal or a failure anew, is for a lead: give it the role `lead`"
     } else if check.is_some_and(|check| check.trim().is_empty()) {
         "its check is empty"
     } else if check.is_some_and(|check| check.len() > CHECK_BYTES_MAX) {

@@ -26,6 +26,16 @@ pub struct TaskGivenUp {
     pub reason: Text,
 }
 
+/// A goal of which a lead makes tasks, by doing the task that says so. No rule asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+pub struct GoalPlan {
+    /// The first run that had this goal.
+    pub run: RecordId,
+    /// Whether it is planned anew, since its check did not hold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anew: bool,
+}
+
 /// A failure that a lead plans anew, by doing the task that says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Replan {

@@ -24,7 +24,7 @@ pub use claim::{
     ReviewGiven, Stage, TaskClaimed, TaskFailed, TaskSubmitted, TurnJournalled, WorkCommit,
 };
 pub use files::{FilesReleased, FilesReserved};
-pub use lead::{Replan, TaskDelegated, TaskGivenUp};
+pub use lead::{GoalPlan, Replan, TaskDelegated, TaskGivenUp};
 pub use merge::{MergeIntended, MergeRefused, Merged, RefusalCause};
 pub use message::{MessageSent, MessagesDelivered, MessagesRead, Recipient};
 pub use model::ModelLimited;

@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
-use super::{Replan, Revision, Role};
+use super::{GoalPlan, Replan, Revision, Role};
 use crate::id::{AgentId, RecordId, Skill, TaskId};
 use crate::text::Text;
 
@@ -83,6 +83,9 @@ pub struct TaskSpec {
     /// The agent whose words it is in; the user's if nothing is said. No rule asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_by: Option<AgentId>,
+    /// The goal of which a lead makes tasks by doing it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<GoalPlan>,
 }
 
 /// Attempts that a task has if it does not say.
@@ -147,14 +150,25 @@ impl TaskSpec {
             team: None,
             replans: None,
             asked_by: None,
+            goal: None,
         }
+    }
+
+    /// Whether a lead does it by adding and changing tasks: it splits it, or plans a goal or a failure.
+    pub fn is_planning(&self) -> bool {
+        self.delegate || self.replans.is_some() || self.goal.is_some()
+    }
+
+    /// Whether a lead makes more tasks of a goal that was not proved.
+    pub fn plans_on(&self) -> bool {
+        self.goal.as_ref().is_some_and(|goal| goal.anew)
     }
 
     /// Whether it asks for what a log has only since [`NEWEST_FORMAT`](super::NEWEST_FORMAT).
     pub(crate) fn needs_newest_format(&self) -> bool {
         let judged =
             self.plan || self.approver.is_some() || self.reviews != 1 || self.review_rounds.is_some();
-        judged || self.delegate || self.team.is_some() || self.replans.is_some() || self.asked_by.is_some()
+        judged || self.is_planning() || self.team.is_some() || self.asked_by.is_some()
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::waiting::{remedy, waits_for};
 use crate::id::{AgentId, RecordId, Skill, TaskId};
 use crate::machine::{Ending, Failure, Feedback, FeedbackCause, Late, PastClaim, Plan, State, Status, Task};
-use crate::record::{Account, Amount, Role, Stage, WorkCommit};
+use crate::record::{Account, Amount, GoalPlan, Role, Stage, WorkCommit};
 use crate::text::Text;
 
 /// A task as surfaces show it.
@@ -53,6 +53,9 @@ pub struct TaskView {
     /// The agent whose words it is in; `None` for the user's.
     #[serde(default)]
     pub asked_by: Option<AgentId>,
+    /// Whether a lead makes tasks of a goal by doing it, and whether that is planned anew.
+    #[serde(default)]
+    pub goal: Option<GoalPlan>,
     /// The task whose failure is planned anew by doing it.
     pub replans: Option<TaskId>,
     /// The task by which its failure is planned anew.
@@ -225,6 +228,7 @@ pub fn task(state: &State, task: &Task) -> TaskView {
         parts: task.parts.clone(),
         team: spec.team.clone(),
         asked_by: spec.asked_by.clone(),
+        goal: spec.goal.clone(),
         replans: spec.replans.as_ref().map(|replan| replan.task.clone()),
         replan: task.replan.clone(),
         review: spec.review,

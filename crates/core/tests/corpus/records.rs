@@ -8,12 +8,12 @@ use agent_team_core::machine::Outcome;
 use agent_team_core::record::{
     Account, AgentJoined, AgentLeft, Amount, BatchClosed, Body, Bounds, BudgetSet, CheckReported,
     ClaimExpired, ClaimReleased, ClaimRenewed, ExpiryCause, FORMAT, FilesReleased, FilesReserved,
-    FormatRaised, Holder, LateResult, MergeIntended, MergeRefused, Merged, MessageSent, MessagesDelivered,
-    MessagesRead, ModelLimited, NEWEST_FORMAT, NoteAdded, PauseSet, PlanJudged, PlanSubmitted, Policy,
-    PolicySet, ProcessId, Recipient, Record, RefusalCause, Replan, ReviewGiven, Revision, Role, RunEnded,
-    RunStarted, SpendingReserved, SpendingSettled, Stage, TaskAdded, TaskCancelled, TaskChange, TaskClaimed,
-    TaskDelegated, TaskEdited, TaskFailed, TaskGivenUp, TaskReassigned, TaskRetried, TaskSpec, TaskSubmitted,
-    TurnJournalled, WorkCommit,
+    FormatRaised, GoalPlan, Holder, LateResult, MergeIntended, MergeRefused, Merged, MessageSent,
+    MessagesDelivered, MessagesRead, ModelLimited, NEWEST_FORMAT, NoteAdded, PauseSet, PlanJudged,
+    PlanSubmitted, Policy, PolicySet, ProcessId, Recipient, Record, RefusalCause, Replan, ReviewGiven,
+    Revision, Role, RunEnded, RunStarted, SpendingReserved, SpendingSettled, Stage, TaskAdded, TaskCancelled,
+    TaskChange, TaskClaimed, TaskDelegated, TaskEdited, TaskFailed, TaskGivenUp, TaskReassigned, TaskRetried,
+    TaskSpec, TaskSubmitted, TurnJournalled, WorkCommit,
 };
 use agent_team_core::text::{LongText, Text};
 
@@ -232,6 +232,10 @@ impl Story<'_> {
             let task = self.task();
             let failure = self.revision(&task).unwrap_or(RecordId(0));
             (spec.role, spec.replans) = (Some(Role::Lead), Some(Replan { task, failure }));
+        }
+        if self.byte() < 16 {
+            let goal = GoalPlan { run: self.any_id(), anew: self.flag() };
+            (spec.role, spec.goal) = (Some(Role::Lead), Some(goal));
         }
         spec
     }

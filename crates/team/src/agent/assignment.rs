@@ -6,7 +6,6 @@ use agent_team_core::view;
 
 use super::handoff::LastAttempt;
 use super::lead_tools::sheet;
-use crate::plans::plans_on;
 use crate::team_log::TeamLog;
 use crate::{Error, FeedbackCause, RecordId, Refusal, Role, TaskId, Text};
 
@@ -291,7 +290,7 @@ impl Draft {
             title: spec.title.clone(),
             description: spec.description.clone(),
             // A run alone says what is planned anew; who asks for a task is named in it.
-            is_ours: spec.replans.is_some() || (plans_on(state, task) && spec.asked_by.is_none()),
+            is_ours: spec.replans.is_some() || spec.plans_on(),
             asked_by: spec.asked_by.clone().filter(|agent| !is_lead(state, agent)),
             stage: claim.stage,
             attempt: task.attempt,

@@ -7,7 +7,6 @@ use agent_team_core::record::TaskSpec;
 
 use super::heirs::{bounds_with, helpers, left_of};
 use crate::outside::new_id;
-use crate::plans::splits_a_goal;
 use crate::{Account, AgentId, Bounds, Error, NewTask, RecordId, TaskBudget, TaskId, TaskQueue};
 
 impl TaskQueue {
@@ -63,7 +62,7 @@ impl Own {
     pub fn of(queue: &TaskQueue, claim: Option<RecordId>) -> Result<Option<Self>, Error> {
         queue.team_log().look(|state| {
             let task = claim.and_then(|claim| state.task_of_claim(claim))?;
-            if task.spec.delegate || task.spec.replans.is_some() || splits_a_goal(state, task) {
+            if task.spec.is_planning() {
                 return None;
             }
             let limit = state.ledger().limit(&Account::Task(task.id().clone()));
@@ -81,9 +80,9 @@ impl Own {
 ///
 /// A lead that splits one of them, plans its failure anew, or plans on for the goal, is to add tasks.
 pub(super) fn is_agreed_on(state: &State, task: &Task) -> bool {
-    if task.spec.delegate || task.spec.replans.is_some() || splits_a_goal(state, task) {
+    if task.spec.is_planning() {
         return false;
     }
     let of = task.spec.parent.as_ref().and_then(|parent| state.task(parent));
-    of.is_some_and(|of| of.spec.plan && splits_a_goal(state, of))
+    of.is_some_and(|of| of.spec.plan && of.spec.goal.is_some())
 }

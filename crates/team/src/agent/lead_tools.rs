@@ -17,7 +17,6 @@ use super::helping::is_agreed_on;
 use super::lead_changes::{CancelTaskInput, Change, ChangeTaskInput, ReplaceTaskInput, RetryTaskInput};
 use super::proposing::Proposes;
 use crate::model::ToolSpec;
-use crate::plans::{plans_on, splits_a_goal};
 use crate::team_log::blocking;
 use crate::tools::{Ending, Tool, ToolContext, ToolOutput, Toolbox, parse_input, spec_of};
 use crate::{Error, Refusal, Role, Stage, TaskId};
@@ -47,9 +46,8 @@ impl Context {
 
     /// Whether the agent makes more tasks of a goal that is not proved.
     pub(super) fn plans_on(&self) -> bool {
-        self.queue
-            .team_log()
-            .look_at_known(|state| state.live_claim(self.token).is_ok_and(|(task, _)| plans_on(state, task)))
+        let held = |state: &State| state.live_claim(self.token).is_ok_and(|(task, _)| task.spec.plans_on());
+        self.queue.team_log().look_at_known(held)
     }
 
     /// Whether the agent's task was to have its tasks approved: those that it proposed are all that it may add. Who splits a
@@ -82,7 +80,7 @@ impl Context {
             let is_wanted = |id: &TaskId| state.task(id).is_some_and(|part| part.status != Status::Cancelled);
             let has_none = |task: &Task| match task.spec.delegate {
                 true => !task.parts.iter().any(is_wanted),
-                false => splits_a_goal(state, task) && !state.tasks().any(|other| is_of_goal(task, other)),
+                false => task.spec.goal.is_some() && !state.tasks().any(|other| is_of_goal(task, other)),
             };
             state
                 .live_claim(self.token)

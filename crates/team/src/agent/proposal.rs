@@ -67,6 +67,7 @@ fn fields(spec: &TaskSpec) -> Vec<String> {
         team,
         replans: _,
         asked_by: _,
+        goal: _,
     } = spec;
     let names: Vec<&str> = after.iter().map(AsRef::as_ref).collect();
     let time = |ms: u64| format_duration(std::time::Duration::from_millis(ms));

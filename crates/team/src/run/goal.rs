@@ -3,13 +3,14 @@
 //! The check stays with its goal in the log: a run that is not told it again goes by it as well, and no candidate can change it.
 
 use agent_team_core::machine::{State, Status, Task};
+use agent_team_core::record::GoalPlan;
 
 use super::{Run, RunOutcome};
 use crate::agent::prompt;
-use crate::plans::{title_of_next_plan, title_of_plan};
+use crate::new_task::title_line;
 use crate::progress::Progress;
 use crate::team_log::blocking;
-use crate::{AgentId, Error, HUMAN, Judgement, NewTask, Role, TaskId};
+use crate::{AgentId, Error, HUMAN, Judgement, NewTask, RecordId, Role, TaskId};
 
 /// What a run is for.
 #[derive(Default)]
@@ -39,6 +40,11 @@ impl Goal {
     }
 }
 
+/// The first run that had this goal: by it the plans of a goal are told from those of others.
+fn run_of(state: &State, goal: Option<&str>) -> Option<RecordId> {
+    state.runs().iter().find(|run| run.goal.as_deref() == goal).map(|run| run.id)
+}
+
 /// What becomes of a goal that is not proved.
 enum Next {
     /// A lead plans on.
@@ -49,6 +55,8 @@ enum Next {
 
 struct NextPlan {
     id: TaskId,
+    /// Of which goal it is.
+    goal: Option<GoalPlan>,
     /// The plan of the goal, if a lead has made one: failures are planned anew within it.
     parent: Option<TaskId>,
     /// Which plan anew of this goal it is, and how many there may be.
@@ -93,9 +101,13 @@ impl Run<'_> {
             board: &next.board,
             left: most - number,
         };
+        let words =
+            self.goal.words.as_deref().map_or_else(|| "what the tasks are for".to_owned(), title_line);
+        let title = title_line(&format!("Plan anew, not proved: {words}"));
         let task = NewTask {
             parent: next.parent.as_ref().map(ToString::to_string),
-            ..self.for_the_lead(title_of_next_plan(self.goal.words.as_deref()), prompt::planning_on(&about))
+            goal: next.goal,
+            ..self.for_the_lead(title, prompt::planning_on(&about))
         };
         let task = task.id(next.id.as_str()).priority(i32::MAX);
         let (queue, by) = (self.team.queue.clone(), self.by.clone());
@@ -116,21 +128,19 @@ impl Run<'_> {
         if !state.is_member(lead) {
             return None;
         }
-        let goal = self.goal.words.as_deref();
-        let titled = |title: String| {
-            let is_so = move |task: &&Task| task.spec.role == Some(Role::Lead) && task.spec.title == title;
-            let mut plans: Vec<&Task> = state.tasks().filter(is_so).collect();
-            plans.sort_by_key(|task| task.added);
-            plans
-        };
-        let plans = titled(title_of_next_plan(goal));
+        let run = run_of(state, self.goal.words.as_deref());
+        let is_its = |task: &&Task| task.spec.goal.as_ref().is_some_and(|goal| Some(goal.run) == run);
+        let mut plans: Vec<&Task> = state.tasks().filter(is_its).collect();
+        plans.sort_by_key(|task| task.added);
+        let (plans, firsts): (Vec<&Task>, Vec<&Task>) =
+            plans.into_iter().partition(|task| task.spec.plans_on());
         if let Some(last) = plans.last().filter(|last| last.status == Status::Failed)
             && state.tasks().all(|task| task.added <= last.added)
         {
             let said = last.feedback.last().map(|last| last.text.preview().into_owned()).unwrap_or_default();
             return Some(Next::Nobody(format!("{} could not help: {said}", last.id())));
         }
-        let first = goal.and_then(|goal| titled(title_of_plan(goal)).last().map(|task| task.id().clone()));
+        let first = firsts.last().map(|task| task.id().clone());
         let failures = first.as_ref().map_or(0, |first| state.replans(Some(first)));
         let used = u32::try_from(plans.len()).unwrap_or(u32::MAX).saturating_add(failures);
         let most = state.replans_max();
@@ -139,7 +149,8 @@ impl Run<'_> {
             return Some(Next::Nobody(why));
         }
         let (id, board) = (free_id(state, "replan-goal")?, super::board(state));
-        Some(Next::Plan(Box::new(NextPlan { id, parent: first, number: used + 1, most, board })))
+        let goal = run.map(|run| GoalPlan { run, anew: true });
+        Some(Next::Plan(Box::new(NextPlan { id, goal, parent: first, number: used + 1, most, board })))
     }
 
     /// The goal as a task, unless it is there from an earlier run: the lead's to split, or the worker's to do.
@@ -149,27 +160,31 @@ impl Run<'_> {
         let goal = self.goal.words.as_deref().unwrap_or(said);
         let (id, task) = match self.lead() {
             Some(_) => {
-                ("plan", self.for_the_lead(title_of_plan(goal), prompt::planning(goal, &self.roster())))
+                let title = title_line(&format!("Plan: {}", title_line(goal)));
+                let run = self.team.queue.team_log().look(|state| run_of(state, Some(goal)))?;
+                let plan = self.for_the_lead(title, prompt::planning(goal, &self.roster()));
+                ("plan", NewTask { goal: run.map(|run| GoalPlan { run, anew: false }), ..plan })
             }
             None => {
                 let check = self.team.options.check.clone();
                 ("goal", NewTask { check, ..NewTask::default().description(goal.to_owned()) })
             }
         };
-        if let Some(id) = self.id_of_goal(goal, id, &task.full_title())? {
+        if let Some(id) = self.id_of_goal(goal, id, &task)? {
             self.team.queue.add_tasks(&AgentId::human(), &[task.id(id.as_str())])?;
         }
         Ok(())
     }
 
     /// The id for the goal's task; `None` if the tasks that are there stand for it, or an earlier run had it already.
-    fn id_of_goal(&self, goal: &str, id: &str, title: &str) -> Result<Option<TaskId>, Error> {
+    fn id_of_goal(&self, goal: &str, id: &str, new: &NewTask) -> Result<Option<TaskId>, Error> {
         self.team.queue.team_log().look(|state| {
             let earlier = || state.runs().iter().filter(|run| run.id != self.id);
             // A run that broke may have had no time to add it.
-            let is_added = || {
-                let mut tasks = state.tasks();
-                tasks.any(|task| task.spec.title == title && task.id().as_str().starts_with(id))
+            let (title, mut tasks) = (new.full_title(), state.tasks());
+            let mut is_added = || match &new.goal {
+                Some(_) => tasks.any(|task| task.spec.goal == new.goal),
+                None => tasks.any(|task| task.spec.title == title && task.id().as_str().starts_with(id)),
             };
             let broke = |ended: &(String, u64)| ended.0 == RunOutcome::Broken.as_str();
             let mut same = earlier().filter(|run| run.goal.as_deref() == Some(goal));

@@ -14,7 +14,6 @@ use super::goal::free_id;
 use crate::agent::{last_words, prompt};
 use crate::hooks::{self, Blocked, Hook};
 use crate::outside::new_id;
-use crate::plans::plans_on;
 use crate::progress::Progress;
 use crate::team_log::{blocking, refusal};
 use crate::{AgentId, Error, HUMAN, NewTask, RecordId, Role, TaskId, Text};
@@ -187,7 +186,7 @@ pub(super) fn is_settled(state: &State, task: &Task) -> bool {
         Status::Failed => match &task.spec.replans {
             Some(replan) => state.task(&replan.task).is_none_or(|failed| failed.status != Status::Failed),
             // What counts is whether the goal is proved.
-            None => plans_on(state, task),
+            None => task.spec.plans_on(),
         },
         _ => false,
     }
@@ -201,7 +200,7 @@ fn answer(
     blocked: &BTreeMap<RecordId, Blocked>,
 ) -> Option<Answer> {
     let is_ended = |id: &TaskId| state.task(id).is_none_or(|task| task.status.is_ended());
-    let plans_anew = failed.spec.replans.is_some() || plans_on(state, failed);
+    let plans_anew = failed.spec.replans.is_some() || failed.spec.plans_on();
     if plans_anew || failed.replan.as_ref().is_some_and(|replan| !is_ended(replan)) {
         return None;
     }

@@ -1,22 +1,29 @@
 //! What somebody agrees to is what is done: the tasks of a lead, what it plans anew, and nothing beside.
 
+use agent_team::view::PlanView;
 use agent_team::{
-    AgentId, AgentTeam, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome, Status, Verdict,
+    AgentId, AgentTeam, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome, Status, TaskId, Verdict,
 };
 use serde_json::{Value, json};
 
 use super::project::{Remembering, TestProject, agent, finishes, gated, run, script, task, view, writes};
-use super::{adds, calls, does, failing, gives_up, id, killed, lead_and_worker, statuses, summary};
+use super::{adds, calls, does, failing, gives_up, id, killed, lead_and_worker, led, statuses, summary};
 
 /// Waits for the next plan of a task, judges it, and gives its text.
 pub(super) async fn judge(team: &AgentTeam, task: &str, verdict: Verdict) -> String {
+    let (known, plan) = waiting_plan(team, task).await;
+    let text = team.queue().team_log().read_text(&plan.text).unwrap();
+    team.queue().judge_plan(&AgentId::human(), &known, Some(plan.id), verdict).unwrap();
+    text
+}
+
+/// The plan of a task, once it waits to be judged.
+pub(super) async fn waiting_plan(team: &AgentTeam, task: &str) -> (TaskId, PlanView) {
     let mut news = team.queue().team_log().follow();
     loop {
         let plan = team.queue().open_plans().unwrap().into_iter().find(|(known, ..)| *known == id(task));
         if let Some((known, plan, _)) = plan {
-            let text = team.queue().team_log().read_text(&plan.text).unwrap();
-            team.queue().judge_plan(&AgentId::human(), &known, Some(plan.id), verdict).unwrap();
-            return text;
+            return (known, plan);
         }
         news.changed().await.unwrap();
     }
@@ -145,9 +152,7 @@ async fn what_waits_for_somebodys_verdict_is_not_got_out_of_the_way_by_its_lead(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lead_makes_parts_of_a_delegated_task_that_somebody_has_agreed_to() {
-    let project = TestProject::new();
-    let model = Remembering::new(script(&[
-        summary(),
+    let (_project, _model, mut team) = led(&[
         does(
             "plan",
             &[adds(&[json!({"id": "big", "title": "Big", "delegate": true})]), finishes("One task.")],
@@ -157,8 +162,7 @@ async fn a_lead_makes_parts_of_a_delegated_task_that_somebody_has_agreed_to() {
             &[adds(&[json!({"id": "part", "title": "Part"})]), calls("wait", &json!({})), finishes("Big.")],
         ),
         json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
-    ]));
-    let mut team = lead_and_worker(&project, &model);
+    ]);
     team.options(RunOptions { goal: Some("A tool".into()), approve_plan: true, ..gated("true") });
 
     let (report, _) = tokio::join!(run(&team), judge(&team, "plan", Verdict::Approved(String::new())));
@@ -197,13 +201,10 @@ async fn what_is_approved_is_added_whatever_others_have_added_that_looks_like_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_that_somebody_takes_before_the_approval_is_said_and_counts_for_nothing() {
-    let project = TestProject::new();
-    let model = Remembering::new(script(&[
-        summary(),
+    let (_project, _model, mut team) = led(&[
         does("plan", &[adds(&[json!({"id": "one", "title": "One"})]), finishes("One task.")]),
         json!({"when": {"role": "worker"}, "give": finishes("Done.")}),
-    ]));
-    let mut team = lead_and_worker(&project, &model);
+    ]);
     let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let reporter = Reporter::to(move |progress| {
         if let Progress::Note(note) = progress {
@@ -233,16 +234,13 @@ async fn an_id_that_somebody_takes_before_the_approval_is_said_and_counts_for_no
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_added_unseen_to_tasks_that_somebody_has_agreed_to() {
-    let project = TestProject::new();
-    let model = Remembering::new(script(&[
-        summary(),
+    let (_project, model, mut team) = led(&[
         does("plan", &[adds(&[json!({"id": "one", "title": "One"})]), finishes("One task.")]),
         does(
             "one",
             &[adds(&[json!({"id": "two", "title": "Two"})]), writes("one", "1\n"), finishes("Done.")],
         ),
-    ]));
-    let mut team = lead_and_worker(&project, &model);
+    ]);
     team.options(RunOptions { goal: Some("A tool".into()), approve_plan: true, ..gated("true") });
 
     let (report, _) = tokio::join!(run(&team), judge(&team, "plan", Verdict::Approved(String::new())));

@@ -14,6 +14,7 @@ mod nested;
 use std::sync::Arc;
 
 use agent_team::agent::ModelAgent;
+use agent_team::model::Script;
 use agent_team::{
     AgentId, AgentTeam, Failure, NewMessage, NewTask, Progress, Recipient, Reporter, Role, RunOptions,
     RunOutcome, Status,
@@ -61,6 +62,14 @@ fn lead_and_worker<M: agent_team::model::Model + Clone + 'static>(
     team
 }
 
+/// The same in a new project, with a model that goes by these rules, and sums up.
+fn led(rules: &[Value]) -> (TestProject, Arc<Remembering<Script>>, AgentTeam) {
+    let project = TestProject::new();
+    let model = Remembering::new(script(&[&[summary()], rules].concat()));
+    let team = lead_and_worker(&project, &model);
+    (project, model, team)
+}
+
 fn statuses(team: &AgentTeam) -> Vec<(String, Status)> {
     let tasks = team.queue().list_tasks().unwrap();
     tasks.into_iter().map(|task| (task.id.to_string(), task.status)).collect()
@@ -68,9 +77,7 @@ fn statuses(team: &AgentTeam) -> Vec<(String, Status)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_failed_is_planned_anew_and_what_waited_for_it_goes_on() {
-    let project = TestProject::new();
-    let model = Remembering::new(script(&[
-        summary(),
+    let (_project, model, mut team) = led(&[
         does("parse", &[gives_up("The grammar is ambiguous.")]),
         does(
             "replan-parse",
@@ -89,8 +96,7 @@ async fn a_task_that_failed_is_planned_anew_and_what_waited_for_it_goes_on() {
         does("grammar", &[writes("grammar", "clear\n"), finishes("It is clear.")]),
         does("parse-2", &[writes("parse.sh", "echo ok\n"), finishes("It parses.")]),
         does("print", &[writes("print.sh", "sh parse.sh\n"), finishes("It prints.")]),
-    ]));
-    let mut team = lead_and_worker(&project, &model);
+    ]);
     team.options(gated("true"));
     team.add_task(failing("parse")).unwrap();
     team.add_task(task("draw").after("parse")).unwrap();
@@ -169,9 +175,7 @@ async fn what_was_done_for_one_goal_is_nothing_done_for_the_next() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_is_retried_with_better_words() {
-    let project = TestProject::new();
-    let model = Remembering::new(script(&[
-        summary(),
+    let (_project, _model, mut team) = led(&[
         does(
             "replan-parse",
             &[
@@ -184,8 +188,7 @@ async fn a_task_is_retried_with_better_words() {
         ),
         json!({"when": {"contains": "only what stands in a.txt"}, "give": finishes("It parses a.txt.")}),
         does("parse", &[gives_up("There is too much of it.")]),
-    ]));
-    let mut team = lead_and_worker(&project, &model);
+    ]);
     team.options(gated("true"));
     team.add_task(failing("parse")).unwrap();
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::project::{
     Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, script, task, view, writes,
 };
-use super::{adds, calls, does, failing, gives_up, id, killed, lead_and_worker, summary};
+use super::{adds, calls, does, failing, gives_up, id, killed, lead_and_worker, led, summary};
 
 /// A goal, of which the lead gives the larger part to a lead with a team of its own.
 pub(super) fn nested(api: &[Value]) -> Vec<Value> {
@@ -198,13 +198,10 @@ async fn what_takes_the_place_of_a_task_has_its_budget_and_nothing_is_left_for_t
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delegated_task_of_which_its_lead_makes_no_part_is_not_done() {
-    let project = TestProject::new();
-    let model = Remembering::new(script(&[
-        summary(),
+    let (_project, model, mut team) = led(&[
         does("big", &[finishes("All done."), json!({"text": "All is done."}), gives_up("I make no parts.")]),
         does("replan-big", &[gives_up("It must be done in parts.")]),
-    ]));
-    let mut team = lead_and_worker(&project, &model);
+    ]);
     team.options(gated("true"));
     team.add_task(NewTask { delegate: true, attempts: Some(1), ..task("big") }).unwrap();
 
@@ -308,9 +305,7 @@ async fn one_lead_alone_leads_what_it_delegates_and_judges_plans_while_it_waits(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lead_changes_nothing_outside_of_what_it_leads_and_delegates_no_deeper_than_it_may() {
-    let project = TestProject::new();
-    let model = Remembering::new(script(&[
-        summary(),
+    let (_project, model, mut team) = led(&[
         does(
             "big",
             &[
@@ -322,8 +317,7 @@ async fn a_lead_changes_nothing_outside_of_what_it_leads_and_delegates_no_deeper
             ],
         ),
         json!({"give": finishes("Done.")}),
-    ]));
-    let mut team = lead_and_worker(&project, &model);
+    ]);
     team.options(RunOptions { max_depth: Some(1), ..gated("true") });
     team.add_task(task("other")).unwrap();
     team.add_task(NewTask { delegate: true, ..task("big") }).unwrap();

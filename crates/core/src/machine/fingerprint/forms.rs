@@ -9,8 +9,8 @@ use crate::machine::messages::Message;
 use crate::machine::state::{Agent, Late, ModelLimit, Note, Pause, Run, State};
 use crate::machine::task::{Claim, Feedback, Intent, PastClaim, Plan, PlanVerdict, Submission, Task};
 use crate::record::{
-    ATTEMPTS_DEFAULT, Account, Amount, BACKOFF_MS_DEFAULT, Bounds, Holder, Policy, ProcessId, Replan,
-    TaskSpec, WorkCommit,
+    ATTEMPTS_DEFAULT, Account, Amount, BACKOFF_MS_DEFAULT, Bounds, GoalPlan, Holder, Policy, ProcessId,
+    Replan, TaskSpec, WorkCommit,
 };
 
 /// Which records there were: their number, and a sum that does not depend on the order in which a set gives them out.
@@ -112,6 +112,7 @@ pub(super) fn spec(lines: &mut Lines<'_>, spec: &TaskSpec) {
         team,
         replans,
         asked_by,
+        goal,
     } = spec;
     lines.always("id", id);
     lines.put("title", title);
@@ -141,6 +142,10 @@ pub(super) fn spec(lines: &mut Lines<'_>, spec: &TaskSpec) {
         lines.always("failure", failure);
     });
     lines.put("asked_by", asked_by);
+    lines.some("goal", goal.as_ref(), |lines, GoalPlan { run, anew }| {
+        lines.always("run", run);
+        lines.put("anew", anew);
+    });
 }
 
 pub(super) fn task(lines: &mut Lines<'_>, task: &Task) {
