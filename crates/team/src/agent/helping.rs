@@ -83,6 +83,14 @@ pub(super) fn is_agreed_on(state: &State, task: &Task) -> bool {
     if task.spec.is_planning() {
         return false;
     }
-    let of = task.spec.parent.as_ref().and_then(|parent| state.task(parent));
-    of.is_some_and(|of| of.spec.plan && of.spec.goal.is_some())
+    if let Some(parent) = &task.spec.parent {
+        return state.task(parent).is_some_and(|of| of.spec.plan && of.spec.goal.is_some());
+    }
+    // What takes the place of a failed task of the user's is part of nothing: whose proposal it was tells it.
+    let Some(lead) = &task.spec.asked_by else { return false };
+    let has_proposed = |other: &Task| {
+        let plan = other.plan.as_deref().filter(|_| other.spec.replans.is_some());
+        plan.is_some_and(|plan| plan.author == *lead && plan.is_approved())
+    };
+    state.tasks().any(has_proposed)
 }

@@ -86,6 +86,9 @@ async fn whoever_agrees_to_the_leads_tasks_agrees_to_what_it_plans_anew_and_noth
     let adds_unseen =
         |tools: &Vec<&str>| tools.iter().any(|tool| ["add_tasks", "replace_task"].contains(tool));
     assert!(!of_lead.iter().any(adds_unseen), "{of_lead:?}");
+    let of_worker: Vec<Vec<&str>> =
+        asked.iter().filter(|asked| asked.caller.task.as_deref() == Some("parse-2")).map(tools_of).collect();
+    assert!(!of_worker.is_empty() && !of_worker.iter().any(adds_unseen), "{of_worker:?}");
     let reviewed = asked.iter().filter(|asked| asked.caller.role == "reviewer").count();
     assert_eq!(reviewed, 1, "what takes its place is reviewed as it was to be");
 }
