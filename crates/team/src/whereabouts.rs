@@ -19,8 +19,8 @@ use crate::{AgentId, TaskQueue};
 const SUFFIX: &str = ".shell";
 
 impl TaskQueue {
-    /// Notes by which process an agent works, for as long as nobody notes another one: when that has ended, the agent is shown
-    /// as gone, even if it held nothing. Nothing is noted of a holder without a process, such as one with a lease alone.
+    /// Notes by which process an agent works, until something else is noted: when that has ended, the agent is shown as gone,
+    /// even if it held nothing. Of a holder without a process, such as one with a lease alone, nobody can know.
     ///
     /// ```
     /// # use agent_team::{AgentId, Doing, TaskQueue, holder_of_process};
@@ -32,13 +32,15 @@ impl TaskQueue {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn works_by(&self, agent: &AgentId, holder: &Holder) {
-        let (Some(folder), Some(process)) = (self.team_log().folder(), &holder.process) else { return };
-        if read(folder, agent).as_ref() != Some(process)
-            && let Ok(content) = serde_json::to_vec(process)
-        {
-            // Whoever cannot be seen is taken to be there, as before.
-            let _ = fs::write(path(folder, agent), content);
+        let Some(folder) = self.team_log().folder() else { return };
+        if read(folder, agent) == holder.process {
+            return;
         }
+        // Of whom nothing can be noted is taken to be there.
+        let _ = match holder.process.as_ref().and_then(|process| serde_json::to_vec(process).ok()) {
+            Some(content) => fs::write(path(folder, agent), content),
+            None => fs::remove_file(path(folder, agent)),
+        };
     }
 }
 
@@ -65,7 +67,7 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
-    use crate::{AgentState, Doing, NewTask, holder_of_process};
+    use crate::{AgentJoined, AgentState, Doing, Role, Seat, SeatWish, holder_of_process};
 
     fn state(queue: &TaskQueue, agent: &AgentId) -> AgentState {
         queue.agent_states().unwrap().into_iter().find(|state| state.agent == *agent).unwrap()
@@ -84,7 +86,8 @@ mod tests {
         );
 
         let mut shell = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-        queue.works_by(&worker, &holder_of_process(shell.id()).unwrap());
+        let by_shell = holder_of_process(shell.id()).unwrap();
+        queue.works_by(&worker, &by_shell);
         assert_eq!(state(&queue, &worker).doing, Doing::Idle);
         drop(shell.stdin.take());
         shell.wait().unwrap();
@@ -92,10 +95,36 @@ mod tests {
         let gone = state(&queue, &worker);
         assert!(gone.doing == Doing::Gone && gone.words.starts_with(&words), "{}", gone.words);
 
-        queue.add_task(NewTask::new("a")).unwrap();
-        queue.works_by(&worker, &holder_of_process(std::process::id()).unwrap());
-        assert_eq!(state(&queue, &worker).doing, Doing::Idle);
+        let leased = Holder { lease_ms: Some(1_000), ..Holder::default() };
+        for comes_back_by in [holder_of_process(std::process::id()).unwrap(), leased] {
+            queue.works_by(&worker, &by_shell);
+            assert_eq!(state(&queue, &worker).doing, Doing::Gone);
+            queue.works_by(&worker, &comes_back_by);
+            assert_eq!(state(&queue, &worker).doing, Doing::Idle, "{comes_back_by:?}");
+        }
         fs::write(path(queue.team_log().folder().unwrap(), &worker), b"{").unwrap();
         assert_eq!(state(&queue, &worker).doing, Doing::Idle, "half a file says nothing");
+    }
+
+    #[test]
+    fn whoever_has_no_session_any_more_is_gone() {
+        let place = tempfile::tempdir().unwrap();
+        let queue = TaskQueue::new(place.path()).unwrap();
+        let agent: AgentId = "claude-1".parse().unwrap();
+        let (role, skills) = (None, Vec::new());
+        let wish =
+            SeatWish { agent: agent.clone(), is_users_name: false, role, is_users_role: false, skills };
+        let seat = Seat::take(&queue, &wish).unwrap();
+        assert_eq!(state(&queue, &agent).doing, Doing::Idle);
+        seat.leave().unwrap();
+        assert_eq!(state(&queue, &agent).doing, Doing::Left);
+
+        // So a session leaves it that was killed.
+        let with = Some("mcp".to_owned());
+        queue.join(AgentJoined { with, ..AgentJoined::new(agent.clone(), Role::Worker) }).unwrap();
+        let gone = state(&queue, &agent);
+        assert!(gone.doing == Doing::Gone && gone.words.contains("its session has ended"), "{}", gone.words);
+        let _seat = Seat::take(&queue, &wish).unwrap();
+        assert_eq!(state(&queue, &agent).doing, Doing::Idle);
     }
 }
