@@ -215,15 +215,26 @@ fn is_refused_what_a_reviewer_may_not_do(client: Client, is_refused: impl Fn(&Pl
     assert_eq!((place.shown("a.txt").as_str(), place.shown("b.txt").as_str()), ("hello\n", ""));
 }
 
+/// Whether a conversation in or below a folder, as the program keeps it, has what came of a command.
+fn has_kept_what_it_did(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| {
+        let is_its = |folder: &Path| folder.ends_with("projects") || folder.ends_with("sessions");
+        let is_kept = path.extension().is_some_and(|end| end == "jsonl") && path.ancestors().any(is_its);
+        let kept = if is_kept { std::fs::read_to_string(&path).unwrap_or_default() } else { String::new() };
+        let has_result = kept.contains("tool_result") || kept.contains("function_call_output");
+        has_result || (path.is_dir() && !path.is_symlink() && has_kept_what_it_did(&path))
+    })
+}
+
 fn goes_on_after_the_run_was_killed(client: Client) {
     let script = json!({
         "Go on with your task where you left off": [finishes("Written, in two goes.")],
         "Write a": [(client.shell)("echo hello > a.txt"), {"hang": true}],
     });
     let Some(place) = Place::with(client, &script) else { return };
-    // Its model is asked again, so it has kept what it did.
-    let is_again = |asked: &str| asked.contains("tool_result") || asked.contains("function_call_output");
-    let mut run = place.run_until(|place| place.provider.asked().lines().any(is_again));
+    // It asks its model again before it has written down what it did.
+    let mut run = place.run_until(|place| has_kept_what_it_did(&place.team.path().join(".agent-team")));
     run.kill().unwrap();
     run.wait().unwrap();
     let ran = Ran::of(place.run().output().unwrap());
