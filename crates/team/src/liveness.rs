@@ -4,6 +4,7 @@
 //! monotonic clock, since when this machine's processes first saw the last renewal. No timestamp expires anything.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,7 +108,7 @@ impl<'a> Observer<'a> {
 pub(crate) async fn look_out(
     team_log: &TeamLog,
     found: impl Fn(TakenBack) + Send,
-) -> Result<std::convert::Infallible, Error> {
+) -> Result<Infallible, Error> {
     let _duty = team_log.lookout().lock().await;
     loop {
         let seen = match anyone_to_look_at(team_log)? {
@@ -153,6 +154,33 @@ pub fn holder_of_process(pid: u32) -> Result<Holder, Error> {
     let known = ProcessIdentity::of(pid).map_err(|error| failed(error.to_string()))?;
     let known = known.ok_or_else(|| failed("there is no such process".into()))?;
     Ok(Holder { process: Some(process_id(known)), ..Holder::default() })
+}
+
+/// Makes sure that a claim is not made for a process that has ended: nobody would work on the task, and whoever takes it back
+/// counts that against it.
+///
+/// # Errors
+/// [`Error::Process`] when it has ended.
+pub(crate) fn must_live(team_log: &TeamLog, holder: &Holder) -> Result<(), Error> {
+    let (Some(folder), Some(process)) = (team_log.folder(), &holder.process) else { return Ok(()) };
+    if may_be_gone(holder, team_log.announced().as_deref()) && is_dead(folder, holder) {
+        let reason = "it has ended, and nothing is claimed for it".to_owned();
+        return Err(Error::Process { pid: process.pid, reason });
+    }
+    Ok(())
+}
+
+/// Waits until the process that waits for work has ended, if it is another one than this: its end wakes nobody. Ends with an
+/// error only.
+pub(crate) async fn watch(team_log: &TeamLog, holder: Option<&Holder>) -> Result<Infallible, Error> {
+    let here = team_log.announced();
+    let Some(holder) = holder.filter(|holder| may_be_gone(holder, here.as_deref())) else {
+        return std::future::pending().await;
+    };
+    loop {
+        must_live(team_log, holder)?;
+        tokio::time::sleep(INTERVAL).await;
+    }
 }
 
 /// Removes what dead processes left of their presence. Its names are never used again, so nothing can be mistaken.
@@ -280,5 +308,33 @@ pub(crate) fn identity(process: &ProcessId) -> ProcessIdentity {
         pid_namespace: process.namespace.clone(),
         pid: process.pid,
         start: process.start,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::{ClaimOptions, NewTask, Status, TaskQueue};
+
+    #[tokio::test]
+    async fn nothing_is_claimed_for_a_process_that_has_ended() {
+        let place = tempfile::tempdir().unwrap();
+        let queue = TaskQueue::new(place.path()).unwrap();
+        let worker: AgentId = "worker-1".parse().unwrap();
+        queue.join_as_worker(&worker, "shell").unwrap();
+        let task = queue.add_task(NewTask::new("a")).unwrap();
+        let mut shell = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let holder = Some(Arc::new(holder_of_process(shell.id()).unwrap()));
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+
+        let options = ClaimOptions { holder, task: None };
+        assert!(matches!(queue.claim(&worker, &options), Err(Error::Process { .. })));
+        let waited = queue.claim_when_ready(&worker, &options, None).await;
+        assert!(matches!(waited, Err(Error::Process { .. })));
+        let task = queue.get_task(&task).unwrap();
+        assert_eq!((task.status, task.claims), (Status::Ready, Vec::new()));
     }
 }

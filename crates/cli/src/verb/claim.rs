@@ -28,7 +28,7 @@ line, all that is known of the task, to be read or handed on as a prompt. With -
 `id`, `title` and `result`), and what `show --json` has besides.
 
 This command ends at once, so its claim lives by a lease (15 minutes if not said; `renew` begins it anew), or by the \
-process that --pid names: when that ends, the task is free for others at once. Whoever completes the task should name \
+process that --pid names: when that ends, the task is free for others at once, and a wait for one ends, too. Whoever completes the task should name \
 the token, by --token or $AGENT_TEAM_TOKEN.
 
 Exit codes: 0 with a task; 3 when there is none right now; 4 when none will come; 124 when --timeout is over.";

@@ -147,6 +147,26 @@ fn who_waits_notices_that_the_process_of_a_claim_ended() {
 }
 
 #[test]
+fn nothing_is_claimed_for_processes_that_ended_while_they_waited() {
+    let team = one_task();
+    team.ok(["claim", "--as", "boss"]);
+    let sleepers = ["w1", "w2", "w3"].map(|worker| (worker, Sleeper::start(&team)));
+    let waiting = sleepers.each_ref().map(|(worker, sleeper)| {
+        let mut claim = team.command(["claim", "--as", worker, "--wait", "--pid", &sleeper.pid()]);
+        claim.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    });
+    // Members are those who know whom they wait for.
+    while team.json(["status"])["agents"].as_array().unwrap().len() < 4 {}
+    drop(sleepers);
+    for waiting in waiting {
+        Ran::of(waiting.wait_with_output().unwrap()).failed(2, "it has ended, and nothing is claimed for it");
+    }
+    team.ok(["release", "a", "--as", "boss"]);
+    let task = team.json(["show", "a"]);
+    assert_eq!((&task["status"], task["claims"].as_array().unwrap().len()), (&"ready".into(), 1));
+}
+
+#[test]
 fn the_claim_is_found_by_token_environment_or_name_but_never_guessed() {
     let team = one_task();
     team.ok(["claim", "--as", "w"]);

@@ -67,7 +67,8 @@ impl TaskQueue {
     ///
     /// # Errors
     /// A refusal: [`Refusal::NothingNow`], [`Refusal::NothingEver`], or why a certain task cannot be had.
-    /// [`Error::Blocked`] when a hook keeps the agent from what there is.
+    /// [`Error::Blocked`] when a hook keeps the agent from what there is. [`Error::Process`] when the holder's process has
+    /// ended: nothing is claimed for it.
     pub fn claim(&self, agent: &AgentId, options: &ClaimOptions) -> Result<Claimed, Error> {
         let has_looked = self.look_who_is_gone()?;
         let claimed = match self.claim_once(agent, options) {
@@ -111,7 +112,10 @@ impl TaskQueue {
         options: &ClaimOptions,
     ) -> Result<Claimed, Error> {
         let holder = match &options.holder {
-            Some(holder) => Arc::clone(holder),
+            Some(holder) => {
+                liveness::must_live(&self.team_log, holder)?;
+                Arc::clone(holder)
+            }
             None => self.this_process()?,
         };
         let command = Command::Claim { agent: agent.clone(), task: options.task.clone(), stage, holder };
@@ -142,7 +146,8 @@ impl TaskQueue {
     /// Waits for a task that fits the agent, or for a certain one, while it may still come.
     ///
     /// # Errors
-    /// When the log cannot be read or written, or a certain task was asked for and cannot be had.
+    /// When the log cannot be read or written, or a certain task was asked for and cannot be had. [`Error::Process`] when the
+    /// holder's process ends meanwhile.
     pub async fn claim_when_ready(
         &self,
         agent: &AgentId,
@@ -214,6 +219,7 @@ impl TaskQueue {
             tokio::select! {
                 waited = news => called = waited?,
                 looked = liveness::look_out(&self.team_log, |_| ()) => match looked? {},
+                watched = liveness::watch(&self.team_log, options.holder.as_deref()) => match watched? {},
                 () = sleep_until(wake) => {}
                 () = &mut over => return Ok(Waited::TimedOut),
             }
