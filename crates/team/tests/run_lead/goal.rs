@@ -216,6 +216,20 @@ async fn an_agent_that_asks_for_a_task_of_that_title_speaks_for_nobody_but_itsel
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lead_that_plans_nothing_since_its_tasks_are_refused_says_what_it_was_told() {
+    let wrong = json!({"id": "api", "title": "The API", "delegate": true, "agent": "lead-1"});
+    let says = json!({"text": "All of it is planned."});
+    let (_project, _model, mut team) =
+        led(&[does("plan", &[adds(&[wrong]), says.clone(), says.clone(), says])]);
+    team.options(RunOptions { replans: Some(0), ..goal("An API") });
+    assert!(!run(&team).await.succeeded());
+    let said = feedback(&team, "plan");
+    let words = "the model planned nothing, 3 times in a row; `add_tasks` was told before: ";
+    let told = said.first().unwrap().strip_prefix(words).unwrap();
+    assert!(told.contains("who splits a delegated task is its `lead`, not its `agent`"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn plans_of_a_goal_are_known_for_what_they_are_whatever_they_are_called() {
     let words = format!("All parts, {}", "and then some more, ".repeat(20));
     let (_project, _model, mut team) =

@@ -427,7 +427,9 @@ impl<'a> Attempt<'a> {
     fn correct(&mut self, fault: &str, words: &str) -> Result<Option<Answer>, AgentError> {
         self.idle_answers += 1;
         if self.idle_answers == IDLE_ANSWERS_MAX {
-            return Err(AgentError::Failed(format!("the model {fault}, {IDLE_ANSWERS_MAX} times in a row")));
+            let told = self.circles.last_failure().map(|told| format!("; {told}")).unwrap_or_default();
+            let words = format!("the model {fault}, {IDLE_ANSWERS_MAX} times in a row{told}");
+            return Err(AgentError::Failed(words));
         }
         let parts = vec![Part::text(words)];
         self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;

@@ -55,6 +55,14 @@ impl Round {
 }
 
 impl Circles {
+    /// What the last calls were told, if all of them failed: why a model that goes no further goes no further.
+    pub fn last_failure(&self) -> Option<String> {
+        let last = Some(&self.last).filter(|last| last.has_failed())?;
+        let (name, _) = last.calls.last()?;
+        let said = last.outputs.last()?.lines().next()?;
+        Some(format!("`{name}` was told before: {said}"))
+    }
+
     /// Takes the next turn.
     pub fn take(&mut self, round: Round) -> Circling {
         let is_again = round.has_failed() && round == self.last;
