@@ -6,7 +6,8 @@ import uuid
 
 import scripted
 
-PATH = "/messages"
+PATHS, END = ("/messages",), b""
+is_streamed = scripted.is_asked_to_stream
 
 
 def conversation(request):

@@ -7,7 +7,8 @@ import uuid
 
 import scripted
 
-PATH = "/responses"
+PATHS, END = ("/responses",), b""
+is_streamed = scripted.is_asked_to_stream
 
 
 def conversation(request):

@@ -49,7 +49,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with open(self.server.journal, "a") as journal:
                 journal.write(json.dumps({"path": self.path, "body": request}) + "\n")
         provider = self.server.provider
-        if not self.path.split("?")[0].endswith(provider.PATH):
+        # Where the model stands in the path, it does in the request, too.
+        request["path"] = self.path
+        if not self.path.split("?")[0].endswith(provider.PATHS):
             return self.answer(200, provider.other(self.path, request))
         # What has no tools is a question by the way, such as for a title.
         done = step(self.server.script, provider.conversation(request)) if request.get("tools") else {"say": "ok"}
@@ -57,13 +59,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.recv(1)
         elif "status" in done:
             self.answer(done["status"], provider.error(done["status"]))
-        elif request.get("stream"):
+        elif provider.is_streamed(request):
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.end_headers()
             for event in provider.events(request, done):
-                self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+                kind = f"event: {event['type']}\n" if "type" in event else ""
+                self.wfile.write(f"{kind}data: {json.dumps(event)}\n\n".encode())
                 self.wfile.flush()
+            self.wfile.write(provider.END)
         else:
             self.answer(200, provider.whole(request, done))
 
@@ -81,6 +85,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             super().handle()
         except (BrokenPipeError, ConnectionResetError):
             pass  # Whoever asked went away.
+
+
+def is_asked_to_stream(request):
+    return request.get("stream", False)
 
 
 def serve(provider):
