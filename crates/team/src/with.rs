@@ -123,8 +123,7 @@ impl With {
     /// Whether it can be told which model to call.
     pub(crate) fn takes_model(&self) -> bool {
         match self {
-            Self::Driven(DriverSpec::Known(known)) => *known != KnownAgent::Goose,
-            Self::Driven(DriverSpec::Headless(_)) => true,
+            Self::Driven(DriverSpec::Known(_) | DriverSpec::Headless(_)) => true,
             Self::Driven(DriverSpec::Acp(_) | DriverSpec::Exec(_)) | Self::Model(_) => false,
         }
     }

@@ -1,10 +1,11 @@
-//! The real Claude Code, Codex and OpenCode over the Agent Client Protocol: they run commands in our sandbox, and obey what a
-//! repository has for them once the user trusts it, and not before.
+//! Real coding agents over the Agent Client Protocol: they run commands in our sandbox, review, and obey what a repository has for them once the user trusts it, and not before.
+
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::clients::{self, KEY, Provider, find_in, programs};
-use crate::support::Ran;
+use crate::support::{Ran, Team};
 
 #[test]
 fn claude_obeys_a_hook_of_the_repository_only_once_that_is_trusted() {
@@ -52,72 +53,186 @@ fn claude_obeys_a_hook_of_the_repository_only_once_that_is_trusted() {
     assert!(is_merged(&team, "hooked"), "{ran:?}");
 }
 
-fn is_merged(team: &crate::support::Team, path: &str) -> bool {
+fn is_merged(team: &Team, path: &str) -> bool {
     let object = format!("main:{path}");
     team.program("git").args(["cat-file", "-e", &object]).output().unwrap().status.success()
 }
 
-/// An agent that runs a command and ends with the team's tool, each of whose calls counts once.
+/// A real agent over the protocol, and what its model calls.
 struct Driven {
     with: &'static str,
+    /// Where it is installed.
     installed: &'static str,
     model: &'static str,
+    /// The fake of its provider.
     provider: &'static str,
-    shell: Value,
-    finish: &'static str,
+    /// The call that runs a command.
+    shell: fn(&str) -> Value,
+    /// How a tool of the team's is called.
+    team: &'static str,
+    /// How often it calls its model by the way.
+    calls_by_the_way: u64,
 }
 
+const CODEX: Driven = Driven {
+    with: "codex",
+    installed: "n-xacp",
+    model: "fake",
+    provider: "openai_responses.py",
+    shell: |command| json!({"call": ["exec_command", {"cmd": command}]}),
+    team: "mcp__team__",
+    calls_by_the_way: 0,
+};
+
+const OPENCODE: Driven = Driven {
+    with: "opencode",
+    installed: "n-opencode",
+    model: "anthropic/claude-sonnet-4-5",
+    provider: "anthropic_messages.py",
+    shell: |command| json!({"call": ["bash", {"command": command, "description": "Writes it"}]}),
+    team: "team_",
+    // It asks for a title.
+    calls_by_the_way: 1,
+};
+
+const GEMINI: Driven = Driven {
+    with: "gemini",
+    installed: "n-gemini",
+    model: "gemini-3-pro",
+    provider: "gemini_content.py",
+    shell: |command| json!({"call": ["run_shell_command", {"command": command}]}),
+    team: "mcp_team_",
+    calls_by_the_way: 0,
+};
+
+const QWEN: Driven = Driven {
+    with: "qwen",
+    installed: "n-qwen",
+    model: "fake",
+    provider: "openai_completions.py",
+    shell: |command| json!({"call": ["run_shell_command", {"command": command, "is_background": false}]}),
+    team: "mcp__team__",
+    calls_by_the_way: 0,
+};
+
+const GOOSE: Driven = Driven {
+    with: "goose",
+    installed: "n-goose",
+    model: "openai/fake",
+    provider: "openai_completions.py",
+    shell: |command| json!({"call": ["shell", {"command": command}]}),
+    team: "team__",
+    calls_by_the_way: 0,
+};
+
 impl Driven {
-    fn does_a_task_of_so_many_calls(self, calls: u64) {
-        let Some(installed) = clients::installed() else { return };
+    fn of_team(&self, tool: &str, input: &Value) -> Value {
+        json!({"call": [format!("{}{tool}", self.team), input]})
+    }
+
+    /// Runs a team of such agents, each of which the configuration names with its role, by what their model says.
+    fn run(&self, installed: &Path, agents: &str, tasks: &str, script: &Value) -> (Team, Ran) {
         let team = clients::team_in_a_repository();
-        let Self { with, model, .. } = self;
-        let config = format!(
-            "with = '{with}'\nsandbox.read = ['{}']\n[[agent]]\nname = 'worker-1'\nmodel = '{model}'\n",
-            installed.display()
-        );
-        std::fs::write(team.path().join("team.toml"), config).unwrap();
+        let config = format!("with = '{}'\nsandbox.read = ['{}']\n", self.with, installed.display());
+        std::fs::write(team.path().join("team.toml"), config + agents + tasks).unwrap();
         team.ok(["trust", "--yes"]);
-        let finish = json!({"call": [self.finish, {"result": "a.txt"}]});
-        let script = json!({"# Task goal:": [self.shell, finish, {"say": "Done."}]});
-        let provider = Provider::start(&team, self.provider, &script);
-        let check = "grep -q hello a.txt";
-        let mut run =
-            team.command(["run", "Write a.txt", "--yes", "--check", check, "--budget-tokens", "10000000"]);
-        find_in(&mut run, &[programs(&installed, self.installed)]);
+        let provider = Provider::start(&team, self.provider, script);
+        let mut run = team.command(["run", "--yes", "--no-gate", "--budget-tokens", "10000000"]);
+        find_in(&mut run, &[programs(installed, self.installed)]);
         run.env("OPENAI_BASE_URL", format!("{}/v1", provider.url)).env("OPENAI_API_KEY", KEY);
         run.env("ANTHROPIC_BASE_URL", &provider.url).env("ANTHROPIC_API_KEY", KEY);
+        run.env("GOOGLE_GEMINI_BASE_URL", &provider.url).env("GEMINI_API_KEY", KEY);
         let ran = Ran::of(run.output().unwrap());
+        (team, ran)
+    }
+
+    /// A worker runs a command and ends its task by the team's tool; each call of its model counts once.
+    fn works(&self) {
+        let Some(installed) = clients::installed() else { return };
+        let shell = (self.shell)("echo hello > a.txt && echo written");
+        let finish = self.of_team("finish", &json!({"result": "There is a.txt now."}));
+        let script = json!({"# Task goal:": [shell, finish, {"say": "Done."}]});
+        let agents = format!("[[agent]]\nname = 'worker-1'\nmodel = '{}'\n", self.model);
+        let task = "[[task]]\nid = 'goal'\ntitle = 'Write a.txt'\ncheck = 'grep -q hello a.txt'\n";
+        let (team, ran) = self.run(&installed, &agents, task, &script);
         assert_eq!((ran.code, clients::merged(&team, "a.txt").as_str()), (0, "hello\n"), "{ran:?}");
+        assert_eq!(team.json(["show", "goal"])["result"], "There is a.txt now.", "{ran:?}");
         let spent = team.json(["budget", "agent:worker-1"])[0]["spent"].clone();
         let used = ["calls", "input_tokens", "output_tokens"].map(|kind| spent[kind].as_u64().unwrap());
+        let calls = 3 + self.calls_by_the_way;
         assert_eq!(used, [calls, calls * 100, calls * 20], "{spent}");
+        let transcript = team.transcripts();
+        assert!(transcript.contains("echo hello > a.txt") && transcript.contains("written"), "{transcript}");
+    }
+
+    /// A reviewer may not write, and gives its verdict by the team's tool.
+    fn reviews(&self) {
+        let Some(installed) = clients::installed() else { return };
+        let shell = (self.shell)("touch bad.txt");
+        let verdict = self.of_team("review", &json!({"approve": true, "feedback": "It is there."}));
+        let script = json!({"## What worker-1 delivered": [shell, verdict, {"say": "Done."}]});
+        let agents = format!(
+            "[[agent]]\nname = 'worker-1'\nwith = 'exec:echo hello > a.txt'\n\
+             [[agent]]\nname = 'ann'\nrole = 'reviewer'\nmodel = '{}'\n",
+            self.model
+        );
+        let task = "[[task]]\nid = 'goal'\ntitle = 'Write a.txt'\nreviews = 1\n";
+        let (team, ran) = self.run(&installed, &agents, task, &script);
+        assert_eq!((ran.code, clients::merged(&team, "a.txt").as_str()), (0, "hello\n"), "{ran:?}");
+        let verdicts = team.ok(["log", "--task", "goal", "--json"]);
+        assert!(verdicts.contains("It is there."), "{verdicts}");
+        let transcripts = team.transcripts();
+        let refused = transcripts.lines().any(|line| line.contains(r#""allowed":false"#));
+        assert!(refused || transcripts.contains("Read-only file system"), "{transcripts}");
     }
 }
 
 #[test]
-fn codex_over_its_adapter_runs_commands_and_each_call_counts_once() {
-    let driven = Driven {
-        with: "codex",
-        installed: "n-xacp",
-        model: "fake",
-        provider: "openai_responses.py",
-        shell: json!({"call": ["exec_command", {"cmd": "echo hello > a.txt && echo written"}]}),
-        finish: "mcp__team__finish",
-    };
-    driven.does_a_task_of_so_many_calls(3);
+fn codex_over_its_adapter_works_and_each_call_counts_once() {
+    CODEX.works();
 }
 
 #[test]
-fn opencode_runs_commands_and_each_call_counts_once() {
-    let driven = Driven {
-        with: "opencode",
-        installed: "n-opencode",
-        model: "anthropic/claude-sonnet-4-5",
-        provider: "anthropic_messages.py",
-        shell: json!({"call": ["bash", {"command": "echo hello > a.txt", "description": "Writes it"}]}),
-        finish: "team_finish",
-    };
-    // It asks for a title by the way.
-    driven.does_a_task_of_so_many_calls(4);
+fn opencode_works_and_each_call_counts_once() {
+    OPENCODE.works();
+}
+
+#[test]
+fn gemini_works_and_each_call_counts_once() {
+    GEMINI.works();
+}
+
+#[test]
+fn qwen_works_and_each_call_counts_once() {
+    QWEN.works();
+}
+
+#[test]
+fn goose_works_and_each_call_counts_once() {
+    GOOSE.works();
+}
+
+#[test]
+fn codex_over_its_adapter_reviews() {
+    CODEX.reviews();
+}
+
+#[test]
+fn opencode_reviews() {
+    OPENCODE.reviews();
+}
+
+#[test]
+fn gemini_reviews() {
+    GEMINI.reviews();
+}
+
+#[test]
+fn qwen_reviews() {
+    QWEN.reviews();
+}
+
+#[test]
+fn goose_reviews() {
+    GOOSE.reviews();
 }

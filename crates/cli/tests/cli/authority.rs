@@ -27,13 +27,6 @@ fn repository(command: &str) -> Team {
     team
 }
 
-/// What the worker did in its only attempt.
-fn transcript(team: &Team) -> String {
-    let mut attempts = std::fs::read_dir(team.path().join(".agent-team/attempts")).unwrap();
-    let attempt = attempts.next().unwrap().unwrap().path();
-    std::fs::read_to_string(attempt.join("transcript.jsonl")).unwrap()
-}
-
 #[test]
 fn a_command_of_an_agent_looks_at_its_team_and_changes_nothing() {
     let agent_team = env!("CARGO_BIN_EXE_agent-team");
@@ -83,7 +76,7 @@ fn a_command_of_an_agent_looks_at_its_team_and_changes_nothing() {
         child.wait().unwrap();
     }
 
-    let transcript = transcript(&team);
+    let transcript = team.transcripts();
     for verb in ["plan", "budget", "say", "add", "agent", "cancel", "inbox", "mcp"] {
         let refused = format!("{verb} 3");
         assert!(transcript.contains(&refused), "{verb}: {transcript}");
@@ -118,7 +111,7 @@ fn a_confined_command_sees_no_team(kind: &str) {
     team.ok(["claim", "theirs", "--as", "other"]);
     team.ok(["plan", "submit", "theirs", "All of it.", "--as", "other"]);
     team.run(["run", "--yes", "--timeout", "5s"]);
-    let transcript = transcript(&team);
+    let transcript = team.transcripts();
     assert!(transcript.contains("exit code 0") && !transcript.contains("WENT THROUGH\\n"), "{transcript}");
     assert!(!transcript.contains("All of it."), "{transcript}");
     assert_eq!(team.json(["plan", "show", "theirs"])["plan"]["approved"], json!(null));
@@ -142,7 +135,7 @@ fn a_command_of_an_agent_may_have_teams_of_its_own() {
         "mkdir $TMPDIR/mine && cd $TMPDIR/mine && {agent_team} init && {agent_team} add 'A task' && {agent_team} list"
     ));
     team.run(["run", "--yes"]);
-    let transcript = transcript(&team);
+    let transcript = team.transcripts();
     assert!(transcript.contains("A task") && transcript.contains("\"is_error\":false"), "{transcript}");
 }
 

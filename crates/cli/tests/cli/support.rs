@@ -75,6 +75,14 @@ impl Team {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
     }
 
+    /// What its agents did in all attempts, one JSON object a line.
+    pub fn transcripts(&self) -> String {
+        let attempts = std::fs::read_dir(self.path().join(".agent-team/attempts")).unwrap();
+        let files = attempts.map(|attempt| attempt.unwrap().path().join("transcript.jsonl"));
+        // Attempts of the merge queue have none.
+        files.filter(|file| file.exists()).map(|file| std::fs::read_to_string(file).unwrap()).collect()
+    }
+
     /// Runs the command with a text as its standard input.
     pub fn with_input<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>, input: &str) -> Ran {
         let mut command = self.command(arguments);

@@ -17,6 +17,7 @@ use agent_client_protocol::v1::schema::{
 use agent_client_protocol::{Agent, ByteStreams, Client, Error as AcpError};
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -167,20 +168,20 @@ impl Talk {
         let prompt = vec![ContentBlock::Text(TextContent::new(words_said))];
         let request = PromptRequest::new(self.session.clone(), prompt);
         let mut answer = Box::pin(self.connection.send_request(request).block_task());
-        let mut is_broken_off = false;
+        let mut break_off_until: Option<Instant> = None;
         let answer = loop {
             tokio::select! {
                 biased;
-                Some(told) = self.told.recv() => self.calls.hear(told, hear),
-                answer = &mut answer => break answer?,
-                () = stop.cancelled(), if !is_broken_off => {
-                    is_broken_off = true;
+                () = stop.cancelled(), if break_off_until.is_none() => {
+                    break_off_until = Some(Instant::now() + BREAK_OFF_LIMIT);
                     self.connection.send_notification(CancelNotification::new(self.session.clone()))?;
                 }
-                () = tokio::time::sleep(BREAK_OFF_LIMIT), if is_broken_off => {
+                () = sleep_until(break_off_until.unwrap_or_else(Instant::now)), if break_off_until.is_some() => {
                     let reason = format!("it did not leave off within {BREAK_OFF_LIMIT:?}");
                     return Err(AcpError::internal_error().data(reason));
                 }
+                Some(told) = self.told.recv() => self.calls.hear(told, hear),
+                answer = &mut answer => break answer?,
             }
         };
         // What was told before the answer stands before it.
@@ -191,7 +192,7 @@ impl Talk {
             hear(Heard::Used(updates::usage(&usage)));
         }
         Ok(match answer.stop_reason {
-            _ if is_broken_off => Done::BrokenOff,
+            _ if break_off_until.is_some() => Done::BrokenOff,
             StopReason::Cancelled => Done::BrokenOff,
             StopReason::MaxTokens | StopReason::MaxTurnRequests => Done::Limit,
             StopReason::Refusal => Done::Refused,
@@ -226,6 +227,9 @@ async fn connect(
         .on_receive_request(
             async move |request: RequestPermissionRequest, responder, _| {
                 let (what, allowed, outcome) = permission::judge(access, &request);
+                // Some announce a call by asking for it alone.
+                let asked_for = SessionUpdate::ToolCallUpdate(request.tool_call);
+                let _ = tell.send(Told::Update(Box::new(asked_for)));
                 let _ = tell.send(Told::Asked { what, allowed });
                 responder.respond(outcome)
             },

@@ -33,6 +33,8 @@ pub(super) struct Attempt<'a> {
     verdict_wanted: bool,
     /// Who was told that it edits the same files.
     told: Told,
+    /// Whether people were told that it has not asked for the tools of its team.
+    is_missed: bool,
     /// Whether it was looked for approved changes that nobody has made.
     is_carried_out: bool,
 }
@@ -54,6 +56,7 @@ impl<'a> Attempt<'a> {
             idle: 0,
             verdict_wanted: false,
             told: Told::new(),
+            is_missed: false,
             is_carried_out: false,
         })
     }
@@ -109,7 +112,9 @@ impl<'a> Attempt<'a> {
     }
 
     fn serve(&self) -> Option<Serving> {
-        self.agent.relay.as_ref()?;
+        if !self.agent.has_tools() {
+            return None;
+        }
         let tools = ToolContext {
             workspace: self.context.workspace.clone().unwrap_or_default(),
             output_folder: self
@@ -272,6 +277,14 @@ impl<'a> Attempt<'a> {
         turn.end(used)?;
         if let Some(refused) = reach.refused() {
             return Err(refused);
+        }
+        if serving.is_some_and(|serving| !serving.is_asked_for())
+            && !std::mem::replace(&mut self.is_missed, true)
+        {
+            context.activity.note(format!(
+                "NOTE {name} of {} has not asked for the tools of its team: its last words are all that it can answer with",
+                context.agent
+            ));
         }
         if self.task.stage == Stage::Work {
             // Whoever edits the same files is told now; this one when it is told something.

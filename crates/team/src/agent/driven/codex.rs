@@ -81,8 +81,7 @@ fn own_sandbox(place: &Place) -> &'static str {
 }
 
 fn lent(place: &Place) -> Vec<String> {
-    let url = place.environment.iter().find(|(name, _)| *name == "OPENAI_BASE_URL").map(|(_, url)| url);
-    let Some(url) = url.and_then(|url| url.to_str()) else { return Vec::new() };
+    let Some(url) = place.variable("OPENAI_BASE_URL") else { return Vec::new() };
     let provider = "model_providers.agent-team";
     let settings = [
         "model_provider=\"agent-team\"".to_owned(),

@@ -18,6 +18,11 @@ pub trait Driver: Send + Sync {
     /// How a user names it: `opencode`, `acp:my-agent --acp`.
     fn name(&self) -> String;
 
+    /// Whether the program can call the tools of a team.
+    fn takes_tools(&self) -> bool {
+        true
+    }
+
     /// Starts the program and begins a conversation with it; or goes on with an earlier one, by the name which that one
     /// [had](Conversation::id), if the program can.
     ///
@@ -43,6 +48,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// The value of a variable that it has.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        let mut variables = self.environment.iter();
+        variables.find(|(known, _)| *known == name).and_then(|(_, value)| value.to_str())
+    }
+
     /// The same with what lets a program into the server of its team among its variables: where others can read it, in the
     /// arguments of a command, it does not stand.
     #[must_use]

@@ -39,6 +39,10 @@ impl Driver for Exec {
         self.name.clone()
     }
 
+    fn takes_tools(&self) -> bool {
+        false
+    }
+
     async fn begin(&self, place: &Place, _: Option<&str>) -> Result<Box<dyn Conversation>, DriverError> {
         Ok(Box::new(Answers { exec: self.clone(), place: place.clone(), said: String::new() }))
     }

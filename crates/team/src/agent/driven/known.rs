@@ -1,11 +1,11 @@
 //! An agent that can be driven in more than one way: by an adapter if that is installed, or else by its own program.
 
-use std::ffi::OsStr;
-
 use async_trait::async_trait;
 
 use super::driver::{Conversation, Driver, DriverError, Place};
-use super::{Acp, Claude, Codex, codex, opencode};
+use super::program::is_found;
+use super::server::TeamServer;
+use super::{Acp, Claude, Codex, codex, goose, opencode};
 use crate::command::Environment;
 use crate::{HeadlessAgent, KnownAgent};
 
@@ -23,7 +23,8 @@ impl Known {
         let command = self.agent.command().iter().map(|&word| word.to_owned());
         let more = match (self.agent, &place.model) {
             (KnownAgent::Codex, _) => codex::over_acp(place),
-            (KnownAgent::Gemini | KnownAgent::Qwen, Some(model)) => vec!["-m".to_owned(), model.clone()],
+            (KnownAgent::Gemini, _) => by_name(place),
+            (KnownAgent::Qwen, _) => qwen(place),
             _ => Vec::new(),
         };
         Acp::new(self.name(), command.chain(more).collect())
@@ -49,19 +50,19 @@ impl Driver for Known {
         place: &Place,
         earlier: Option<&str>,
     ) -> Result<Box<dyn Conversation>, DriverError> {
-        let is_there = |program: &str| is_installed(program, &place.environment);
+        let is_there = |program: &str| is_found(program, place);
         let adapter = self.agent.command().first().copied().unwrap_or_default();
         let own = self.agent.headless().filter(|own| !is_there(adapter) && is_there(own.program()));
         match own {
             Some(own) => headless(own, self.name()).begin(place, earlier).await,
             None => {
                 let acp = self.acp(place);
-                let environment = match (self.agent, &place.model) {
-                    (KnownAgent::OpenCode, _) => opencode::environment(place),
-                    (KnownAgent::Claude, Some(model)) => {
-                        place.environment.clone().with_own("ANTHROPIC_MODEL", model)
-                    }
-                    _ => place.environment.clone(),
+                let environment = match self.agent {
+                    KnownAgent::Claude => claude(place),
+                    KnownAgent::Gemini => gemini(place),
+                    KnownAgent::OpenCode => opencode::environment(place),
+                    KnownAgent::Goose => goose::environment(place),
+                    KnownAgent::Codex | KnownAgent::Qwen => place.environment.clone(),
                 };
                 acp.begin(&Place { environment, ..place.clone() }, earlier).await
             }
@@ -69,10 +70,31 @@ impl Driver for Known {
     }
 }
 
-/// Whether a program is found on the path of an environment.
-fn is_installed(program: &str, environment: &Environment) -> bool {
-    let paths = environment.iter().find(|(name, _)| *name == OsStr::new("PATH"));
-    paths.is_some_and(|(_, paths)| std::env::split_paths(paths).any(|folder| folder.join(program).is_file()))
+fn claude(place: &Place) -> Environment {
+    let environment = place.environment.clone();
+    place.model.iter().fold(environment, |environment, model| environment.with_own("ANTHROPIC_MODEL", model))
+}
+
+/// Gemini CLI starts no server in a folder that it was not told to trust. What it would obey there stands behind our sandbox.
+fn gemini(place: &Place) -> Environment {
+    let environment = place.environment.clone();
+    match environment.sandbox().is_none() {
+        true => environment,
+        false => environment.with_own("GEMINI_CLI_TRUST_WORKSPACE", "true"),
+    }
+}
+
+/// The argument of those that take the name of a model so.
+fn by_name(place: &Place) -> Vec<String> {
+    place.model.iter().flat_map(|model| ["-m".to_owned(), model.clone()]).collect()
+}
+
+/// Qwen Code asks how to log in where its settings do not say, though it finds a key; and it asks whether it may call the team
+/// without a word of whom it wants to call.
+fn qwen(place: &Place) -> Vec<String> {
+    let lent = place.variable("OPENAI_BASE_URL").map(|_| "--auth-type=openai".to_owned());
+    let team = place.team.as_ref().map(|_| format!("--allowed-tools=mcp__{}", TeamServer::NAME));
+    lent.into_iter().chain(team).chain(by_name(place)).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod driver;
 mod exec;
 #[cfg(test)]
 mod fake;
+mod goose;
 mod known;
 mod lending;
 mod lines;
@@ -146,6 +147,11 @@ impl DrivenAgent {
         self
     }
 
+    /// Whether it has the tools of its team.
+    fn has_tools(&self) -> bool {
+        self.relay.is_some() && self.driver.takes_tools()
+    }
+
     fn meter(&self, context: &Context, task: Option<crate::TaskId>) -> Meter {
         Meter::new(context.queue.team_log(), self.prices.clone(), &context.agent, task)
             .stopped_by(context.stop.clone())
@@ -205,7 +211,7 @@ impl Agent for DrivenAgent {
 
     /// By a tool of the team's, if it has those.
     fn plans(&self) -> bool {
-        self.relay.is_some()
+        self.has_tools()
     }
 
     fn is_metered(&self) -> bool {

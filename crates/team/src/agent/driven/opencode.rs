@@ -6,7 +6,7 @@
 
 use serde_json::{Map, json};
 
-use super::driver::Place;
+use super::driver::{Access, Place};
 use crate::command::Environment;
 
 /// Where its providers are lent: the name that it has for each, the variable by which others find it, and what follows.
@@ -25,14 +25,10 @@ const TOOL_LIMIT_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// The environment in which it is started.
 pub(super) fn environment(place: &Place) -> Environment {
-    let value = |name: &str| {
-        let mut variables = place.environment.iter();
-        variables.find(|(known, _)| *known == name).and_then(|(_, value)| value.to_str())
-    };
     let lent: Map<_, _> = PROVIDERS
         .iter()
         .filter_map(|(provider, variable, version)| {
-            let url = format!("{}{version}", value(variable)?);
+            let url = format!("{}{version}", place.variable(variable)?);
             Some(((*provider).to_owned(), json!({"options": {"baseURL": url}})))
         })
         .collect();
@@ -42,6 +38,12 @@ pub(super) fn environment(place: &Place) -> Environment {
     }
     if place.team.is_some() {
         config.insert("experimental".to_owned(), json!({"mcp_timeout": TOOL_LIMIT_MS}));
+    }
+    if place.access == Access::Look {
+        // By itself it runs and writes without asking.
+        let asks =
+            ["bash", "edit", "external_directory", "webfetch"].map(|act| (act.to_owned(), json!("ask")));
+        config.insert("permission".to_owned(), Map::from_iter(asks).into());
     }
     config.extend(place.model.as_ref().map(|model| ("model".to_owned(), json!(model))));
     let mut environment = place.environment.clone();
@@ -58,7 +60,6 @@ pub(super) fn environment(place: &Place) -> Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::driven::driver::Access;
     use crate::agent::driven::fake::Fake;
 
     #[test]
@@ -71,6 +72,8 @@ mod tests {
             content.map(|(_, content)| content.to_str().unwrap().to_owned())
         };
         assert_eq!(told(&place), None, "its own login and settings");
+        let looks = told(&Place { access: Access::Look, ..place.clone() }).unwrap();
+        assert!(looks.contains(r#""bash":"ask""#) && looks.contains(r#""edit":"ask""#), "{looks}");
         let environment =
             place.environment.clone().with_own("ANTHROPIC_BASE_URL", "http://127.0.0.1:3128/anthropic");
         let place = Place { environment, model: Some("anthropic/claude-sonnet-4-5".into()), ..place };

@@ -40,6 +40,10 @@ impl Program {
             let reason = "its command is empty".to_owned();
             return Err(DriverError::Failed { program: name.to_owned(), reason });
         };
+        if !is_found(program, place) {
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, "it is in no folder of PATH");
+            return Err(DriverError::Start { command: command.join(" "), source });
+        }
         let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
         let started =
             ProcessGroup::spawn(program, &arguments, &place.folder, &place.environment, |command| {
@@ -99,6 +103,12 @@ impl Program {
         let lines = text.lines().rev().map(|line| clean_line(line.as_bytes()));
         lines.map(|line| line.trim().to_owned()).find(|line| !line.is_empty())
     }
+}
+
+/// Whether a program is there to be started. Where it is started within a sandbox, that it is not there is known only too late.
+pub(super) fn is_found(program: &str, place: &Place) -> bool {
+    let paths = place.variable("PATH").unwrap_or_default();
+    program.contains('/') || std::env::split_paths(paths).any(|folder| folder.join(program).is_file())
 }
 
 /// Reads what a program says on standard error, so that it never waits for that, and keeps the end.

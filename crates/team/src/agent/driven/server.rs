@@ -7,6 +7,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -55,8 +56,10 @@ impl TeamServer {
 
     /// Whether a program that says it calls a tool of this name calls one of the team's: each writes it in its own way.
     pub(super) fn is_called(name: &str) -> bool {
-        let heads = ["mcp__team__", "mcp_team_", "team_", "mcp.team.", "team/"];
-        heads.iter().any(|head| name.strip_prefix(head).is_some_and(is_word))
+        let heads = ["mcp__team__", "mcp_team_", "team_", "mcp.team.", "team/", "team__", "team: "];
+        // Gemini CLI and Qwen Code.
+        let before = name.split_once(" (team MCP Server)").map(|(before, _)| before);
+        heads.iter().filter_map(|head| name.strip_prefix(head)).chain(before).any(is_word)
     }
 }
 
@@ -74,6 +77,8 @@ struct Served {
     /// What an agent may do is in its tools: they change when its plan is approved, for example.
     toolbox: Box<dyn Fn() -> Toolbox + Send + Sync>,
     context: ToolContext,
+    /// Whether somebody has asked which there are.
+    is_asked_for: AtomicBool,
     ending: Mutex<Option<Ending>>,
     ended: Notify,
 }
@@ -85,6 +90,7 @@ impl Serving {
             word: Uuid::new_v4().simple().to_string(),
             toolbox: Box::new(toolbox),
             context,
+            is_asked_for: AtomicBool::new(false),
             ending: Mutex::default(),
             ended: Notify::new(),
         }))
@@ -102,6 +108,11 @@ impl Serving {
             arguments: vec!["relay".into(), proxy.to_string()],
             environment: vec![(WORD.into(), self.0.word.clone())],
         }
+    }
+
+    /// Whether the program has ever asked which tools there are.
+    pub fn is_asked_for(&self) -> bool {
+        self.0.is_asked_for.load(Ordering::Relaxed)
     }
 
     /// Waits until the agent has ended its attempt by a tool.
@@ -147,6 +158,7 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        self.0.is_asked_for.store(true, Ordering::Relaxed);
         let specs = (self.0.toolbox)().specs().into_iter();
         let described = specs.map(|spec| {
             let schema = match spec.input_schema {

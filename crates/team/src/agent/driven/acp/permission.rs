@@ -5,6 +5,8 @@ use agent_client_protocol::v1::schema::{
     RequestPermissionResponse, SelectedPermissionOutcome, ToolKind,
 };
 
+use serde_json::Value;
+
 use crate::agent::driven::driver::Access;
 use crate::agent::driven::permission::Wish;
 use crate::agent::driven::server::TeamServer;
@@ -16,9 +18,15 @@ pub(super) fn judge(
     request: &RequestPermissionRequest,
 ) -> (String, bool, RequestPermissionResponse) {
     let call = &request.tool_call.fields;
-    let what = call.title.clone().unwrap_or_else(|| request.tool_call.tool_call_id.to_string());
+    let codex = of_codex(&call.title, &call.raw_input);
+    let title = codex.map(|(_, what)| what.to_owned()).or_else(|| call.title.clone());
+    let what = title.unwrap_or_else(|| request.tool_call.tool_call_id.to_string());
     let kind = call.kind.unwrap_or_default();
-    let is_of_team = kind == ToolKind::Other && TeamServer::is_called(call.name.as_deref().unwrap_or(&what));
+    let is_of_team = kind == ToolKind::Other
+        && match codex {
+            Some((server, _)) => server == TeamServer::NAME,
+            None => TeamServer::is_called(call.name.as_deref().unwrap_or(&what)),
+        };
     let wish = match kind {
         _ if is_of_team => Wish::Team,
         ToolKind::Read | ToolKind::Search | ToolKind::Think => Wish::Look,
@@ -34,6 +42,12 @@ pub(super) fn judge(
     (what, allowed, RequestPermissionResponse::new(outcome))
 }
 
+/// The server that Codex wants to call, and its question: its title is the same for all.
+fn of_codex<'a>(title: &Option<String>, input: &'a Option<Value>) -> Option<(&'a str, &'a str)> {
+    let input = input.as_ref().filter(|_| title.as_deref() == Some("Approve MCP tool call"))?;
+    Some((input.get("server_name")?.as_str()?, input.pointer("/request/message")?.as_str()?))
+}
+
 fn choose(options: &[PermissionOption], allowed: bool) -> Option<&PermissionOption> {
     let kinds = match allowed {
         true => [PermissionOptionKind::AllowOnce, PermissionOptionKind::AllowAlways],
@@ -44,7 +58,7 @@ fn choose(options: &[PermissionOption], allowed: bool) -> Option<&PermissionOpti
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -81,7 +95,22 @@ mod tests {
         for kind in ["read", "search", "think"] {
             assert!(answered(Access::Look, &json!({"kind": kind})).0, "{kind}");
         }
-        assert!(answered(Access::Look, &json!({"title": "mcp__team__finish"})).0);
+        let of_team = [
+            "mcp__team__finish",
+            "team_finish",
+            "team: finish",
+            "finish (team MCP Server)",
+            "finish (team MCP Server): {}",
+        ];
+        for title in of_team {
+            assert!(answered(Access::Look, &json!({"title": title})).0, "{title}");
+        }
+        let of_codex = |server: &str| {
+            let asked =
+                json!({"server_name": server, "request": {"message": "Allow it to run tool \"finish\"?"}});
+            answered(Access::Look, &json!({"title": "Approve MCP tool call", "rawInput": asked})).0
+        };
+        assert!(of_codex("team") && !of_codex("files"));
         let disguised = json!({"kind": "execute", "title": "mcp__team__finish"});
         assert!(
             !answered(Access::Look, &disguised).0,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use agent_client_protocol::v1::schema::{
-    ContentBlock, SessionUpdate, ToolCallContent, ToolCallStatus, ToolCallUpdateFields, Usage as AcpUsage,
+    ContentBlock, SessionUpdate, ToolCallContent, ToolCallStatus, ToolCallUpdateFields, ToolKind,
+    Usage as AcpUsage,
 };
 use serde_json::{Value, json};
 
@@ -19,7 +20,9 @@ pub(super) struct Calls {
 
 #[derive(Default)]
 struct Call {
-    name: String,
+    /// What it is called for people: a tool, a command, a file.
+    title: String,
+    kind: ToolKind,
     input: Value,
     output: String,
     is_told: bool,
@@ -41,6 +44,7 @@ impl Calls {
             SessionUpdate::AgentThoughtChunk(_) => hear(Heard::Thinks),
             SessionUpdate::ToolCall(call) => {
                 let fields = ToolCallUpdateFields::new()
+                    .kind(call.kind)
                     .status(call.status)
                     .title(call.title)
                     .name(call.name)
@@ -59,10 +63,11 @@ impl Calls {
 
     fn update(&mut self, id: &str, fields: ToolCallUpdateFields, hear: &mut (dyn FnMut(Heard) + Send)) {
         let call = self.open.entry(id.to_owned()).or_default();
-        if let Some(name) = fields.name.or(fields.title).filter(|name| !name.is_empty()) {
-            call.name = name;
+        if let Some(title) = fields.name.or(fields.title).filter(|title| !title.is_empty()) {
+            call.title = title;
         }
-        if let Some(input) = fields.raw_input.filter(|input| *input != json!({}) && !input.is_null()) {
+        call.kind = fields.kind.unwrap_or(call.kind);
+        if let Some(input) = fields.raw_input.filter(says_something) {
             call.input = input;
         }
         let said =
@@ -77,14 +82,47 @@ impl Calls {
         };
         if !call.is_told && (!call.input.is_null() || ended.is_some()) {
             call.is_told = true;
-            let input = if call.input.is_null() { json!({}) } else { call.input.clone() };
-            hear(Heard::Calls { id: id.to_owned(), name: call.name.clone(), input });
+            hear(call.told(id));
         }
         if let Some(is_error) = ended
             && let Some(call) = self.open.remove(id)
         {
             hear(Heard::Returned { id: id.to_owned(), output: call.output, is_error });
         }
+    }
+}
+
+/// Whether an input is more than an announcement: OpenCode's has the folder alone, others' are empty.
+fn says_something(input: &Value) -> bool {
+    match input {
+        Value::Object(fields) => fields.keys().any(|name| name != "cwd"),
+        input => !input.is_null(),
+    }
+}
+
+impl Call {
+    /// How it is written down. Some name what they do it to alone, a file say, and some nothing.
+    fn told(&self, id: &str) -> Heard {
+        let name = match (self.title.as_str(), verb(self.kind)) {
+            ("", _) => id.to_owned(),
+            (title, Some(verb)) if self.input.is_null() => format!("{verb} {title}"),
+            (title, _) => title.to_owned(),
+        };
+        let input = if self.input.is_null() { json!({}) } else { self.input.clone() };
+        Heard::Calls { id: id.to_owned(), name, input }
+    }
+}
+
+fn verb(kind: ToolKind) -> Option<&'static str> {
+    match kind {
+        ToolKind::Read => Some("read"),
+        ToolKind::Edit => Some("edit"),
+        ToolKind::Delete => Some("delete"),
+        ToolKind::Move => Some("move"),
+        ToolKind::Search => Some("search"),
+        ToolKind::Execute => Some("run"),
+        ToolKind::Fetch => Some("fetch"),
+        _ => None,
     }
 }
 
