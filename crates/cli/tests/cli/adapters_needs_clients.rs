@@ -1,10 +1,8 @@
 //! Real coding agents over the Agent Client Protocol: they run commands in our sandbox, review, and obey what a repository has for them once the user trusts it, and not before.
 
-use std::path::Path;
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use crate::clients::{self, KEY, Provider, find_in, programs};
+use crate::clients::{self, CODEX, Driven, GEMINI, GOOSE, KEY, OPENCODE, Provider, QWEN, find_in, programs};
 use crate::support::{Ran, Team};
 
 #[test]
@@ -58,94 +56,7 @@ fn is_merged(team: &Team, path: &str) -> bool {
     team.program("git").args(["cat-file", "-e", &object]).output().unwrap().status.success()
 }
 
-/// A real agent over the protocol, and what its model calls.
-struct Driven {
-    with: &'static str,
-    /// Where it is installed.
-    installed: &'static str,
-    model: &'static str,
-    /// The fake of its provider.
-    provider: &'static str,
-    /// The call that runs a command.
-    shell: fn(&str) -> Value,
-    /// How a tool of the team's is called.
-    team: &'static str,
-    /// How often it calls its model by the way.
-    calls_by_the_way: u64,
-}
-
-const CODEX: Driven = Driven {
-    with: "codex",
-    installed: "n-xacp",
-    model: "fake",
-    provider: "openai_responses.py",
-    shell: |command| json!({"call": ["exec_command", {"cmd": command}]}),
-    team: "mcp__team__",
-    calls_by_the_way: 0,
-};
-
-const OPENCODE: Driven = Driven {
-    with: "opencode",
-    installed: "n-opencode",
-    model: "anthropic/claude-sonnet-4-5",
-    provider: "anthropic_messages.py",
-    shell: |command| json!({"call": ["bash", {"command": command, "description": "Writes it"}]}),
-    team: "team_",
-    // It asks for a title.
-    calls_by_the_way: 1,
-};
-
-const GEMINI: Driven = Driven {
-    with: "gemini",
-    installed: "n-gemini",
-    model: "gemini-3-pro",
-    provider: "gemini_content.py",
-    shell: |command| json!({"call": ["run_shell_command", {"command": command}]}),
-    team: "mcp_team_",
-    calls_by_the_way: 0,
-};
-
-const QWEN: Driven = Driven {
-    with: "qwen",
-    installed: "n-qwen",
-    model: "fake",
-    provider: "openai_completions.py",
-    shell: |command| json!({"call": ["run_shell_command", {"command": command, "is_background": false}]}),
-    team: "mcp__team__",
-    calls_by_the_way: 0,
-};
-
-const GOOSE: Driven = Driven {
-    with: "goose",
-    installed: "n-goose",
-    model: "openai/fake",
-    provider: "openai_completions.py",
-    shell: |command| json!({"call": ["shell", {"command": command}]}),
-    team: "team__",
-    calls_by_the_way: 0,
-};
-
 impl Driven {
-    fn of_team(&self, tool: &str, input: &Value) -> Value {
-        json!({"call": [format!("{}{tool}", self.team), input]})
-    }
-
-    /// Runs a team of such agents, each of which the configuration names with its role, by what their model says.
-    fn run(&self, installed: &Path, agents: &str, tasks: &str, script: &Value) -> (Team, Ran) {
-        let team = clients::team_in_a_repository();
-        let config = format!("with = '{}'\nsandbox.read = ['{}']\n", self.with, installed.display());
-        std::fs::write(team.path().join("team.toml"), config + agents + tasks).unwrap();
-        team.ok(["trust", "--yes"]);
-        let provider = Provider::start(&team, self.provider, script);
-        let mut run = team.command(["run", "--yes", "--no-gate", "--budget-tokens", "10000000"]);
-        find_in(&mut run, &[programs(installed, self.installed)]);
-        run.env("OPENAI_BASE_URL", format!("{}/v1", provider.url)).env("OPENAI_API_KEY", KEY);
-        run.env("ANTHROPIC_BASE_URL", &provider.url).env("ANTHROPIC_API_KEY", KEY);
-        run.env("GOOGLE_GEMINI_BASE_URL", &provider.url).env("GEMINI_API_KEY", KEY);
-        let ran = Ran::of(run.output().unwrap());
-        (team, ran)
-    }
-
     /// A worker runs a command and ends its task by the team's tool; each call of its model counts once.
     fn works(&self) {
         let Some(installed) = clients::installed() else { return };
@@ -154,7 +65,9 @@ impl Driven {
         let script = json!({"# Task goal:": [shell, finish, {"say": "Done."}]});
         let agents = format!("[[agent]]\nname = 'worker-1'\nmodel = '{}'\n", self.model);
         let task = "[[task]]\nid = 'goal'\ntitle = 'Write a.txt'\ncheck = 'grep -q hello a.txt'\n";
-        let (team, ran) = self.run(&installed, &agents, task, &script);
+        let team = self.team(&[&installed], &(agents + task));
+        let provider = Provider::start(&team, self.provider, &script);
+        let ran = Ran::of(self.run(&installed, &team, &provider).output().unwrap());
         assert_eq!((ran.code, clients::merged(&team, "a.txt").as_str()), (0, "hello\n"), "{ran:?}");
         assert_eq!(team.json(["show", "goal"])["result"], "There is a.txt now.", "{ran:?}");
         let spent = team.json(["budget", "agent:worker-1"])[0]["spent"].clone();
@@ -177,7 +90,9 @@ impl Driven {
             self.model
         );
         let task = "[[task]]\nid = 'goal'\ntitle = 'Write a.txt'\nreviews = 1\n";
-        let (team, ran) = self.run(&installed, &agents, task, &script);
+        let team = self.team(&[&installed], &(agents + task));
+        let provider = Provider::start(&team, self.provider, &script);
+        let ran = Ran::of(self.run(&installed, &team, &provider).output().unwrap());
         assert_eq!((ran.code, clients::merged(&team, "a.txt").as_str()), (0, "hello\n"), "{ran:?}");
         let verdicts = team.ok(["log", "--task", "goal", "--json"]);
         assert!(verdicts.contains("It is there."), "{verdicts}");

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::Team;
@@ -80,5 +80,111 @@ impl Drop for Provider {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
         let _ = self.process.wait();
+    }
+}
+
+/// A real agent, and what its model calls.
+pub struct Driven {
+    pub with: &'static str,
+    /// Where it is installed.
+    pub installed: &'static [&'static str],
+    pub model: &'static str,
+    /// The fake of its provider.
+    pub provider: &'static str,
+    /// The call that runs a command.
+    pub shell: fn(&str) -> Value,
+    /// How a tool of the team's is called.
+    pub team: &'static str,
+    /// How often it calls its model by the way.
+    pub calls_by_the_way: u64,
+}
+pub const CODEX: Driven = Driven {
+    with: "codex",
+    installed: &["n-xacp"],
+    model: "fake",
+    provider: "openai_responses.py",
+    shell: |command| json!({"call": ["exec_command", {"cmd": command}]}),
+    team: "mcp__team__",
+    calls_by_the_way: 0,
+};
+
+pub const OPENCODE: Driven = Driven {
+    with: "opencode",
+    installed: &["n-opencode"],
+    model: "anthropic/claude-sonnet-4-5",
+    provider: "anthropic_messages.py",
+    shell: |command| json!({"call": ["bash", {"command": command, "description": "Writes it"}]}),
+    team: "team_",
+    // It asks for a title.
+    calls_by_the_way: 1,
+};
+
+pub const GEMINI: Driven = Driven {
+    with: "gemini",
+    installed: &["n-gemini"],
+    model: "gemini-3-pro",
+    provider: "gemini_content.py",
+    shell: |command| json!({"call": ["run_shell_command", {"command": command}]}),
+    team: "mcp_team_",
+    calls_by_the_way: 0,
+};
+
+pub const QWEN: Driven = Driven {
+    with: "qwen",
+    installed: &["n-qwen"],
+    model: "fake",
+    provider: "openai_completions.py",
+    shell: |command| json!({"call": ["run_shell_command", {"command": command, "is_background": false}]}),
+    team: "mcp__team__",
+    calls_by_the_way: 0,
+};
+
+pub const GOOSE: Driven = Driven {
+    with: "goose",
+    installed: &["n-goose"],
+    model: "openai/fake",
+    provider: "openai_completions.py",
+    shell: |command| json!({"call": ["shell", {"command": command}]}),
+    team: "team__",
+    calls_by_the_way: 0,
+};
+
+pub const CLAUDE: Driven = Driven {
+    with: "claude",
+    installed: &["n-claude", "n-cacp"],
+    model: "claude-sonnet-4-5",
+    provider: "anthropic_messages.py",
+    shell: |command| json!({"call": ["Bash", {"command": command, "description": "Works"}]}),
+    team: "mcp__team__",
+    calls_by_the_way: 0,
+};
+
+pub const CLAUDE_HEADLESS: Driven = Driven { with: "claude:headless", ..CLAUDE };
+
+pub const CODEX_HEADLESS: Driven = Driven { with: "codex:headless", installed: &["n-codex"], ..CODEX };
+
+impl Driven {
+    pub fn of_team(&self, tool: &str, input: &Value) -> Value {
+        json!({"call": [format!("{}{tool}", self.team), input]})
+    }
+
+    /// A team of such agents, which `config` names with their roles and their tasks. They may read these folders.
+    pub fn team(&self, read: &[&Path], config: &str) -> Team {
+        let team = team_in_a_repository();
+        let head = format!("with = '{}'\nsandbox.read = {read:?}\n", self.with);
+        std::fs::write(team.path().join("team.toml"), head + config).unwrap();
+        team.ok(["trust", "--yes"]);
+        team
+    }
+
+    /// A run of such a team, in which their provider answers.
+    pub fn run(&self, installed: &Path, team: &Team, provider: &Provider) -> Command {
+        let mut run = team.command(["run", "--yes", "--no-gate", "--budget-tokens", "10000000"]);
+        let folders: Vec<PathBuf> = self.installed.iter().map(|of| programs(installed, of)).collect();
+        find_in(&mut run, &folders);
+        run.env("OPENAI_BASE_URL", format!("{}/v1", provider.url)).env("OPENAI_API_KEY", KEY);
+        run.env("ANTHROPIC_BASE_URL", &provider.url).env("ANTHROPIC_API_KEY", KEY);
+        run.env("GOOGLE_GEMINI_BASE_URL", &provider.url).env("GEMINI_API_KEY", KEY);
+        run
     }
 }

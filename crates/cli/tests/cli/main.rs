@@ -31,6 +31,7 @@ mod sandbox;
 mod secrets;
 
 mod split;
+mod steered_needs_clients;
 mod steering;
 
 mod support;

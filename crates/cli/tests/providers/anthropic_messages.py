@@ -10,12 +10,19 @@ PATHS, END = ("/messages",), b""
 is_streamed = scripted.is_asked_to_stream
 
 
+def words(part):
+    """What is said in a part. Claude Code hands on what is said to it while it works at the end of what a tool gives."""
+    if part["type"] == "tool_result" and isinstance(part.get("content"), str):
+        return part["content"].partition("<system-reminder>")[2]
+    return part["text"] if part["type"] == "text" else ""
+
+
 def conversation(request):
     told = []
     for message in request["messages"]:
         content = message["content"]
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-        text = "\n".join(part["text"] for part in parts if part["type"] == "text")
+        text = "\n".join(words(part) for part in parts)
         told.append(("model" if message["role"] == "assistant" else "user", text))
     return told
 

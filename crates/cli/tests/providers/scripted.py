@@ -25,7 +25,8 @@ def step(script, conversation):
     """What is answered in a conversation: a list of ("user" | "model", TEXT)."""
     for place in range(len(conversation) - 1, -1, -1):
         who, text = conversation[place]
-        known = next((words for words in script if words in text), None) if who == "user" else None
+        # Some programs say in one text what they were told one after the other: the last counts.
+        known = max((words for words in script if words in text), key=text.rfind, default=None) if who == "user" else None
         if known is not None:
             answered = sum(1 for who, _ in conversation[place:] if who == "model")
             steps = script[known]

@@ -1,10 +1,12 @@
 //! What comes to an agent at work from outside: it is held up, interrupted, or must have its plan approved first.
 
+use std::collections::BTreeSet;
+
 use agent_team_core::machine::State;
 
 use super::Context;
 use super::prompt::{self, Results};
-use crate::{AgentId, AgentMessage, Error, RecordId, Stage};
+use crate::{AgentId, AgentMessage, Error, RecordId, Role, Stage};
 
 impl Context {
     /// Waits as long as the agent, or its team, is paused. Says no if it was told to stop meanwhile.
@@ -38,6 +40,17 @@ impl Context {
         self.queue.team_log().until_word(move |state| is_interrupted(state, &agent)).await
     }
 
+    /// Waits until somebody says something to the agent that is not urgent, and is not among what is known.
+    #[cfg(feature = "drivers")]
+    pub(super) async fn mail_besides(&self, known: &BTreeSet<RecordId>) -> Result<(), Error> {
+        let (agent, known) = (self.agent.clone(), known.clone());
+        let has_mail = move |state: &State| {
+            let mut unread = state.messages().unread(&agent, role(state, &agent));
+            unread.any(|message| !message.urgent && !known.contains(&message.id))
+        };
+        self.queue.team_log().until(has_mail).await
+    }
+
     /// Waits until the agent's plan is approved, which is not yet; for ever where none is wanted.
     #[cfg(feature = "drivers")]
     pub(super) async fn plan_is_approved(&self) -> Result<(), Error> {
@@ -68,7 +81,10 @@ fn lacks_plan(state: &State, token: RecordId) -> bool {
 }
 
 fn is_interrupted(state: &State, agent: &AgentId) -> bool {
-    let role = state.agent(agent).map(|known| known.role);
-    let mut unread = state.messages().unread(agent, role);
+    let mut unread = state.messages().unread(agent, role(state, agent));
     unread.any(|message| message.urgent && !message.receipts.contains_key(agent))
+}
+
+fn role(state: &State, agent: &AgentId) -> Option<Role> {
+    state.agent(agent).map(|known| known.role)
 }

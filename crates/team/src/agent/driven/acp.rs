@@ -5,26 +5,34 @@
 
 mod permission;
 mod updates;
+mod within;
+
+use std::collections::VecDeque;
 
 use agent_client_protocol::schema::ProtocolVersion;
 use agent_client_protocol::v1::ConnectionTo;
 use agent_client_protocol::v1::schema::{
     CancelNotification, ContentBlock, EnvVariable, ErrorCode, Implementation, InitializeRequest,
-    LoadSessionRequest, McpServer, McpServerStdio, NewSessionRequest, PromptRequest,
+    LoadSessionRequest, McpServer, McpServerStdio, NewSessionRequest, PromptRequest, PromptResponse,
     RequestPermissionRequest, ResumeSessionRequest, SessionId, SessionModeId, SessionModeState,
     SessionNotification, SessionUpdate, SetSessionModeRequest, StopReason, TextContent,
 };
 use agent_client_protocol::{Agent, ByteStreams, Client, Error as AcpError};
 use async_trait::async_trait;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::updates::Calls;
+use self::within::{Goose, Within};
 use super::driver::{Access, Conversation, Done, Driver, DriverError, Heard, Place};
 use super::program::{BEGIN_LIMIT, BREAK_OFF_LIMIT, Program};
 use super::server::TeamServer;
+use super::steering::Steering;
 
 /// An agent that speaks the protocol.
 #[derive(Debug, Clone)]
@@ -82,13 +90,17 @@ impl Conversation for AcpConversation {
         self.talk.goes_on
     }
 
+    fn takes_more(&self) -> bool {
+        self.talk.within != Within::Not
+    }
+
     async fn say(
         &mut self,
         words_said: &str,
         hear: &mut (dyn FnMut(Heard) + Send),
-        stop: &CancellationToken,
+        steering: &mut Steering,
     ) -> Result<Done, DriverError> {
-        match self.talk.say(words_said, hear, stop).await {
+        match self.talk.say(words_said, hear, steering).await {
             Ok(done) => Ok(done),
             Err(error) => Err(self.program.broken(words(&error)).await),
         }
@@ -107,6 +119,9 @@ struct Talk {
     /// Whether the program says that conversations can be gone on with.
     can_go_on: bool,
     goes_on: bool,
+    /// How it takes words while it works.
+    within: Within,
+    goose: Goose,
     told: mpsc::UnboundedReceiver<Told>,
     calls: Calls,
     _open: DropGuard,
@@ -156,23 +171,40 @@ impl Talk {
         // What was said before is told once more by some.
         while told.try_recv().is_ok() {}
         let can_go_on = can_resume || able.load_session;
-        Ok(Self { connection, session, can_go_on, goes_on, told, calls: Calls::default(), _open: open })
+        Ok(Self {
+            connection,
+            session,
+            can_go_on,
+            goes_on,
+            within: Within::of(&able),
+            goose: Goose::default(),
+            told,
+            calls: Calls::default(),
+            _open: open,
+        })
     }
 
     async fn say(
         &mut self,
         words_said: &str,
         hear: &mut (dyn FnMut(Heard) + Send),
-        stop: &CancellationToken,
+        steering: &mut Steering,
     ) -> Result<Done, AcpError> {
-        let prompt = vec![ContentBlock::Text(TextContent::new(words_said))];
-        let request = PromptRequest::new(self.session.clone(), prompt);
-        let mut answer = Box::pin(self.connection.send_request(request).block_task());
+        // One after the other, each with the words that it has if these came while another was under way.
+        let mut answers = VecDeque::from([(None, self.prompt(words_said))]);
+        let mut goose_answers = FuturesUnordered::new();
+        self.goose.forget();
         let mut break_off_until: Option<Instant> = None;
         let answer = loop {
+            let takes_more = match self.within {
+                Within::Not => false,
+                Within::Prompts => answers.len() == 1,
+                Within::Goose => self.goose.works(),
+            };
+            let Some((_, answer)) = answers.front_mut() else { return Err(AcpError::internal_error()) };
             tokio::select! {
                 biased;
-                () = stop.cancelled(), if break_off_until.is_none() => {
+                () = steering.stop.cancelled(), if break_off_until.is_none() => {
                     break_off_until = Some(Instant::now() + BREAK_OFF_LIMIT);
                     self.connection.send_notification(CancelNotification::new(self.session.clone()))?;
                 }
@@ -180,13 +212,42 @@ impl Talk {
                     let reason = format!("it did not leave off within {BREAK_OFF_LIMIT:?}");
                     return Err(AcpError::internal_error().data(reason));
                 }
-                Some(told) = self.told.recv() => self.calls.hear(told, hear),
-                answer = &mut answer => break answer?,
+                Some((answered, more)) = goose_answers.next() => {
+                    // One that it does not take is said once more with the next words.
+                    if let Ok(answered) = answered {
+                        self.goose.answered(&answered, more);
+                    }
+                }
+                Some(told) = self.told.recv() => self.hear(told, hear),
+                more = steering.more.next(), if takes_more && break_off_until.is_none() => match self.within {
+                    Within::Goose => {
+                        if let Some(request) = self.goose.tell(&self.session, &more.words)? {
+                            let answered = self.connection.send_request(request).block_task();
+                            goose_answers.push(answered.map(|answered| (answered, more)));
+                        }
+                    }
+                    _ => {
+                        let answer = self.prompt(&more.words);
+                        answers.push_back((Some(more), answer));
+                    }
+                },
+                answered = answer => {
+                    let answered = answered?;
+                    answers.pop_front();
+                    match answers.front_mut() {
+                        Some((more, _)) => {
+                            // What is broken off has not taken it.
+                            let more = more.take().filter(|_| break_off_until.is_none());
+                            more.into_iter().for_each(|more| hear(Heard::Took(more)));
+                        }
+                        None => break answered,
+                    }
+                }
             }
         };
         // What was told before the answer stands before it.
         while let Ok(told) = self.told.try_recv() {
-            self.calls.hear(told, hear);
+            self.hear(told, hear);
         }
         if let Some(usage) = answer.usage {
             hear(Heard::Used(updates::usage(&usage)));
@@ -198,6 +259,22 @@ impl Talk {
             StopReason::Refusal => Done::Refused,
             _ => Done::Said,
         })
+    }
+
+    /// Says something. The answer comes when the program has done with it.
+    fn prompt(&self, words: &str) -> BoxFuture<'static, Result<PromptResponse, AcpError>> {
+        let prompt = vec![ContentBlock::Text(TextContent::new(words))];
+        let request = PromptRequest::new(self.session.clone(), prompt);
+        Box::pin(self.connection.send_request(request).block_task())
+    }
+
+    fn hear(&mut self, told: Told, hear: &mut (dyn FnMut(Heard) + Send)) {
+        if let Told::Update(update) = &told
+            && let Some(more) = self.goose.hear(update)
+        {
+            hear(Heard::Took(more));
+        }
+        self.calls.hear(told, hear);
     }
 }
 

@@ -1,11 +1,15 @@
 //! One attempt of a driven agent: it is told its task, and what comes up, until it delivers, gives up, or may not go on.
 
+use std::collections::BTreeSet;
+
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::driver::{Access, Conversation, Done, Place};
 use super::reach::Reach;
 use super::scribe::Scribe;
 use super::server::Serving;
+use super::steering::{More, Steering};
 use super::{DrivenAgent, words};
 use crate::agent::edits::{Told, Touched};
 use crate::agent::ending::{self, IDLE_ANSWERS_MAX};
@@ -16,7 +20,7 @@ use crate::agent::{AgentError, Answer, Assignment, Context, verdict};
 use crate::command::CommandSpec;
 use crate::outside::now_ms;
 use crate::tools::{ToolContext, Toolbox};
-use crate::{AgentMessage, Role, Stage};
+use crate::{AgentMessage, Error, RecordId, Role, Stage};
 
 /// How long an agent that has ended its task by a tool may go on talking, before it is broken off.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(20);
@@ -246,8 +250,11 @@ impl<'a> Attempt<'a> {
         let meter = self.agent.meter(context, Some(self.task.id.clone()));
         let turn = reach.begin_turn(&meter, &name)?;
         let stop = CancellationToken::new();
+        let (mut steering, say) = Steering::with_words(stop.clone());
+        let takes_more = conversation.takes_more();
+        let known = self.scribe.journal.told();
         let mut hear = |heard| self.scribe.hear(heard);
-        let mut said = conversation.say(words, &mut hear, &stop);
+        let mut said = conversation.say(words, &mut hear, &mut steering);
         let ended = async {
             match serving {
                 Some(serving) => serving.ended().await,
@@ -260,6 +267,7 @@ impl<'a> Attempt<'a> {
                 interrupted = context.interrupted() => interrupted,
                 approved = context.plan_is_approved() => approved,
                 () = context.stop.cancelled() => Ok(()),
+                failed = pass_on(context, serving, known, say), if takes_more => Err(failed),
                 () = ended => Ok(()),
             }
         };
@@ -331,4 +339,39 @@ impl<'a> Attempt<'a> {
         self.scribe.told(words.to_owned(), &[])?;
         Ok(words.to_owned())
     }
+}
+
+/// Tells a program what others say while it works, until that fails. What is urgent breaks it off instead.
+async fn pass_on(
+    context: &Context,
+    serving: Option<&Serving>,
+    mut known: BTreeSet<RecordId>,
+    say: mpsc::Sender<More>,
+) -> Error {
+    loop {
+        match comes(context, serving, &known).await {
+            Ok(new) if new.is_empty() => {}
+            Ok(new) => {
+                let messages: Vec<RecordId> = new.iter().map(|message| message.id).collect();
+                known.extend(&messages);
+                // What it has not taken at the end of its turn it is told before the next.
+                let _ = say.send(More { words: prompt::messages(&new, Results::Whole), messages }).await;
+            }
+            Err(error) => return error,
+        }
+    }
+}
+
+/// What comes for an agent that it is not given by a tool that waits for just that.
+async fn comes(
+    context: &Context,
+    serving: Option<&Serving>,
+    known: &BTreeSet<RecordId>,
+) -> Result<Vec<AgentMessage>, Error> {
+    context.mail_besides(known).await?;
+    if let Some(serving) = serving {
+        serving.idle().await;
+    }
+    let unread = context.bus.unread(&context.agent)?.into_iter();
+    Ok(unread.filter(|message| !message.urgent && !known.contains(&message.id)).collect())
 }

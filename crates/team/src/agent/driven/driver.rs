@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use super::server::TeamServer;
+use super::steering::{More, Steering};
 use crate::command::Environment;
 use crate::model::Usage;
 
@@ -83,8 +83,12 @@ pub trait Conversation: Send {
     /// Whether it goes on with an earlier one, so that the program knows what was said there.
     fn goes_on(&self) -> bool;
 
-    /// Says something, and hears what comes of it until the program has done with it. `stop` makes it break off: what it
-    /// has not done then it leaves.
+    /// Whether it can be told more while it does what it was told.
+    fn takes_more(&self) -> bool {
+        false
+    }
+
+    /// Says something, and hears what comes of it until the program has done with it, or is [steered](Steering) otherwise.
     ///
     /// # Errors
     /// When the program ended, or said what nobody understands.
@@ -92,7 +96,7 @@ pub trait Conversation: Send {
         &mut self,
         words: &str,
         hear: &mut (dyn FnMut(Heard) + Send),
-        stop: &CancellationToken,
+        steering: &mut Steering,
     ) -> Result<Done, DriverError>;
 
     /// Ends the program, with all that it has started.
@@ -131,6 +135,8 @@ pub enum Heard {
         /// Whether it may.
         allowed: bool,
     },
+    /// It has taken what it was told while it worked.
+    Took(More),
     /// All that it has used in this conversation so far.
     Used(Usage),
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_util::sync::CancellationToken;
 
 use super::driver::{Conversation, Done, Driver, DriverError, Heard, Place};
 use super::program::Program;
+use super::steering::Steering;
 
 /// What a program has said that printed nothing.
 const SILENT: &str = "(exit code 0, and nothing printed)";
@@ -69,13 +69,13 @@ impl Conversation for Answers {
         &mut self,
         words: &str,
         hear: &mut (dyn FnMut(Heard) + Send),
-        stop: &CancellationToken,
+        steering: &mut Steering,
     ) -> Result<Done, DriverError> {
         self.said += words;
         let mut program = Program::start(&self.exec.name, &self.exec.command, &self.place)?;
         let answered = tokio::select! {
             answered = answer(&mut program, &self.said) => answered,
-            () = stop.cancelled() => {
+            () = steering.stop.cancelled() => {
                 program.end().await;
                 return Ok(Done::BrokenOff);
             }

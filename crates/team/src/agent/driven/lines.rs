@@ -8,10 +8,10 @@ use serde_json::Value;
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::codec::{FramedRead, FramedWrite, LinesCodec};
-use tokio_util::sync::CancellationToken;
 
 use super::driver::{Conversation, Done, DriverError, Heard, Place};
 use super::program::{BEGIN_LIMIT, BREAK_OFF_LIMIT, Program};
+use super::steering::{More, Steering};
 
 /// The longest line, in bytes: a message with a large file in it is shorter.
 const LINE_BYTES_MAX: usize = 64 << 20;
@@ -25,6 +25,12 @@ pub(super) trait Speech: Send {
 
     /// The message that tells it something.
     fn tell(&mut self, words: &str) -> Value;
+
+    /// Whether it can be told more now, while it does what it was told.
+    fn takes_more(&self) -> bool;
+
+    /// The message that tells it more. Whether it has taken that is [heard](Heard::Took).
+    fn tell_more(&mut self, more: More) -> Value;
 
     /// Takes what came, and tells what that means.
     fn take(&mut self, message: &Value, hear: &mut (dyn FnMut(Heard) + Send)) -> Step;
@@ -151,13 +157,17 @@ impl<S: Speech> Conversation for Talk<S> {
         self.goes_on
     }
 
+    fn takes_more(&self) -> bool {
+        true
+    }
+
     async fn say(
         &mut self,
         words: &str,
         hear: &mut (dyn FnMut(Heard) + Send),
-        stop: &CancellationToken,
+        steering: &mut Steering,
     ) -> Result<Done, DriverError> {
-        match self.turn(words, hear, stop).await {
+        match self.turn(words, hear, steering).await {
             Ok(done) => Ok(done),
             Err(fault) => Err(self.lines.broken(fault).await),
         }
@@ -173,7 +183,7 @@ impl<S: Speech> Talk<S> {
         &mut self,
         words: &str,
         hear: &mut (dyn FnMut(Heard) + Send),
-        stop: &CancellationToken,
+        steering: &mut Steering,
     ) -> Result<Done, Fault> {
         let told = self.speech.tell(words);
         self.lines.send(&told).await?;
@@ -183,13 +193,18 @@ impl<S: Speech> Talk<S> {
             let limit = stopped.map(|(since, _)| since + BREAK_OFF_LIMIT);
             let message = tokio::select! {
                 biased;
-                () = stop.cancelled(), if stopped.is_none() => {
+                () = steering.stop.cancelled(), if stopped.is_none() => {
                     stopped = Some((Instant::now(), false));
                     None
                 }
                 () = sleep_until(limit.unwrap_or_else(Instant::now)), if limit.is_some() => {
                     let reason = format!("it did not leave off within {BREAK_OFF_LIMIT:?}");
                     return Err(Fault::Broke(reason));
+                }
+                more = steering.more.next(), if stopped.is_none() && self.speech.takes_more() => {
+                    let told = self.speech.tell_more(more);
+                    self.lines.send(&told).await?;
+                    None
                 }
                 message = self.lines.next() => Some(message?),
             };

@@ -24,6 +24,7 @@ mod reach;
 mod recorded;
 mod scribe;
 mod server;
+mod steering;
 mod usage;
 mod words;
 
@@ -43,6 +44,7 @@ use self::known::Known;
 pub use self::lending::Passages;
 use self::reach::Reach;
 pub use self::server::{TeamServer, relay};
+pub use self::steering::{More, MoreWords, Steering};
 use super::metered::Meter;
 use super::{Agent, AgentError, Answer, Assignment, Context, prompt};
 use crate::model::Prices;
@@ -191,8 +193,8 @@ impl Agent for DrivenAgent {
             Heard::Used(usage) => used = Some(usage),
             _ => {}
         };
-        let stop = CancellationToken::new();
-        let done = conversation.say(&words, &mut hear, &stop).await;
+        let mut steering = Steering::by(CancellationToken::new());
+        let done = conversation.say(&words, &mut hear, &mut steering).await;
         conversation.end().await;
         reach.settled().await;
         turn.end(used.unwrap_or_default())?;

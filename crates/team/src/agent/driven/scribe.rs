@@ -103,6 +103,15 @@ impl<'a> Scribe<'a> {
             Heard::Asked { what, allowed } => {
                 self.journal.write(Line::Permission { at_ms: now_ms(), what, allowed })?;
             }
+            Heard::Took(more) => {
+                self.read.extend(&more.messages);
+                self.journal.write(Line::Told {
+                    at_ms: now_ms(),
+                    parts: vec![Part::text(more.words)],
+                    messages: more.messages.clone(),
+                })?;
+                self.context.bus.mark_delivered(&self.context.agent, more.messages)?;
+            }
             Heard::Used(used) => self.used = used,
         }
         Ok(())

@@ -27,7 +27,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::Error;
@@ -79,6 +79,8 @@ struct Served {
     context: ToolContext,
     /// Whether somebody has asked which there are.
     is_asked_for: AtomicBool,
+    /// How many calls are under way.
+    calls: watch::Sender<usize>,
     ending: Mutex<Option<Ending>>,
     ended: Notify,
 }
@@ -91,6 +93,7 @@ impl Serving {
             toolbox: Box::new(toolbox),
             context,
             is_asked_for: AtomicBool::new(false),
+            calls: watch::Sender::new(0),
             ending: Mutex::default(),
             ended: Notify::new(),
         }))
@@ -113,6 +116,12 @@ impl Serving {
     /// Whether the program has ever asked which tools there are.
     pub fn is_asked_for(&self) -> bool {
         self.0.is_asked_for.load(Ordering::Relaxed)
+    }
+
+    /// Waits until no call is under way.
+    pub async fn idle(&self) {
+        // It is told as long as this is there.
+        let _ = self.0.calls.subscribe().wait_for(|calls| *calls == 0).await;
     }
 
     /// Waits until the agent has ended its attempt by a tool.
@@ -141,6 +150,22 @@ impl Tools for Served {
         if let Ok(server) = Handler(self).serve((read, write)).await {
             let _ = server.waiting().await;
         }
+    }
+}
+
+/// A call, until this is dropped.
+struct UnderWay<'a>(&'a watch::Sender<usize>);
+
+impl<'a> UnderWay<'a> {
+    fn of(calls: &'a watch::Sender<usize>) -> Self {
+        calls.send_modify(|calls| *calls += 1);
+        Self(calls)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|calls| *calls -= 1);
     }
 }
 
@@ -176,7 +201,9 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let input = Value::Object(request.arguments.unwrap_or_default());
+        let under_way = UnderWay::of(&self.0.calls);
         let output = (self.0.toolbox)().call(&request.name, input, &self.0.context).await;
+        drop(under_way);
         if let Some(ending) = output.ends_turns {
             *self.0.ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending);
             self.0.ended.notify_one();

@@ -1,6 +1,6 @@
 //! What Claude Code's messages mean.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -9,6 +9,7 @@ use crate::agent::driven::driver::{Access, Done, Heard};
 use crate::agent::driven::lines::{Fault, Speech, Step};
 use crate::agent::driven::permission::Wish;
 use crate::agent::driven::server::TeamServer;
+use crate::agent::driven::steering::More;
 use crate::agent::driven::usage::plus;
 use crate::model::Usage;
 
@@ -27,6 +28,8 @@ pub(super) struct Stream {
     told: String,
     is_begun: bool,
     is_broken_off: bool,
+    /// What it was told besides, by the names of the messages, and has not begun with.
+    more: BTreeMap<String, More>,
     /// The calls about which it asked: other refusals are its own.
     asked: BTreeSet<String>,
     used: Usage,
@@ -41,6 +44,7 @@ impl Stream {
             told: String::new(),
             is_begun: false,
             is_broken_off: false,
+            more: BTreeMap::new(),
             asked: BTreeSet::new(),
             used: Usage::default(),
         }
@@ -56,15 +60,30 @@ impl Speech for Stream {
         // It takes no message twice: each needs a name that it has never seen.
         self.told = Uuid::new_v4().to_string();
         (self.is_begun, self.is_broken_off) = (false, false);
-        let message = json!({"role": "user", "content": words});
-        json!({"type": "user", "uuid": self.told, "message": message, "parent_tool_use_id": null})
+        self.more.clear();
+        user(&self.told, words)
+    }
+
+    fn takes_more(&self) -> bool {
+        self.is_begun && !self.is_broken_off
+    }
+
+    fn tell_more(&mut self, more: More) -> Value {
+        let name = Uuid::new_v4().to_string();
+        let message = user(&name, &more.words);
+        self.more.insert(name, more);
+        message
     }
 
     fn take(&mut self, message: &Value, hear: &mut (dyn FnMut(Heard) + Send)) -> Step {
         match message["type"].as_str().unwrap_or_default() {
             "system" => return self.system(message, hear),
             "assistant" => says(message, hear),
-            "user" if message["isReplay"] == true => self.is_begun |= message["uuid"] == *self.told,
+            "user" if message["isReplay"] == true => {
+                self.is_begun |= message["uuid"] == *self.told;
+                let more = message["uuid"].as_str().and_then(|name| self.more.remove(name));
+                more.into_iter().for_each(|more| hear(Heard::Took(more)));
+            }
             "user" => returns(message, hear),
             "control_request" => return Step::Answer(self.answer(message, hear)),
             "result" => return self.result(message, hear),
@@ -157,11 +176,19 @@ impl Stream {
             (Some("error_max_turns" | "error_max_budget_usd"), _) => Step::Over(Done::Limit),
             // A provider that fails is a success that is an error.
             _ if fails => Step::Broken(fault(message)),
+            // What came too late for this turn it does in another one, which begins by itself.
+            _ if !self.more.is_empty() => Step::Listen,
             (_, Some("refusal")) => Step::Over(Done::Refused),
             (_, Some("max_tokens")) => Step::Over(Done::Limit),
             _ => Step::Over(Done::Said),
         }
     }
+}
+
+/// A message of a name.
+fn user(name: &str, words: &str) -> Value {
+    let message = json!({"role": "user", "content": words});
+    json!({"type": "user", "uuid": name, "message": message, "parent_tool_use_id": null})
 }
 
 /// What is wrong, by a result that is an error.

@@ -8,12 +8,14 @@ use crate::agent::driven::driver::{Access, Done, Heard};
 use crate::agent::driven::lines::{Fault, Speech, Step};
 use crate::agent::driven::permission::Wish;
 use crate::agent::driven::server::TeamServer;
+use crate::agent::driven::steering::More;
 use crate::agent::driven::usage::{minus, plus};
 use crate::model::Usage;
 
 /// The ids of our requests within a conversation.
 const BEGIN: &str = "turn/start";
 const BREAK_OFF: &str = "turn/interrupt";
+const TELL_MORE: &str = "turn/steer";
 
 /// A conversation with it.
 pub(super) struct Thread {
@@ -21,6 +23,9 @@ pub(super) struct Thread {
     access: Access,
     /// The turn that goes on, once it has begun.
     turn: Option<String>,
+    /// What it was told besides in this turn, by the requests that it has not answered; and how many there were.
+    told: BTreeMap<String, More>,
+    told_count: u64,
     /// The calls that are under way.
     open: BTreeSet<String>,
     /// What was used before this conversation began, or went on, and all since: for each thread, since its helpers have their own.
@@ -29,7 +34,15 @@ pub(super) struct Thread {
 
 impl Thread {
     pub fn new(id: String, access: Access) -> Self {
-        Self { id, access, turn: None, open: BTreeSet::new(), used: BTreeMap::new() }
+        Self {
+            id,
+            access,
+            turn: None,
+            told: BTreeMap::new(),
+            told_count: 0,
+            open: BTreeSet::new(),
+            used: BTreeMap::new(),
+        }
     }
 }
 
@@ -40,8 +53,23 @@ impl Speech for Thread {
 
     fn tell(&mut self, words: &str) -> Value {
         self.turn = None;
+        // What it has not taken by now it is told with these words.
+        self.told.clear();
         let params = json!({"threadId": self.id, "input": [{"type": "text", "text": words}]});
         json!({"id": BEGIN, "method": BEGIN, "params": params})
+    }
+
+    fn takes_more(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    fn tell_more(&mut self, more: More) -> Value {
+        self.told_count += 1;
+        let id = format!("{TELL_MORE} {}", self.told_count);
+        let input = json!([{"type": "text", "text": more.words}]);
+        self.told.insert(id.clone(), more);
+        let params = json!({"threadId": self.id, "expectedTurnId": self.turn, "input": input});
+        json!({"id": id, "method": TELL_MORE, "params": params})
     }
 
     fn take(&mut self, message: &Value, hear: &mut (dyn FnMut(Heard) + Send)) -> Step {
@@ -58,6 +86,10 @@ impl Speech for Thread {
                     return Step::Broken(Fault::Said(error.to_owned()));
                 }
                 self.turn = message["result"]["turn"]["id"].as_str().map(str::to_owned);
+            }
+            (None, Some(Value::String(id))) => {
+                let more = self.told.remove(id).filter(|_| message["error"].is_null());
+                more.into_iter().for_each(|more| hear(Heard::Took(more)));
             }
             (Some("thread/tokenUsage/updated"), None) => self.count(params, hear),
             (Some("item/started"), None) if is_ours => self.begins(&params["item"], hear),

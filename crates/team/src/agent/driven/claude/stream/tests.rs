@@ -166,3 +166,29 @@ fn what_a_helper_of_its_own_says_is_not_its_word() {
     assert_eq!(says(Value::Null), [Heard::Text("Found.\n".into())]);
     assert_eq!(says(json!("toolu_1")), []);
 }
+
+/// That it begins with a message.
+fn begins_with(message: &Value) -> Value {
+    json!({"type": "user", "uuid": message["uuid"], "isReplay": true, "message": message["message"]})
+}
+
+#[test]
+fn what_it_is_told_while_it_works_belongs_to_its_turn_or_to_another_one_that_follows() {
+    let mut stream = stream(Access::Work);
+    let mut heard = Vec::new();
+    let result = json!({"type": "result", "subtype": "success", "stop_reason": "end_turn"});
+    let more = |words: &str| More { words: words.into(), messages: Vec::new() };
+    let told = stream.tell("Do it.");
+    assert!(!stream.takes_more(), "it has not begun");
+    let mut take = |stream: &mut Stream, message: &Value| stream.take(message, &mut |told| heard.push(told));
+    take(&mut stream, &begins_with(&told));
+    assert!(stream.takes_more());
+    let in_time = stream.tell_more(more("Do it well."));
+    take(&mut stream, &begins_with(&in_time));
+    let late = stream.tell_more(more("Do it twice."));
+    assert_eq!(take(&mut stream, &result), Step::Listen, "another turn follows");
+    take(&mut stream, &begins_with(&late));
+    assert_eq!(take(&mut stream, &result), Step::Over(Done::Said));
+    heard.retain(|heard| matches!(heard, Heard::Took(_)));
+    assert_eq!(heard, [Heard::Took(more("Do it well.")), Heard::Took(more("Do it twice."))]);
+}

@@ -140,3 +140,21 @@ fn what_helpers_of_its_own_do_is_not_heard_and_what_they_use_counts() {
     let came = put(&mut thread, &messages);
     assert_eq!((came.heard.len(), came.ends.len(), came.used().input_tokens), (2, 0, 12));
 }
+
+#[test]
+fn what_it_is_told_while_it_works_it_takes_or_refuses() {
+    let mut thread = thread(Access::Work);
+    let more = |words: &str| More { words: words.into(), messages: Vec::new() };
+    thread.tell("Do it.");
+    assert!(!thread.takes_more(), "its turn has not begun");
+    thread.take(&json!({"id": BEGIN, "result": {"turn": {"id": "turn-1"}}}), &mut |_| ());
+    assert!(thread.takes_more());
+    let [taken, refused] = ["Do it well.", "Do it twice."].map(|words| thread.tell_more(more(words)));
+    assert_eq!(taken["params"]["expectedTurnId"], "turn-1");
+    let mut heard = Vec::new();
+    let no = json!({"id": refused["id"], "error": {"code": -32600, "message": "no active turn to steer"}});
+    for answer in [json!({"id": taken["id"], "result": {"turnId": "turn-1"}}), no] {
+        assert_eq!(thread.take(&answer, &mut |told| heard.push(told)), Step::Listen);
+    }
+    assert_eq!(heard, [Heard::Took(more("Do it well."))]);
+}
