@@ -181,7 +181,7 @@ impl Error {
                 "agents have tools for what they may do; run it yourself, in a shell of your own, or from a hook".into(),
             ),
             Self::NoModel { models, agents, .. } => Some(name_a_model(models, agents)),
-            Self::Untrusted { .. } => Some("read it, then say so: `agent-team trust`".into()),
+            Self::Untrusted { .. } => Some("read it, then say so: agent-team trust".into()),
             Self::NewerFormat { .. } => Some("update agent-team; reading still works".into()),
             Self::Overtaken { .. } => Some("try again; `agent-team doctor` shows what is void".into()),
             Self::Read(log::ReadError::Corrupt { .. }) => Some("`agent-team doctor` lists the damage".into()),

@@ -34,6 +34,8 @@ use crate::Error;
 use crate::config::Config;
 use crate::hooks::Hook;
 use crate::making::variable;
+use crate::model::{Price, Prices};
+use crate::purse::dollars;
 use crate::sandbox::SandboxChoice;
 
 /// The files and folders at the top of a repository from which coding agents take settings, commands, servers and variables.
@@ -50,6 +52,14 @@ pub const SETTINGS: [&str; 11] = [
     "opencode.json",
     "opencode.jsonc",
 ];
+
+/// What a model of this machine costs.
+const FREE: Price = Price {
+    input_microdollars: 0,
+    cached_microdollars: 0,
+    cache_write_microdollars: 0,
+    output_microdollars: 0,
+};
 
 /// Something that a repository asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -173,6 +183,18 @@ pub fn wishes(folder: &Path, config: &Config) -> Result<Vec<Wish>, Error> {
     if let Some(url) = &config.base_url {
         asks(format!("base_url = {url:?}"), "your key is sent there");
     }
+    for (model, price) in config.prices.set() {
+        // What costs nothing can only become dearer.
+        let known = Prices::default().price(model).is_some_and(|known| known == FREE);
+        if !known {
+            let price = format!(
+                "{{ input = {}, output = {} }}",
+                dollars(price.input_microdollars),
+                dollars(price.output_microdollars)
+            );
+            asks(format!("prices.{model:?} = {price}"), "your money is counted by it");
+        }
+    }
     for name in run_by_hooks(config) {
         let path = folder.join(&name);
         // What lies elsewhere is the user's already.
@@ -182,6 +204,32 @@ pub fn wishes(folder: &Path, config: &Config) -> Result<Vec<Wish>, Error> {
         }
     }
     Ok(wishes)
+}
+
+/// How much a repository lets a team spend: without a limit a run asks before it calls a model that costs money, and with one
+/// that its user does not trust, too.
+///
+/// ```
+/// use agent_team::{config::Config, trust};
+/// use std::path::Path;
+///
+/// let config = Config::parse("[budget]\nusd = 50.0\n", Path::new("team.toml"))?;
+/// assert_eq!(trust::limits(Path::new("/"), &config)?[0].what, "budget.usd = 50.00");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn limits(folder: &Path, config: &Config) -> Result<Vec<Wish>, Error> {
+    let folder = real(folder)?;
+    let budget = &config.budget;
+    let limits = [
+        budget.micro_usd.map(|most| format!("budget.usd = {}", dollars(most))),
+        budget.tokens.map(|most| format!("budget.tokens = {most}")),
+        budget.turns.map(|most| format!("budget.turns = {most}")),
+    ];
+    let why = "is spent on models without a question";
+    Ok(limits.into_iter().flatten().map(|what| Wish::new(&folder, what, why, &[])).collect())
 }
 
 /// Programs that run a file whose name follows.
@@ -289,7 +337,7 @@ mod tests {
     fn what_stays_within_the_sandbox_needs_no_trust() {
         let repository = Repository::new(&[("hooks/check", "true")]);
         let config = "goal = 'x'\ngate = 'make test'\ncheck = 'sh hooks/check'\nwith = 'exec:sh work.sh'\n\
-                      [budget]\nusd = 5.0\n[sandbox]\nkind = 'bubblewrap'\nmax_processes = 9\n\
+                      [budget]\nusd = 5.0\n[prices.script]\ninput = 1.0\noutput = 1.0\n[sandbox]\nkind = 'bubblewrap'\nmax_processes = 9\n\
                       [environment]\nset = {LANG = 'C'}\n[hooks]\ntime_limit = '5s'";
         assert_eq!(repository.wishes(config), []);
     }
@@ -299,7 +347,8 @@ mod tests {
         let repository = Repository::new(&[("hooks/check", "true")]);
         let config = "base_url = 'http://example.com/v1'\n[sandbox]\nkind = 'none'\nread = ['~/data']\nwrite = ['/srv']\n\
                       hosts = ['*.example.com']\n[environment]\npass = ['CI']\nset = {PATH = '/x'}\n\
-                      [hooks]\ntask_added = 'sh hooks/check'\nbefore_merge = '/usr/bin/true'";
+                      [hooks]\ntask_added = 'sh hooks/check'\nbefore_merge = '/usr/bin/true'\n\
+                      [prices.\"claude-*\"]\ninput = 0.0\noutput = 0.5";
         let expected = [
             "hooks.task_added = \"sh hooks/check\"",
             "hooks.before_merge = \"/usr/bin/true\"",
@@ -310,6 +359,7 @@ mod tests {
             "environment.pass = \"CI\"",
             "environment.set.PATH = \"/x\"",
             "base_url = \"http://example.com/v1\"",
+            "prices.\"claude-*\" = { input = 0.00, output = 0.50 }",
             "hooks/check",
         ];
         assert_eq!(words(&repository.wishes(config)), expected);

@@ -9,7 +9,7 @@ use agent_team::{TaskQueue, TeamFolder, TeamLog, With};
 use clap::Args;
 use serde_json::json;
 
-use super::run::run_team;
+use super::run::{Consent, run_team};
 use crate::again::Again;
 use crate::cli::Global;
 use crate::confinement::Commands;
@@ -77,7 +77,11 @@ impl Demo {
         let again = Again::from(Some(&folder))
             .option("with", config.with.as_ref())
             .flag("no-sandbox", self.commands.no_sandbox);
-        let exit = run_team(&team, &config, &again, self.yes, out)?;
+        let consent = match self.yes {
+            true => Consent::Given,
+            false => Consent::Asked { unsaid: Vec::new(), trusting: String::new() },
+        };
+        let exit = run_team(&team, &config, &again, consent, out)?;
         let queue = TaskQueue::over(TeamLog::open(&team)?);
         let seen = Seen::of(&queue)?;
         if out.is_json() {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use agent_team::config::{AgentConfig, Budget, CONFIG_FILE, Config, HookCommands};
 use agent_team::git::{GitProgram, Project};
-use agent_team::trust::Trust;
+use agent_team::split::quote;
+use agent_team::trust::{Trust, Wish};
 use agent_team::{
     AgentBudget, AgentId, Role, RunOutcome, Stop, Surroundings, TeamFolder, TeamLog, With, assemble,
     is_called_by_hook,
@@ -128,9 +129,29 @@ impl Run {
         let config = self.configuration(written.clone())?;
         // A rehearsal calls nothing.
         if config.names_a_model() {
-            trust::require(&folder, &written)?;
+            let hint = format!("read it, then say so: {}", self.trusting());
+            trust::require(&folder, &written).map_err(|failure| failure.hint(hint))?;
         }
-        run_team(&folder, &config, &again, self.yes, out)
+        let consent = match self.yes {
+            true => Consent::Given,
+            false => {
+                Consent::Asked { unsaid: self.unsaid_limits(&folder, &written)?, trusting: self.trusting() }
+            }
+        };
+        run_team(&folder, &config, &again, consent, out)
+    }
+
+    /// The command by which the user trusts what the configuration asks for.
+    fn trusting(&self) -> String {
+        let file = self.config.as_ref().map(|file| format!(" --config {}", quote(&file.to_string_lossy())));
+        format!("agent-team trust{}", file.unwrap_or_default())
+    }
+
+    /// The limits by which a run would spend, and which the user has neither said nor trusted.
+    fn unsaid_limits(&self, folder: &TeamFolder, written: &Config) -> Result<Vec<Wish>, Failure> {
+        let WorkBudget { budget_usd, budget_tokens, budget_turns, .. } = &self.budget;
+        let is_said = budget_usd.is_some() || budget_tokens.is_some() || budget_turns.is_some();
+        if is_said { Ok(Vec::new()) } else { trust::unknown_limits(folder, written) }
     }
 
     /// What the next run has to be told, too. What the log keeps is not said again: budgets that were set, but for the clock,
@@ -247,14 +268,28 @@ fn agents(count: u32) -> Result<Vec<AgentConfig>, Failure> {
     Ok(vec![group(Role::Lead, vec!["lead-1".to_owned()])?, group(Role::Worker, workers(count - 1))?])
 }
 
+/// Whether money may be spent.
+pub enum Consent {
+    /// The user has said so.
+    Given,
+    /// It is asked for, unless there is a limit that the user knows.
+    Asked {
+        /// The limits of `team.toml` that the user has not trusted.
+        unsaid: Vec<Wish>,
+        /// The command by which they are trusted.
+        trusting: String,
+    },
+}
+
 /// Runs a team as a configuration describes it, and says what happens and what came of it.
 pub fn run_team(
     folder: &TeamFolder,
     config: &Config,
     again: &Again,
-    yes: bool,
+    consent: Consent,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
+    let yes = matches!(consent, Consent::Given);
     let team_log = if config.names_a_model() || folder.log().is_file() {
         Global::open_or_create(folder)?.team_log().clone()
     } else {
@@ -270,7 +305,7 @@ pub fn run_team(
     let assembled = assemble(&team_log, config, &surroundings, live.reporter())?;
     if assembled.rehearses {
         live.say("REHEARSAL no model is named (--with, or `with` in team.toml): nothing is called and nothing is changed");
-    } else if !yes && !live.aside(|| agreed(&assembled.paid_models, config))? {
+    } else if !live.aside(|| agreed(&assembled.paid_models, config, &consent))? {
         return Err(Failure::new(Exit::Interrupted, "not started"));
     } else if config.approve_plan == Some(true) && plans_a_goal(config) && !somebody_is_there() {
         live.say("NOTE the lead's tasks wait for `agent-team plan approve`, as there is no terminal to ask at; --yes asks nothing");
@@ -312,25 +347,39 @@ fn plans_a_goal(config: &Config) -> bool {
     config.goal.is_some() && config.agents.iter().any(|agent| agent.role == Role::Lead)
 }
 
-/// Asks before money may be spent without a limit, where there is somebody to ask.
-fn agreed(paid: &[String], config: &Config) -> Result<bool, Failure> {
+/// Asks before money may be spent without a limit that the user knows, where there is somebody to ask.
+fn agreed(paid: &[String], config: &Config, consent: &Consent) -> Result<bool, Failure> {
+    let Consent::Asked { unsaid, trusting } = consent else { return Ok(true) };
     let budget = &config.budget;
     let limited = budget.micro_usd.is_some() || budget.tokens.is_some() || budget.turns.is_some();
-    if paid.is_empty() || limited {
+    if paid.is_empty() || (limited && unsaid.is_empty()) {
         return Ok(true);
     }
+    let limits: Vec<&str> = unsaid.iter().map(|limit| limit.what.as_str()).collect();
+    let (how, hint) = match limited {
+        true => (
+            format!("by the limits of team.toml ({})", limits.join(", ")),
+            format!("say that you trust them: {trusting}; or how much it may cost: --budget-usd N"),
+        ),
+        false => (
+            "without a budget".to_owned(),
+            "say how much it may cost: --budget-usd N; or that it may: --yes".to_owned(),
+        ),
+    };
+    let calls = format!("calls {} {how}", paid.join(", "));
     if !somebody_is_there() {
-        let words =
-            format!("this calls {} without a budget, and there is no terminal to ask at", paid.join(", "));
-        return Err(
-            Failure::usage(words).hint("say how much it may cost: --budget-usd N; or that it may: --yes")
-        );
+        return Err(Failure::usage(format!("this {calls}, and there is no terminal to ask at")).hint(hint));
     }
     forget_what_was_typed();
-    eprint!("This calls {} without a budget (--budget-usd). Go on? [y/N] ", paid.join(", "));
+    eprint!("This {calls}; --budget-usd N sets a limit. Go on? [y/N] ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(|error| Failure::io("standard input", &error))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let agreed = matches!(answer.trim(), "y" | "Y" | "yes");
+    if agreed && limited {
+        // Nobody is asked twice.
+        trust::remember(unsaid)?;
+    }
+    Ok(agreed)
 }
 
 /// The first Ctrl-C lets agents finish their turns, the second ends at once.

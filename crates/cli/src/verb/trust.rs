@@ -117,6 +117,7 @@ fn agreed(new: &[Wish], out: &mut Output) -> Result<(), Failure> {
 /// All that the repository in a folder asks for.
 fn of_repository(folder: &Path, config: &Config) -> Result<Vec<Wish>, Failure> {
     let mut wishes = trust::wishes(folder, config)?;
+    wishes.extend(trust::limits(folder, config)?);
     wishes.extend(trust::settings(folder, folder)?.into_iter().map(|(_, wish)| wish));
     Ok(wishes)
 }
@@ -125,8 +126,9 @@ fn of_repository(folder: &Path, config: &Config) -> Result<Vec<Wish>, Failure> {
 pub fn give_to_own(folder: &TeamFolder) -> Result<(), Failure> {
     let config = Config::load(&folder.workspace().join(CONFIG_FILE));
     let config = config.map_err(|error| Failure::usage(error.to_string()))?;
-    let wishes = trust::wishes(folder.workspace(), &config)?;
-    if wishes.is_empty() { Ok(()) } else { Ok(trusted()?.give(&wishes)?) }
+    let mut wishes = trust::wishes(folder.workspace(), &config)?;
+    wishes.extend(trust::limits(folder.workspace(), &config)?);
+    remember(&wishes)
 }
 
 /// What the user trusts.
@@ -135,6 +137,18 @@ fn trusted() -> Result<Trusted, Failure> {
     Trusted::of(&variables).ok_or_else(|| {
         Failure::usage("there is no place to remember what you trust").hint("set HOME, or XDG_STATE_HOME")
     })
+}
+
+/// Remembers that the user trusts this.
+pub fn remember(wishes: &[Wish]) -> Result<(), Failure> {
+    if wishes.is_empty() { Ok(()) } else { Ok(trusted()?.give(wishes)?) }
+}
+
+/// The limits of a configuration that the user has not said that they may be spent.
+pub fn unknown_limits(folder: &TeamFolder, config: &Config) -> Result<Vec<Wish>, Failure> {
+    let limits = trust::limits(folder.workspace(), config)?;
+    let known = trusted().ok();
+    Ok(limits.into_iter().filter(|limit| known.as_ref().is_none_or(|known| !known.has(limit))).collect())
 }
 
 /// Refuses what a configuration asks for unless the user trusts it.

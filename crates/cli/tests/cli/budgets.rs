@@ -404,6 +404,7 @@ fn the_command_that_goes_on_leaves_enough_for_the_call_that_did_not_fit() {
     let team = in_a_repository();
     let config = "with = 'script:script.json'\ngate = 'true'\n[budget]\nusd = 0.5\n[prices.script]\ninput = 100.0\noutput = 100.0\n";
     std::fs::write(team.path().join("team.toml"), config).unwrap();
+    team.ok(["trust", "--yes"]);
     let ran = team.run(["run"]);
     let calls = || team.json(["budget", "team"])[0]["spent"]["calls"].as_u64().unwrap_or(0);
     assert!(ran.code == 5 && calls() == 0, "{ran:?}");

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::clients::{self, KEY, Provider};
 use crate::support::{Ran, Team};
 
 /// A clone with a hook of its own that would run as the user, and a model whose agent writes one file.
@@ -37,7 +38,7 @@ fn hooks_of_a_clone_are_neither_run_nor_passed_over_before_they_are_trusted() {
     team.run(["add", "Write it"]).failed(3, words);
     let ran = team.run(["run", "Write it", "--no-gate", "--yes"]);
     ran.failed(3, words);
-    assert!(ran.stderr.contains("hint: read it, then say so: `agent-team trust`"), "{ran:?}");
+    assert!(ran.stderr.contains("hint: read it, then say so: agent-team trust"), "{ran:?}");
     assert!(!team.path().join("ran").exists());
     assert_eq!(team.count("total"), 0, "and what reads does not mind");
     team.run(["trust"]).failed(2, "there is no terminal to ask whether you trust hooks.task_added");
@@ -87,7 +88,9 @@ fn what_init_writes_itself_is_trusted_and_a_rehearsal_wants_no_trust() {
     let team = Team::without_init();
     team.ok(["init", "--template", "feature"]);
     let listed = team.json(["trust", "--list"]);
-    assert_eq!(trusted(&listed).last(), Some(&("hooks/before-merge", true)), "{listed}");
+    let of_feature =
+        ["hooks.before_merge = \"hooks/before-merge\"", "hooks/before-merge", "budget.usd = 5.00"];
+    assert_eq!(trusted(&listed), of_feature.map(|what| (what, true)), "{listed}");
     let clone = cloned();
     configure(&clone, "task_added = 'touch ran'");
     let text = fs::read_to_string(clone.path().join("team.toml")).unwrap();
@@ -158,4 +161,37 @@ fn whoever_is_asked_at_a_terminal_has_seen_what_for() {
     let said = answers("y\n", "trusted, as it is now");
     assert!(said.contains("trusted, as it is now"), "{said}");
     assert!(trusted(&team.json(["trust", "--list"])).iter().all(|(_, trusted)| *trusted));
+}
+
+#[test]
+fn money_is_not_spent_by_the_limits_of_a_clone_before_they_are_trusted() {
+    let team = clients::team_in_a_repository();
+    let script = json!({"# Task goal": [
+        {"call": ["write", {"path": "a.txt", "content": "hello\n"}]},
+        {"call": ["finish", {"result": "Written."}]},
+    ]});
+    let provider = Provider::start(&team, "anthropic_messages.py", &script);
+    let config =
+        "with = 'anthropic:claude-sonnet-4-5'\nno_gate = true\ngoal = 'Write a.txt'\n[budget]\nusd = 50.0\n";
+    fs::write(team.path().join("team.toml"), config).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut run = team.command([&["run"], arguments].concat());
+        run.env("ANTHROPIC_BASE_URL", &provider.url).env("ANTHROPIC_API_KEY", KEY);
+        Ran::of(run.output().unwrap())
+    };
+    let ran = run(&[]);
+    ran.failed(2, "this calls anthropic:claude-sonnet-4-5 by the limits of team.toml (budget.usd = 50.00), and there is no");
+    assert!(ran.stderr.contains("hint: say that you trust them: agent-team trust"), "{ran:?}");
+    assert_eq!(provider.asked(), "");
+    // Nor is it counted by a price of the clone's.
+    let cheap = format!("{config}[prices.'claude-*']\ninput = 0.0\noutput = 0.0\n");
+    fs::write(team.path().join("team.toml"), cheap).unwrap();
+    run(&["--budget-usd", "1"])
+        .failed(3, "prices.\"claude-*\" = { input = 0.00, output = 0.00 } (your money is counted by it)");
+    assert_eq!(provider.asked(), "");
+
+    fs::write(team.path().join("team.toml"), config).unwrap();
+    team.ok(["trust", "--yes"]);
+    let ran = run(&[]);
+    assert_eq!((ran.code, clients::merged(&team, "a.txt").as_str()), (0, "hello\n"), "{ran:?}");
 }

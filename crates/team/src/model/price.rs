@@ -106,6 +106,11 @@ impl Prices {
         self
     }
 
+    /// The prices that the user has set, by the names of models or what these begin with.
+    pub fn set(&self) -> impl Iterator<Item = (&str, Price)> {
+        self.by_model.iter().map(|(name, price)| (name.as_str(), *price))
+    }
+
     /// What `usage` of the model `name` (as [`Model::name`](super::Model::name) gives it) costs, in micro-dollars,
     /// rounded up; `None` if the model's price is not known.
     pub fn cost(&self, name: &str, usage: Usage) -> Option<u64> {
