@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use agent_team::command::Environment;
+use agent_team::command::{Environment, sweep_with};
 use agent_team::{Durability, TaskQueue, TeamFolder, TeamLog};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -124,6 +124,7 @@ pub enum Verb {
     Log(verb::log::Log),
     Doctor(verb::doctor::Doctor),
     Doorway(verb::doorway::Doorway),
+    Sweep(verb::sweep::Sweep),
     Completions(verb::completions::Completions),
 }
 
@@ -171,6 +172,7 @@ impl Verb {
             Self::Log(verb) => verb.run(global, out),
             Self::Doctor(verb) => verb.run(global, out),
             Self::Doorway(verb) => verb.run(global, out),
+            Self::Sweep(verb) => verb.run(global, out),
             Self::Completions(verb) => verb.run(global, out),
         }
     }
@@ -215,6 +217,9 @@ pub fn run() -> ExitCode {
         Err(error) => return misunderstood(&error),
     };
     let mut out = Output::new(&cli.global);
+    if let Ok(program) = std::env::current_exe() {
+        sweep_with(program);
+    }
     let outcome = cli.verb.run(&cli.global, &mut out);
     let flushed = out.flush().map_err(Failure::from);
     let exit = match outcome.and_then(|exit| flushed.map(|()| exit)) {

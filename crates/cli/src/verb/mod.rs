@@ -37,6 +37,7 @@ pub mod set;
 pub mod show;
 pub mod split;
 pub mod status;
+pub mod sweep;
 pub mod trust;
 pub mod verify;
 

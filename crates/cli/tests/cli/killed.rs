@@ -2,6 +2,7 @@
 
 use std::fs::{DirEntry, File};
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -65,10 +66,9 @@ fn is_alive(process: u32) -> bool {
 #[test]
 fn a_command_that_outlives_its_run_writes_nothing_into_what_comes_next() {
     let team = repository(&twice("stale"), "true");
-    let mut run = start(&team);
+    let run = start(&team);
     let command = heard(&team);
-    run.kill().unwrap();
-    run.wait().unwrap();
+    kill_with_sweeper(&team, run);
     // Somebody else's program in the same folder is none of the attempt's.
     let workspace = team.path().join(".agent-team/workspaces/worker-1");
     let mut other = team.program("sleep").arg("600").current_dir(workspace).spawn().unwrap();
@@ -91,10 +91,9 @@ fn a_gate_that_outlives_its_run_judges_and_writes_no_more() {
     let config = std::fs::read_to_string(team.path().join("team.toml")).unwrap();
     let config = config.replace("'true'", "'sh $HOME/gate.sh'");
     std::fs::write(team.path().join("team.toml"), config).unwrap();
-    let mut run = start(&team);
+    let run = start(&team);
     let command = heard(&team);
-    run.kill().unwrap();
-    run.wait().unwrap();
+    kill_with_sweeper(&team, run);
     let ran = team.run(["run", "--yes", "--no-sandbox"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(!is_alive(command) && !team.path().join("stale").exists(), "{ran:?}");
@@ -104,17 +103,36 @@ fn a_gate_that_outlives_its_run_judges_and_writes_no_more() {
 #[test]
 fn whoever_takes_a_task_from_a_dead_run_ends_what_it_started() {
     let team = repository(&twice("stale"), "true");
-    let mut run = start(&team);
+    let run = start(&team);
     let command = heard(&team);
-    run.kill().unwrap();
-    run.wait().unwrap();
+    kill_with_sweeper(&team, run);
     let lived = is_alive(command);
     team.ok(["claim", "own", "--as", "me"]);
     assert!(lived && !is_alive(command));
 }
 
+fn kill(_: &Team, mut run: Child) {
+    run.kill().unwrap();
+    run.wait().unwrap();
+}
+
+/// Kills a run, and before that the program that would end what it leaves: as when a machine runs out of memory.
+fn kill_with_sweeper(team: &Team, run: Child) {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", run.id())).unwrap().flatten();
+    let of_threads =
+        tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+    let all = of_threads.collect::<Vec<_>>().join(" ");
+    let is_sweeper = |id: &&str| {
+        let command = std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        command.ends_with("\0sweep\0")
+    };
+    let sweeper = all.split_whitespace().find(is_sweeper).unwrap();
+    assert!(team.program("kill").args(["-9", sweeper]).status().unwrap().success());
+    kill(team, run);
+}
+
 /// A run that was killed while a confined command hides from it, and what is heard of the command.
-fn killed_with_a_confined_command(kind: &str) -> (Team, Ends) {
+fn killed_with_a_confined_command(kind: &str, kill: fn(&Team, Child)) -> (Team, Ends) {
     let team = repository("true", "true");
     let told = std::fs::canonicalize(team.path()).unwrap().join("told");
     // All that it starts holds the pipe open, whatever else it leaves behind.
@@ -127,20 +145,25 @@ fn killed_with_a_confined_command(kind: &str) -> (Team, Ends) {
     config += &format!("[sandbox]\nkind = '{kind}'\nwrite = ['told']\n");
     std::fs::write(team.path().join("team.toml"), config).unwrap();
     team.ok(["trust", "--yes"]);
-    let mut run = team.command(["run", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let mut pipe = BufReader::new(File::open(&told).unwrap());
-    let mut ready = String::new();
-    pipe.read_line(&mut ready).unwrap();
-    assert_eq!(ready, "ready\n");
-    run.kill().unwrap();
-    run.wait().unwrap();
-    (team, Ends(pipe))
+    let run = team.command(["run", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let ends = Ends::ready(&told);
+    kill(&team, run);
+    (team, ends)
 }
 
 /// The pipe that a command and all that it started hold open.
 struct Ends(BufReader<File>);
 
 impl Ends {
+    /// Waits until the command says that it is ready.
+    fn ready(pipe: &Path) -> Self {
+        let mut pipe = BufReader::new(File::open(pipe).unwrap());
+        let mut ready = String::new();
+        pipe.read_line(&mut ready).unwrap();
+        assert_eq!(ready, "ready\n");
+        Self(pipe)
+    }
+
     /// Waits until all of them have ended. `false` if they have not within ten seconds.
     fn wait(mut self) -> bool {
         let (tell, told) = mpsc::channel();
@@ -151,13 +174,33 @@ impl Ends {
 
 #[test]
 fn a_command_in_a_namespace_ends_with_its_run_needs_bwrap() {
-    let (_team, ends) = killed_with_a_confined_command("bubblewrap");
+    let (_team, ends) = killed_with_a_confined_command("bubblewrap", kill);
+    assert!(ends.wait(), "somebody still works there");
+}
+
+#[test]
+fn a_command_behind_the_kernels_rules_is_ended_when_its_run_is_killed() {
+    let (_team, ends) = killed_with_a_confined_command("landlock", kill);
+    assert!(ends.wait(), "somebody still works there");
+}
+
+#[test]
+fn a_command_without_a_sandbox_is_ended_when_its_run_is_killed() {
+    // It forks, changes its session and does not heed who asks it to end.
+    let forks = "trap \\\"\\\" TERM; exec 9> $HOME/told; setsid sh -c \\\"trap : TERM; sleep 1000 & wait\\\" & echo ready >&9; wait";
+    let team = repository("", "true");
+    let words = std::fs::read_to_string(team.path().join("words.json")).unwrap();
+    let words = words.replace(r#""command":"""#, &format!(r#""command":"{forks}""#));
+    std::fs::write(team.path().join("words.json"), words).unwrap();
+    let run = start(&team);
+    let ends = Ends::ready(&team.path().join("told"));
+    kill(&team, run);
     assert!(ends.wait(), "somebody still works there");
 }
 
 #[test]
 fn a_command_behind_the_kernels_rules_is_ended_by_whoever_comes_next() {
-    let (team, ends) = killed_with_a_confined_command("landlock");
+    let (team, ends) = killed_with_a_confined_command("landlock", kill_with_sweeper);
     // Who works there has its folder open.
     let workspace = std::fs::canonicalize(team.path()).unwrap().join(".agent-team/workspaces/worker-1");
     let is_in =

@@ -16,6 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Environment;
 use super::space::Space;
 use super::straggler::{Mark, VARIABLE};
+use super::sweeper::Known;
 use crate::sandbox::door::Opening;
 use crate::sandbox::{Exceeded, Most, Private, SandboxError, started_by};
 
@@ -32,6 +33,8 @@ pub struct ProcessGroup {
     id: Option<Pid>,
     /// What those carry who left the group.
     mark: Mark,
+    /// That whoever is left is ended when this process is killed, where the kernel does not do that.
+    known: Option<Known>,
     /// Where the program runs, if it has a process namespace.
     space: Option<Space>,
     /// How much it may use.
@@ -72,13 +75,14 @@ impl ProcessGroup {
         let mut command = Command::from(made.command);
         streams(&mut command);
         command.env(VARIABLE, mark.value()).process_group(0).kill_on_drop(true);
+        let known = if made.status.is_none() { Known::to_sweeper(&mark) } else { None };
         let leader = command.spawn()?;
         // It holds ends of pipes that only the child shall hold.
         drop(command);
         let id = leader.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let door = made.door.map(Opening::open).transpose()?;
         let (most, private) = (made.most, made.private);
-        let mut group = Self { leader, id, mark, space: None, most, private, _door: door };
+        let mut group = Self { leader, id, mark, known, space: None, most, private, _door: door };
         group.space = made.status.map(Space::new).transpose()?;
         Ok(group)
     }
@@ -135,7 +139,7 @@ impl ProcessGroup {
             drop(private);
         })
         .await?;
-        self.id = None;
+        (self.id, self.known) = (None, None);
         Ok(())
     }
 

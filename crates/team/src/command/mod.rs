@@ -12,6 +12,7 @@ mod environment;
 mod group;
 mod space;
 mod straggler;
+mod sweeper;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ pub(crate) use cut::{grouped, shorten};
 pub use environment::Environment;
 pub use group::{ProcessGroup, SpawnError};
 pub(crate) use straggler::{VARIABLE as MARK_VARIABLE, end_all, is_among_limits};
+pub use sweeper::{sweep, sweep_with};
 
 use crate::sandbox::{Exceeded, SandboxError};
 use capture::{Capture, OutputLimits};

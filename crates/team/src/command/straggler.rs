@@ -7,6 +7,7 @@
 //! change. Where `/proc` is missing, nothing is found.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -16,6 +17,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 /// The variable that holds the mark. Within a command of another agent-team, that one's stands before it, so that
 /// whoever ends the outer command finds what the inner ones left behind.
 pub(crate) const VARIABLE: &str = "AGENT_TEAM_COMMAND";
+
+/// How long an id is, in characters.
+const ID_LENGTH: usize = 32;
 
 /// How long the search goes on while there is still somebody: one who forks faster than we look is given up at last.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -46,15 +50,35 @@ impl Mark {
         value
     }
 
+    /// One as [`Display`](fmt::Display) writes it.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (id, number) = text.split_once(' ').unwrap_or((text, ""));
+        // What fits everybody fits nobody.
+        let is_id = id.len() == ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_id.then(|| Self { id: id.to_owned(), number: number.parse().ok() })
+    }
+
     /// Kills all who carry the mark, until there is none. Blocks.
     pub(super) fn end_all(&self) {
-        end_all(|process, environment| {
-            self.is_in(environment) || self.number.is_some_and(|number| is_among_limits(process, number))
-        });
+        end_all(|process, environment| self.is_on(process, environment));
+    }
+
+    /// Whether a process carries it.
+    pub(super) fn is_on(&self, process: Pid, environment: &[u8]) -> bool {
+        self.is_in(environment) || self.number.is_some_and(|number| is_among_limits(process, number))
     }
 
     fn is_in(&self, environment: &[u8]) -> bool {
         environment.windows(self.id.len()).any(|window| window == self.id.as_bytes())
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number {
+            Some(number) => write!(formatter, "{} {number}", self.id),
+            None => formatter.write_str(&self.id),
+        }
     }
 }
 
