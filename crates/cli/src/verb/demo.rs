@@ -81,7 +81,7 @@ impl Demo {
             true => Consent::Given,
             false => Consent::Asked { unsaid: Vec::new(), trusting: String::new() },
         };
-        let exit = run_team(&team, &config, &again, consent, out)?;
+        let exit = run_team(&team, &config, &again, &consent, out)?;
         let queue = TaskQueue::over(TeamLog::open(&team)?);
         let seen = Seen::of(&queue)?;
         if out.is_json() {

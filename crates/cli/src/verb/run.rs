@@ -138,7 +138,7 @@ impl Run {
                 Consent::Asked { unsaid: self.unsaid_limits(&folder, &written)?, trusting: self.trusting() }
             }
         };
-        run_team(&folder, &config, &again, consent, out)
+        run_team(&folder, &config, &again, &consent, out)
     }
 
     /// The command by which the user trusts what the configuration asks for.
@@ -286,7 +286,7 @@ pub fn run_team(
     folder: &TeamFolder,
     config: &Config,
     again: &Again,
-    consent: Consent,
+    consent: &Consent,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     let yes = matches!(consent, Consent::Given);
@@ -305,7 +305,7 @@ pub fn run_team(
     let assembled = assemble(&team_log, config, &surroundings, live.reporter())?;
     if assembled.rehearses {
         live.say("REHEARSAL no model is named (--with, or `with` in team.toml): nothing is called and nothing is changed");
-    } else if !live.aside(|| agreed(&assembled.paid_models, config, &consent))? {
+    } else if !live.aside(|| agreed(&assembled.paid_models, config, consent))? {
         return Err(Failure::new(Exit::Interrupted, "not started"));
     } else if config.approve_plan == Some(true) && plans_a_goal(config) && !somebody_is_there() {
         live.say("NOTE the lead's tasks wait for `agent-team plan approve`, as there is no terminal to ask at; --yes asks nothing");
