@@ -12,6 +12,7 @@ mod checks;
 mod claims;
 mod clients;
 mod driven;
+mod escapes;
 mod files;
 mod headless_needs_clients;
 mod health;

@@ -13,7 +13,7 @@ use crate::agent::{AgentError, Context};
 use crate::command::Environment;
 use crate::gateway::{Gateway, Open};
 use crate::model::{Caller, Usage};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, SandboxKind};
 use crate::trust::{self, Wish};
 use crate::{Error, TaskId, TeamFolder};
 
@@ -43,7 +43,12 @@ impl Reach {
     ) -> Result<Self, AgentError> {
         let (environment, home) = at_home(context)?;
         let environment = without_untrusted(agent, context, environment)?;
-        let Some(keeper) = &agent.relay else {
+        // Any program may do without a model, and where nothing can be lent to it there is none.
+        let is_any = !agent.driver.takes_tools();
+        let cannot_borrow = is_any && matches!(environment.sandbox().kind(), Ok(SandboxKind::Landlock));
+        let wants =
+            serving.is_some() || !agent.hosts.is_empty() || (agent.passages.is_some() && !cannot_borrow);
+        let Some(keeper) = agent.relay.as_ref().filter(|_| wants) else {
             return Ok(Self { environment, serving: None, team: None, lending: None, home, _open: None });
         };
         let lending = agent.passages.clone().map(|passages| {
