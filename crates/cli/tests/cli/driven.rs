@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::clients::find_in;
 use crate::support::{Ran, Team};
 
 /// A team in a git repository.
@@ -175,6 +176,16 @@ fn whoever_cannot_be_started_or_is_not_logged_in_works_on_nothing_and_says_why()
     let team = project();
     let ran = team.run(["run", "Write a", "--with", "opencode", "--no-gate", "--yes", "--no-sandbox"]);
     assert!(ran.code == 5 && ran.stderr.contains("see that it is installed"), "{ran:?}");
+
+    // A link from a folder of PATH to where nobody is let look.
+    let hidden = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    std::fs::create_dir(hidden.path().join("bin")).unwrap();
+    std::fs::write(hidden.path().join("program"), "").unwrap();
+    std::os::unix::fs::symlink("../program", hidden.path().join("bin/opencode")).unwrap();
+    let mut run = team.command(["run", "--with", "opencode", "--no-gate", "--yes", "--budget-tokens", "9"]);
+    find_in(&mut run, &[hidden.path().join("bin")]);
+    let ran = Ran::of(run.env("OPENAI_API_KEY", "a-key").output().unwrap());
+    assert!(ran.code == 5 && ran.stderr.contains("name the folder that it is installed in"), "{ran:?}");
 }
 
 #[test]

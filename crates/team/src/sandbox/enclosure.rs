@@ -37,6 +37,16 @@ pub(crate) struct Enclosure {
 }
 
 impl Sandbox {
+    /// Whether a program that works in a folder does not see a path, though it is there.
+    #[cfg(feature = "drivers")]
+    pub(crate) fn hides_from(&self, folder: &Path, environment: &Environment, path: &Path) -> bool {
+        let confined =
+            matches!(self.kind(), Ok(super::SandboxKind::Bubblewrap | super::SandboxKind::Landlock));
+        let policy = || self.policy(folder, &variables(environment));
+        let real = std::fs::canonicalize(path);
+        confined && real.is_ok_and(|real| policy().access(&real) == Access::Hidden)
+    }
+
     /// Makes a program ready that works in `folder`.
     ///
     /// # Errors

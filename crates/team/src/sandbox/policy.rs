@@ -81,9 +81,8 @@ impl Policy {
         self.aliases.iter().map(|(alias, real)| (alias.as_path(), real.as_path()))
     }
 
-    /// The access to a path.
-    #[cfg(test)]
-    fn access(&self, path: &Path) -> Access {
+    /// The access to a real path.
+    pub(super) fn access(&self, path: &Path) -> Access {
         path.ancestors().find_map(|above| self.named.get(above)).copied().unwrap_or(Access::Hidden)
     }
 

@@ -158,7 +158,7 @@ pub enum Done {
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {
     /// The program could not be started.
-    #[error("cannot start `{command}`: {source}; see that it is installed and on the PATH")]
+    #[error("cannot start `{command}`: {source}")]
     Start {
         /// The command.
         command: String,

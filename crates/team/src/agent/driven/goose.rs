@@ -20,6 +20,17 @@ const CONFINED: [(&str, &str); 3] = [
     ("GOOSE_DISABLE_SESSION_NAMING", "true"),
 ];
 
+/// What it lacks, if it lacks anything: without a model it ends, and does not say why.
+pub(super) fn wants(place: &Place) -> Result<(), &'static str> {
+    match place.model.is_some() || place.environment.sandbox().is_none() {
+        true => Ok(()),
+        false => {
+            Err("in a sandbox its own settings are out of reach, so it has to be said which model it calls: \
+                      `model = \"openai/gpt-5\"`, say, in its `[[agent]]` of team.toml")
+        }
+    }
+}
+
 /// The environment in which it is started.
 pub(super) fn environment(place: &Place) -> Environment {
     let mode = match place.access {

@@ -56,6 +56,12 @@ impl Driver for Known {
         match own {
             Some(own) => headless(own, self.name()).begin(place, earlier).await,
             None => {
+                if self.agent == KnownAgent::Goose {
+                    goose::wants(place).map_err(|why| {
+                        let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, why);
+                        DriverError::Start { command: self.name(), source }
+                    })?;
+                }
                 let acp = self.acp(place);
                 let environment = match self.agent {
                     KnownAgent::Claude => claude(place),

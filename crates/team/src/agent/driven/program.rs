@@ -2,6 +2,7 @@
 //! it fails, and ended with all that it has started.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,8 +41,9 @@ impl Program {
             let reason = "its command is empty".to_owned();
             return Err(DriverError::Failed { program: name.to_owned(), reason });
         };
-        if !is_found(program, place) {
-            let source = std::io::Error::new(std::io::ErrorKind::NotFound, "it is in no folder of PATH");
+        // Where it is started within a sandbox it would be known too late, and not why.
+        if let Some(why) = missing(program, place) {
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, why);
             return Err(DriverError::Start { command: command.join(" "), source });
         }
         let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
@@ -105,10 +107,32 @@ impl Program {
     }
 }
 
-/// Whether a program is there to be started. Where it is started within a sandbox, that it is not there is known only too late.
+/// Whether a program is there to be started.
 pub(super) fn is_found(program: &str, place: &Place) -> bool {
+    found(program, place).is_some()
+}
+
+fn found(program: &str, place: &Place) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(place.folder.join(program));
+    }
     let paths = place.variable("PATH").unwrap_or_default();
-    program.contains('/') || std::env::split_paths(paths).any(|folder| folder.join(program).is_file())
+    std::env::split_paths(paths).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+/// Why a program cannot be started, as far as it can be seen.
+fn missing(program: &str, place: &Place) -> Option<String> {
+    let Some(path) = found(program, place) else {
+        return Some("it is in no folder of PATH; see that it is installed".to_owned());
+    };
+    let sandbox = place.environment.sandbox();
+    sandbox.hides_from(&place.folder, &place.environment, &path).then(|| {
+        let real = std::fs::canonicalize(&path).unwrap_or(path);
+        format!(
+            "the sandbox hides {}; name the folder that it is installed in by `[sandbox] read` in team.toml",
+            real.display()
+        )
+    })
 }
 
 /// Reads what a program says on standard error, so that it never waits for that, and keeps the end.
