@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use crate::agent_team::{AgentTeam, Recruiter, RunOptions};
 use crate::command::Environment;
-use crate::config::{AgentConfig, Config};
+use crate::config::{AgentConfig, Config, Confinement};
 use crate::folder::TeamFolder;
 use crate::hooks::Hooks;
 use crate::making::{Behind, Making, variable};
 use crate::model::{Model, ModelSpec};
 use crate::progress::Reporter;
 use crate::rehearsal::{rehearsing_copy, scripted};
+use crate::sandbox::Sandbox;
 use crate::team_log::TeamLog;
 use crate::trust::Trust;
 use crate::with::With;
@@ -87,7 +88,7 @@ pub fn assemble(
                 paid_models.insert(model.name());
             }
             let prompt = agent.prompt.clone().unwrap_or_default();
-            let made = making.agent(model.clone(), prompt, agent.context_tokens);
+            let made = making.agent(model.clone(), prompt, &agent.hosts, agent.context_tokens);
             let skills: Vec<&str> = agent.skills.iter().map(crate::Skill::as_str).collect();
             team.add_specialist(name.as_str(), agent.role, &skills, made)?;
             if agent.plan {
@@ -107,6 +108,7 @@ pub fn assemble(
     let home = variable(parent, "HOME").map(PathBuf::from);
     let base = team_log.folder().map_or(Path::new("/"), TeamFolder::workspace);
     let sandbox = config.sandbox.sandbox(base, home.as_deref(), surroundings.relay.as_deref())?;
+    hosts_can_be_reached(&agents, &sandbox, config, surroundings)?;
     if sandbox.is_none() {
         // Before its first record.
         team.queue.team_log().set_unconfined();
@@ -118,6 +120,23 @@ pub fn assemble(
     let options = options(config, environment.confined(sandbox), rehearses, recruiter, reporter);
     team.options(RunOptions { budgets: budgets.collect(), ..options });
     Ok(Assembled { team, rehearses, paid_models: paid_models.into_iter().collect() })
+}
+
+/// Refuses hosts of single agents to which there is no way, before anybody works.
+fn hosts_can_be_reached(
+    agents: &[AgentConfig],
+    sandbox: &Sandbox,
+    config: &Config,
+    surroundings: &Surroundings,
+) -> Result<(), Error> {
+    let keeper = surroundings.relay.as_deref();
+    let hosts = agents.iter().flat_map(|agent| agent.hosts.iter().cloned()).collect::<Vec<_>>();
+    if hosts.is_empty() || sandbox.is_none() {
+        return Ok(());
+    }
+    let confinement = Confinement { hosts, ..config.sandbox.clone() };
+    confinement.leading_to_hosts(sandbox.clone(), keeper)?.kind()?;
+    Ok(())
 }
 
 /// The agents of the configuration; one worker if it names none.
@@ -135,6 +154,7 @@ fn members(config: &Config) -> Vec<AgentConfig> {
         prompt: None,
         plan: false,
         context_tokens: None,
+        hosts: Vec::new(),
         members: Vec::new(),
         budget: AgentBudget::default(),
     }]
@@ -272,7 +292,7 @@ fn recruiter(config: &Config, models: &BTreeMap<AgentId, Behind>, making: Making
                 making.connected(&spec, None)?
             }
         };
-        Ok(making.agent(model, String::new(), None))
+        Ok(making.agent(model, String::new(), &[], None))
     })
 }
 

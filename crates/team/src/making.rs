@@ -10,6 +10,7 @@ use crate::agent::{Agent, ModelAgent};
 use crate::assemble::Surroundings;
 use crate::config::Config;
 use crate::model::{Connection, Model, Prices, RetryPolicy, TimeLimits, connect};
+use crate::sandbox::HostRule;
 use crate::with::{DriverSpec, With};
 
 /// What stands behind an agent.
@@ -65,7 +66,7 @@ impl Making {
         let input = |error: &dyn std::fmt::Display| Error::Input(error.to_string());
         if let Some(model) = model.filter(|_| !with.takes_model()) {
             return Err(Error::Input(format!(
-                "`model = \"{model}\"` says nothing to {with}: it is for claude, codex, gemini, opencode and qwen, which are driven; any other says its \
+                "`model = \"{model}\"` says nothing to {with}: it is for claude, codex, gemini, goose, opencode and qwen, which are driven; any other says its \
                  model in `with`, or in its own settings"
             )));
         }
@@ -101,11 +102,24 @@ impl Making {
         Ok(Some(Arc::new(passages)).filter(|passages| !passages.is_empty()))
     }
 
-    /// An agent, with instructions of its own, and a conversation that may become so large.
-    pub fn agent(&self, behind: Behind, instructions: String, context_tokens: Option<u64>) -> Arc<dyn Agent> {
+    /// An agent, with instructions of its own, hosts that it may reach besides those of all, and a conversation that may become so
+    /// large.
+    pub fn agent(
+        &self,
+        behind: Behind,
+        instructions: String,
+        hosts: &[HostRule],
+        context_tokens: Option<u64>,
+    ) -> Arc<dyn Agent> {
+        let of_all = &self.config.sandbox.hosts;
         match behind {
             Behind::Model(model) => {
                 let made = ModelAgent::new(model).prices(self.prices.clone()).instructions(instructions);
+                #[cfg(feature = "drivers")]
+                let made = match &self.surroundings.relay {
+                    Some(keeper) if !hosts.is_empty() => made.hosts([of_all, hosts].concat(), keeper),
+                    _ => made,
+                };
                 Arc::new(match context_tokens.or(self.config.context_tokens) {
                     Some(tokens) => made.context_tokens(tokens),
                     None => made,
@@ -114,7 +128,7 @@ impl Making {
             #[cfg(feature = "drivers")]
             Behind::Driver(driver, passages, model) => {
                 let made = DrivenAgent::new(driver).prices(self.prices.clone()).instructions(instructions);
-                let made = made.hosts(self.config.sandbox.hosts.clone());
+                let made = made.hosts([of_all, hosts].concat());
                 let made = self.surroundings.trust.iter().cloned().fold(made, DrivenAgent::trusting);
                 let made = model.into_iter().fold(made, DrivenAgent::model);
                 let made = passages.into_iter().fold(made, DrivenAgent::lent);

@@ -30,13 +30,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::Error;
 use crate::config::Config;
 use crate::hooks::Hook;
 use crate::making::variable;
 use crate::model::{Price, Prices};
 use crate::purse::dollars;
 use crate::sandbox::SandboxChoice;
+use crate::{AgentId, Error};
 
 /// The files and folders at the top of a repository from which coding agents take settings, commands, servers and variables.
 pub const SETTINGS: [&str; 11] = [
@@ -171,6 +171,12 @@ pub fn wishes(folder: &Path, config: &Config) -> Result<Vec<Wish>, Error> {
     }
     for host in &sandbox.hosts {
         asks(format!("sandbox.hosts = \"{host}\""), "commands reach it");
+    }
+    for agent in config.agents.iter().filter(|agent| !agent.hosts.is_empty()) {
+        let names: Vec<&str> = agent.names.iter().map(AgentId::as_str).collect();
+        for host in &agent.hosts {
+            asks(format!("agent.hosts = \"{host}\" ({})", names.join(", ")), "commands of it reach it");
+        }
     }
     for name in &config.environment.pass {
         asks(format!("environment.pass = {name:?}"), "commands get it from your environment");
@@ -348,6 +354,7 @@ mod tests {
         let config = "base_url = 'http://example.com/v1'\n[sandbox]\nkind = 'none'\nread = ['~/data']\nwrite = ['/srv']\n\
                       hosts = ['*.example.com']\n[environment]\npass = ['CI']\nset = {PATH = '/x'}\n\
                       [hooks]\ntask_added = 'sh hooks/check'\nbefore_merge = '/usr/bin/true'\n\
+                      [[agent]]\nname = 'w'\ncount = 2\nhosts = ['pypi.org']\n\
                       [prices.\"claude-*\"]\ninput = 0.0\noutput = 0.5";
         let expected = [
             "hooks.task_added = \"sh hooks/check\"",
@@ -356,6 +363,7 @@ mod tests {
             "sandbox.read = \"~/data\"",
             "sandbox.write = \"/srv\"",
             "sandbox.hosts = \"*.example.com\"",
+            "agent.hosts = \"pypi.org\" (w-1, w-2)",
             "environment.pass = \"CI\"",
             "environment.set.PATH = \"/x\"",
             "base_url = \"http://example.com/v1\"",

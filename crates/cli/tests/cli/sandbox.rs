@@ -1,5 +1,7 @@
 //! What is said of the sandbox, and what is refused without one.
 
+use std::io::{BufRead, Write};
+
 use serde_json::{Value, json};
 
 use crate::support::Team;
@@ -116,4 +118,54 @@ fn the_check_of_a_split_task_sees_inputs_that_git_does_not_know() {
     std::fs::write(team.path().join("words.json"), words.to_string()).unwrap();
     let ran = team.run(["run", "--yes", "--with", "script:words.json"]);
     assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+/// Somebody who answers all who come with one word.
+fn somebody_answers() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = std::io::BufReader::new(stream);
+            let mut line = String::new();
+            while stream.read_line(&mut line).is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\nconnection: close\r\n\r\nanswered";
+            let _ = stream.into_inner().write_all(answer);
+        }
+    });
+    port
+}
+
+#[test]
+fn an_agent_reaches_the_hosts_of_its_own_and_nobody_else_does_needs_bwrap() {
+    let team = repository();
+    let port = somebody_answers();
+    let asks = format!(
+        "bash -c 'exec 3<>/dev/tcp/127.0.0.1/3128 && printf \"GET http://127.0.0.1:{port}/ HTTP/1.1\\r\\nhost: 127.0.0.1:{port}\\r\\n\\r\\n\" >&3 \
+         && timeout 5 cat <&3' > heard; grep -q answered heard && echo yes > said || echo no > said; rm heard; mv said $(basename $PWD)"
+    );
+    let words = json!({"rules": [{"steps": [
+        {"tool_calls": [{"name": "run", "input": {"command": asks}}]},
+        {"tool_calls": [{"name": "finish", "input": {"result": "done"}}]},
+    ]}]});
+    std::fs::write(team.path().join("words.json"), words.to_string()).unwrap();
+    let config = |hosts: &str| {
+        let tasks = "[[task]]\nid = 'a'\ntitle = 'A'\nagent = 'net'\n[[task]]\nid = 'b'\ntitle = 'B'\nagent = 'none'\n";
+        format!(
+            "with = 'script:words.json'\ngate = 'true'\n[[agent]]\nname = 'net'\n{hosts}[[agent]]\nname = 'none'\n{tasks}"
+        )
+    };
+    let hosts = format!("hosts = ['127.0.0.1:{port}']\n");
+    std::fs::write(team.path().join("team.toml"), config(&hosts)).unwrap();
+    let wants = format!("agent.hosts = \"127.0.0.1:{port}\" (net) (commands of it reach it)");
+    team.run(["run", "--yes"]).failed(3, &wants);
+    team.ok(["trust", "--yes"]);
+    let output = team.command(["run", "--yes"]).env(LACKS.0, "bubblewrap").output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "Landlock has no way there: {output:?}");
+    let ran = team.run(["run", "--yes"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let said = |name: &str| std::fs::read_to_string(team.path().join(name)).unwrap();
+    assert_eq!((said("net").as_str(), said("none").as_str()), ("yes\n", "no\n"));
 }

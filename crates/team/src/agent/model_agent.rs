@@ -6,6 +6,8 @@
 mod attempt;
 mod circles;
 
+#[cfg(feature = "drivers")]
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,12 @@ use self::attempt::Attempt;
 use super::metered::Meter;
 use super::team_tools::with_team_tools;
 use super::{Agent, AgentError, Answer, Assignment, Context, compaction, prompt};
+use crate::command::Environment;
+#[cfg(feature = "drivers")]
+use crate::gateway::Gateway;
 use crate::model::{Caller, Message, Model, Prices, Request};
+#[cfg(feature = "drivers")]
+use crate::sandbox::HostRule;
 use crate::tools::Toolbox;
 use crate::{Role, Stage};
 
@@ -32,6 +39,9 @@ pub struct ModelAgent {
     turns_max: u32,
     context_tokens: u64,
     command_limit: Duration,
+    /// The hosts that its commands may reach where they are confined, and the program that opens the way.
+    #[cfg(feature = "drivers")]
+    hosts: Option<(Vec<HostRule>, PathBuf)>,
 }
 
 impl ModelAgent {
@@ -44,6 +54,8 @@ impl ModelAgent {
             instructions: String::new(),
             turns_max: TURNS_MAX,
             command_limit: COMMAND_LIMIT,
+            #[cfg(feature = "drivers")]
+            hosts: None,
         }
     }
 
@@ -52,6 +64,28 @@ impl ModelAgent {
     pub fn prices(mut self, prices: Arc<Prices>) -> Self {
         self.prices = prices;
         self
+    }
+
+    /// Sets the hosts that its commands may reach where they are confined, instead of those of all. `keeper` is the command
+    /// `agent-team`, which opens the way.
+    #[cfg(feature = "drivers")]
+    #[must_use]
+    pub fn hosts(mut self, hosts: Vec<HostRule>, keeper: impl Into<PathBuf>) -> Self {
+        self.hosts = Some((hosts, keeper.into()));
+        self
+    }
+
+    /// What its commands have around them.
+    fn environment(&self, context: &Context) -> Environment {
+        let environment = context.environment.clone();
+        #[cfg(feature = "drivers")]
+        if let Some((hosts, keeper)) = &self.hosts
+            && !environment.sandbox().is_none()
+        {
+            let sandbox = Gateway::to(hosts).behind(environment.sandbox().clone(), keeper);
+            return environment.confined(sandbox);
+        }
+        environment
     }
 
     /// Adds instructions of one's own to the system prompt.

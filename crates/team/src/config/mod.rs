@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 use crate::budget::{self, AgentBudget};
 use crate::model::{ModelSpec, Prices};
+use crate::sandbox::HostRule;
 use crate::with::With;
 use crate::{Durability, NewTask, duration};
 
@@ -185,6 +186,8 @@ pub struct AgentConfig {
     pub plan: bool,
     /// How large its conversation may become, in tokens, if not as large as the team's.
     pub context_tokens: Option<u64>,
+    /// The hosts that its commands, or the program that is driven, may reach besides those of all.
+    pub hosts: Vec<HostRule>,
     /// For a lead: the agents of its own team, who take its tasks and no others.
     pub members: Vec<AgentId>,
     /// What each of them may use.

@@ -60,7 +60,7 @@ impl Confinement {
     }
 
     #[cfg(feature = "drivers")]
-    fn leading_to_hosts(&self, sandbox: Sandbox, keeper: Option<&Path>) -> Result<Sandbox, Error> {
+    pub(crate) fn leading_to_hosts(&self, sandbox: Sandbox, keeper: Option<&Path>) -> Result<Sandbox, Error> {
         let keeper = keeper.ok_or_else(|| {
             Error::Input(
                 "hosts are reached by way of the command `agent-team`, and nobody says where it is".into(),
@@ -70,7 +70,7 @@ impl Confinement {
     }
 
     #[cfg(not(feature = "drivers"))]
-    fn leading_to_hosts(&self, _: Sandbox, _: Option<&Path>) -> Result<Sandbox, Error> {
+    pub(crate) fn leading_to_hosts(&self, _: Sandbox, _: Option<&Path>) -> Result<Sandbox, Error> {
         Err(Error::Input("hosts cannot be reached: this was built without the feature `drivers`".into()))
     }
 }

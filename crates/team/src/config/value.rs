@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, de};
 use super::AgentConfig;
 use crate::Durability;
 use crate::budget::AgentBudget;
+use crate::sandbox::HostRule;
 use crate::with::With;
 
 /// More agents than this are taken for a slip of the finger.
@@ -53,6 +54,9 @@ pub(super) struct WrittenAgent {
     #[serde(default, deserialize_with = "context_tokens")]
     #[schemars(range(min = CONTEXT_TOKENS_MIN))]
     context_tokens: Option<u64>,
+    /// Hosts that its commands, or the program that is driven, may reach besides those of `[sandbox]`.
+    #[serde(default)]
+    hosts: Vec<HostRule>,
     /// For a lead: the agents of its own team, by name; they take its tasks and no others.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -100,6 +104,7 @@ impl TryFrom<WrittenAgent> for AgentConfig {
             prompt,
             plan,
             context_tokens,
+            hosts,
             members,
             budget,
             count,
@@ -109,7 +114,7 @@ impl TryFrom<WrittenAgent> for AgentConfig {
             Some(count) => (1..=count).map(|number| format!("{name}-{number}").try_into()).collect(),
         };
         let names = names.map_err(|error: BadName| error.to_string())?;
-        Ok(Self { names, role, with, model, skills, prompt, plan, context_tokens, members, budget })
+        Ok(Self { names, role, with, model, skills, prompt, plan, context_tokens, hosts, members, budget })
     }
 }
 

@@ -67,7 +67,7 @@ impl<'a> Attempt<'a> {
             output_folder: folder.map_or_else(std::env::temp_dir, |folder| folder.join("outputs")),
             // What is dropped ends its commands; a turn that is finished in peace lets them end.
             stop: CancellationToken::new(),
-            environment: context.environment.clone(),
+            environment: agent.environment(context),
             command_time_limit: agent.command_limit,
         };
         let meter =
