@@ -411,3 +411,20 @@ fn the_command_that_goes_on_leaves_enough_for_the_call_that_did_not_fit() {
     let again = type_what_it_says(&team, &ran);
     assert!(calls() > 0, "what did not fit is called: {ran:?} {again:?}");
 }
+
+#[test]
+fn an_attempt_that_a_time_limit_ends_says_so_in_its_transcript() {
+    let team = Team::new();
+    let slow = r#"{"rules": [{"give": {"text": "Said.", "delay_ms": 600000}}]}"#;
+    std::fs::write(team.path().join("slow.json"), slow).unwrap();
+    let config = "with = 'script:slow.json'\n[[agent]]\nname = 'worker-1'\n[[task]]\nid = 'say'\ntitle = 'Say it'\ntime_limit = '300ms'\nattempts = 1\n";
+    std::fs::write(team.path().join("team.toml"), config).unwrap();
+    let ran = team.run(["run", "--yes"]);
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let transcript = team.transcripts();
+    let last = transcript.lines().last().unwrap();
+    assert!(
+        last.contains(r#""type":"ended""#) && last.contains("longer than its time limit of 300ms"),
+        "{transcript}"
+    );
+}

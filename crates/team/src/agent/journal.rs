@@ -233,6 +233,21 @@ impl Journal {
         }
     }
 
+    /// Notes in an attempt's folder that it was ended while its agent was at work, which writes no more then.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub(crate) fn cut_off(folder: &Path, outcome: String) -> Result<(), JournalError> {
+        if !folder.join(TRANSCRIPT).exists() {
+            return Ok(());
+        }
+        let mut journal = Self::open(folder)?;
+        match journal.lines.last() {
+            None | Some(Line::Ended { .. }) => Ok(()),
+            Some(_) => journal.write(Line::Ended { at_ms: now_ms(), outcome }),
+        }
+    }
+
     /// The journal of an attempt, which an agent begins or goes on with.
     pub(super) fn of(context: &Context, task: &Assignment, with: String) -> Result<Self, JournalError> {
         let folder = context.attempt_folder.as_deref();

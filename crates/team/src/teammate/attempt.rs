@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Teammate;
 use super::outcome::Outcome;
-use crate::agent::{Activity, AgentError, Assignment, Context, JudgedPlan, prompt};
+use crate::agent::{Activity, AgentError, Assignment, Context, Journal, JudgedPlan, prompt};
 use crate::progress::Progress;
 use crate::team_log::{blocking, refusal};
 use crate::work_time::WorkTime;
-use crate::{Account, Claimed, Error, Refusal, liveness};
+use crate::{Account, Claimed, Error, Refusal, format_duration, liveness};
 
 /// Plans for one attempt that may be rejected before it fails.
 const PLANS_MAX: usize = 5;
@@ -62,6 +62,7 @@ impl Teammate {
         };
         let stage = assignment.stage;
         let (team_log, task) = (self.queue.team_log(), &claimed.task.id);
+        let attempt_folder = context.attempt_folder.clone();
         let mut time = WorkTime::begin(team_log, &self.id, task, self.purses.clone());
         let (waits, waiting) = watch::channel(false);
         let context = Context { activity: context.activity.waits_to(Arc::new(waits)), ..context };
@@ -85,20 +86,30 @@ impl Teammate {
             tokio::time::sleep(self.last_turn).await;
             Ok::<AgentError, Error>(used_up)
         };
-        let mut took_too_long = false;
+        let (mut took_too_long, mut is_cut_off) = (false, true);
         let ended = tokio::select! {
-            answer = &mut work => Some(answer),
+            answer = &mut work => {
+                is_cut_off = false;
+                Some(answer)
+            }
             () = self.abort.cancelled() => Some(Err(AgentError::Stopped)),
             () = liveness::claim_lost(team_log, claimed.token) => None,
             () = out_of_time => {
                 took_too_long = true;
                 let limit = limit.unwrap_or_default();
-                Some(Err(AgentError::Failed(format!("it took longer than its time limit of {limit:?}"))))
+                Some(Err(AgentError::Failed(format!("it took longer than its time limit of {}", format_duration(limit)))))
             }
             used_up = budgeted => Some(Err(used_up?)),
         };
         // What it still runs ends here, so that nothing changes any more in its folder.
         drop(work);
+        if is_cut_off && let Some(folder) = attempt_folder {
+            let words = match &ended {
+                Some(Err(error)) => error.to_string(),
+                _ => "its claim was lost".to_owned(),
+            };
+            Journal::cut_off(&folder, words)?;
+        }
         let used_up = time.used_up();
         time.end().await?;
         let Some(answer) = ended else { return self.lost(&claimed).await };

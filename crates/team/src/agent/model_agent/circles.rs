@@ -1,14 +1,17 @@
-//! Notices an attempt that goes round in circles: turn after turn the same calls, and they fail in the same way.
+//! Notices an attempt that goes round in circles: turn after turn the same calls, and the same comes of them.
 //!
 //! What a model repeats costs the whole conversation each time, so two hundred turns of it cost more than a good attempt
-//! at the task. Calls that succeed are left alone: whoever waits for something may look as often as it likes.
+//! at the task. Calls that succeed are borne longer than those that fail: whoever waits for something may look again. Who is
+//! told by a call when it comes (`receive`, `ask`) may wait as often as it likes.
 
 use serde_json::Value;
 
-/// Turns in a row that fail in the same way before the model is told.
-const TOLD_AT: u32 = 4;
-/// And before the attempt fails.
-const FAILS_AT: u32 = 10;
+/// Turns in a row that fail in the same way before the model is told, and before the attempt fails.
+const FAILING: (u32, u32) = (4, 10);
+/// The same for turns that succeed, and show nothing new.
+const IDLE: (u32, u32) = (10, 40);
+/// Tools that wait.
+const WAITING: [&str; 2] = ["receive", "ask"];
 
 /// What a turn called, and what came of it.
 #[derive(Debug, Default, PartialEq)]
@@ -48,9 +51,18 @@ impl Round {
         self.has_succeeded |= !is_error;
     }
 
-    /// Whether every call failed; one that was interrupted did not.
+    /// Whether every call failed.
     fn has_failed(&self) -> bool {
-        !self.calls.is_empty() && !self.has_succeeded && self.outputs.len() == self.calls.len()
+        self.has_ended() && !self.has_succeeded
+    }
+
+    /// Whether there were calls, and none was interrupted.
+    fn has_ended(&self) -> bool {
+        !self.calls.is_empty() && self.outputs.len() == self.calls.len()
+    }
+
+    fn waits(&self) -> bool {
+        self.calls.iter().any(|(name, _)| WAITING.contains(&name.as_str()))
     }
 }
 
@@ -65,26 +77,33 @@ impl Circles {
 
     /// Takes the next turn.
     pub fn take(&mut self, round: Round) -> Circling {
-        let is_again = round.has_failed() && round == self.last;
+        let is_again = round.has_ended() && !round.waits() && round == self.last;
         self.times = if is_again { self.times + 1 } else { 1 };
         self.last = round;
         let times = self.times;
-        match times {
-            TOLD_AT => Circling::Told(format!(
-                "You have made the same call {times} times in a row, and it failed in the same way each time. Do something \
-                 else, or call `give_up` and say what is missing."
-            )),
-            FAILS_AT => {
-                let call = self.last.calls.first().map(|(name, _)| name.as_str()).unwrap_or_default();
-                let output = self.last.outputs.first().and_then(|output| output.lines().next());
-                let output = output.unwrap_or_default();
-                Circling::Hopeless(format!(
-                    "it went round in circles: {times} turns in a row called `{call}`, which failed in the same way each \
-                     time: {output}"
-                ))
-            }
-            _ => Circling::No,
+        let failed = self.last.has_failed();
+        let (told_at, fails_at) = if failed { FAILING } else { IDLE };
+        if times == told_at {
+            return Circling::Told(match failed {
+                true => format!(
+                    "You have made the same call {times} times in a row, and it failed in the same way each time. Do something \
+                     else, or call `give_up` and say what is missing."
+                ),
+                false => format!(
+                    "You have made the same call {times} times in a row, and it gave the same each time. Do the next step of your \
+                     task. If it is done, call `finish`; if you wait for somebody, `receive`; if it cannot be done, `give_up`."
+                ),
+            });
         }
+        if times < fails_at {
+            return Circling::No;
+        }
+        let call = self.last.calls.first().map(|(name, _)| name.as_str()).unwrap_or_default();
+        let output = self.last.outputs.first().and_then(|output| output.lines().next()).unwrap_or_default();
+        let how = if failed { "failed in the same way" } else { "gave the same" };
+        Circling::Hopeless(format!(
+            "it went round in circles: {times} turns in a row called `{call}`, which {how} each time: {output}"
+        ))
     }
 }
 
@@ -130,8 +149,30 @@ mod tests {
     }
 
     #[test]
-    fn who_looks_and_waits_is_left_alone() {
-        assert_eq!(told(&mut Circles::default(), 40, |_| round(1, "not yet", false)), []);
+    fn who_looks_at_the_same_again_and_again_is_borne_longer() {
+        let all = told(&mut Circles::default(), 40, |_| round(1, "not yet", false));
+        let [Circling::Told(words), Circling::Hopeless(reason)] = &all[..] else { panic!("{all:?}") };
+        assert!(
+            words.starts_with("You have made the same call 10 times in a row, and it gave the same"),
+            "{words}"
+        );
+        assert!(
+            reason.ends_with("40 turns in a row called `run`, which gave the same each time: not yet"),
+            "{reason}"
+        );
+        let other = |time: u32| round(1, &format!("{time} lines"), false);
+        assert_eq!(told(&mut Circles::default(), 40, other), []);
+    }
+
+    #[test]
+    fn who_waits_by_a_call_that_waits_or_is_interrupted_is_left_alone() {
+        let waits = |_| {
+            let mut round = Round::default();
+            round.calls("receive", &json!({}));
+            round.ends("Nothing came.", false);
+            round
+        };
+        assert_eq!(told(&mut Circles::default(), 40, waits), []);
         let interrupted = |_| {
             let mut round = Round::default();
             round.calls("run", &json!({}));
