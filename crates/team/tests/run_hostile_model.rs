@@ -9,6 +9,7 @@ mod fake;
 #[expect(dead_code, reason = "what other tests of runs need")]
 mod project;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -125,9 +126,14 @@ async fn a_model_that_answers_nothing_fails_its_attempts_and_says_so() {
     }
 }
 
-/// How an attempt of a model ends that makes the same call for ever.
-async fn ending_of_who_always_calls(tool: &'static str) -> (usize, Vec<String>) {
-    let fake = FakeProvider::by(Protocol::OpenAi, move |_| Answer::call(tool, json!({}))).await;
+/// How an attempt of a model ends that calls a tool for ever, each time with an input that comes of how often it was called.
+async fn ending_of_who_always_calls(
+    tool: &'static str,
+    input: fn(usize) -> serde_json::Value,
+) -> (usize, Vec<String>) {
+    let calls = AtomicUsize::new(0);
+    let next = move || input(calls.fetch_add(1, Ordering::Relaxed));
+    let fake = FakeProvider::by(Protocol::OpenAi, move |_| Answer::call(tool, next())).await;
     let project = TestProject::new();
     let (team, failures) = team(&project, "openai:gpt-test", fake.url(), PATIENT);
     team.add_task(task("work").attempts(1)).unwrap();
@@ -139,7 +145,7 @@ async fn ending_of_who_always_calls(tool: &'static str) -> (usize, Vec<String>) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_never_stops_calling_what_is_not_there_is_told_and_then_ended() {
-    let (calls, failures) = ending_of_who_always_calls("frobnicate").await;
+    let (calls, failures) = ending_of_who_always_calls("frobnicate", |_| json!({})).await;
     assert_eq!(calls, 10);
     let [failure] = &failures[..] else { panic!("{failures:?}") };
     assert!(
@@ -149,8 +155,20 @@ async fn a_model_that_never_stops_calling_what_is_not_there_is_told_and_then_end
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_never_stops_looking_at_the_same_is_told_and_then_ended() {
+    let (calls, failures) = ending_of_who_always_calls("list_tasks", |_| json!({})).await;
+    assert_eq!(calls, 40);
+    let [failure] = &failures[..] else { panic!("{failures:?}") };
+    assert!(
+        failure.contains("40 turns in a row called `list_tasks`, which gave the same each time"),
+        "{failure}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_never_stops_looking_around_ends_at_its_turns() {
-    let (calls, failures) = ending_of_who_always_calls("list_tasks").await;
+    let (calls, failures) =
+        ending_of_who_always_calls("search", |time| json!({ "pattern": format!("word {time}") })).await;
     assert_eq!((calls, failures), (200, vec!["work: it did not finish within 200 turns".to_owned()]));
 }
 
