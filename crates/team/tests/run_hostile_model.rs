@@ -127,10 +127,7 @@ async fn a_model_that_answers_nothing_fails_its_attempts_and_says_so() {
 }
 
 /// How an attempt of a model ends that calls a tool for ever, each time with an input that comes of how often it was called.
-async fn ending_of_who_always_calls(
-    tool: &'static str,
-    input: fn(usize) -> serde_json::Value,
-) -> (usize, Vec<String>) {
+async fn ending_of_who_always_calls(tool: &'static str, input: fn(usize) -> Value) -> (usize, Vec<String>) {
     let calls = AtomicUsize::new(0);
     let next = move || input(calls.fetch_add(1, Ordering::Relaxed));
     let fake = FakeProvider::by(Protocol::OpenAi, move |_| Answer::call(tool, next())).await;
