@@ -34,7 +34,9 @@ pub struct Judgement {
 impl Judgement {
     /// The command and how it ended, in one line.
     pub fn line(&self) -> String {
-        format!("`{}` {}", self.command.lines().next().unwrap_or_default(), self.ending)
+        let mut lines = self.command.lines();
+        let (first, more) = (lines.next().unwrap_or_default(), lines.next().map_or("", |_| " …"));
+        format!("`{first}{more}` {}", self.ending)
     }
 
     /// All that whoever must mend it should know.
