@@ -78,6 +78,21 @@ impl Driven {
         assert!(transcript.contains("echo hello > a.txt") && transcript.contains("written"), "{transcript}");
     }
 
+    /// A provider that refuses its calls fails the attempt, with its words, whatever the program makes of it.
+    fn fails_with_its_provider(&self) {
+        let Some(installed) = clients::installed() else { return };
+        let refused = vec![json!({"status": 400}); 99];
+        let script = json!({"# Task goal:": refused});
+        let agents = format!("[[agent]]\nname = 'worker-1'\nmodel = '{}'\n", self.model);
+        let task = "[[task]]\nid = 'goal'\ntitle = 'Write a.txt'\nattempts = 1\n";
+        let team = self.team(&[&installed], &(agents + task));
+        let provider = Provider::start(&team, self.provider, &script);
+        let ran = Ran::of(self.run(&installed, &team, &provider).output().unwrap());
+        assert_eq!(ran.code, 5, "{ran:?}");
+        assert_eq!(team.json(["show", "goal"])["status"], "failed", "{ran:?}");
+        assert!(ran.stdout.contains("The script says 400."), "{ran:?}");
+    }
+
     /// A reviewer may not write, and gives its verdict by the team's tool.
     fn reviews(&self) {
         let Some(installed) = clients::installed() else { return };
@@ -150,4 +165,29 @@ fn qwen_reviews() {
 #[test]
 fn goose_reviews() {
     GOOSE.reviews();
+}
+
+#[test]
+fn codex_over_its_adapter_fails_with_its_provider() {
+    CODEX.fails_with_its_provider();
+}
+
+#[test]
+fn opencode_fails_with_its_provider() {
+    OPENCODE.fails_with_its_provider();
+}
+
+#[test]
+fn gemini_fails_with_its_provider() {
+    GEMINI.fails_with_its_provider();
+}
+
+#[test]
+fn qwen_fails_with_its_provider() {
+    QWEN.fails_with_its_provider();
+}
+
+#[test]
+fn goose_fails_with_its_provider() {
+    GOOSE.fails_with_its_provider();
 }

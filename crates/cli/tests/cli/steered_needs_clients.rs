@@ -93,6 +93,19 @@ fn has_written_b(team: &Team, run: Child) {
     let is_told = |line: &&str| line.contains(r#""type":"told""#) && line.contains("Write b.txt instead.");
     assert_eq!(transcript.lines().filter(is_told).count(), 1, "{transcript}");
     assert!(team.ok(["inbox", "--as", "human", "--sent"]).contains("read"), "its sender sees that");
+    assert_eq!(left_of(team), Vec::<String>::new(), "its wrappers and servers have ended with it");
+}
+
+/// The commands of all processes that were started for a team.
+fn left_of(team: &Team) -> Vec<String> {
+    let team = std::fs::canonicalize(team.path()).unwrap();
+    let mark = format!("AGENT_TEAM_WITHIN={}", team.display());
+    let read = |process: &Path, what: &str| std::fs::read(process.join(what)).unwrap_or_default();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let left = processes.filter(|process| {
+        read(process, "environ").split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+    });
+    left.map(|process| String::from_utf8_lossy(&read(&process, "cmdline")).into_owned()).collect()
 }
 
 #[test]

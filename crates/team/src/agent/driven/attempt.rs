@@ -286,6 +286,13 @@ impl<'a> Attempt<'a> {
         if let Some(refused) = reach.refused() {
             return Err(refused);
         }
+        let has_ended = serving.is_some_and(|serving| serving.ending().is_some());
+        if matches!(done, Ok(Done::Said))
+            && !has_ended
+            && let Some(why) = reach.failed()
+        {
+            return Err(AgentError::Failed(why));
+        }
         if serving.is_some_and(|serving| !serving.is_asked_for())
             && !std::mem::replace(&mut self.is_missed, true)
         {

@@ -80,6 +80,8 @@ pub(super) struct Lending {
     word: String,
     /// What kept a call from being made, for whoever ends the attempt.
     refused: Mutex<Option<AgentError>>,
+    /// Why the last call failed of those in which the program's model is to act; `None` if it did not.
+    failed: Arc<Mutex<Option<String>>>,
     /// How many calls were asked for.
     calls: AtomicU64,
     /// Those that are under way.
@@ -89,8 +91,9 @@ pub(super) struct Lending {
 impl Lending {
     pub fn new(passages: Arc<Passages>, meter: Meter, caller: Caller, activity: Activity) -> Self {
         let word = format!("agent-team-{}", uuid::Uuid::new_v4().simple());
-        let (refused, calls, paying) = (Mutex::default(), AtomicU64::new(0), TaskTracker::new());
-        Self { passages, meter, caller, activity, word, refused, calls, paying }
+        let (refused, failed) = (Mutex::default(), Arc::default());
+        let (calls, paying) = (AtomicU64::new(0), TaskTracker::new());
+        Self { passages, meter, caller, activity, word, refused, failed, calls, paying }
     }
 
     /// The variables by which programs find the models at an address.
@@ -111,6 +114,11 @@ impl Lending {
     /// What kept a call from being made: the budget, say.
     pub fn refused(&self) -> Option<AgentError> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Why the program's model does not answer, as it was at its last call: some programs say that as if it were an answer.
+    pub fn failed(&self) -> Option<String> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Waits until what the calls of a program used is counted, once it has gone.
@@ -206,6 +214,7 @@ impl Lending {
             refusal: Arc::default(),
             left: CancellationToken::new(),
         };
+        let failed = passing.has_tools().then(|| self.failed.clone());
         let (refused, meter, activity) = (passing.refusal.clone(), self.meter.clone(), self.activity.clone());
         let caller = self.caller.clone();
         let paying = AbortOnDropHandle::new(self.paying.spawn(async move {
@@ -220,6 +229,10 @@ impl Lending {
                 // What nobody reads any more is not paid for any longer; what it has cost nobody says.
                 () = passing.left.cancelled() => Err(AgentError::Failed("the program went away".into())),
             };
+            if let Some(failed) = failed.filter(|_| !passing.left.is_cancelled()) {
+                *failed.lock().unwrap_or_else(PoisonError::into_inner) =
+                    paid.as_ref().err().map(ToString::to_string);
+            }
             if paid.is_err() {
                 // Whoever reads learns that this is not the end.
                 let _ = passing.pieces.send(Err(std::io::Error::other("the answer broke off"))).await;
@@ -347,6 +360,11 @@ impl Passing {
             max_output_tokens: most.and_then(|most| u32::try_from(most).ok()),
             caller,
         }
+    }
+
+    /// Whether the model can act: what has no tools is a question by the way, such as for a title.
+    fn has_tools(&self) -> bool {
+        self.body.get("tools").and_then(Value::as_array).is_some_and(|tools| !tools.is_empty())
     }
 
     /// The call as it is sent.

@@ -201,6 +201,9 @@ impl Agent for DrivenAgent {
         if let Some(refused) = reach.refused() {
             return Err(refused);
         }
+        if let Some(why) = reach.failed() {
+            return Err(AgentError::Failed(why));
+        }
         match done? {
             Done::Refused => Err(AgentError::Failed(format!("it refused: {said}"))),
             _ => Ok(said),

@@ -90,6 +90,8 @@ impl Reach {
     /// As [`Meter::begin_turn`].
     pub fn begin_turn<'a>(&self, meter: &'a Meter, name: &str) -> Result<Turn<'a>, AgentError> {
         let turn = meter.begin_turn(name, self.lending.is_some())?;
+        // Of an earlier one nothing is said any more.
+        let _ = self.failed();
         Ok(Turn { turn, lending: self.lending.clone(), calls_before: self.calls() })
     }
 
@@ -107,6 +109,11 @@ impl Reach {
     /// What kept the program from calling a model, if anything did.
     pub fn refused(&self) -> Option<AgentError> {
         self.lending.as_ref()?.refused()
+    }
+
+    /// Why the program's model does not answer, if it has not answered its last call.
+    pub fn failed(&self) -> Option<String> {
+        self.lending.as_ref()?.failed()
     }
 
     /// Forgets what the program has kept: nobody will go on with that.
