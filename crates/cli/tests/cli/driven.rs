@@ -209,3 +209,10 @@ fn whose_login_is_out_of_reach_is_not_driven_without_a_key_to_lend() {
     ran.failed(2, "claude works in a sandbox, where its own login is out of reach: set ANTHROPIC_API_KEY");
     assert!(ran.stderr.contains("--no-sandbox"), "{ran:?}");
 }
+
+#[test]
+fn a_program_that_prints_without_end_fails_and_it_is_said_why() {
+    let team = project();
+    let ran = team.run(["run", "Write a", "--with", "exec:yes", "--no-gate", "--yes"]);
+    assert!(ran.code == 5 && ran.stdout.contains("it printed more than 1 MiB"), "{ran:?}");
+}

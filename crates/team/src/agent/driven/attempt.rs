@@ -97,7 +97,12 @@ impl<'a> Attempt<'a> {
                 model: self.agent.model.clone(),
             };
             let earlier = self.scribe.session();
-            let mut conversation = self.agent.driver.begin(&place, earlier.as_deref()).await?;
+            let begun = tokio::select! {
+                begun = self.agent.driver.begin(&place, earlier.as_deref()) => begun,
+                // Some take long until they talk, and have done nothing then.
+                () = self.context.stop.cancelled() => return Err(AgentError::Stopped),
+            };
+            let mut conversation = begun?;
             self.scribe.begins(conversation.id())?;
             let outcome = self.turns(conversation.as_mut(), reach, access).await;
             conversation.end().await;

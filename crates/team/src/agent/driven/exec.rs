@@ -82,7 +82,12 @@ impl Conversation for Answers {
         };
         let text = match answered {
             Ok(text) => text,
-            Err(reason) => return Err(program.broken(reason).await),
+            Err(NoAnswer::TooLong) => {
+                program.end().await;
+                let reason = format!("it printed more than {} MiB", ANSWER_BYTES_MAX >> 20);
+                return Err(DriverError::Failed { program: self.exec.name.clone(), reason });
+            }
+            Err(NoAnswer::Broken(reason)) => return Err(program.broken(reason).await),
         };
         match tokio::time::timeout(END_LIMIT, program.wait()).await {
             Ok(Ok(status)) if status.success() => program.end().await,
@@ -98,9 +103,16 @@ impl Conversation for Answers {
     async fn end(self: Box<Self>) {}
 }
 
+/// Why there is no answer.
+enum NoAnswer {
+    TooLong,
+    Broken(String),
+}
+
 /// What a program answers to words.
-async fn answer(program: &mut Program, words: &str) -> Result<String, String> {
-    let (mut input, output) = program.streams().ok_or("it has no streams")?;
+async fn answer(program: &mut Program, words: &str) -> Result<String, NoAnswer> {
+    let broken = |reason: &str| NoAnswer::Broken(reason.to_owned());
+    let (mut input, output) = program.streams().ok_or_else(|| broken("it has no streams"))?;
     let tell = async {
         // Whoever does not read what it is told may have its reasons.
         let _ = input.write_all(words.as_bytes()).await;
@@ -109,9 +121,9 @@ async fn answer(program: &mut Program, words: &str) -> Result<String, String> {
     let mut text = Vec::new();
     let mut most = output.take(ANSWER_BYTES_MAX + 1);
     let ((), read) = tokio::join!(tell, most.read_to_end(&mut text));
-    read.map_err(|error| error.to_string())?;
+    read.map_err(|error| broken(&error.to_string()))?;
     if text.len() as u64 > ANSWER_BYTES_MAX {
-        return Err(format!("its answer is longer than {ANSWER_BYTES_MAX} bytes"));
+        return Err(NoAnswer::TooLong);
     }
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
