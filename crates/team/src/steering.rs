@@ -205,8 +205,10 @@ pub(crate) fn fenced_off(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::{AgentJoined, NewTask, Role, Status};
+    use crate::{AgentJoined, ClaimOptions, Holder, NewTask, Role, Status};
 
     fn joined(queue: &TaskQueue, name: &str) -> AgentId {
         let agent: AgentId = name.parse().unwrap();
@@ -264,6 +266,29 @@ mod tests {
         queue.drop_agent(&human, &one).unwrap();
         assert_eq!(queue.get_task(&task).unwrap().status, Status::Ready);
         assert!(queue.get_status().unwrap().agents[0].left);
+    }
+
+    #[test]
+    fn what_went_back_to_who_works_on_something_else_is_for_others_unless_it_was_cut_off() {
+        let queue = TaskQueue::in_memory().unwrap();
+        let (human, one, other) = (AgentId::human(), joined(&queue, "worker-1"), joined(&queue, "worker-2"));
+        let reviewed = queue.add_task(NewTask::new("a").id("a").review(true)).unwrap();
+        let holder = Arc::new(Holder { orchestrated: true, ..Holder::default() });
+        let take = |task: &str| {
+            let options = ClaimOptions { task: Some(task.parse().unwrap()), holder: Some(holder.clone()) };
+            queue.claim(&one, &options).unwrap().token
+        };
+        queue.complete(take("a"), &one, "done", None, Vec::new()).unwrap();
+        let verdict = crate::review::Verdict::ChangesRequested("It is too short".into());
+        crate::review::review(&queue, &human, &reviewed, None, verdict).unwrap();
+        assert_eq!(queue.claim_task(&other).unwrap(), None, "its author is free for it");
+        queue.add_task(NewTask::new("b").id("b")).unwrap();
+        let busy = take("b");
+        assert_eq!(queue.claim_task(&other).unwrap().unwrap().task.id, reviewed);
+        queue.release(busy, &one, "the run ends").unwrap();
+        queue.add_task(NewTask::new("c").id("c")).unwrap();
+        take("c");
+        assert_eq!(queue.claim_task(&other).unwrap(), None, "its attempt at b is not over");
     }
 
     #[test]

@@ -3,11 +3,14 @@
 
 mod closures;
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_team::{AgentTeam, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome};
+use agent_team::agent::llm_fn;
+use agent_team::{AgentTeam, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome, Stage};
 use closures::{fallible, listening, quick, until};
+use tokio::sync::Notify;
 
 #[tokio::test]
 async fn a_reviewer_sends_back_what_is_wrong_and_approves_what_is_right() {
@@ -51,6 +54,55 @@ async fn a_reviewer_sends_back_what_is_wrong_and_approves_what_is_right() {
     let task = team.queue().get_task(&"story".parse().unwrap()).unwrap();
     assert_eq!(team.queue().team_log().read_text(&task.result.unwrap()).unwrap(), "a long story");
     assert_eq!(task.feedback.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_back_to_an_author_who_works_on_something_else_is_done_by_whoever_is_idle() {
+    let (long_begun, story_told) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let signals = (long_begun.clone(), story_told.clone());
+    let author = llm_fn(move |prompt: String| {
+        let (begun, told) = signals.clone();
+        async move {
+            if prompt.contains("Take long") {
+                begun.notify_one();
+                told.notified().await;
+            }
+            Ok::<_, Infallible>("short".to_owned())
+        }
+    });
+    let other = quick(move |prompt| {
+        if prompt.contains("Tell a story") {
+            story_told.notify_one();
+        }
+        "a long story".into()
+    });
+    let reviewer = llm_fn(move |prompt: String| {
+        let begun = long_begun.clone();
+        async move {
+            if prompt.contains("a long story") {
+                return Ok("APPROVE: good".to_owned());
+            }
+            begun.notified().await;
+            Ok::<_, Infallible>("REJECT: too short".to_owned())
+        }
+    });
+    let mut team = AgentTeam::in_memory().unwrap();
+    team.add_agent("worker-1", Role::Worker, author).unwrap();
+    team.add_agent("worker-2", Role::Worker, other).unwrap();
+    team.add_agent("reviewer-1", Role::Reviewer, reviewer).unwrap();
+    let own =
+        |agent: &str, title, id: &str| NewTask { agent: Some(agent.into()), ..NewTask::new(title).id(id) };
+    // The second worker cannot be the first at the story: until that is delivered, its own task is its best.
+    team.add_task(NewTask::new("Tell a story").id("story").review(true)).unwrap();
+    team.add_task(own("worker-1", "Take long", "long")).unwrap();
+    team.add_task(own("worker-2", "Take part", "part").priority(1)).unwrap();
+
+    let report = team.run(Some(Duration::from_secs(3_600))).await.unwrap();
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{:?}", report.status);
+    let story = team.queue().get_task(&"story".parse().unwrap()).unwrap();
+    let authors = story.claims.iter().filter(|claim| claim.stage == Stage::Work);
+    assert_eq!(authors.map(|claim| claim.agent.as_str()).collect::<Vec<_>>(), ["worker-1", "worker-2"]);
 }
 
 #[tokio::test]

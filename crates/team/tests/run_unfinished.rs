@@ -115,6 +115,26 @@ async fn an_attempt_over_its_time_limit_leaves_what_it_did_to_the_next_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_is_given_up_leaves_what_it_did_to_the_next_one() {
+    let project = TestProject::new();
+    let mut team = project.team();
+    let gives_up = json!({"tool_calls": [{"name": "give_up", "input": {"reason": "I am lost"}}]});
+    let first = [writes("half", "first\n"), gives_up];
+    let second = [runs("echo second >> half"), finishes("Done.")];
+    let model = Remembering::new(script(&[attempt("half", 1, &first), attempt("half", 2, &second)]));
+    workers(&mut team, 1, &agent(model.clone()));
+    team.options(gated("true"));
+    team.add_task(NewTask { backoff_ms: Some(0), ..task("half") }).unwrap();
+
+    assert_eq!(run(&team).await.outcome, RunOutcome::Completed);
+
+    assert_eq!(project.read("half"), "first\nsecond\n");
+    let told = model.prompt("half", 2);
+    assert!(told.contains("with what the earlier attempt left unfinished in it"), "{told}");
+    assert!(told.contains("I am lost; its work so far is kept as refs/agent-team/attempts/"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_handed_a_task_that_somebody_works_on_begins_with_what_is_there() {
     let project = TestProject::new();
     let model = Remembering::new(script(&[

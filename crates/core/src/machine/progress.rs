@@ -1,5 +1,6 @@
 //! Whether the team can go on by itself, or everything that is left waits for somebody from outside.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::fit::Member;
@@ -111,22 +112,33 @@ impl State {
         own.filter(|task| task.back_to.as_ref() == Some(agent))
     }
 
-    /// The first task that was taken from somebody who is stopped, and that another agent may take. Whoever is stopped goes on
-    /// where it was only with what nobody else has taken meanwhile.
-    pub(crate) fn left_by_stopped(&self, member: &Member<'_>) -> Option<&Task> {
-        let stopped = self.pauses().filter(|(_, pause)| pause.stopped).filter_map(|(agent, _)| agent);
-        let left = stopped.flat_map(|agent| self.waiting_for_return_of(agent));
-        let mut may = left.filter(|task| {
-            member.fits_stage(task, Stage::Work).is_ok() && self.offered(task, member.agent).is_ok()
+    /// The task that a member should take of those that went back to agents who cannot take them now.
+    pub(crate) fn left_to_others(&self, member: &Member<'_>, now_ms: u64) -> Option<&Task> {
+        let awaited = self.queue.awaited_agents().into_iter();
+        let left = awaited.flat_map(|agent| self.waiting_for_return_of(agent));
+        let may = left.filter(|task| {
+            task.not_before_ms <= now_ms
+                && self.is_left_to_others(task)
+                && member.fits_stage(task, Stage::Work).is_ok()
+                && self.offered(task, member.agent).is_ok()
         });
-        may.next()
+        may.min_by_key(|task| (Reverse(task.spec.priority), task.added))
     }
 
-    /// Whether somebody else may take a task that was taken from an agent which is stopped.
-    pub fn is_free_of_stopped(&self, task: &Task) -> bool {
+    /// Whether others need not wait for the agent to whom a task went back: who is stopped goes on where it was only with what
+    /// nobody has taken meanwhile, and who works on something else begins anew like everybody when it comes to this task.
+    /// What it was cut off from waits for it all the same: that costs it no attempt.
+    fn is_left_to_others(&self, task: &Task) -> bool {
         let Some(agent) = &task.back_to else { return false };
-        self.stopped(agent).is_some()
-            && self.members_who_may(task).any(|other| other.id != *agent && self.held_up(&other.id).is_none())
+        let works = || self.held().any(|(_, claim)| claim.agent == *agent && claim.stage == Stage::Work);
+        self.stopped(agent).is_some() || task.resume.is_none() && works()
+    }
+
+    /// Whether somebody else may take a task that went back to an agent who cannot take it now, and is there to do so.
+    pub fn is_free_of_its_author(&self, task: &Task) -> bool {
+        let is_there =
+            |other: &Agent| Some(&other.id) != task.back_to.as_ref() && self.held_up(&other.id).is_none();
+        self.is_left_to_others(task) && self.members_who_may(task).any(is_there)
     }
 
     /// The members who may take the work at a task, whoever is preferred for it now.

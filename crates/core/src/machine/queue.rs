@@ -246,6 +246,12 @@ impl Queue {
         self.lanes_of(agent).flat_map(Waiting::slots)
     }
 
+    /// The agents for whom alone something waits.
+    pub fn awaited_agents(&self) -> BTreeSet<&AgentId> {
+        // Lanes that name an agent stand behind those that name none.
+        self.lanes.keys().rev().map_while(|lane| lane.agent.as_ref()).collect()
+    }
+
     fn lanes_of(&self, agent: &AgentId) -> impl Iterator<Item = &Waiting> + use<'_> {
         let from = Lane { agent: Some(agent.clone()), role: None, skill: None, team: None };
         let agent = agent.clone();

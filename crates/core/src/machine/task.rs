@@ -46,8 +46,8 @@ pub struct Task {
     pub past_claims: Vec<PastClaim>,
     /// The claim whose attempt was interrupted, not failed: if the same agent claims next, it goes on with it.
     pub resume: Option<RecordId>,
-    /// The member to whom it went back: `decide` offers it to nobody else. Only while it is ready, and only as long as
-    /// that agent is a member that may take it.
+    /// The member to whom it went back: `decide` offers it to nobody else, unless that agent is stopped or works on something
+    /// else. Only while it is ready, and only as long as that agent is a member that may take it.
     pub back_to: Option<AgentId>,
     /// What its next step may use, where its budget had not so much left when it was given back: `decide` offers it to
     /// nobody before there is so much.

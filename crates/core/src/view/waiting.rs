@@ -152,7 +152,7 @@ fn ready(state: &State, task: &Task) -> (String, bool) {
     if let Some((account, what)) = lacks(state, task) {
         return (format!("more {what} in the budget of {account}"), true);
     }
-    let back_to = task.back_to.as_ref().filter(|_| !state.is_free_of_stopped(task));
+    let back_to = task.back_to.as_ref().filter(|_| !state.is_free_of_its_author(task));
     if let Some(agent) = spec.agent.as_ref().or(back_to) {
         if let Err(why) = state.could_work_on(task, agent) {
             return (format!("{agent}, {}", never(state, agent, &why)), true);

@@ -204,19 +204,18 @@ fn claim(agent: &AgentId, task: Option<TaskId>) -> Command {
 }
 
 /// The first task that the agent may take and is not kept from. One that an agent of this process was kept from went
-/// back to that agent, and is for everybody all the same.
+/// back to that agent, and is for everybody all the same. Last comes what others cannot take who had it.
 fn next(
     state: &State,
     agent: &AgentId,
     is_barred: impl Fn(&TaskId) -> bool,
     blocked: &BTreeSet<TaskId>,
 ) -> Option<TaskId> {
-    let is_free = |task: &&Task| {
-        let back_to = task.back_to.as_ref();
-        !is_barred(task.id()) && (back_to.is_none_or(|other| other == agent) || blocked.contains(task.id()))
-    };
+    let is_own =
+        |task: &Task| task.back_to.as_ref().is_none_or(|other| other == agent) || blocked.contains(task.id());
+    let is_free = |task: &&Task| !is_barred(task.id()) && (is_own(task) || state.is_free_of_its_author(task));
     let mut ready: Vec<&Task> = state.ready().flatten().filter(is_free).collect();
-    ready.sort_by_key(|task| (Reverse(task.spec.priority), task.added));
+    ready.sort_by_key(|task| (!is_own(task), Reverse(task.spec.priority), task.added));
     let may_be_had = |task: &&Task| decide(state, &claim(agent, Some(task.id().clone())), now_ms()).is_ok();
     ready.into_iter().find(may_be_had).map(|task| task.id().clone())
 }

@@ -75,7 +75,7 @@ impl Run<'_> {
             });
             let held_up = state.pauses().filter_map(|(agent, pause)| Some((agent?, pause.revision)));
             let stopped = held_up.filter_map(|(agent, revision)| {
-                let left = state.waiting_for_return_of(agent).find(|task| !state.is_free_of_stopped(task))?;
+                let left = state.waiting_for_return_of(agent).find(|task| !state.is_free_of_its_author(task))?;
                 let words =
                     format!("WAITS {} for {agent} to be resumed: agent-team resume {agent}", left.id());
                 Some((revision, words))

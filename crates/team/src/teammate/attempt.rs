@@ -86,7 +86,7 @@ impl Teammate {
             tokio::time::sleep(self.last_turn).await;
             Ok::<AgentError, Error>(used_up)
         };
-        let (mut took_too_long, mut is_cut_off) = (false, true);
+        let mut is_cut_off = true;
         let ended = tokio::select! {
             answer = &mut work => {
                 is_cut_off = false;
@@ -95,7 +95,6 @@ impl Teammate {
             () = self.abort.cancelled() => Some(Err(AgentError::Stopped)),
             () = liveness::claim_lost(team_log, claimed.token) => None,
             () = out_of_time => {
-                took_too_long = true;
                 let limit = limit.unwrap_or_default();
                 Some(Err(AgentError::Failed(format!("it took longer than its time limit of {}", format_duration(limit)))))
             }
@@ -122,12 +121,9 @@ impl Teammate {
                 self.judge(&claimed, &assignment, answer).await
             }
             Ok((answer, assignment)) => self.deliver(&claimed, &assignment, answer).await,
-            Err(AgentError::Failed(reason)) if took_too_long => {
-                self.fail_unfinished(&claimed, &reason, false).await
-            }
-            Err(AgentError::Failed(reason)) => self.fail(&claimed, reason, false).await,
+            Err(AgentError::Failed(reason)) => self.fail_unfinished(&claimed, &reason, false).await,
             Err(AgentError::GaveUp(reason) | AgentError::TooLong(reason)) => {
-                self.fail(&claimed, reason, true).await
+                self.fail_unfinished(&claimed, &reason, true).await
             }
             Err(AgentError::Stopped) => self.hand_back(&claimed, "stopped", None).await,
             Err(AgentError::Waits) => self.hand_out(&claimed).await,

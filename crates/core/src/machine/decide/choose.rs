@@ -37,7 +37,7 @@ pub(super) fn task<'a>(
             let interrupted = interrupted(state, &member);
             let best = || state.queue.best(&member, now_ms, |slot| state.is_slot_offered(slot, agent));
             let best = || best().and_then(|slot| state.tasks.at(slot));
-            interrupted.or_else(best).or_else(|| state.left_by_stopped(&member))
+            interrupted.or_else(best).or_else(|| state.left_to_others(&member, now_ms))
         }
         _ => state
             .waiting_for(stage)
