@@ -141,8 +141,7 @@ for task in tasks:
         if not said_last and not told and not by_log:
             error(f"{name}: neither the log nor the transcript says how attempt {number} ended")
         elif not said_last:
-            # As when time that is over or a takeover ends a call that is under way: the log alone says so.
-            print(f"NOTE {name}: the transcript of attempt {number} breaks off without an end")
+            error(f"{name}: the transcript of attempt {number} breaks off without an end")
         answers = [line for line in transcript if line["type"] == "answered"]
         turns += len(answers)
         mistakes["calls"] += sum(part["type"] == "tool_call" for line in answers for part in line["parts"])

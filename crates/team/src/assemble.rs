@@ -87,8 +87,7 @@ pub fn assemble(
             if prices.cost(&model.name(), one_token()) != Some(0) {
                 paid_models.insert(model.name());
             }
-            let prompt = agent.prompt.clone().unwrap_or_default();
-            let made = making.agent(model.clone(), prompt, &agent.hosts, agent.context_tokens);
+            let made = making.agent(model.clone(), Some(agent));
             let skills: Vec<&str> = agent.skills.iter().map(crate::Skill::as_str).collect();
             team.add_specialist(name.as_str(), agent.role, &skills, made)?;
             if agent.plan {
@@ -154,6 +153,7 @@ fn members(config: &Config) -> Vec<AgentConfig> {
         prompt: None,
         plan: false,
         context_tokens: None,
+        max_output_tokens: None,
         hosts: Vec::new(),
         members: Vec::new(),
         budget: AgentBudget::default(),
@@ -292,7 +292,7 @@ fn recruiter(config: &Config, models: &BTreeMap<AgentId, Behind>, making: Making
                 making.connected(&spec, None)?
             }
         };
-        Ok(making.agent(model, String::new(), &[], None))
+        Ok(making.agent(model, None))
     })
 }
 

@@ -8,9 +8,8 @@ use crate::Error;
 use crate::agent::driven::{self, DrivenAgent, Driver, Passages};
 use crate::agent::{Agent, ModelAgent};
 use crate::assemble::Surroundings;
-use crate::config::Config;
+use crate::config::{AgentConfig, Config};
 use crate::model::{Connection, Model, Prices, RetryPolicy, TimeLimits, connect};
-use crate::sandbox::HostRule;
 use crate::with::{DriverSpec, With};
 
 /// What stands behind an agent.
@@ -102,15 +101,10 @@ impl Making {
         Ok(Some(Arc::new(passages)).filter(|passages| !passages.is_empty()))
     }
 
-    /// An agent, with instructions of its own, hosts that it may reach besides those of all, and a conversation that may become so
-    /// large.
-    pub fn agent(
-        &self,
-        behind: Behind,
-        instructions: String,
-        hosts: &[HostRule],
-        context_tokens: Option<u64>,
-    ) -> Arc<dyn Agent> {
+    /// An agent, with what `team.toml` says of it, if it is written there.
+    pub fn agent(&self, behind: Behind, written: Option<&AgentConfig>) -> Arc<dyn Agent> {
+        let instructions = written.and_then(|agent| agent.prompt.clone()).unwrap_or_default();
+        let hosts = written.map_or(&[][..], |agent| &agent.hosts);
         let of_all = &self.config.sandbox.hosts;
         match behind {
             Behind::Model(model) => {
@@ -120,10 +114,12 @@ impl Making {
                     Some(keeper) if !hosts.is_empty() => made.hosts([of_all, hosts].concat(), keeper),
                     _ => made,
                 };
-                Arc::new(match context_tokens.or(self.config.context_tokens) {
-                    Some(tokens) => made.context_tokens(tokens),
-                    None => made,
-                })
+                let context_tokens = written.and_then(|agent| agent.context_tokens);
+                let context_tokens = context_tokens.or(self.config.context_tokens);
+                let made = context_tokens.into_iter().fold(made, ModelAgent::context_tokens);
+                let answer_tokens = written.and_then(|agent| agent.max_output_tokens);
+                let answer_tokens = answer_tokens.or(self.config.max_output_tokens);
+                Arc::new(answer_tokens.into_iter().fold(made, ModelAgent::max_output_tokens))
             }
             #[cfg(feature = "drivers")]
             Behind::Driver(driver, passages, model) => {

@@ -13,10 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use agent_team::agent::ModelAgent;
 use agent_team::model::{Connection, RetryPolicy, TimeLimits, connect};
 use agent_team::{AgentTeam, Progress, Reporter, Role, RunOptions, RunOutcome, Status};
 use fake::{Answer, Ending, FakeProvider, Protocol};
-use project::{LONG, TestProject, agent, feedback, task, view};
+use project::{LONG, TestProject, feedback, task, view};
 use serde_json::{Value, json};
 
 const PROTOCOLS: [(Protocol, &str); 5] = [
@@ -29,6 +30,9 @@ const PROTOCOLS: [(Protocol, &str); 5] = [
 
 /// Longer than an answer of a loopback server takes on a busy machine.
 const PATIENT: Duration = Duration::from_secs(30);
+
+/// How long one answer may be, in tokens.
+const LONGEST: u32 = 4_321;
 
 /// A team of one worker with the model at `url`, which is asked three times before a call counts as failed, and whose
 /// answers may be silent for so long.
@@ -52,7 +56,8 @@ fn team(
     let connection = Connection { base_url: Some(url), environment: &environment, limits, retry };
     let mut team = project.team();
     let model = connect(&model.parse().unwrap(), &connection).unwrap();
-    team.add_agent("worker-1", Role::Worker, agent(model)).unwrap();
+    let worker = ModelAgent::new(Arc::new(model)).max_output_tokens(LONGEST);
+    team.add_agent("worker-1", Role::Worker, Arc::new(worker)).unwrap();
     let failures: Arc<Mutex<Vec<String>>> = Arc::default();
     let told = failures.clone();
     let reporter = Reporter::to(move |progress| {
@@ -123,6 +128,33 @@ async fn a_model_that_answers_nothing_fails_its_attempts_and_says_so() {
         assert_eq!(fake.requests().len(), 6, "three answers an attempt");
         let told = failures.lock().unwrap().clone();
         assert_eq!(told, vec!["work: the model answered nothing, 3 times in a row"; 2], "{protocol:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_writes_without_end_is_cut_off_at_the_bound_and_fails_its_attempt() {
+    for (protocol, model) in PROTOCOLS {
+        let endless = |_: &_| Answer { is_too_long: true, ..Answer::text("and then, and then") };
+        let fake = FakeProvider::by(protocol, endless).await;
+        let project = TestProject::new();
+        let (team, failures) = team(&project, model, fake.url(), PATIENT);
+        team.add_task(task("work").attempts(1)).unwrap();
+
+        team.run(Some(LONG)).await.unwrap();
+
+        let told = failures.lock().unwrap().clone();
+        let words =
+            "the model wrote on without calling a tool until its answer was cut off, 3 times in a row";
+        assert_eq!(told, [format!("work: {words}")], "{protocol:?}");
+        let requests = fake.requests();
+        assert_eq!(requests.len(), 3, "{protocol:?}");
+        for request in &requests {
+            assert!(
+                request.body.to_string().contains(&format!(":{LONGEST}")),
+                "{protocol:?} {}",
+                request.body
+            );
+        }
     }
 }
 

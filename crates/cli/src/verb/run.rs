@@ -257,6 +257,7 @@ fn agents(count: u32) -> Result<Vec<AgentConfig>, Failure> {
             prompt: None,
             plan: false,
             context_tokens: None,
+            max_output_tokens: None,
             hosts: Vec::new(),
             members: Vec::new(),
             budget: AgentBudget::default(),

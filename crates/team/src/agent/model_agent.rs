@@ -38,6 +38,7 @@ pub struct ModelAgent {
     instructions: String,
     turns_max: u32,
     context_tokens: u64,
+    max_output_tokens: Option<u32>,
     command_limit: Duration,
     /// The hosts that its commands may reach where they are confined, and the program that opens the way.
     #[cfg(feature = "drivers")]
@@ -49,6 +50,7 @@ impl ModelAgent {
     pub fn new(model: Arc<dyn Model>) -> Self {
         Self {
             context_tokens: compaction::usual_limit(model.name()),
+            max_output_tokens: None,
             model,
             prices: Arc::default(),
             instructions: String::new(),
@@ -109,6 +111,14 @@ impl ModelAgent {
         self
     }
 
+    /// Sets how long one answer may become, in tokens; it is cut off there. Without it that is as long as the provider allows,
+    /// and 16,384 where a budget is kept, which is the most then.
+    #[must_use]
+    pub fn max_output_tokens(mut self, tokens: u32) -> Self {
+        self.max_output_tokens = Some(tokens);
+        self
+    }
+
     fn toolbox(context: &Context, stage: Stage) -> Toolbox {
         let lacks_plan = stage == Stage::Work && context.lacks_plan();
         let looks_only =
@@ -134,7 +144,7 @@ impl Agent for ModelAgent {
             system: prompt::system(&context.agent, context.role, &self.instructions, false),
             messages: vec![Message::user(question.description.clone())],
             tools: Vec::new(),
-            max_output_tokens: None,
+            max_output_tokens: self.max_output_tokens,
             caller: Caller {
                 agent: context.agent.to_string(),
                 role: context.role.to_string(),

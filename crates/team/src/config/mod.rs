@@ -100,6 +100,11 @@ pub struct Config {
     /// not known.
     #[serde(deserialize_with = "value::context_tokens")]
     pub context_tokens: Option<u64>,
+    /// How long one answer of a model may become, in tokens, thoughts and calls of tools counted; it is cut off there. If nothing
+    /// is said it is as long as the provider allows, and 16384 where a budget is kept, which is the most then.
+    #[serde(deserialize_with = "value::max_output_tokens")]
+    #[schemars(range(min = value::OUTPUT_TOKENS_MIN))]
+    pub max_output_tokens: Option<u32>,
     /// How long a run may take, as in `2h`.
     #[serde(deserialize_with = "duration::optional::deserialize")]
     #[schemars(with = "Option<String>")]
@@ -186,6 +191,8 @@ pub struct AgentConfig {
     pub plan: bool,
     /// How large its conversation may become, in tokens, if not as large as the team's.
     pub context_tokens: Option<u64>,
+    /// How long one answer of its model may become, in tokens, if not as long as the team's.
+    pub max_output_tokens: Option<u32>,
     /// The hosts that its commands, or the program that is driven, may reach besides those of all.
     pub hosts: Vec<HostRule>,
     /// For a lead: the agents of its own team, who take its tasks and no others.

@@ -133,6 +133,11 @@ fn what_is_wrong_in_itself_is_refused_at_its_place() {
         ("[budget]\nusd = nan", "2:7: a budget is more than 0 US dollars"),
         ("max_file_bytes = 0", "1:18: a file has more than 0 bytes"),
         ("context_tokens = 100", "1:18: a conversation holds at least 4000 tokens, not 100"),
+        (
+            "max_output_tokens = 100",
+            "1:21: an answer holds at least 256 tokens, or no call of a tool fits into it, not 100",
+        ),
+        ("[[agent]]\nname = 'a'\nmax_output_tokens = -1", "3:21: an answer holds at least 256 tokens"),
         ("[budget]\ntokens = 0", "2:10: a budget is more than 0 tokens"),
         ("[budget]\nattempts = 0", "2:12: a budget is more than 0: leave it out"),
         ("[budget]\ntime = '8'", "2:8: `8` is no duration"),

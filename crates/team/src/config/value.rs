@@ -20,6 +20,8 @@ use crate::with::With;
 pub(super) const AGENTS_MAX: u32 = 10_000;
 /// The words of a task and of the tools alone come to about as many tokens.
 const CONTEXT_TOKENS_MIN: u64 = 4_000;
+/// A call of a tool alone takes about as many tokens, with the words around it.
+pub(super) const OUTPUT_TOKENS_MIN: u32 = 256;
 
 /// One agent, or with `count` several that differ in nothing but their number.
 #[derive(Deserialize, JsonSchema)]
@@ -54,6 +56,10 @@ pub(super) struct WrittenAgent {
     #[serde(default, deserialize_with = "context_tokens")]
     #[schemars(range(min = CONTEXT_TOKENS_MIN))]
     context_tokens: Option<u64>,
+    /// How long one answer of its model may become, in tokens, if not as long as the team's.
+    #[serde(default, deserialize_with = "max_output_tokens")]
+    #[schemars(range(min = OUTPUT_TOKENS_MIN))]
+    max_output_tokens: Option<u32>,
     /// Hosts that its commands, or the program that is driven, may reach besides those of `[sandbox]`.
     #[serde(default)]
     hosts: Vec<HostRule>,
@@ -104,6 +110,7 @@ impl TryFrom<WrittenAgent> for AgentConfig {
             prompt,
             plan,
             context_tokens,
+            max_output_tokens,
             hosts,
             members,
             budget,
@@ -114,7 +121,20 @@ impl TryFrom<WrittenAgent> for AgentConfig {
             Some(count) => (1..=count).map(|number| format!("{name}-{number}").try_into()).collect(),
         };
         let names = names.map_err(|error: BadName| error.to_string())?;
-        Ok(Self { names, role, with, model, skills, prompt, plan, context_tokens, hosts, members, budget })
+        Ok(Self {
+            names,
+            role,
+            with,
+            model,
+            skills,
+            prompt,
+            plan,
+            context_tokens,
+            max_output_tokens,
+            hosts,
+            members,
+            budget,
+        })
     }
 }
 
@@ -195,6 +215,18 @@ pub(super) fn context_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
         de::Error::custom(format_args!(
             "a conversation holds at least {CONTEXT_TOKENS_MIN} tokens, not {written}: leave it out for what the model can \
              read"
+        ))
+    };
+    tokens.map(Some).ok_or_else(refusal)
+}
+
+pub(super) fn max_output_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let written = i64::deserialize(deserializer)?;
+    let tokens = u32::try_from(written).ok().filter(|tokens| *tokens >= OUTPUT_TOKENS_MIN);
+    let refusal = || {
+        de::Error::custom(format_args!(
+            "an answer holds at least {OUTPUT_TOKENS_MIN} tokens, or no call of a tool fits into it, not {written}: leave it out \
+             for what the provider allows"
         ))
     };
     tokens.map(Some).ok_or_else(refusal)

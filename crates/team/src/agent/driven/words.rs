@@ -1,7 +1,5 @@
 //! What a driven agent is told besides its task.
 
-use std::fmt::Write;
-
 use crate::agent::journal::Line;
 use crate::agent::verdict::NoVerdict;
 use crate::agent::{handoff, prompt};
@@ -20,7 +18,7 @@ pub(super) const PLAN_FIRST: &str = "Nothing counts before your plan is approved
 
 /// Who it is, and how it shall work.
 pub(super) fn system(agent: &AgentId, role: Role, extra: &str, stage: Stage, has_tools: bool) -> String {
-    let mut text = prompt::system(agent, role, "", false);
+    let mut text = prompt::of_role(role, false);
     let works = stage == Stage::Work && matches!(role, Role::Worker | Role::Specialist);
     text += match works {
         true => {
@@ -48,9 +46,7 @@ pub(super) fn system(agent: &AgentId, role: Role, extra: &str, stage: Stage, has
             "When you are done, say what you did and why it is right: your last words are your result.\n"
         }
     };
-    if !extra.trim().is_empty() {
-        let _ = writeln!(text, "\n{}", extra.trim());
-    }
+    prompt::add_own(&mut text, agent, extra);
     text
 }
 

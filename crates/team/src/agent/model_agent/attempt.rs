@@ -213,7 +213,7 @@ impl<'a> Attempt<'a> {
             system: compaction::SYSTEM.to_owned(),
             messages: vec![Message::user(compaction.question(&self.journal))],
             tools: Vec::new(),
-            max_output_tokens: None,
+            max_output_tokens: self.agent.max_output_tokens,
             caller: self.caller(),
         };
         let next_try = NextTry::new();
@@ -297,7 +297,7 @@ impl<'a> Attempt<'a> {
             system: prompt::system(&context.agent, context.role, &self.agent.instructions, true),
             messages: self.journal.conversation(),
             tools: self.toolbox.specs(),
-            max_output_tokens: None,
+            max_output_tokens: self.agent.max_output_tokens,
             caller: self.caller(),
         };
         context.activity.is(format!("turn {turn}: thinking"));
@@ -391,12 +391,10 @@ impl<'a> Attempt<'a> {
     fn without_calls(&mut self, response: &Response) -> Result<Option<Answer>, AgentError> {
         match response.stop {
             StopReason::Refused => Err(AgentError::Failed(format!("the model refused: {}", response.text()))),
-            StopReason::Length => {
-                let parts =
-                    vec![Part::text("Your answer was cut at its greatest length. Go on, in smaller steps.")];
-                self.journal.write(Line::Told { at_ms: now_ms(), parts, messages: Vec::new() })?;
-                Ok(None)
-            }
+            StopReason::Length => self.correct(
+                "wrote on without calling a tool until its answer was cut off",
+                "Your answer was cut at its greatest length. Go on, in smaller steps.",
+            ),
             _ if response.text().trim().is_empty() => self.correct(
                 "answered nothing",
                 "Your answer was empty. Go on with the task by calling a tool; when it is done, call `finish`.",
