@@ -65,7 +65,7 @@ impl Making {
         let input = |error: &dyn std::fmt::Display| Error::Input(error.to_string());
         if let Some(model) = model.filter(|_| !with.takes_model()) {
             return Err(Error::Input(format!(
-                "`model = \"{model}\"` says nothing to {with}: it is for claude, codex, gemini, goose, opencode and qwen, which are driven; any other says its \
+                "`model = \"{model}\"` says nothing to {with}: it is for claude, codex, gemini, goose, opencode, qwen and acp:, which are driven; any other says its \
                  model in `with`, or in its own settings"
             )));
         }

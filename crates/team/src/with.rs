@@ -123,8 +123,8 @@ impl With {
     /// Whether it can be told which model to call.
     pub(crate) fn takes_model(&self) -> bool {
         match self {
-            Self::Driven(DriverSpec::Known(_) | DriverSpec::Headless(_)) => true,
-            Self::Driven(DriverSpec::Acp(_) | DriverSpec::Exec(_)) | Self::Model(_) => false,
+            Self::Driven(DriverSpec::Known(_) | DriverSpec::Headless(_) | DriverSpec::Acp(_)) => true,
+            Self::Driven(DriverSpec::Exec(_)) | Self::Model(_) => false,
         }
     }
 }

@@ -8,6 +8,9 @@ steps of that turn.
   {"hang": true}               does nothing until it is told to leave off
   {"die": CODE}                ends, with a word on standard error
   {"stray": PATH}              starts a process in a session of its own that ignores SIGTERM and writes its id there
+  {"model": true}              says which model it calls
+
+Under "$models" stand the models that it offers; it begins with the first. Without them it can be told none.
 """
 
 import json
@@ -16,6 +19,8 @@ import subprocess
 import sys
 
 script = json.load(open(sys.argv[1]))
+models = script.pop("$models", [])
+model = models[0] if models else None
 next_id = 1000
 
 
@@ -107,6 +112,8 @@ def step(session, folder, server, number, what):
         content = [{"type": "content", "content": {"type": "text", "text": output}}]
         told = {"toolCallId": call, "title": f"mcp__team__{tool}", "rawInput": arguments, "content": content}
         update(session, "tool_call_update", **told, status="failed" if failed else "completed")
+    elif "model" in what:
+        say(session, f"I call {model}.")
     elif "say" in what:
         say(session, what["say"])
     elif "hang" in what:
@@ -122,7 +129,14 @@ def step(session, folder, server, number, what):
     return False
 
 
+def options():
+    """The model, as an option of the session."""
+    values = [{"value": name, "name": name.title()} for name in models]
+    return [{"id": "llm", "name": "Model", "category": "model", "type": "select", "currentValue": model, "options": values}]
+
+
 def main():
+    global model
     folder = server = None
     number = 0
     while True:
@@ -137,7 +151,10 @@ def main():
             folder = params["cwd"]
             wanted = params["mcpServers"]
             server = Server(wanted[0]) if wanted else None
-            result = {"sessionId": "s-1"}
+            result = {"sessionId": "s-1", **({"configOptions": options()} if models else {})}
+        elif method == "session/set_config_option" and params["configId"] == "llm":
+            model = params["value"]
+            result = {"configOptions": options()}
         elif method == "session/prompt":
             session = params["sessionId"]
             prompt = "".join(part["text"] for part in params["prompt"])
@@ -150,6 +167,9 @@ def main():
                     break
             usage = {"totalTokens": 120, "inputTokens": 100, "outputTokens": 20}
             result = {"stopReason": "cancelled" if broken_off else "end_turn", "usage": usage}
+        elif "id" in message and method:
+            send({"id": message["id"], "error": {"code": -32601, "message": "Method not found"}})
+            continue
         else:
             continue
         send({"id": message["id"], "result": result})

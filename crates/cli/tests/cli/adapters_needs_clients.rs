@@ -1,8 +1,10 @@
 //! Real coding agents over the Agent Client Protocol: they run commands in our sandbox, review, and obey what a repository has for them once the user trusts it, and not before.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::clients::{self, CODEX, Driven, GEMINI, GOOSE, KEY, OPENCODE, Provider, QWEN, find_in, programs};
+use crate::clients::{
+    self, CLAUDE, CODEX, Driven, GEMINI, GOOSE, KEY, OPENCODE, Provider, QWEN, find_in, programs,
+};
 use crate::support::{Ran, Team};
 
 #[test]
@@ -74,8 +76,23 @@ impl Driven {
         let used = ["calls", "input_tokens", "output_tokens"].map(|kind| spent[kind].as_u64().unwrap());
         let calls = 3 + self.calls_by_the_way;
         assert_eq!(used, [calls, calls * 100, calls * 20], "{spent}");
+        self.is_called_by_name(&provider);
         let transcript = team.transcripts();
         assert!(transcript.contains("echo hello > a.txt") && transcript.contains("written"), "{transcript}");
+    }
+
+    /// What the program asked, but for calls by the way, it asked the model that it was told to.
+    fn is_called_by_name(&self, provider: &Provider) {
+        let model = self.model.rsplit('/').next().unwrap();
+        let asked = provider.asked();
+        let calls = asked.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let calls: Vec<Value> = calls.filter(|call| call["body"]["tools"].is_array()).collect();
+        assert!(!calls.is_empty(), "{asked}");
+        for call in calls {
+            let called =
+                [&call["body"]["model"], &call["path"]].map(|name| name.as_str().unwrap_or_default());
+            assert!(called[0] == model || called[1].contains(&format!("/{model}:")), "{called:?}");
+        }
     }
 
     /// A provider that refuses its calls fails the attempt, with its words, whatever the program makes of it.
@@ -115,6 +132,16 @@ impl Driven {
         let refused = transcripts.lines().any(|line| line.contains(r#""allowed":false"#));
         assert!(refused || transcripts.contains("Read-only file system"), "{transcripts}");
     }
+}
+
+#[test]
+fn claude_over_its_adapter_works_and_each_call_counts_once() {
+    CLAUDE.works();
+}
+
+#[test]
+fn a_program_that_nobody_knows_works_and_calls_the_model_that_it_is_told_to() {
+    Driven { with: "acp:claude-agent-acp", model: "claude-haiku-4-5", ..CLAUDE }.works();
 }
 
 #[test]

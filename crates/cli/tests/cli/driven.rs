@@ -92,6 +92,28 @@ fn an_agent_that_is_driven_does_a_task_with_its_own_tools_and_delivers_it_by_the
 }
 
 #[test]
+fn it_calls_the_model_that_it_is_told_to_or_does_not_begin() {
+    let team = project();
+    let script = json!({"$models": ["small", "large"], "Write a": [{"model": true}]});
+    let with = acp(&team, &script);
+    let run = |model: &str| {
+        let agent = format!("[[agent]]\nname = 'worker-1'\nwith = {with:?}\nmodel = '{model}'\n");
+        std::fs::write(team.path().join("team.toml"), format!("{SEEN}{agent}")).unwrap();
+        team.ok(["trust", "--yes"]);
+        team.run(["run", "Write a", "--yes", "--no-gate"])
+    };
+
+    let ran = run("huge");
+    assert_eq!((ran.code, team.json(["show", "goal"])["attempt"].as_u64()), (5, Some(1)), "{ran:?}");
+    let words =
+        "it does not take the model `huge`: it can be told none over the protocol; it offers small, large";
+    assert!(ran.stdout.contains(words), "{ran:?}");
+
+    let ran = run("large");
+    assert_eq!((ran.code, &team.json(["show", "goal"])["result"]), (0, &json!("I call large.")), "{ran:?}");
+}
+
+#[test]
 fn without_a_call_of_the_team_its_last_words_are_its_result_and_nothing_counts_that_no_check_proves() {
     let team = project();
     let script = json!({

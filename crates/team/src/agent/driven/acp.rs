@@ -3,6 +3,7 @@
 //! Each conversation has a program of its own. It is offered no files and no terminal of ours: what it does it does with its
 //! own tools, in its folder. <https://agentclientprotocol.com>
 
+mod model;
 mod permission;
 mod updates;
 mod within;
@@ -39,12 +40,20 @@ use super::steering::Steering;
 pub struct Acp {
     name: String,
     command: Vec<String>,
+    tells_model: bool,
 }
 
 impl Acp {
     /// The agent behind a command, under the name by which the user knows it.
     pub fn new(name: impl Into<String>, command: Vec<String>) -> Self {
-        Self { name: name.into(), command }
+        Self { name: name.into(), command, tells_model: false }
+    }
+
+    /// Tells it over the protocol which model to call; without this its command or its environment does, if anything.
+    #[must_use]
+    pub fn telling_model(mut self) -> Self {
+        self.tells_model = true;
+        self
     }
 }
 
@@ -60,14 +69,21 @@ impl Driver for Acp {
         earlier: Option<&str>,
     ) -> Result<Box<dyn Conversation>, DriverError> {
         let mut program = Program::start(&self.name, &self.command, place)?;
-        let began = tokio::time::timeout(BEGIN_LIMIT, Talk::begin(&mut program, place, earlier)).await;
+        let model = place.model.as_deref().filter(|_| self.tells_model);
+        let begin = Talk::begin(&mut program, place, earlier, model);
+        let began = tokio::time::timeout(BEGIN_LIMIT, begin).await;
         let reason = match began {
             Ok(Ok(talk)) => return Ok(Box::new(AcpConversation { talk, program })),
-            Ok(Err(error)) if error.code == ErrorCode::AuthRequired => {
+            Ok(Err(NotBegun::Said(error))) if error.code == ErrorCode::AuthRequired => {
                 program.end().await;
                 return Err(DriverError::NotLoggedIn { program: self.name(), reason: words(&error) });
             }
-            Ok(Err(error)) => words(&error),
+            Ok(Err(NotBegun::Model(why))) => {
+                program.end().await;
+                let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, why);
+                return Err(DriverError::Start { command: self.name(), source });
+            }
+            Ok(Err(NotBegun::Said(error))) => words(&error),
             Err(_) => format!("no conversation began within {BEGIN_LIMIT:?}"),
         };
         Err(program.broken(reason).await)
@@ -112,6 +128,20 @@ impl Conversation for AcpConversation {
     }
 }
 
+/// Why no conversation began.
+enum NotBegun {
+    /// What the program said.
+    Said(AcpError),
+    /// It does not call the model that it is to call.
+    Model(String),
+}
+
+impl From<AcpError> for NotBegun {
+    fn from(error: AcpError) -> Self {
+        Self::Said(error)
+    }
+}
+
 /// What is said and heard.
 struct Talk {
     connection: ConnectionTo<Agent>,
@@ -134,7 +164,12 @@ enum Told {
 }
 
 impl Talk {
-    async fn begin(program: &mut Program, place: &Place, earlier: Option<&str>) -> Result<Self, AcpError> {
+    async fn begin(
+        program: &mut Program,
+        place: &Place,
+        earlier: Option<&str>,
+        model: Option<&str>,
+    ) -> Result<Self, NotBegun> {
         let (tell, mut told) = mpsc::unbounded_channel();
         let (connection, open) = connect(program, place.access, tell).await?;
         let hello = InitializeRequest::new(ProtocolVersion::V1)
@@ -148,23 +183,29 @@ impl Talk {
             Some(id) if can_resume => {
                 let request =
                     ResumeSessionRequest::new(id.clone(), &place.folder).mcp_servers(servers.clone());
-                connection.send_request(request).block_task().await.map(|resumed| (id, resumed.modes)).ok()
+                let resumed = connection.send_request(request).block_task().await;
+                resumed.map(|resumed| (id, resumed.modes, resumed.config_options)).ok()
             }
             Some(id) if able.load_session => {
                 let request = LoadSessionRequest::new(id.clone(), &place.folder).mcp_servers(servers.clone());
-                connection.send_request(request).block_task().await.map(|loaded| (id, loaded.modes)).ok()
+                let loaded = connection.send_request(request).block_task().await;
+                loaded.map(|loaded| (id, loaded.modes, loaded.config_options)).ok()
             }
             _ => None,
         };
         let goes_on = gone_on.is_some();
-        let (session, modes) = match gone_on {
+        let (session, modes, options) = match gone_on {
             Some(gone_on) => gone_on,
             None => {
                 let request = NewSessionRequest::new(&place.folder).mcp_servers(servers);
                 let begun = connection.send_request(request).block_task().await?;
-                (begun.session_id, begun.modes)
+                (begun.session_id, begun.modes, begun.config_options)
             }
         };
+        if let Some(model) = model {
+            let options = options.unwrap_or_default();
+            model::choose(&connection, &session, &options, model).await.map_err(NotBegun::Model)?;
+        }
         if let Some(mode) = modes.filter(|_| place.access == Access::Look).as_ref().and_then(read_only) {
             connection.send_request(SetSessionModeRequest::new(session.clone(), mode)).block_task().await?;
         }

@@ -27,7 +27,15 @@ impl Known {
             (KnownAgent::Qwen, _) => qwen(place),
             _ => Vec::new(),
         };
-        Acp::new(self.name(), command.chain(more).collect())
+        let acp = Acp::new(self.name(), command.chain(more).collect());
+        match self.agent {
+            KnownAgent::Claude => acp.telling_model(),
+            KnownAgent::Codex
+            | KnownAgent::Gemini
+            | KnownAgent::Goose
+            | KnownAgent::OpenCode
+            | KnownAgent::Qwen => acp,
+        }
     }
 }
 

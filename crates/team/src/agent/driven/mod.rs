@@ -59,7 +59,7 @@ pub fn driver(spec: &DriverSpec) -> Arc<dyn Driver> {
     match spec {
         DriverSpec::Known(known) => Arc::new(Known::new(*known)),
         DriverSpec::Headless(agent) => known::headless(*agent, name).into(),
-        DriverSpec::Acp(command) => Arc::new(Acp::new(name, shell(command))),
+        DriverSpec::Acp(command) => Arc::new(Acp::new(name, shell(command)).telling_model()),
         DriverSpec::Exec(command) => Arc::new(Exec::new(name, shell(command))),
     }
 }
