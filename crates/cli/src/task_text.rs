@@ -107,6 +107,11 @@ pub fn full(text: &Text) -> Cow<'_, str> {
 
 /// What was spent, in words; nothing if nothing was.
 pub fn cost(spent: Amount) -> Option<String> {
-    let dollars = spent.micro_usd as f64 / 1e6;
-    (spent != Amount::default()).then(|| format!("${dollars:.4}, {} tokens", spent.tokens()))
+    let tokens = format!("{} tokens", spent.tokens());
+    Some(match spent.micro_usd {
+        _ if spent == Amount::default() => return None,
+        // It is free, or nobody knows its price.
+        0 => tokens,
+        micro_usd => format!("${:.4}, {tokens}", micro_usd as f64 / 1e6),
+    })
 }

@@ -1,5 +1,7 @@
 //! The verifying stage: a task's check is run on what was delivered, and on nothing else.
 
+use std::sync::Arc;
+
 use agent_team_core::record::{CheckReported, ClaimReleased, Stage};
 use tokio_util::sync::CancellationToken;
 
@@ -8,8 +10,10 @@ use crate::desk::{Desk, as_it_is};
 use crate::git::{MergeWorktree, Rebased};
 use crate::hooks;
 use crate::judge::{Judge, Judgement};
+use crate::progress::{Progress, Reporter};
 use crate::sandbox::Sandbox;
 use crate::team_log::{blocking, refusal};
+use crate::telling::Telling;
 use crate::{AgentId, ClaimOptions, Claimed, Error, FeedbackCause, RecordId, Refusal, TaskId, TaskQueue};
 
 /// Runs the checks of tasks that wait for it.
@@ -20,6 +24,9 @@ pub struct Verifier {
     pub(crate) environment: Environment,
     /// The repository, and the number of the folder in which this verifier runs its checks.
     pub(crate) bench: Option<(Desk, u32)>,
+    /// Who is told what came of them, before others tell what follows.
+    pub(crate) reporter: Reporter,
+    pub(crate) telling: Arc<Telling>,
 }
 
 /// What became of the wish to run a check.
@@ -42,6 +49,8 @@ impl Verifier {
             options: ClaimOptions::default(),
             environment: Environment::of_this_process(),
             bench: None,
+            reporter: Reporter::default(),
+            telling: Arc::default(),
         };
         verifier.confined(Sandbox::default())
     }
@@ -82,6 +91,7 @@ impl Verifier {
         };
         let (team_log, by, claim) = (self.queue.team_log().clone(), self.by.clone(), claimed.token);
         let (said, task) = (judgement.clone(), claimed.task.id.clone());
+        let _untold = self.telling.begin(&task);
         let reported = blocking(move || {
             // Of one that held, a reviewer wants to see it too.
             let output = team_log.text(said.report())?;
@@ -93,7 +103,11 @@ impl Verifier {
             Ok(reported)
         });
         Ok(match reported.await? {
-            Ok(_) => Verified::Reported(claimed.task.id, judgement),
+            Ok(_) => {
+                let (task, passed, reason) = (claimed.task.id, judgement.passed, judgement.line());
+                self.reporter.report(Progress::Checked { task: task.clone(), passed, reason });
+                Verified::Reported(task, judgement)
+            }
             Err(refused) => Verified::NotOurs(refused),
         })
     }

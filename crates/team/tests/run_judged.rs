@@ -24,13 +24,14 @@ async fn a_reviewer_sends_back_what_is_wrong_and_approves_what_is_right() {
     });
     team.add_agent("worker-1", Role::Worker, worker).unwrap();
     team.add_agent("reviewer-1", Role::Reviewer, reviewer).unwrap();
-    team.add_task(NewTask::new("Tell a story").id("story").review(true)).unwrap();
+    team.add_task(NewTask::new("Tell a story").id("story").review(true).check("true")).unwrap();
     let heard: Arc<Mutex<Vec<String>>> = Arc::default();
     let ears = heard.clone();
     let reporter = Reporter::to(move |progress| {
         let line = match progress {
             Progress::Began { agent, attempt, .. } => format!("{agent} begins {attempt}"),
             Progress::Delivered { agent, .. } => format!("{agent} delivered"),
+            Progress::Checked { passed, .. } => format!("checked: {passed}"),
             Progress::Reviewed { agent, approved, .. } => format!("{agent} judged: {approved}"),
             _ => return,
         };
@@ -43,10 +44,12 @@ async fn a_reviewer_sends_back_what_is_wrong_and_approves_what_is_right() {
     let expected = [
         "worker-1 begins 1",
         "worker-1 delivered",
+        "checked: true",
         "reviewer-1 begins 1",
         "reviewer-1 judged: false",
         "worker-1 begins 2",
         "worker-1 delivered",
+        "checked: true",
         "reviewer-1 begins 2",
         "reviewer-1 judged: true",
     ];
