@@ -4,15 +4,17 @@
 #[expect(dead_code, reason = "what other tests of runs need")]
 mod project;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use agent_team::agent::ModelAgent;
 use agent_team::model::{Delta, Model, ModelError, Price, Prices, Request, Response};
-use agent_team::{Account, AgentId, Bounds, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome};
+use agent_team::{
+    Account, AgentId, Bounds, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome, Status,
+};
 use project::{
-    Remembering, TestProject, agent, attempt, feedback, finishes, gated, run, script, task, turns, view,
-    workers, writes,
+    Remembering, TestProject, agent, attempt, finishes, gated, run, script, task, turns, view, workers,
+    writes,
 };
 use serde_json::json;
 use tokio::sync::Notify;
@@ -51,7 +53,7 @@ async fn a_budget_that_kept_nothing_from_being_done_is_no_error_of_the_run() {
     ]);
     let mut team = project.team();
     workers(&mut team, 2, &agent(model));
-    let errors = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let errors = Arc::new(Mutex::new(Vec::new()));
     let ears = errors.clone();
     let reporter = Reporter::to(move |progress| match progress {
         Progress::Note(note) if note.starts_with("ERROR") => ears.lock().unwrap().push(note),
@@ -104,7 +106,7 @@ async fn what_only_a_call_of_another_leaves_no_room_for_waits_until_that_has_end
     let model = Holds(script(&[json!({"give": finishes("Done.")})]), AtomicBool::new(false), waits.clone());
     let mut team = project.team();
     workers(&mut team, 2, &agent(Arc::new(model)));
-    let said = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let said = Arc::new(Mutex::new(Vec::new()));
     let ears = said.clone();
     let reporter = Reporter::to(move |progress| match progress {
         Progress::Activity { what, .. } if what.contains("calls of others end first") => waits.notify_one(),
@@ -186,11 +188,16 @@ async fn a_budget_in_money_calls_no_model_whose_price_is_not_known() {
     let model = Remembering::new(Named("openai:of-tomorrow", script(&[])));
     let mut team = project.team();
     workers(&mut team, 1, &agent(model.clone()));
-    team.options(RunOptions { budget_micro_usd: Some(1_000_000), ..gated("true") });
+    let said = Arc::new(Mutex::new(String::new()));
+    let ears = said.clone();
+    let reporter = Reporter::to(move |progress| *ears.lock().unwrap() += &format!("{progress:?}\n"));
+    team.options(RunOptions { budget_micro_usd: Some(1_000_000), reporter, ..gated("true") });
     team.add_task(task("work")).unwrap();
     assert_eq!(run(&team).await.outcome, RunOutcome::Stuck);
     assert_eq!(model.asked().len(), 0);
-    assert!(feedback(&team, "work")[0].contains("openai:of-tomorrow"), "{:?}", feedback(&team, "work"));
+    assert_eq!(view(&team, "work").status, Status::Ready, "no task fails for that");
+    let said = said.lock().unwrap();
+    assert!(said.contains("ERROR worker-1 takes nothing more") && said.contains("of-tomorrow"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

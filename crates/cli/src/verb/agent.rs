@@ -18,7 +18,7 @@ use crate::verb::budget::WorkBudget;
                   is named, or the team's, and so does each run after it until the agent is dropped. A dropped agent ends at once; \
                   what it holds goes back to the queue, and mail that it has not read to its senders.",
     after_help = "Examples:\n  agent-team agent add worker-5\n  \
-                  agent-team agent add critic --role reviewer --with anthropic:claude-sonnet-4-5\n  \
+                  agent-team agent add critic --role reviewer --with anthropic:claude-sonnet-5-5\n  \
                   agent-team agent add helper --budget-usd 2 --budget-turns 100\n  \
                   agent-team agent drop worker-5"
 )]

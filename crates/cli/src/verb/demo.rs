@@ -28,7 +28,7 @@ const AFTER_HELP: &str = "\
 Examples:
   agent-team demo
   agent-team demo --dir /tmp/text-tools
-  agent-team demo --with anthropic:claude-sonnet-4-5";
+  agent-team demo --with anthropic:claude-sonnet-5-5";
 
 /// The arguments of `demo`.
 #[derive(Debug, Args)]

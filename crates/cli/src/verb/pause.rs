@@ -48,7 +48,7 @@ impl Pause {
                   is tried at once by whoever waits for it, in this run or the next one; if the provider refuses again, \
                   that is a new limit.",
     after_help = "Examples:\n  agent-team resume worker-1\n  agent-team resume\n  \
-                  agent-team resume --model anthropic:claude-sonnet-4-5"
+                  agent-team resume --model anthropic:claude-sonnet-5-5"
 )]
 pub struct Resume {
     /// The agents; the team if none is named

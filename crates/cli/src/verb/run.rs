@@ -57,8 +57,8 @@ Exit codes: 0 all done; 5 tasks failed or wait for something, a budget for examp
 const AFTER_HELP: &str = "\
 Examples:
   agent-team run                                      rehearse, or run what team.toml describes
-  agent-team run 'Add a --version flag' --with anthropic:claude-sonnet-4-5 --check './tool --version'
-  agent-team run 'Port the parser to C' --agents 4 --with openai:gpt-5 --gate 'make test' --budget-usd 5
+  agent-team run 'Add a --version flag' --with anthropic:claude-sonnet-5-5 --check './tool --version'
+  agent-team run 'Port the parser to C' --agents 4 --with openai:gpt-6.1-sol --gate 'make test' --budget-usd 5
   agent-team run --with ollama:qwen3-coder --budget-attempts 100 --budget-elapsed 2h
   agent-team run --with ollama:qwen3-coder --timeout 2h --json";
 

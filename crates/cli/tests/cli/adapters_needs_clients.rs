@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::clients::{
-    self, CLAUDE, CODEX, Driven, GEMINI, GOOSE, KEY, OPENCODE, Provider, QWEN, find_in, programs,
+    self, CLAUDE, CLAUDE_HEADLESS, CODEX, CODEX_HEADLESS, Driven, GEMINI, GOOSE, KEY, OPENCODE, Provider,
+    QWEN, find_in, programs,
 };
 use crate::support::{Ran, Team};
 
@@ -95,6 +96,31 @@ impl Driven {
         }
     }
 
+    /// Its model is called as often as the budget bears, to the last one, and no more; the run says so, and what was done is kept.
+    fn keeps_a_budget_of_turns(&self) {
+        let Some(installed) = clients::installed() else { return };
+        let calls: Vec<Value> =
+            (1..=9).map(|number| (self.shell)(&format!("echo {number} >> a.txt"))).collect();
+        let script = json!({"# Task goal:": calls});
+        let turns = 3 + self.calls_by_the_way;
+        let agents =
+            format!("budget.turns = {turns}\n[[agent]]\nname = 'worker-1'\nmodel = '{}'\n", self.model);
+        let task = "[[task]]\nid = 'goal'\ntitle = 'Write a.txt'\n";
+        let team = self.team(&[&installed], &(agents + task));
+        let provider = Provider::start(&team, self.provider, &script);
+        let ran = Ran::of(self.run(&installed, &team, &provider).output().unwrap());
+        assert_eq!(
+            (ran.code, team.json(["budget"])[0]["spent"]["calls"].as_u64()),
+            (5, Some(turns)),
+            "{ran:?}"
+        );
+        assert!(
+            ran.stdout.contains("BUDGET USED UP") && ran.stdout.contains("kept goal by worker-1"),
+            "{ran:?}"
+        );
+        assert_eq!(team.json(["show", "goal"])["status"], "ready", "{ran:?}");
+    }
+
     /// A provider that refuses its calls fails the attempt, with its words, whatever the program makes of it.
     fn fails_with_its_provider(&self) {
         let Some(installed) = clients::installed() else { return };
@@ -167,6 +193,46 @@ fn qwen_works_and_each_call_counts_once() {
 #[test]
 fn goose_works_and_each_call_counts_once() {
     GOOSE.works();
+}
+
+#[test]
+fn claude_over_its_adapter_keeps_a_budget_of_turns() {
+    CLAUDE.keeps_a_budget_of_turns();
+}
+
+#[test]
+fn claude_headless_keeps_a_budget_of_turns() {
+    CLAUDE_HEADLESS.keeps_a_budget_of_turns();
+}
+
+#[test]
+fn codex_over_its_adapter_keeps_a_budget_of_turns() {
+    CODEX.keeps_a_budget_of_turns();
+}
+
+#[test]
+fn codex_headless_keeps_a_budget_of_turns() {
+    CODEX_HEADLESS.keeps_a_budget_of_turns();
+}
+
+#[test]
+fn opencode_keeps_a_budget_of_turns() {
+    OPENCODE.keeps_a_budget_of_turns();
+}
+
+#[test]
+fn gemini_keeps_a_budget_of_turns() {
+    GEMINI.keeps_a_budget_of_turns();
+}
+
+#[test]
+fn qwen_keeps_a_budget_of_turns() {
+    QWEN.keeps_a_budget_of_turns();
+}
+
+#[test]
+fn goose_keeps_a_budget_of_turns() {
+    GOOSE.keeps_a_budget_of_turns();
 }
 
 #[test]

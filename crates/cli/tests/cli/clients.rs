@@ -111,7 +111,7 @@ pub const CODEX: Driven = Driven {
 pub const OPENCODE: Driven = Driven {
     with: "opencode",
     installed: &["n-opencode"],
-    model: "anthropic/claude-sonnet-4-5",
+    model: "anthropic/claude-sonnet-5-5",
     provider: "anthropic_messages.py",
     shell: |command| json!({"call": ["bash", {"command": command, "description": "Writes it"}]}),
     team: "team_",
@@ -122,7 +122,7 @@ pub const OPENCODE: Driven = Driven {
 pub const GEMINI: Driven = Driven {
     with: "gemini",
     installed: &["n-gemini"],
-    model: "gemini-3-pro",
+    model: "gemini-4-argon",
     provider: "gemini_content.py",
     shell: |command| json!({"call": ["run_shell_command", {"command": command}]}),
     team: "mcp_team_",
@@ -152,7 +152,7 @@ pub const GOOSE: Driven = Driven {
 pub const CLAUDE: Driven = Driven {
     with: "claude",
     installed: &["n-claude", "n-cacp"],
-    model: "claude-sonnet-4-5",
+    model: "claude-sonnet-5-5",
     provider: "anthropic_messages.py",
     shell: |command| json!({"call": ["Bash", {"command": command, "description": "Works"}]}),
     team: "mcp__team__",

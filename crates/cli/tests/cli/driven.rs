@@ -195,6 +195,13 @@ fn whoever_cannot_be_started_or_is_not_logged_in_works_on_nothing_and_says_why()
         assert_eq!(ran.code, 5, "{ran:?}");
         assert!(ran.stderr.contains(words), "{ran:?}");
     }
+    for with in ["exec:no-such-program", "acp:no-such-program --acp"] {
+        let team = project();
+        let ran = team.run(["run", "Write a", "--with", with, "--no-gate", "--yes"]);
+        assert!(ran.code == 5 && ran.stderr.contains("takes nothing more: cannot start"), "{ran:?}");
+        assert!(ran.stderr.contains("no-such-program: not found"), "{ran:?}");
+        assert_eq!(team.json(["show", "goal"])["status"], "ready", "{ran:?}");
+    }
     let team = project();
     let ran = team.run(["run", "Write a", "--with", "opencode", "--no-gate", "--yes", "--no-sandbox"]);
     assert!(ran.code == 5 && ran.stderr.contains("see that it is installed"), "{ran:?}");

@@ -64,7 +64,7 @@ impl Meter {
     /// for longer than [`overloaded_for`](crate::model::RetryPolicy::overloaded_for).
     ///
     /// # Errors
-    /// [`AgentError::Stopped`] if it was told to stop while it waited for the model. Before a call [`AgentError::OverBudget`], or [`AgentError::GaveUp`] if a budget in money cannot bound it since
+    /// [`AgentError::Stopped`] if it was told to stop while it waited for the model. Before a call [`AgentError::OverBudget`], or [`AgentError::Unable`] if a budget in money cannot bound it since
     /// the model's price is not known. After it what the model says went wrong.
     pub async fn call(
         &self,
@@ -145,35 +145,37 @@ impl Meter {
     }
 
     /// Lets a program that calls models by itself take one turn, if the budget has anything left. What the turn will use nobody
-    /// knows before; it counts at its end, or call by call where models are lent.
+    /// knows before; it counts at its end, or call by call where models are lent: then nothing is set aside for the turn, or
+    /// its own last call would wait for that.
     ///
     /// # Errors
-    /// [`AgentError::OverBudget`], or [`AgentError::GaveUp`] if a budget in money cannot bound it since no price is known.
+    /// [`AgentError::OverBudget`], or [`AgentError::Unable`] if a budget in money cannot bound it since no price is known.
     #[cfg(feature = "drivers")]
-    pub(super) fn begin_turn(&self, name: &str, is_lent: bool) -> Result<OpenTurn<'_>, AgentError> {
+    pub(super) async fn begin_turn(&self, name: &str, is_lent: bool) -> Result<OpenTurn<'_>, AgentError> {
         let limits = self.limits()?;
         if !is_lent {
             self.has_price(limits, name)?;
         }
         let upper = Amount { input_tokens: 1, calls: 1, ..Amount::default() };
-        let mut reservation = None;
-        if limits.money || limits.others {
-            let wish = SpendingReserved { agent: self.agent.clone(), task: self.task.clone(), upper };
-            match refusal(self.team_log.submit(&self.agent, &wish.into()))? {
-                Ok(written) => reservation = Some(written.id()),
-                Err(refusal) => return Err(AgentError::OverBudget { refusal, upper }),
+        let reservation = match limits.money || limits.others {
+            true if is_lent => {
+                let wish = SpendingReserved { agent: self.agent.clone(), task: self.task.clone(), upper };
+                let fits = self.team_log.look(|state| state.may_fit_later(&wish))?;
+                fits.map(|()| None).map_err(|refusal| AgentError::OverBudget { refusal, upper })?
             }
-        }
-        let used = Mutex::new(Some(upper));
+            true => Some(self.set_aside(upper, &mut |_| {}).await?),
+            false => None,
+        };
+        let used = Mutex::new(Some(upper).filter(|_| !is_lent));
         Ok(OpenTurn(CutOff { meter: self, reservation, used, model: name.to_owned() }))
     }
 
     /// Where money is limited nothing is called whose price nobody knows.
     fn has_price(&self, limits: Limits, model: &str) -> Result<(), AgentError> {
         if limits.money && self.prices.price(model).is_none() && model != UNPAID {
-            return Err(AgentError::GaveUp(format!(
-                "the price of {model} is not known, so a budget in money cannot bound what it costs: give its price, or set \
-                 the budget in tokens"
+            return Err(AgentError::Unable(format!(
+                "the price of {model} is not known, so a budget in dollars cannot bound what it costs: add `[prices.\"{model}\"]` \
+                 with `input` and `output` to team.toml, or set the budget in tokens"
             )));
         }
         Ok(())
@@ -285,7 +287,7 @@ impl Drop for CutOff<'_> {
     }
 }
 
-/// A turn of a program that calls models by itself. One that is cut off counts as a call.
+/// A turn of a program that calls models by itself. One that is cut off counts as a call, unless each of its calls counts.
 #[cfg(feature = "drivers")]
 pub(super) struct OpenTurn<'a>(CutOff<'a>);
 

@@ -60,42 +60,87 @@ struct WrittenPrice {
     output: f64,
 }
 
-/// List prices in US dollars for a million tokens (input, from cache, output), without batch or long-context rates,
-/// as anthropic.com/pricing, openai.com/api/pricing and ai.google.dev/pricing gave them at the end of 2025.
-const KNOWN: [(&str, f64, f64, f64); 32] = [
-    ("anthropic:claude-opus-4-5", 5.0, 0.5, 25.0),
-    ("anthropic:claude-opus-4-1", 15.0, 1.5, 75.0),
-    ("anthropic:claude-opus-4", 15.0, 1.5, 75.0),
-    ("anthropic:claude-opus-4-0", 15.0, 1.5, 75.0),
-    ("anthropic:claude-sonnet-4-5", 3.0, 0.3, 15.0),
-    ("anthropic:claude-sonnet-4", 3.0, 0.3, 15.0),
-    ("anthropic:claude-sonnet-4-0", 3.0, 0.3, 15.0),
-    ("anthropic:claude-3-7-sonnet", 3.0, 0.3, 15.0),
-    ("anthropic:claude-haiku-4-5", 1.0, 0.1, 5.0),
-    ("anthropic:claude-3-5-haiku", 0.8, 0.08, 4.0),
-    ("openai:gpt-5.1", 1.25, 0.125, 10.0),
-    ("openai:gpt-5.1-codex", 1.25, 0.125, 10.0),
-    ("openai:gpt-5", 1.25, 0.125, 10.0),
-    ("openai:gpt-5-codex", 1.25, 0.125, 10.0),
-    ("openai:gpt-5-mini", 0.25, 0.025, 2.0),
-    ("openai:gpt-5-nano", 0.05, 0.005, 0.4),
-    ("openai:gpt-4.1", 2.0, 0.5, 8.0),
-    ("openai:gpt-4.1-mini", 0.4, 0.1, 1.6),
-    ("openai:gpt-4.1-nano", 0.1, 0.025, 0.4),
-    ("openai:gpt-4o", 2.5, 1.25, 10.0),
-    ("openai:gpt-4o-mini", 0.15, 0.075, 0.6),
-    ("openai:o3", 2.0, 0.5, 8.0),
-    ("openai:o3-mini", 1.1, 0.55, 4.4),
-    ("openai:o4-mini", 1.1, 0.275, 4.4),
-    ("gemini:gemini-3-pro-preview", 2.0, 0.2, 12.0),
-    ("gemini:gemini-2.5-pro", 1.25, 0.125, 10.0),
-    ("gemini:gemini-2.5-flash", 0.3, 0.03, 2.5),
-    ("gemini:gemini-2.5-flash-lite", 0.1, 0.01, 0.4),
-    ("gemini:gemini-2.0-flash", 0.1, 0.025, 0.4),
-    ("gemini:gemini-2.0-flash-lite", 0.075, 0.075, 0.3),
+/// List prices in US dollars for a million tokens (input, from cache, into cache, output), without batch or long-context rates.
+/// As LiteLLM's list gave them on 27 November 2026 (`model_prices_and_context_window.json`, release 1.110.2); of models that
+/// were withdrawn before, as anthropic.com/pricing, openai.com/api/pricing and ai.google.dev/pricing did at the end of 2025.
+const KNOWN: [(&str, f64, f64, f64, f64); 76] = [
+    ("anthropic:claude-3-5-haiku", 0.8, 0.08, 1.0, 4.0),
+    ("anthropic:claude-3-7-sonnet", 3.0, 0.3, 3.75, 15.0),
+    ("anthropic:claude-fable-5", 10.0, 1.0, 12.5, 50.0),
+    ("anthropic:claude-fable-5-1", 10.0, 0.25, 12.5, 50.0),
+    ("anthropic:claude-haiku-4-5", 1.0, 0.1, 1.25, 5.0),
+    ("anthropic:claude-haiku-5-5", 0.1, 0.01, 0.125, 0.5),
+    ("anthropic:claude-opus-4", 15.0, 1.5, 18.75, 75.0),
+    ("anthropic:claude-opus-4-0", 15.0, 1.5, 18.75, 75.0),
+    ("anthropic:claude-opus-4-1", 15.0, 1.5, 18.75, 75.0),
+    ("anthropic:claude-opus-4-5", 5.0, 0.5, 6.25, 25.0),
+    ("anthropic:claude-opus-4-6", 5.0, 0.5, 6.25, 25.0),
+    ("anthropic:claude-opus-4-7", 5.0, 0.5, 6.25, 25.0),
+    ("anthropic:claude-opus-4-8", 5.0, 0.5, 6.25, 25.0),
+    ("anthropic:claude-opus-5", 5.0, 0.5, 6.25, 25.0),
+    ("anthropic:claude-opus-5-5", 4.0, 0.2, 5.0, 20.0),
+    ("anthropic:claude-sonnet-4", 3.0, 0.3, 3.75, 15.0),
+    ("anthropic:claude-sonnet-4-0", 3.0, 0.3, 3.75, 15.0),
+    ("anthropic:claude-sonnet-4-5", 3.0, 0.3, 3.75, 15.0),
+    ("anthropic:claude-sonnet-4-6", 3.0, 0.3, 3.75, 15.0),
+    ("anthropic:claude-sonnet-5", 2.0, 0.2, 2.5, 10.0),
+    ("anthropic:claude-sonnet-5-5", 2.0, 0.1, 2.5, 10.0),
+    ("openai:gpt-4.1", 2.0, 0.5, 2.0, 8.0),
+    ("openai:gpt-4.1-mini", 0.4, 0.1, 0.4, 1.6),
+    ("openai:gpt-4.1-nano", 0.1, 0.025, 0.1, 0.4),
+    ("openai:gpt-4o", 2.5, 1.25, 2.5, 10.0),
+    ("openai:gpt-4o-mini", 0.15, 0.075, 0.15, 0.6),
+    ("openai:gpt-5", 1.25, 0.125, 1.25, 10.0),
+    ("openai:gpt-5-codex", 1.25, 0.125, 1.25, 10.0),
+    ("openai:gpt-5-mini", 0.25, 0.025, 0.25, 2.0),
+    ("openai:gpt-5-nano", 0.05, 0.005, 0.05, 0.4),
+    ("openai:gpt-5-pro", 15.0, 15.0, 15.0, 120.0),
+    ("openai:gpt-5.1", 1.25, 0.125, 1.25, 10.0),
+    ("openai:gpt-5.1-codex", 1.25, 0.125, 1.25, 10.0),
+    ("openai:gpt-5.2", 1.75, 0.175, 1.75, 14.0),
+    ("openai:gpt-5.2-pro", 21.0, 21.0, 21.0, 168.0),
+    ("openai:gpt-5.3-codex", 1.75, 0.175, 1.75, 14.0),
+    ("openai:gpt-5.4", 2.5, 0.25, 2.5, 15.0),
+    ("openai:gpt-5.4-mini", 0.75, 0.075, 0.75, 4.5),
+    ("openai:gpt-5.4-nano", 0.2, 0.02, 0.2, 1.25),
+    ("openai:gpt-5.4-pro", 30.0, 30.0, 30.0, 180.0),
+    ("openai:gpt-5.5", 5.0, 0.5, 5.0, 30.0),
+    ("openai:gpt-5.5-pro", 30.0, 30.0, 30.0, 180.0),
+    ("openai:gpt-5.6", 4.0, 0.4, 5.0, 20.0),
+    ("openai:gpt-5.6-luna", 0.2, 0.02, 0.25, 1.2),
+    ("openai:gpt-5.6-sol", 4.0, 0.4, 5.0, 20.0),
+    ("openai:gpt-5.6-terra", 2.0, 0.2, 2.5, 12.0),
+    ("openai:gpt-6-astra", 10.0, 1.0, 12.5, 50.0),
+    ("openai:gpt-6-luna", 0.1, 0.01, 0.125, 0.5),
+    ("openai:gpt-6-sol", 2.0, 0.2, 2.5, 10.0),
+    ("openai:gpt-6.1-sol", 2.0, 0.1, 2.5, 10.0),
+    ("openai:gpt-6.1-terra", 1.0, 0.05, 1.25, 5.0),
+    ("openai:o3", 2.0, 0.5, 2.0, 8.0),
+    ("openai:o3-mini", 1.1, 0.55, 1.1, 4.4),
+    ("openai:o3-pro", 20.0, 20.0, 20.0, 80.0),
+    ("openai:o4-mini", 1.1, 0.275, 1.1, 4.4),
+    ("gemini:gemini-2.0-flash", 0.1, 0.025, 0.1, 0.4),
+    ("gemini:gemini-2.0-flash-lite", 0.075, 0.075, 0.075, 0.3),
+    ("gemini:gemini-2.5-flash", 0.3, 0.03, 0.3, 2.5),
+    ("gemini:gemini-2.5-flash-lite", 0.1, 0.01, 0.1, 0.4),
+    ("gemini:gemini-2.5-pro", 1.25, 0.125, 1.25, 10.0),
+    ("gemini:gemini-3-flash-preview", 0.5, 0.05, 0.5, 3.0),
+    ("gemini:gemini-3-pro-preview", 2.0, 0.2, 2.0, 12.0),
+    ("gemini:gemini-3.1-flash-lite", 0.25, 0.025, 0.25, 1.5),
+    ("gemini:gemini-3.1-pro-preview", 2.0, 0.2, 2.0, 12.0),
+    ("gemini:gemini-3.5-flash", 1.5, 0.15, 1.5, 9.0),
+    ("gemini:gemini-3.5-flash-lite", 0.3, 0.03, 0.3, 2.5),
+    ("gemini:gemini-3.6-flash", 0.75, 0.075, 0.75, 3.75),
+    ("gemini:gemini-3.7-flash", 0.75, 0.075, 0.75, 3.75),
+    ("gemini:gemini-3.8-flash", 0.75, 0.075, 0.75, 3.75),
+    ("gemini:gemini-4-argon", 2.0, 0.1, 2.0, 10.0),
+    ("gemini:gemini-4-hydrogen", 1.5, 0.075, 1.5, 7.5),
+    ("gemini:gemini-flash-latest", 0.75, 0.075, 0.75, 3.75),
+    ("gemini:gemini-flash-lite-latest", 0.3, 0.03, 0.3, 2.5),
+    ("gemini:gemini-pro-latest", 2.0, 0.2, 2.0, 12.0),
     // What runs on one's own machine, and what does not run at all.
-    ("ollama:*", 0.0, 0.0, 0.0),
-    ("script", 0.0, 0.0, 0.0),
+    ("ollama:*", 0.0, 0.0, 0.0, 0.0),
+    ("script", 0.0, 0.0, 0.0, 0.0),
 ];
 
 impl Prices {
@@ -123,10 +168,9 @@ impl Prices {
         let users = self.by_model.iter().filter(|(key, _)| fits(key, name) || fits(key, bare));
         let known = || KNOWN.iter().filter(|(key, ..)| fits(key, name)).max_by_key(|(key, ..)| key.len());
         users.max_by_key(|(key, _)| key.len()).map(|(_, price)| *price).or_else(|| {
-            known().and_then(|&(_, input, cached, output)| {
-                // Anthropic alone charges for writing its cache: a quarter more than for reading without one.
-                let cache_write = name.starts_with("anthropic:").then_some(input * 1.25);
-                Price::try_from(WrittenPrice { input, cached: Some(cached), cache_write, output }).ok()
+            known().and_then(|&(_, input, cached, cache_write, output)| {
+                let (cached, cache_write) = (Some(cached), Some(cache_write));
+                Price::try_from(WrittenPrice { input, cached, cache_write, output }).ok()
             })
         })
     }
@@ -219,7 +263,7 @@ mod tests {
         assert_eq!(cost("openai:gpt-4o-mini-2024-07-18"), Some(150_000));
         assert_eq!(cost("openai:gpt-4o-2024-08-06"), Some(2_500_000));
         assert_eq!(cost("anthropic:claude-opus-4-9"), None);
-        assert_eq!(cost("openai:gpt-5-pro"), None);
+        assert_eq!(cost("openai:gpt-5-of-tomorrow"), None);
         assert_eq!(cost("openai-compatible:gpt-4o"), None);
         assert_eq!(cost("script"), Some(0));
     }

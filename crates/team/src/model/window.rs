@@ -1,17 +1,28 @@
 //! How much a model can read at once, where that is known.
 
 /// The most that well-known models read at once, in tokens, by how their names begin; the longest beginning that fits
-/// counts. As their providers' documentation gave it at the end of 2025.
-const KNOWN: [(&str, u64); 9] = [
+/// counts. As LiteLLM's list gave it on 27 November 2026 (release 1.110.2).
+const KNOWN: [(&str, u64); 20] = [
     ("anthropic:claude-", 200_000),
+    ("anthropic:claude-fable-", 1_000_000),
+    ("anthropic:claude-haiku-5", 1_000_000),
+    ("anthropic:claude-opus-4-6", 1_000_000),
+    ("anthropic:claude-opus-4-7", 1_000_000),
+    ("anthropic:claude-opus-4-8", 1_000_000),
+    ("anthropic:claude-opus-5", 1_000_000),
+    ("anthropic:claude-sonnet-4-6", 1_000_000),
+    ("anthropic:claude-sonnet-5", 1_000_000),
     ("openai:gpt-5", 272_000),
     ("openai:gpt-5-chat", 128_000),
+    ("openai:gpt-5.6", 922_000),
+    ("openai:gpt-6", 922_000),
     ("openai:gpt-4.1", 1_047_576),
     ("openai:gpt-4o", 128_000),
     ("openai:o3", 200_000),
     ("openai:o4-mini", 200_000),
     ("gemini:gemini-2", 1_048_576),
     ("gemini:gemini-3", 1_048_576),
+    ("gemini:gemini-4", 1_048_576),
 ];
 
 /// The most that the model `name` reads at once, in tokens; `None` if that is not known. Local servers decide it

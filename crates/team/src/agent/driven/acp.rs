@@ -84,7 +84,7 @@ impl Driver for Acp {
                 return Err(DriverError::Start { command: self.name(), source });
             }
             Ok(Err(NotBegun::Said(error))) => words(&error),
-            Err(_) => format!("no conversation began within {BEGIN_LIMIT:?}"),
+            Err(_) => return Err(program.silent().await),
         };
         Err(program.broken(reason).await)
     }
@@ -381,5 +381,19 @@ fn words(error: &AcpError) -> String {
     match &error.data {
         Some(data) => format!("{} ({data})", error.message),
         None => error.message.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::driven::fake::Fake;
+
+    #[tokio::test(start_paused = true)]
+    async fn that_a_program_never_answers_is_said_and_not_that_it_ended_when_nobody_listened_any_more() {
+        let fake = Fake::of("silent", "cat > /dev/null");
+        let begun = Acp::new("silent", vec!["silent".into()]).begin(&fake.place(Access::Work), None).await;
+        let error = begun.err().unwrap().to_string();
+        assert!(error.starts_with("silent: it did not answer within 1m30s"), "{error}");
     }
 }

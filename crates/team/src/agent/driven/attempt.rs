@@ -253,7 +253,7 @@ impl<'a> Attempt<'a> {
         let words = if words.trim().is_empty() { words::GO_ON } else { words };
         context.activity.is("thinks");
         let meter = self.agent.meter(context, Some(self.task.id.clone()));
-        let turn = reach.begin_turn(&meter, &name)?;
+        let turn = reach.begin_turn(&meter, &name).await?;
         let stop = CancellationToken::new();
         let (mut steering, say) = Steering::with_words(stop.clone());
         let takes_more = conversation.takes_more();

@@ -116,10 +116,7 @@ impl Lines {
         match timeout(BEGIN_LIMIT, greeting(self)).await {
             Ok(Ok(begun)) => Ok(begun),
             Ok(Err(fault)) => Err(self.broken(fault).await),
-            Err(_) => {
-                let reason = format!("no conversation began within {BEGIN_LIMIT:?}");
-                Err(self.broken(Fault::Broke(reason)).await)
-            }
+            Err(_) => Err(self.program.silent().await),
         }
     }
 

@@ -183,7 +183,7 @@ impl Agent for DrivenAgent {
         let words = prompt::system(&context.agent, context.role, &self.instructions, false);
         let words = format!("{words}\n{}", question.description);
         let meter = self.meter(context, None);
-        let turn = reach.begin_turn(&meter, &self.driver.name())?;
+        let turn = reach.begin_turn(&meter, &self.driver.name()).await?;
         let mut conversation = self.driver.begin(&place, None).await?;
         let (mut said, mut used) = (String::new(), None);
         let mut hear = |heard| match heard {

@@ -29,7 +29,14 @@ pub(super) fn environment(place: &Place) -> Environment {
         .iter()
         .filter_map(|(provider, variable, version)| {
             let url = format!("{}{version}", place.variable(variable)?);
-            Some(((*provider).to_owned(), json!({"options": {"baseURL": url}})))
+            let mut lent = json!({"options": {"baseURL": url}});
+            // It knows the models that there were when it was built, and waits without end for another one.
+            if let Some((of, model)) = place.model.as_deref().and_then(|model| model.split_once('/'))
+                && of == *provider
+            {
+                lent["models"] = json!({model: {}});
+            }
+            Some(((*provider).to_owned(), lent))
         })
         .collect();
     let mut config = Map::new();
@@ -78,7 +85,10 @@ mod tests {
             place.environment.clone().with_own("ANTHROPIC_BASE_URL", "http://127.0.0.1:3128/anthropic");
         let place = Place { environment, model: Some("anthropic/claude-sonnet-4-5".into()), ..place };
         let config: serde_json::Value = serde_json::from_str(&told(&place).unwrap()).unwrap();
-        let anthropic = json!({"options": {"baseURL": "http://127.0.0.1:3128/anthropic/v1"}});
+        let anthropic = json!({
+            "options": {"baseURL": "http://127.0.0.1:3128/anthropic/v1"},
+            "models": {"claude-sonnet-4-5": {}},
+        });
         let expected = json!({"model": "anthropic/claude-sonnet-4-5", "provider": {"anthropic": anthropic}});
         assert_eq!(config, expected);
     }

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::driver::{DriverError, Place};
 use crate::command::{CommandEnding, ProcessGroup, SpawnError, clean_line};
+use crate::format_duration;
 
 /// How long a program may take until a conversation has begun: some take seconds.
 pub(super) const BEGIN_LIMIT: Duration = Duration::from_secs(90);
@@ -22,6 +23,8 @@ pub(super) const BREAK_OFF_LIMIT: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a program whose output has ended may take to end itself.
 const LAST_GASP: Duration = Duration::from_secs(1);
+/// The exit code of a shell that does not find a program (POSIX, "Exit Status for Commands").
+const NOT_FOUND: i32 = 127;
 /// How much of the end of its standard error is kept, in bytes.
 const ERRORS_KEPT: usize = 4 << 10;
 
@@ -86,10 +89,22 @@ impl Program {
                 }
                 let how = CommandEnding::of(status).to_string();
                 let reason = self.last_words().map_or(how.clone(), |words| format!("{how}: {words}"));
+                if status.code() == Some(NOT_FOUND) {
+                    let source = std::io::Error::new(std::io::ErrorKind::NotFound, reason);
+                    return DriverError::Start { command: program, source };
+                }
                 DriverError::Ended { program, reason }
             }
             Ok(Err(_)) | Err(_) => DriverError::Failed { program, reason },
         }
+    }
+
+    /// Ends it, since no conversation began in time. That it ends once nobody listens says nothing.
+    pub async fn silent(&mut self) -> DriverError {
+        self.end().await;
+        let words = self.last_words().map(|words| format!(": {words}")).unwrap_or_default();
+        let reason = format!("it did not answer within {}{words}", format_duration(BEGIN_LIMIT));
+        DriverError::Failed { program: self.name.clone(), reason }
     }
 
     /// Ends it.

@@ -88,8 +88,8 @@ impl Reach {
     ///
     /// # Errors
     /// As [`Meter::begin_turn`].
-    pub fn begin_turn<'a>(&self, meter: &'a Meter, name: &str) -> Result<Turn<'a>, AgentError> {
-        let turn = meter.begin_turn(name, self.lending.is_some())?;
+    pub async fn begin_turn<'a>(&self, meter: &'a Meter, name: &str) -> Result<Turn<'a>, AgentError> {
+        let turn = meter.begin_turn(name, self.lending.is_some()).await?;
         // Of an earlier one nothing is said any more.
         let _ = self.failed();
         Ok(Turn { turn, lending: self.lending.clone(), calls_before: self.calls() })
