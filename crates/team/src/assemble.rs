@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::agent::Agent;
 use crate::agent_team::{AgentTeam, Recruiter, RunOptions};
 use crate::command::Environment;
 use crate::config::{AgentConfig, Config, Confinement};
@@ -21,7 +22,7 @@ use crate::sandbox::Sandbox;
 use crate::team_log::TeamLog;
 use crate::trust::Trust;
 use crate::with::With;
-use crate::{Account, AgentBudget, AgentId, Bounds, Error, NewTask, Role, TaskId};
+use crate::{Account, AgentBudget, AgentId, Bounds, Error, NewTask, Role, Skill, TaskId};
 
 /// The longest id that is made of a title.
 const SLUG_CHARS_MAX: usize = 40;
@@ -57,6 +58,23 @@ impl Surroundings {
     }
 }
 
+/// An agent that the program brings itself, beside those of the configuration.
+#[derive(Clone)]
+pub struct OwnAgent {
+    /// Its name.
+    pub id: AgentId,
+    /// What it is for.
+    pub role: Role,
+    /// What it can do that others cannot.
+    pub skills: Vec<Skill>,
+    /// Whether each of its plans must be approved before it may change anything.
+    pub plan: bool,
+    /// The lead to whose team it belongs.
+    pub lead: Option<AgentId>,
+    /// What does the work.
+    pub agent: Arc<dyn Agent>,
+}
+
 /// Makes a team of a configuration.
 ///
 /// # Errors
@@ -68,10 +86,26 @@ pub fn assemble(
     surroundings: &Surroundings,
     reporter: Reporter,
 ) -> Result<Assembled, Error> {
+    assemble_with(team_log, config, Vec::new(), surroundings, reporter)
+}
+
+/// The same with agents of the program's own: then nothing is rehearsed, and no worker is made up if the configuration names
+/// no agent.
+///
+/// # Errors
+/// As [`assemble`]; and when two agents have the same name.
+pub fn assemble_with(
+    team_log: &TeamLog,
+    config: &Config,
+    own: Vec<OwnAgent>,
+    surroundings: &Surroundings,
+    reporter: Reporter,
+) -> Result<Assembled, Error> {
     let parent = surroundings.variables.as_slice();
-    let agents = members(config);
+    let agents = if own.is_empty() { members(config) } else { config.agents.clone() };
     let making = Making::of(config, surroundings);
-    let models = if config.names_a_model() { Some(connect_all(config, &agents, &making)?) } else { None };
+    let names_a_model = config.names_a_model() || !own.is_empty();
+    let models = if names_a_model { Some(connect_all(config, &agents, &making)?) } else { None };
     let rehearses = models.is_none();
     let mut team = match rehearses {
         false => AgentTeam::over(team_log.clone()),
@@ -88,13 +122,22 @@ pub fn assemble(
                 paid_models.insert(model.name());
             }
             let made = making.agent(model.clone(), Some(agent));
-            let skills: Vec<&str> = agent.skills.iter().map(crate::Skill::as_str).collect();
+            let skills: Vec<&str> = agent.skills.iter().map(Skill::as_str).collect();
             team.add_specialist(name.as_str(), agent.role, &skills, made)?;
             if agent.plan {
                 team.require_plan(name.as_str())?;
             }
         }
     }
+    let leads = own.iter().filter_map(|own| Some((own.id.clone(), own.lead.clone()?))).collect::<Vec<_>>();
+    for OwnAgent { id, role, skills, plan, agent, .. } in own {
+        let skills: Vec<&str> = skills.iter().map(Skill::as_str).collect();
+        team.add_specialist(id.as_str(), role, &skills, agent)?;
+        if plan {
+            team.require_plan(id.as_str())?;
+        }
+    }
+    leads.iter().try_for_each(|(member, lead)| team.set_lead(member.as_str(), lead.as_str()))?;
     for lead in agents.iter().filter(|agent| !agent.members.is_empty()) {
         let Some(name) = lead.names.first() else { continue };
         lead.members.iter().try_for_each(|member| team.set_lead(member.as_str(), name.as_str()))?;

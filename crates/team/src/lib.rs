@@ -75,7 +75,7 @@ pub use agent_team_core::record::{
 pub use agent_team_core::text::{LongText, Text};
 pub use agent_team_core::view;
 pub use ancestry::is_called_by_hook;
-pub use assemble::{Assembled, Surroundings, assemble};
+pub use assemble::{Assembled, OwnAgent, Surroundings, assemble, assemble_with};
 pub use budget::{AgentBudget, TaskBudget};
 pub use doctor::{DamagedStretch, Diagnosis, HolderHealth, LostText, OddRecord, SnapshotHealth};
 pub use duration::{NotADuration, format_duration, parse_duration};

@@ -78,6 +78,7 @@ pub struct SubmitPlan {
     id: TaskId,
     /// The plan; - for standard input
     #[schemars(description = "The plan")]
+    #[serde(alias = "plan")]
     text: String,
 }
 

@@ -121,6 +121,30 @@ impl Driven {
         assert_eq!(team.json(["show", "goal"])["status"], "ready", "{ran:?}");
     }
 
+    /// It is told that its plan was approved, and does it in the same attempt.
+    fn works_once_its_plan_is_approved(&self) {
+        let Some(installed) = clients::installed() else { return };
+        let plan = self.of_team("submit_plan", &json!({"plan": "One line."}));
+        let finish = self.of_team("finish", &json!({"result": "One line it was."}));
+        let script = json!({
+            "# Task goal:": [plan, {"say": "I wait."}],
+            "You may change files now": [(self.shell)("echo hello > a.txt"), finish, {"say": "Done."}],
+        });
+        let agents = format!(
+            "[[agent]]\nname = 'worker-1'\nplan = true\nmodel = '{}'\n\
+             [[agent]]\nname = 'boss'\nrole = 'lead'\nwith = 'exec:echo APPROVE'\n",
+            self.model
+        );
+        let task = "[[task]]\nid = 'goal'\ntitle = 'Write a.txt'\ncheck = 'grep -q hello a.txt'\n";
+        let team = self.team(&[&installed], &(agents + task));
+        let provider = Provider::start(&team, self.provider, &script);
+        let ran = Ran::of(self.run(&installed, &team, &provider).output().unwrap());
+        assert_eq!((ran.code, clients::merged(&team, "a.txt").as_str()), (0, "hello\n"), "{ran:?}");
+        let task = team.json(["show", "goal"]);
+        assert_eq!((&task["attempt"], &task["result"]), (&json!(1), &json!("One line it was.")), "{ran:?}");
+        assert!(provider.asked().contains("Your plan was approved by boss"), "{}", provider.asked());
+    }
+
     /// A provider that refuses its calls fails the attempt, with its words, whatever the program makes of it.
     fn fails_with_its_provider(&self) {
         let Some(installed) = clients::installed() else { return };
@@ -233,6 +257,36 @@ fn qwen_keeps_a_budget_of_turns() {
 #[test]
 fn goose_keeps_a_budget_of_turns() {
     GOOSE.keeps_a_budget_of_turns();
+}
+
+#[test]
+fn claude_over_its_adapter_works_once_its_plan_is_approved() {
+    CLAUDE.works_once_its_plan_is_approved();
+}
+
+#[test]
+fn codex_over_its_adapter_works_once_its_plan_is_approved() {
+    CODEX.works_once_its_plan_is_approved();
+}
+
+#[test]
+fn opencode_works_once_its_plan_is_approved() {
+    OPENCODE.works_once_its_plan_is_approved();
+}
+
+#[test]
+fn gemini_works_once_its_plan_is_approved() {
+    GEMINI.works_once_its_plan_is_approved();
+}
+
+#[test]
+fn qwen_works_once_its_plan_is_approved() {
+    QWEN.works_once_its_plan_is_approved();
+}
+
+#[test]
+fn goose_works_once_its_plan_is_approved() {
+    GOOSE.works_once_its_plan_is_approved();
 }
 
 #[test]

@@ -250,7 +250,7 @@ fn goes_on_after_the_run_was_killed(client: Client) {
 fn works_in_the_same_conversation_once_its_plan_is_approved(client: Client) {
     let plan = json!({"call": ["mcp__team__submit_plan", {"plan": "One line."}]});
     let script = json!({
-        "Go on with your task where you left off": [(client.shell)("echo hello > a.txt"), finishes("One line it was.")],
+        "You may change files now": [(client.shell)("echo hello > a.txt"), finishes("One line it was.")],
         "Write a": [plan, {"say": "I wait."}],
     });
     let Some(place) = Place::with(client, &script) else { return };

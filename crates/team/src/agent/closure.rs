@@ -23,6 +23,25 @@ where
     Fut: Future<Output = Result<String, E>> + Send + 'static,
     E: std::fmt::Display,
 {
+    let function = Arc::new(function);
+    agent_fn(move |prompt| {
+        let function = function.clone();
+        async move { function(prompt).await.map_err(|error| AgentError::Failed(error.to_string())) }
+    })
+}
+
+/// The same of a function that says itself what its failure means: that no attempt can succeed, say.
+///
+/// ```
+/// use agent_team::agent::{AgentError, agent_fn};
+///
+/// let agent = agent_fn(async |_| Err(AgentError::GaveUp("there is no printer".into())));
+/// ```
+pub fn agent_fn<F, Fut>(function: F) -> Arc<dyn Agent>
+where
+    F: Fn(String) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<String, AgentError>> + Send + 'static,
+{
     Arc::new(Closure { function })
 }
 
@@ -31,11 +50,10 @@ struct Closure<F> {
 }
 
 #[async_trait]
-impl<F, Fut, E> Agent for Closure<F>
+impl<F, Fut> Agent for Closure<F>
 where
     F: Fn(String) -> Fut + Send + Sync,
-    Fut: Future<Output = Result<String, E>> + Send,
-    E: std::fmt::Display,
+    Fut: Future<Output = Result<String, AgentError>> + Send,
 {
     async fn execute_task(&self, task: &Assignment, context: &Context) -> Result<Answer, AgentError> {
         let unread = context.bus.unread_so_far(&context.agent)?;
@@ -46,8 +64,7 @@ where
         ];
         context.bus.mark_delivered(&context.agent, unread.iter().map(|message| message.id).collect())?;
         let prompt = parts.join("\n");
-        let failed = |error: E| AgentError::Failed(error.to_string());
-        let text = (self.function)(prompt.clone()).await.map_err(failed)?;
+        let text = (self.function)(prompt.clone()).await?;
         context.bus.mark_read(&context.agent, &unread)?;
         if task.stage != Stage::Review {
             return Ok(Answer::text(text));
@@ -57,14 +74,14 @@ where
             Err(fault) => fault,
         };
         let asked = prompt::verdict_wanted(&prompt, &text, &fault);
-        Ok(verdict(&(self.function)(asked).await.map_err(failed)?)?)
+        Ok(verdict(&(self.function)(asked).await?)?)
     }
 
     /// Whoever asks has put into the question what was said to the agent.
     async fn answer(&self, question: &Assignment, context: &Context) -> Result<String, AgentError> {
         let system = prompt::system(&context.agent, context.role, "", false);
         let prompt = format!("{system}\n{}", prompt::task(question, Results::Whole));
-        (self.function)(prompt).await.map_err(|error| AgentError::Failed(error.to_string()))
+        (self.function)(prompt).await
     }
 
     fn with(&self) -> String {

@@ -59,6 +59,24 @@ impl Meter {
         self
     }
 
+    /// Waits as long as the agent, or its team, is paused: a program that calls models by itself knows nothing of that.
+    ///
+    /// # Errors
+    /// [`AgentError::Stopped`] if it was told to stop meanwhile.
+    #[cfg(feature = "drivers")]
+    pub(super) async fn let_go(&self, paused: impl FnOnce()) -> Result<(), AgentError> {
+        let agent = self.agent.clone();
+        let may_go_on = move |state: &State| state.held_up(&agent).is_none();
+        if self.team_log.look_at_known(&may_go_on) {
+            return Ok(());
+        }
+        paused();
+        tokio::select! {
+            waited = self.team_log.until_word(may_go_on) => Ok(waited?),
+            () = self.stop.cancelled() => Err(AgentError::Stopped),
+        }
+    }
+
     /// Calls the model, within the budget. Where a limit of its provider is met, by this call or by anybody of the team,
     /// it waits until the model may be called, and calls again: a limit is no failure, unless the provider is overloaded
     /// for longer than [`overloaded_for`](crate::model::RetryPolicy::overloaded_for).

@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 pub use activity::Activity;
 pub use asked_tasks::AskedTask;
 pub use assignment::{Assignment, Delivered, Dependency, JudgedPlan, Setback};
-pub use closure::llm_fn;
+pub use closure::{agent_fn, llm_fn};
 pub(crate) use governor::{Governor, Met};
 pub(crate) use handoff::last_words;
 pub(crate) use journal::TRANSCRIPT;

@@ -25,6 +25,7 @@ pub(super) struct SubmitPlan {
 #[serde(deny_unknown_fields)]
 struct SubmitPlanInput {
     /// What you mean to change and why, file by file, and how you will see that it is right.
+    #[serde(alias = "text")]
     plan: String,
 }
 

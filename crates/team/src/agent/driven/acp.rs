@@ -175,7 +175,11 @@ impl Talk {
         let hello = InitializeRequest::new(ProtocolVersion::V1)
             .client_info(Implementation::new("agent-team", env!("CARGO_PKG_VERSION")));
         let able = connection.send_request(hello).block_task().await?.agent_capabilities;
-        let can_resume = able.session_capabilities.resume.is_some();
+        let within = Within::of(&able);
+        // Goose does not start the servers of a session that it loads: it would go on without the team's tools.
+        let keeps_servers = within != Within::Goose;
+        let can_resume = able.session_capabilities.resume.is_some() && keeps_servers;
+        let can_load = able.load_session && keeps_servers;
         let servers: Vec<McpServer> = place.team.iter().map(mcp_server).collect();
         let earlier = earlier.map(|id| SessionId::new(id.to_owned()));
         // What cannot be gone on with is begun anew, and told what was done so far.
@@ -186,7 +190,7 @@ impl Talk {
                 let resumed = connection.send_request(request).block_task().await;
                 resumed.map(|resumed| (id, resumed.modes, resumed.config_options)).ok()
             }
-            Some(id) if able.load_session => {
+            Some(id) if can_load => {
                 let request = LoadSessionRequest::new(id.clone(), &place.folder).mcp_servers(servers.clone());
                 let loaded = connection.send_request(request).block_task().await;
                 loaded.map(|loaded| (id, loaded.modes, loaded.config_options)).ok()
@@ -211,13 +215,13 @@ impl Talk {
         }
         // What was said before is told once more by some.
         while told.try_recv().is_ok() {}
-        let can_go_on = can_resume || able.load_session;
+        let can_go_on = can_resume || can_load;
         Ok(Self {
             connection,
             session,
             can_go_on,
             goes_on,
-            within: Within::of(&able),
+            within,
             goose: Goose::default(),
             told,
             calls: Calls::default(),
@@ -273,7 +277,11 @@ impl Talk {
                     }
                 },
                 answered = answer => {
-                    let answered = answered?;
+                    let answered = match answered {
+                        // Some take it for an error of their model's.
+                        Err(_) if break_off_until.is_some() => PromptResponse::new(StopReason::Cancelled),
+                        answered => answered?,
+                    };
                     answers.pop_front();
                     match answers.front_mut() {
                         Some((more, _)) => {

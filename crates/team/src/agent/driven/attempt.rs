@@ -41,6 +41,8 @@ pub(super) struct Attempt<'a> {
     is_missed: bool,
     /// Whether it was looked for approved changes that nobody has made.
     is_carried_out: bool,
+    /// What it is told once it may do more than before, since its plan was approved.
+    approval: Option<String>,
 }
 
 impl<'a> Attempt<'a> {
@@ -62,6 +64,7 @@ impl<'a> Attempt<'a> {
             told: Told::new(),
             is_missed: false,
             is_carried_out: false,
+            approval: None,
         })
     }
 
@@ -163,6 +166,7 @@ impl<'a> Attempt<'a> {
                 return ending::of(ending, self.task, self.context).map(Some);
             }
             if self.access() != access {
+                self.approval = self.approved().await?;
                 return Ok(None);
             }
             words = match done {
@@ -190,6 +194,7 @@ impl<'a> Attempt<'a> {
             }
             (false, false) => prompt::task(self.task, Results::Whole),
         };
+        text += &self.approval.take().unwrap_or_default();
         if goes_on && let Some(team) = &self.task.team {
             text += &prompt::team_now(team);
         }
@@ -205,6 +210,13 @@ impl<'a> Attempt<'a> {
         let (agent, role) = (&self.context.agent, self.context.role);
         let head = words::system(agent, role, &self.agent.instructions, self.task.stage, has_tools);
         Ok(format!("{head}\n{text}"))
+    }
+
+    /// What is said of the plan that was approved meanwhile.
+    async fn approved(&self) -> Result<Option<String>, AgentError> {
+        let Some((plan, _)) = self.context.submitted_plan()? else { return Ok(None) };
+        let judged = self.context.until_judged(plan).await?;
+        Ok(judged.map(|judged| format!("\n{}\n{}", judged.words().trim_end(), words::MAY_WORK)))
     }
 
     /// Does what was approved while nobody waited for that, and says what came of it.
@@ -267,10 +279,18 @@ impl<'a> Attempt<'a> {
             }
             tokio::time::sleep(LAST_WORDS).await;
         };
+        // Not before the program has heard it as the answer of the call that waits for it.
+        let approved = async {
+            context.plan_is_approved().await?;
+            if let Some(serving) = serving {
+                serving.idle().await;
+            }
+            Ok(())
+        };
         let broken_off = async {
             tokio::select! {
                 interrupted = context.interrupted() => interrupted,
-                approved = context.plan_is_approved() => approved,
+                approved = approved => approved,
                 () = context.stop.cancelled() => Ok(()),
                 failed = pass_on(context, serving, known, say), if takes_more => Err(failed),
                 () = ended => Ok(()),

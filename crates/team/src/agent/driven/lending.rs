@@ -224,8 +224,12 @@ impl Lending {
                 Delta::Begins => activity.is("thinks"),
                 _ => {}
             };
+            let call = async {
+                meter.let_go(|| activity.is("paused")).await?;
+                meter.call(&passing, request, &mut watch).await
+            };
             let paid = tokio::select! {
-                paid = meter.call(&passing, request, &mut watch) => paid.map(|_| ()),
+                paid = call => paid.map(|_| ()),
                 // What nobody reads any more is not paid for any longer; what it has cost nobody says.
                 () = passing.left.cancelled() => Err(AgentError::Failed("the program went away".into())),
             };

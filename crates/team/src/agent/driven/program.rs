@@ -87,6 +87,10 @@ impl Program {
                 if let Some(hears) = self.hears.take() {
                     let _ = tokio::time::timeout(LAST_GASP, hears).await;
                 }
+                if status.success() {
+                    // It ends when nobody listens to it any more, too: what it said goes before that.
+                    return DriverError::Failed { program, reason: format!("{reason}; it has ended") };
+                }
                 let how = CommandEnding::of(status).to_string();
                 let reason = self.last_words().map_or(how.clone(), |words| format!("{how}: {words}"));
                 if status.code() == Some(NOT_FOUND) {

@@ -56,10 +56,17 @@ impl TeamServer {
 
     /// Whether a program that says it calls a tool of this name calls one of the team's: each writes it in its own way.
     pub(super) fn is_called(name: &str) -> bool {
-        let heads = ["mcp__team__", "mcp_team_", "team_", "mcp.team.", "team/", "team__", "team: "];
+        let heads = ["mcp__team__", "mcp_team_", "team_", "mcp.team.", "team/", "team__"];
         // Gemini CLI and Qwen Code.
         let before = name.split_once(" (team MCP Server)").map(|(before, _)| before);
-        heads.iter().filter_map(|head| name.strip_prefix(head)).chain(before).any(is_word)
+        // Goose, for people.
+        let spaced = name.strip_prefix("team: ").map(|name| name.replace(' ', "_"));
+        heads
+            .iter()
+            .filter_map(|head| name.strip_prefix(head))
+            .chain(before)
+            .chain(spaced.as_deref())
+            .any(is_word)
     }
 }
 

@@ -8,6 +8,9 @@ use crate::{AgentId, Role, Stage};
 /// After it was broken off.
 pub(super) const GO_ON: &str = "Go on with your task where you left off. Look at what is there first: what you did last may \
                                 not have had its effect.\n";
+/// After its plan was approved: what it did then was broken off, so that it can do more.
+pub(super) const MAY_WORK: &str = "You may change files now: do what you have planned. If something says that a call was refused or \
+                                   interrupted, it means no more than that.\n";
 /// After it said nothing.
 pub(super) const SAY_RESULT: &str =
     "You said nothing. Go on with your task; when it is done, say what you did and why it is right.\n";

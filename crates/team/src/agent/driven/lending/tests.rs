@@ -6,14 +6,14 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::{Router, body::Body as Answered};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::*;
 use crate::command::Environment;
 use crate::gateway::{Gateway, Open};
 use crate::model::{Prices, RetryPolicy, TimeLimits};
 use crate::sandbox::{Sandbox, SandboxChoice};
-use crate::{Account, AgentId, Bounds, TaskQueue};
+use crate::{Account, AgentId, AgentJoined, Bounds, Role, TaskQueue};
 
 const KEY: &str = "sk-ant-of-the-user";
 
@@ -72,6 +72,8 @@ struct Program {
     agent: AgentId,
     lending: Arc<Lending>,
     open: Open,
+    /// Told when it is paused.
+    paused: Arc<Notify>,
 }
 
 impl Program {
@@ -89,12 +91,19 @@ impl Program {
         let queue = TaskQueue::in_memory().unwrap();
         let agent: AgentId = "worker-1".parse().unwrap();
         let meter = Meter::new(queue.team_log(), Arc::new(Prices::default()), &agent, None);
-        let lending = Lending::new(Arc::new(passages), meter, Caller::default(), Activity::default());
+        let paused = Arc::new(Notify::new());
+        let tell = paused.clone();
+        let activity = Activity::told_to(move |what: String| {
+            if what == "paused" {
+                tell.notify_one();
+            }
+        });
+        let lending = Lending::new(Arc::new(passages), meter, Caller::default(), activity);
         let lending = Arc::new(lending);
         let gateway = Gateway::to(&[]).lending(Some(lending.clone()));
         let environment = Environment::default().confined(Sandbox::new(SandboxChoice::None));
         let open = gateway.open(&environment, "agent-team".as_ref()).await.unwrap();
-        Self { queue, agent, lending, open }
+        Self { queue, agent, lending, open, paused }
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -168,6 +177,23 @@ async fn what_the_budget_does_not_bear_is_not_passed_on() {
     let (_, _, body) = provided.heard().remove(0);
     assert_eq!(body["max_tokens"], 16_384, "what bounds a call bounds its answer");
     assert_eq!(program.tokens(), (10, 1));
+}
+
+#[tokio::test]
+async fn who_is_paused_is_answered_once_it_goes_on() {
+    let provided = Provided::default().says(200, ANSWER);
+    let program = Program::at(&provided).await;
+    program.queue.join(AgentJoined::new(program.agent.clone(), Role::Worker)).unwrap();
+    program.queue.pause(&AgentId::human(), Some(&program.agent), "").unwrap();
+    let question = question();
+    let mut answer = Box::pin(program.asks(&question));
+    tokio::select! {
+        answer = &mut answer => panic!("{answer:?}"),
+        () = program.paused.notified() => {}
+    }
+    assert!(provided.heard().is_empty());
+    program.queue.resume(&AgentId::human(), Some(&program.agent)).unwrap();
+    assert_eq!((answer.await.status().as_u16(), provided.heard().len()), (200, 1));
 }
 
 #[tokio::test]

@@ -1,0 +1,132 @@
+"""The messages of a team."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ._native import Team
+
+
+@dataclass(frozen=True)
+class AgentMessage:
+    """What one agent says to another, or to everyone (``to_agent=None``)."""
+
+    from_agent: str
+    to_agent: str | None
+    content: str
+    #: When it was sent, in seconds since 1970.
+    timestamp: float = field(default_factory=time.time)
+    #: Its place in the order of all that happened: the exact cursor for the next ``receive``.
+    seq: int = 0
+    id: str = ""
+    #: The task that it is about.
+    task: str | None = None
+    urgent: bool = False
+    #: Whether the sender waits for an answer.
+    asks: bool = False
+    #: The message that it answers.
+    reply_to: str | None = None
+
+
+class MessageBus:
+    """The messages of the team in a folder, or of one in memory.
+
+    >>> bus = MessageBus()
+    >>> bus.send("lead-1", "worker-1", "Begin.").content
+    'Begin.'
+    >>> [message.from_agent for message in bus.receive("worker-1")]
+    ['lead-1']
+    """
+
+    def __init__(self, workspace: str | Path | None = None, *, durability: str = "power") -> None:
+        self._team = Team(None if workspace is None else Path(workspace), durability)
+
+    @classmethod
+    def _over(cls, team: Team) -> MessageBus:
+        bus = cls.__new__(cls)
+        bus._team = team
+        return bus
+
+    def send(
+        self,
+        from_agent: str | AgentMessage,
+        to_agent: str | None = None,
+        content: str | None = None,
+        *,
+        task: str | None = None,
+        urgent: bool = False,
+        asks: bool = False,
+        reply_to: str | None = None,
+    ) -> AgentMessage:
+        """Sends a message: to an agent, to all of a role (``role:worker``), into the thread of a task (``task:ID``), or to
+        everyone (``None``). An ``AgentMessage`` may be given as it is."""
+        if isinstance(from_agent, AgentMessage):
+            message = from_agent
+        else:
+            if content is None:
+                raise TypeError("send() needs a content, or an AgentMessage")
+            message = AgentMessage(
+                from_agent, to_agent, content, task=task, urgent=urgent, asks=asks, reply_to=reply_to
+            )
+        sent = self._team.send(
+            {
+                "from": message.from_agent,
+                "to": message.to_agent,
+                "text": message.content,
+                "task": message.task,
+                "urgent": message.urgent,
+                "asks": message.asks,
+                "reply_to": message.reply_to,
+            }
+        )
+        return AgentMessage(
+            message.from_agent,
+            message.to_agent,
+            message.content,
+            message.timestamp,
+            message.seq,
+            sent,
+            message.task,
+            message.urgent,
+            message.asks,
+            message.reply_to,
+        )
+
+    def receive(self, agent_id: str, since: float = 0, *, after_seq: int = 0) -> list[AgentMessage]:
+        """What came for an agent, oldest first, whether or not it was received before. They count as read.
+
+        Args:
+            since: seconds since 1970; what was sent later is given. Clocks are what they are: ``after_seq`` is exact.
+            after_seq: the ``seq`` of the last message that is known.
+        """
+        messages = (_message(view) for view in self._team.receive(agent_id, after_seq))
+        return [message for message in messages if message.timestamp > since]
+
+    def inbox(self, agent_id: str) -> list[AgentMessage]:
+        """What an agent has not read, oldest first. They count as read."""
+        return [_message(view) for view in self._team.inbox(agent_id)]
+
+
+def _message(view: dict[str, object]) -> AgentMessage:
+    to = view["to"]
+    at_ms = view["at_ms"]
+    seq = view["seq"]
+    assert isinstance(at_ms, int) and isinstance(seq, int)
+    return AgentMessage(
+        from_agent=str(view["from"]),
+        to_agent=_recipient(to),
+        content=str(view["text"]),
+        timestamp=at_ms / 1_000,
+        seq=seq,
+        id=str(view["id"]),
+        task=None if view["task"] is None else str(view["task"]),
+        urgent=bool(view["urgent"]),
+        asks=bool(view["asks"]),
+        reply_to=None if view["reply_to"] is None else str(view["reply_to"]),
+    )
+
+
+def _recipient(to: object) -> str | None:
+    return None if to == "everyone" else str(to)

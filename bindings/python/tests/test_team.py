@@ -1,0 +1,255 @@
+"""Teams of functions and of agents of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_team import Agent, AgentRole, AgentTeam, GiveUp, Refused, Task, TeamError, Unable
+from conftest import Command
+
+
+async def echo(prompt: str) -> str:
+    return f"{len(prompt)} letters"
+
+
+def run(team: AgentTeam, **config: Any) -> dict[str, Any]:
+    return asyncio.run(team.run(timeout=60, **config))
+
+
+def one(llm_fn: Any, **task: Any) -> tuple[dict[str, Any], Task]:
+    """What becomes of one task of a team of one."""
+    team = AgentTeam()
+    team.add_agent("worker-1", AgentRole.WORKER, llm_fn)
+    added = team.add_task("Do it", backoff_ms=0, **task)
+    return run(team), team.queue.get_task(added.id)
+
+
+def test_the_quick_start_runs_as_it_stands(tmp_path: Path, command: Command) -> None:
+    team = AgentTeam(tmp_path)
+    team.add_agent("lead-1", AgentRole.LEAD, echo)
+    team.add_agent("worker-1", AgentRole.WORKER, echo)
+    team.add_agent("worker-2", AgentRole.WORKER, echo)
+    team.add_task("Research the problem space")
+    t2 = team.add_task("Implement solution A")
+    t3 = team.add_task("Implement solution B")
+    t4 = team.add_task("Compare and synthesize", dependencies=[t2.id, t3.id])
+    assert t4.status == "blocked"
+
+    status = asyncio.run(team.run(timeout=300))
+
+    assert (status["completed"], status["total"], status.outcome) == (4, 4, "completed")
+    assert status.summary
+    # It is the team of the command as well.
+    assert "completed  4" in command("status")
+    assert "Compare and synthesize" in command("show", t4.id)
+
+
+def test_a_prompt_holds_what_the_tasks_gave_that_it_depends_on() -> None:
+    prompts: list[str] = []
+
+    def plain(prompt: str) -> str:
+        prompts.append(prompt)
+        return "forty-two" if "Ask" in prompt else "thanks"
+
+    team = AgentTeam()
+    team.add_agent("worker-1", AgentRole.WORKER, plain)
+    asked = team.add_task("Ask")
+    team.add_task("Tell", dependencies=[asked])
+    assert run(team)["completed"] == 2
+    assert "forty-two" in prompts[1] and "worker-1" in prompts[1]
+
+
+def test_plain_functions_run_beside_each_other_and_the_loop() -> None:
+    together = threading.Barrier(16, timeout=30)
+    ticks = 0
+
+    def waits(_: str) -> str:
+        together.wait()
+        return "met"
+
+    async def both() -> dict[str, Any]:
+        nonlocal ticks
+        team = AgentTeam()
+        for number in range(16):
+            team.add_agent(f"worker-{number}", AgentRole.WORKER, waits)
+            team.add_task(f"Meet {number}")
+        running = asyncio.create_task(team.run(timeout=60))
+        while not running.done():
+            ticks += 1
+            await asyncio.sleep(0.001)
+        return await running
+
+    assert asyncio.run(both())["completed"] == 16
+    assert ticks > 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(None, "gave NoneType"), (b"done", "gave bytes"), (7, "gave int")],
+)
+def test_what_is_no_text_fails_the_attempt_and_says_so(answer: object, words: str) -> None:
+    status, task = one(lambda _: answer, attempts=1)
+    assert (status["failed"], status["outcome"], task.status) == (1, "stuck", "failed")
+    assert words in task.view["feedback"][0]["text"]
+
+
+def test_an_exception_fails_the_attempt_and_the_next_one_is_told() -> None:
+    prompts: list[str] = []
+
+    async def at_second(prompt: str) -> str:
+        prompts.append(prompt)
+        if len(prompts) == 1:
+            raise ValueError("no such printer")
+        return "printed"
+
+    status, task = one(at_second)
+    assert (status["completed"], task.attempt, task.result) == (1, 2, "printed")
+    assert "ValueError: no such printer" in prompts[1]
+
+
+def test_who_gives_up_or_is_unable_says_so_for_all_attempts() -> None:
+    def gives_up(_: str) -> str:
+        raise GiveUp("there is no paper")
+
+    def is_unable(_: str) -> str:
+        raise Unable("the key is refused")
+
+    status, task = one(gives_up)
+    assert (task.status, task.attempt, task.view["failure"]) == ("failed", 1, "given_up")
+    status, task = one(is_unable)
+    assert (task.status, status["failed"]) == ("ready", 0)
+    assert any("the key is refused" in error for error in status["errors"])
+
+
+class SecurityAgent(Agent):
+    async def execute_task(self, task: Task) -> str:
+        assert task.stage == "work" and "specialist" in task.prompt
+        return f"Looked at {task.description!r}: nothing found. Before: {dict(task.results)}"
+
+
+def test_an_agent_of_ones_own_does_what_wants_its_skill() -> None:
+    team = AgentTeam()
+    team.add_agent("worker-1", AgentRole.WORKER, echo)
+    guard = team.add_agent(SecurityAgent("guard", AgentRole.SPECIALIST, skills=["security"]))
+    first = team.add_task("Write it")
+    second = team.add_task("Audit it", dependencies=[first.id], skill="security")
+    assert run(team)["completed"] == 2
+    audited = team.queue.get_task(second.id)
+    assert (audited.agent, guard) == ("guard", team.agents["guard"])
+    assert audited.result is not None and "Audit it" in audited.result and first.id in audited.result
+
+
+def test_a_reviewer_sends_back_what_is_wrong() -> None:
+    def worker(prompt: str) -> str:
+        return "a long story" if "too short" in prompt else "short"
+
+    def reviewer(prompt: str) -> str:
+        return "APPROVE: good" if "a long story" in prompt else "REJECT: too short"
+
+    team = AgentTeam()
+    team.add_agent("worker-1", AgentRole.WORKER, worker)
+    team.add_agent("critic", AgentRole.REVIEWER, reviewer)
+    story = team.add_task("Tell a story", review=True)
+    assert run(team)["completed"] == 1
+    told = team.queue.get_task(story.id)
+    assert (told.attempt, told.result) == (2, "a long story")
+
+
+def test_who_cancels_a_run_ends_it_and_nothing_stays_held() -> None:
+    begun, cancelled = asyncio.Event(), False
+
+    async def endless(_: str) -> str:
+        nonlocal cancelled
+        begun.set()
+        try:
+            await asyncio.sleep(3_600)
+        except asyncio.CancelledError:
+            cancelled = True
+            raise
+        return "never"
+
+    async def cancel() -> AgentTeam:
+        team = AgentTeam()
+        team.add_agent("worker-1", AgentRole.WORKER, endless)
+        team.add_task("Wait")
+        running = asyncio.create_task(team.run())
+        await begun.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await asyncio.sleep(0)
+        return team
+
+    team = asyncio.run(cancel())
+    status = team.get_status()
+    assert (status["running"], status["ready"], cancelled) == (0, 1, True)
+
+
+def test_a_time_limit_ends_a_run_and_the_next_one_goes_on() -> None:
+    is_slow = True
+
+    async def slow(_: str) -> str:
+        await asyncio.sleep(3_600 if is_slow else 0)
+        return "done"
+
+    team = AgentTeam()
+    team.add_agent("worker-1", AgentRole.WORKER, slow)
+    team.add_task("Wait")
+    assert asyncio.run(team.run(timeout=0.3)).outcome == "timed_out"
+    is_slow = False
+    assert asyncio.run(team.run(timeout=60)).outcome == "completed"
+
+
+def test_an_agent_alone_works_until_it_is_stopped_or_nothing_is_left() -> None:
+    team = AgentTeam()
+    agent = Agent("worker-1", AgentRole.WORKER, echo, team.queue, team.bus)
+    for number in range(3):
+        team.add_task(f"Count {number}")
+    assert asyncio.run(agent.run_loop(max_iterations=2)) == 2
+    assert asyncio.run(agent.run_loop()) == 1
+    assert team.get_status()["completed"] == 3
+
+
+def test_a_lawful_no_is_told_apart_from_what_is_broken() -> None:
+    team = AgentTeam()
+    with pytest.raises(TeamError, match="no agents"):
+        asyncio.run(team.run())
+    with pytest.raises(Refused) as refused:
+        team.add_task("Read it", dependencies=["nowhere"])
+    assert refused.value.code == "missing_dependency"
+    with pytest.raises(TeamError, match="two agents"):
+        for _ in range(2):
+            team.add_agent("worker-1", AgentRole.WORKER, echo)
+    with pytest.raises(Exception, match="unknown"):
+        run(team, gaet="true")
+
+
+def test_a_model_is_named_as_on_the_command_line(tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text('{"rules": [{"give": {"text": "It is written."}}]}')
+    team = AgentTeam(tmp_path / "team")
+    team.add_agent("worker-1", AgentRole.WORKER, f"script:{script}")
+    team.add_agent("worker-2", AgentRole.WORKER, echo)
+    mine = team.add_task("Write it", agent="worker-1")
+    run(team, no_gate=True)
+    assert team.queue.get_task(mine.id).result == "It is written."
+
+
+def test_a_run_takes_no_longer_than_its_agents() -> None:
+    async def naps(_: str) -> str:
+        await asyncio.sleep(0.2)
+        return "rested"
+
+    team = AgentTeam()
+    for number in range(4):
+        team.add_agent(f"worker-{number}", AgentRole.WORKER, naps)
+        team.add_task(f"Rest {number}")
+    assert run(team)["completed"] == 4
+    claims = [task.view["claims"][0] for task in team.queue]
+    # Each began before any ended: no figure of time is judged.
+    assert max(claim["from_ms"] for claim in claims) < min(claim["to_ms"] for claim in claims)
