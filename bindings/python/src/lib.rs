@@ -13,6 +13,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<team::Team>()?;
     module.add_class::<team::Stopper>()?;
+    module.add_class::<team::Log>()?;
     module.add_function(wrap_pyfunction!(bridge::is_over, module)?)?;
     error::add_to(module)
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use agent_team::config::Config;
 use agent_team::{
     AgentId, AgentJoined, ClaimOptions, Claimed, Durability, Holder, MessageBus, NewMessage, NewTask,
-    OwnAgent, Recipient, RecordId, Reporter, Role, Skill, Stop, Surroundings, TaskId, TaskQueue, TeamFolder,
-    TeamLog, Teammate, Waited, assemble_with, view, with_texts,
+    OwnAgent, Recipient, RecordId, Records, Reporter, Role, Skill, Stop, Surroundings, TaskId, TaskQueue,
+    TeamFolder, TeamLog, Teammate, Verdict, Waited, assemble_with, view, with_texts,
 };
 use pyo3::prelude::*;
 use pythonize::{depythonize, pythonize};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::bridge::{EventLoop, attached, runtime};
 use crate::error::{TeamError, parsed, raised};
@@ -270,6 +271,55 @@ impl Team {
         python(py, &doing(py, || self.bus.inbox(&agent))?)
     }
 
+    /// The plans that wait to be judged, each with its task.
+    fn open_plans(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let plans = doing(py, || {
+            let open = self.queue.open_plans()?;
+            let log = self.queue.team_log();
+            let plan =
+                |task: TaskId, plan: view::PlanView| Ok((task, plan.author, log.read_text(&plan.text)?));
+            open.into_iter().map(|(task, waits, _)| plan(task, waits)).collect::<Result<Vec<_>, _>>()
+        })?;
+        python(py, &plans)
+    }
+
+    /// What somebody says to the plan that waits at a task.
+    fn judge_plan(&self, py: Python<'_>, by: &str, task: &str, approve: bool, words: String) -> PyResult<()> {
+        let (by, task): (AgentId, TaskId) = (parsed(by)?, parsed(task)?);
+        doing(py, || self.queue.judge_plan(&by, &task, None, verdict(approve, words)))
+    }
+
+    /// What somebody says to the result that waits at a task.
+    fn review(&self, py: Python<'_>, by: &str, task: &str, approve: bool, words: String) -> PyResult<()> {
+        let (by, task): (AgentId, TaskId) = (parsed(by)?, parsed(task)?);
+        doing(py, || agent_team::review(&self.queue, &by, &task, None, verdict(approve, words)))
+    }
+
+    /// Holds an agent up, or the whole team.
+    fn pause(&self, py: Python<'_>, agent: Option<&str>, reason: &str) -> PyResult<bool> {
+        let agent: Option<AgentId> = agent.map(parsed).transpose()?;
+        doing(py, || self.queue.pause(&AgentId::human(), agent.as_ref(), reason))
+    }
+
+    /// Lets an agent go on, or the whole team.
+    fn resume(&self, py: Python<'_>, agent: Option<&str>) -> PyResult<bool> {
+        let agent: Option<AgentId> = agent.map(parsed).transpose()?;
+        doing(py, || self.queue.resume(&AgentId::human(), agent.as_ref()))
+    }
+
+    /// Cuts an agent off from what it does: others may take its task.
+    fn stop_agent(&self, py: Python<'_>, agent: &str, reason: &str) -> PyResult<bool> {
+        let agent: AgentId = parsed(agent)?;
+        doing(py, || self.queue.stop_agent(&AgentId::human(), &agent, reason))
+    }
+
+    /// All that happened, as the log has it, from the first record on.
+    fn records(&self, py: Python<'_>) -> PyResult<Log> {
+        let folder = self.queue.team_log().folder();
+        let folder = folder.ok_or_else(|| TeamError::new_err("a team in memory has no log to read"))?;
+        doing(py, || Records::open(folder)).map(|records| Log(Mutex::new(records)))
+    }
+
     /// Lets an agent of this program work when the team is run.
     fn add_agent(&self, agent: Py<PyAny>, member: &Bound<'_, PyAny>) -> PyResult<()> {
         let wish: Wish = depythonize(member)?;
@@ -282,21 +332,22 @@ impl Team {
     }
 
     /// Begins to run the team, with what `team.toml` could say of it, and calls `done` on the loop with what came of it: a
-    /// report, or an exception.
-    #[pyo3(signature = (on, done, config, timeout_ms=None, relay=None))]
+    /// report, or an exception. With a second function that is told what happens meanwhile.
+    #[pyo3(signature = (on, told, config, timeout_ms=None, relay=None))]
     fn start(
         &self,
         py: Python<'_>,
         on: (Py<PyAny>, Py<PyAny>),
-        done: Py<PyAny>,
+        told: (Py<PyAny>, Option<Py<PyAny>>),
         config: &Bound<'_, PyAny>,
         timeout_ms: Option<u64>,
         relay: Option<PathBuf>,
     ) -> PyResult<Stopper> {
         let runtime = runtime()?;
         let config: Config = depythonize(config)?;
-        let (event_loop, begin) = on;
+        let ((event_loop, begin), (done, tell)) = (on, told);
         let waiting = Waiting { event_loop: event_loop.clone_ref(py), done };
+        let reporter = tell.map(|tell| reporter(event_loop.clone_ref(py), tell)).unwrap_or_default();
         let on = Arc::new(EventLoop::new(event_loop, begin));
         let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         let own = members.iter().map(|member| own(member, &on)).collect();
@@ -304,7 +355,7 @@ impl Team {
         let surroundings = Surroundings { relay, ..Surroundings::of(std::env::vars_os()) };
         let assembled = doing(py, || {
             let log = self.queue.team_log();
-            assemble_with(log, &config, own, &surroundings, Reporter::default())
+            assemble_with(log, &config, own, &surroundings, reporter)
         })?;
         let team = assembled.team;
         let stop = team.stop();
@@ -390,10 +441,58 @@ impl Team {
     }
 }
 
+/// The log of a team, read record by record.
+#[pyclass(frozen)]
+pub struct Log(Mutex<Records>);
+
+#[pymethods]
+impl Log {
+    /// The next records, each as a JSON object with its place, its fate and why; none if there are no more for now.
+    fn read(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let records = doing(py, || self.0.lock().unwrap_or_else(PoisonError::into_inner).read())?;
+        let told = records.into_iter().map(|record| {
+            json!({
+                "seq": record.seq,
+                "id": record.id.map(|id| id.to_string()),
+                "at_ms": record.at_ms,
+                "by": record.by,
+                "kind": record.kind,
+                "task": record.task,
+                "summary": record.summary,
+                "fate": record.fate.as_str(),
+                "reason": record.fate.reason(),
+                "json": record.json,
+            })
+        });
+        python(py, &told.collect::<Vec<_>>())
+    }
+
+    /// Waits until there are more, for so long at most; says whether there are.
+    fn wait(&self, py: Python<'_>, timeout_ms: u64) -> PyResult<bool> {
+        let timeout = Duration::from_millis(timeout_ms);
+        doing(py, || self.0.lock().unwrap_or_else(PoisonError::into_inner).wait(timeout))
+    }
+}
+
 /// Whether it only says that there is nothing to claim.
 fn is_nothing(error: &agent_team::Error) -> bool {
     use agent_team::Refusal::{NothingEver, NothingNow};
     matches!(error.refusal(), Some(NothingNow { .. } | NothingEver { .. }))
+}
+
+fn verdict(approve: bool, words: String) -> Verdict {
+    if approve { Verdict::Approved(words) } else { Verdict::ChangesRequested(words) }
+}
+
+/// Tells what happens on the loop, as it happens.
+fn reporter(event_loop: Py<PyAny>, tell: Py<PyAny>) -> Reporter {
+    Reporter::to(move |progress| {
+        let _ = attached(|py| {
+            // Nobody hears on a loop that is closed.
+            let told = python(py, &progress)?;
+            event_loop.call_method1(py, "call_soon_threadsafe", (&tell, told))
+        });
+    })
 }
 
 fn own(member: &Joining, event_loop: &Arc<EventLoop>) -> OwnAgent {

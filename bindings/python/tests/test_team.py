@@ -253,3 +253,83 @@ def test_a_run_takes_no_longer_than_its_agents() -> None:
     claims = [task.view["claims"][0] for task in team.queue]
     # Each began before any ended: no figure of time is judged.
     assert max(claim["from_ms"] for claim in claims) < min(claim["to_ms"] for claim in claims)
+
+
+def test_a_plan_waits_for_the_word_of_a_person() -> None:
+    async def worker(prompt: str) -> str:
+        if "Say how you mean to do it" in prompt:
+            return "Delete the tests." if "keep the tests" not in prompt else "Mend the code."
+        return "mended"
+
+    async def judged() -> tuple[AgentTeam, list[str]]:
+        team = AgentTeam()
+        team.add_agent("worker-1", AgentRole.WORKER, worker)
+        team.add_task("Make it green", id="green", plan=True)
+        running, seen = asyncio.create_task(team.run(timeout=60)), list[str]()
+        while not running.done():
+            for task, text in team.plans().items():
+                seen.append(text)
+                if text == "Delete the tests.":
+                    team.reject_plan(task, "keep the tests")
+                else:
+                    team.approve_plan(task)
+            await asyncio.sleep(0)
+        assert (await running)["completed"] == 1
+        return team, seen
+
+    team, seen = asyncio.run(judged())
+    assert seen == ["Delete the tests.", "Mend the code."]
+    assert team.queue.get_task("green").result == "mended"
+
+
+def test_what_waits_for_a_review_is_approved_or_sent_back_by_a_person() -> None:
+    team = AgentTeam()
+    team.add_agent("worker-1", AgentRole.WORKER, lambda prompt: "longer" if "too short" in prompt else "short")
+    story = team.add_task("Tell a story", review=True)
+    assert run(team)["completed"] == 0
+    assert team.queue.get_task(story.id).status == "reviewing"
+    team.reject(story.id, "It is too short")
+    assert run(team)["completed"] == 0
+    team.approve(story.id)
+    assert team.queue.get_task(story.id).status == "completed"
+    with pytest.raises(Refused):
+        team.approve(story.id)
+
+
+def test_who_is_paused_begins_nothing() -> None:
+    team = AgentTeam()
+    team.add_agent("worker-1", AgentRole.WORKER, echo)
+    team.add_task("Do it")
+    assert team.pause(reason="lunch")
+    assert asyncio.run(team.run(timeout=0.2)).outcome == "timed_out"
+    assert team.resume() and not team.resume()
+    assert run(team)["completed"] == 1
+
+
+def test_records_are_read_and_followed_and_progress_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="agent_team")
+    heard: list[str] = []
+
+    async def followed() -> list[str]:
+        team = AgentTeam(tmp_path)
+        team.add_agent("worker-1", AgentRole.WORKER, echo)
+        task = team.add_task("Do it")
+        running = asyncio.create_task(team.run(timeout=60, on_progress=lambda told: heard.append(told["progress"])))
+        kinds: list[str] = []
+        async for record in team.records(follow=True):
+            assert record.fate == "effective" and record.record["kind"] == record.kind
+            kinds.append(record.kind)
+            if record.kind == "run_ended":
+                break
+        await running
+        assert kinds == [record.kind async for record in team.records()][: len(kinds)]
+        assert task.id in caplog.text
+        return kinds
+
+    kinds = asyncio.run(followed())
+    assert {"task_added", "task_claimed", "task_submitted"} <= set(kinds)
+    assert "began" in heard and "delivered" in heard
+    with pytest.raises(TeamError, match="in memory"):
+        AgentTeam().records()

@@ -14,6 +14,7 @@ from ._native import Refused, TeamError, __version__
 from .agent import Agent, AgentRole
 from .bus import AgentMessage, MessageBus
 from .queue import TaskQueue
+from .record import Record
 from .status import Status
 from .task import Task
 from .team import AgentTeam
@@ -25,6 +26,7 @@ __all__ = [
     "AgentTeam",
     "GiveUp",
     "MessageBus",
+    "Record",
     "Refused",
     "Status",
     "Task",

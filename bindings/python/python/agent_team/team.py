@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,28 @@ from ._native import Stopper, Team, TeamError
 from .agent import Agent, AgentRole, LlmFunction
 from .bus import MessageBus
 from .queue import TaskQueue
+from .record import Record, records
 from .status import Status
 from .task import Task
+
+
+_LOGGER = logging.getLogger("agent_team")
+_LEVELS = {"activity": logging.DEBUG, "idle": logging.DEBUG, "failed": logging.WARNING, "refused": logging.WARNING}
+
+
+def _teller(on_progress: Callable[[dict[str, Any]], None] | None) -> Callable[[dict[str, Any]], None] | None:
+    """Who is told what happens: the caller, and the log where it wants to hear that."""
+    if on_progress is None and not _LOGGER.isEnabledFor(logging.INFO):
+        return None
+
+    def tell(event: dict[str, Any]) -> None:
+        said = {key: value for key, value in event.items() if key != "progress"}
+        kind = event["progress"]
+        _LOGGER.log(_LEVELS.get(kind, logging.INFO), "%s %s", kind, " ".join(map(str, said.values())))
+        if on_progress is not None:
+            on_progress(event)
+
+    return tell
 
 
 class AgentTeam:
@@ -82,16 +103,59 @@ class AgentTeam:
         """Adds a task: see :meth:`TaskQueue.add_task`."""
         return self.queue.add_task(description, dependencies, **more)
 
+    def plans(self) -> dict[str, str]:
+        """The plans that wait to be judged, by their tasks."""
+        return {task: text for task, _, text in self._team.open_plans()}
+
+    def approve_plan(self, task_id: str, words: str = "", *, by: str = "human") -> None:
+        """Approves the plan that waits at a task: its agent goes on."""
+        self._team.judge_plan(by, task_id, True, words)
+
+    def reject_plan(self, task_id: str, words: str, *, by: str = "human") -> None:
+        """Wants another plan, and says why."""
+        self._team.judge_plan(by, task_id, False, words)
+
+    def approve(self, task_id: str, words: str = "", *, by: str = "human") -> None:
+        """Approves the result that waits for a review."""
+        self._team.review(by, task_id, True, words)
+
+    def reject(self, task_id: str, words: str, *, by: str = "human") -> None:
+        """Sends a result back to its author, who is told why."""
+        self._team.review(by, task_id, False, words)
+
+    def pause(self, agent_id: str | None = None, reason: str = "") -> bool:
+        """Holds an agent up, or the whole team. Says whether it was not held up before."""
+        return self._team.pause(agent_id, reason)
+
+    def resume(self, agent_id: str | None = None) -> bool:
+        """Lets an agent go on, or the whole team."""
+        return self._team.resume(agent_id)
+
+    def stop_agent(self, agent_id: str, reason: str = "") -> bool:
+        """Cuts an agent off from what it does; others may take its task, and its work is kept."""
+        return self._team.stop_agent(agent_id, reason)
+
+    def records(self, *, follow: bool = False) -> AsyncIterator[Record]:
+        """All that happened, from the first record on; with ``follow`` also what comes, without end. For a team in a folder."""
+        return records(self._team.records(), follow=follow)
+
     def get_status(self) -> Status:
         """The team at a glance."""
         return self.queue.get_status()
 
-    async def run(self, timeout: float | None = None, **config: Any) -> Status:
+    async def run(
+        self,
+        timeout: float | None = None,
+        *,
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+        **config: Any,
+    ) -> Status:
         """Runs the team until all is done, nothing can go on, time is over, or somebody stops it. Running it again goes on
         where it ended. Whoever cancels this ends the run at once; what agents hold is given back.
 
         Args:
             timeout: seconds.
+            on_progress: called on the loop with what happens, as it happens. It is logged as well, to ``agent_team``.
             config: what ``team.toml`` may say: ``goal``, ``gate``, ``check``, ``budget={"tokens": 100_000}``,
                 ``stuck_after="15m"``, …
 
@@ -101,11 +165,13 @@ class AgentTeam:
         if not self.agents and not self._named:
             raise TeamError("the team has no agents: add some by add_agent")
         relay = shutil.which("agent-team")
+        tell = _teller(on_progress)
         timeout_ms = None if timeout is None else round(timeout * 1_000)
         whole = {**config, **({"agent": self._named} if self._named else {})}
 
         def start(on: tuple[Any, Callable[..., None]], done: Callable[[Any], None]) -> Stopper:
-            self._stopper = self._team.start(on, done, whole, timeout_ms, None if relay is None else Path(relay))
+            path = None if relay is None else Path(relay)
+            self._stopper = self._team.start(on, (done, tell), whole, timeout_ms, path)
             return self._stopper
 
         return Status(await _bridge.until_done(start))

@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CancelledNotificationParam, GetPromptRequestParams,
-    GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
-    ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CancelledNotificationParam, CustomRequest, CustomResult,
+    ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use super::session::Session;
 use super::tools::{Entry, TOOLS};
@@ -68,6 +69,25 @@ impl ServerHandler for Server {
         Ok(tool.call(input, &self.0, context.id, meanwhile).await.into())
     }
 
+    /// What cannot be read as a request that is known: the parameters are wrong, or nobody knows it.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let CustomRequest { method, params, .. } = request;
+        let wrong = match method.as_str() {
+            "tools/call" => fault::<CallToolRequestParams>(params),
+            "resources/read" => fault::<ReadResourceRequestParams>(params),
+            "prompts/get" => fault::<GetPromptRequestParams>(params),
+            _ => None,
+        };
+        Err(match wrong {
+            Some(fault) => ErrorData::invalid_params(format!("{method}: {fault}"), None),
+            None => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None),
+        })
+    }
+
     /// A result that the client does not want any more may be on its way: what it claimed is given back.
     async fn on_cancelled(
         &self,
@@ -121,4 +141,9 @@ impl ServerHandler for Server {
     ) -> Result<GetPromptResponse, ErrorData> {
         prompts::get(&request.name).map(Into::into)
     }
+}
+
+/// What is wrong with parameters, if anything is.
+fn fault<T: DeserializeOwned>(params: Option<Value>) -> Option<String> {
+    serde_json::from_value::<T>(params.unwrap_or_else(|| json!({}))).err().map(|error| error.to_string())
 }

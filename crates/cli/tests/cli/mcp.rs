@@ -264,6 +264,16 @@ fn whatever_a_client_says_it_is_told_what_is_wrong_and_the_session_goes_on() {
     let mut ann = Client::start(&team, &["--as", "ann"]);
     let id = ann.begin("tools/call", json!({"name": "rm", "arguments": {}}));
     assert_eq!(ann.response(id)["error"]["code"], -32602);
+    for (method, code, words) in [
+        ("tools/call", -32602, "missing field `name`"),
+        ("resources/read", -32602, "missing field `uri`"),
+        ("prompts/get", -32602, "missing field `name`"),
+        ("tools/cal", -32601, "tools/cal"),
+    ] {
+        let id = ann.begin(method, json!({}));
+        let error = &ann.response(id)["error"];
+        assert!(error["code"] == code && error["message"].as_str().unwrap().contains(words), "{error}");
+    }
     for (arguments, words) in [
         (json!({"id": 7}), "invalid type"),
         (json!({"id": "../../etc"}), "only the letters"),

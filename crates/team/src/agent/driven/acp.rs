@@ -387,6 +387,7 @@ fn read_only(modes: &SessionModeState) -> Option<SessionModeId> {
 /// An error on one line, for people.
 fn words(error: &AcpError) -> String {
     match &error.data {
+        Some(data) if data["reason"] == "connection_terminated" => "it closed its output".to_owned(),
         Some(data) => format!("{} ({data})", error.message),
         None => error.message.clone(),
     }
