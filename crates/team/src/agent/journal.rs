@@ -211,6 +211,17 @@ impl From<JournalError> for crate::Error {
     }
 }
 
+/// Whether a file ends in the middle of a line.
+fn is_torn(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}
+
 impl Journal {
     /// The journal in an attempt's folder, with what it holds so far.
     ///
@@ -220,9 +231,9 @@ impl Journal {
         let path = folder.join(TRANSCRIPT);
         let opened = std::fs::create_dir_all(folder).and_then(|()| {
             let lines = Self::read(&path)?;
-            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+            let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
             // Ends a line that a crash tore, so that it cannot swallow the next one.
-            if file.metadata()?.len() > 0 {
+            if is_torn(&mut file)? {
                 file.write_all(b"\n")?;
             }
             Ok((file, lines))
@@ -513,6 +524,19 @@ mod tests {
         );
         journal.write(answered(2, vec![Part::text("done")])).unwrap();
         assert_eq!(Journal::open(folder.path()).unwrap().turns(), 2);
+    }
+
+    #[test]
+    fn whoever_goes_on_leaves_no_empty_line_and_ends_a_torn_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(TRANSCRIPT);
+        Journal::open(folder.path()).unwrap().write(told("do it")).unwrap();
+        Journal::open(folder.path()).unwrap().write(told("go on")).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.lines().all(|line| !line.is_empty()) && text.lines().count() == 2, "{text}");
+        std::fs::write(&path, text + "{\"type\":\"to").unwrap();
+        Journal::open(folder.path()).unwrap().write(told("once more")).unwrap();
+        assert_eq!(Journal::open(folder.path()).unwrap().lines().len(), 3);
     }
 
     #[test]

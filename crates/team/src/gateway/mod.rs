@@ -39,7 +39,16 @@ pub(crate) const TOOLS: &str = "team.invalid:1";
 const PROXY_VARIABLES: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
 /// Those by which they know for whom there is none: whoever listens inside is reached directly.
 const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
-const INSIDE: &str = "localhost,127.0.0.1,::1";
+const INSIDE: [&str; 3] = ["127.0.0.1", "localhost", "::1"];
+
+/// For whom there is no proxy: the names of this machine mean the inside, but for those that lead out. The proxy itself is found by its
+/// address.
+fn inside(hosts: &[HostRule]) -> String {
+    let [own, names @ ..] = INSIDE;
+    let leads_out = |name: &str| hosts.iter().any(|rule| rule.is_for(name));
+    let names = names.into_iter().filter(|name| !leads_out(name));
+    std::iter::once(own).chain(names).collect::<Vec<_>>().join(",")
+}
 
 /// What is answered, in pieces as they come.
 pub(crate) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -125,11 +134,12 @@ impl Gateway {
     /// The sandbox of commands that have it as a door.
     pub fn behind(self, sandbox: Sandbox, keeper: &Path) -> Sandbox {
         let leads_to_hosts = !self.hosts.is_empty();
+        let inside = inside(&self.hosts);
         let mut door = Door::new(keeper, Arc::new(self));
         if leads_to_hosts {
             let proxy = format!("http://{}", Door::address());
             door = PROXY_VARIABLES.iter().fold(door, |door, name| door.known_by(name, &proxy));
-            door = NO_PROXY_VARIABLES.iter().fold(door, |door, name| door.known_by(name, INSIDE));
+            door = NO_PROXY_VARIABLES.iter().fold(door, |door, name| door.known_by(name, &inside));
         }
         sandbox.with_door(door)
     }
@@ -201,4 +211,18 @@ pub(crate) fn whole(text: impl Into<Bytes>) -> Body {
 
 fn empty() -> Body {
     whole(Bytes::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_this_machine_that_leads_out_is_asked_of_the_proxy() {
+        let inside =
+            |hosts: &[&str]| inside(&hosts.iter().map(|host| host.parse().unwrap()).collect::<Vec<_>>());
+        assert_eq!(inside(&["docs.rs"]), "127.0.0.1,localhost,::1");
+        assert_eq!(inside(&["docs.rs", "localhost:8080"]), "127.0.0.1,::1");
+        assert_eq!(inside(&["127.0.0.1:8080"]), "127.0.0.1,localhost,::1");
+    }
 }

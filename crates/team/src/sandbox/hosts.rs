@@ -50,6 +50,11 @@ impl HostRule {
         is_named && self.port.map_or(USUAL_PORTS.contains(&port), |own| own == port)
     }
 
+    /// Whether it is for this name and no other.
+    pub(crate) fn is_for(&self, name: &str) -> bool {
+        !self.is_below && self.name == name
+    }
+
     /// Whether an address may be reached that a name stands for. A name that somebody else gives an address is no way
     /// to this machine, nor, if it is not named itself, to others beside it.
     pub fn reaches(&self, address: IpAddr) -> bool {

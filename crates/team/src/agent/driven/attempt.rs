@@ -16,7 +16,7 @@ use crate::agent::ending::{self, IDLE_ANSWERS_MAX};
 use crate::agent::journal::{Journal, Line};
 use crate::agent::prompt::{self, Results};
 use crate::agent::team_tools::{NOTHING_PLANNED, with_team_tools};
-use crate::agent::{AgentError, Answer, Assignment, Context, verdict};
+use crate::agent::{AgentError, Answer, Assignment, Context, JudgedPlan, verdict};
 use crate::command::CommandSpec;
 use crate::outside::now_ms;
 use crate::tools::{ToolContext, Toolbox};
@@ -41,8 +41,8 @@ pub(super) struct Attempt<'a> {
     is_missed: bool,
     /// Whether it was looked for approved changes that nobody has made.
     is_carried_out: bool,
-    /// What it is told once it may do more than before, since its plan was approved.
-    approval: Option<String>,
+    /// What it is told once it may do more than before, since its plan was approved; and that plan.
+    approval: Option<(String, JudgedPlan)>,
 }
 
 impl<'a> Attempt<'a> {
@@ -186,15 +186,20 @@ impl<'a> Attempt<'a> {
     async fn first_words(&mut self, goes_on: bool, has_tools: bool) -> Result<String, AgentError> {
         let lines = self.scribe.journal.lines();
         let done = lines.iter().any(|line| matches!(line, Line::Answered { .. }));
+        let (approved, plan) = self.approval.take().unzip();
+        let task = || match &plan {
+            Some(_) => {
+                let task = Assignment { plan: plan.clone(), lacks_plan: false, ..self.task.clone() };
+                prompt::task(&task, Results::Whole)
+            }
+            None => prompt::task(self.task, Results::Whole),
+        };
         let mut text = match (goes_on, done) {
             (true, _) => words::GO_ON.to_owned(),
-            (false, true) => {
-                let note = words::note(self.scribe.journal.lines());
-                format!("{}\n{note}", prompt::task(self.task, Results::Whole))
-            }
-            (false, false) => prompt::task(self.task, Results::Whole),
+            (false, true) => format!("{}\n{}", task(), words::note(lines)),
+            (false, false) => task(),
         };
-        text += &self.approval.take().unwrap_or_default();
+        text += &approved.unwrap_or_default();
         if goes_on && let Some(team) = &self.task.team {
             text += &prompt::team_now(team);
         }
@@ -212,11 +217,13 @@ impl<'a> Attempt<'a> {
         Ok(format!("{head}\n{text}"))
     }
 
-    /// What is said of the plan that was approved meanwhile.
-    async fn approved(&self) -> Result<Option<String>, AgentError> {
-        let Some((plan, _)) = self.context.submitted_plan()? else { return Ok(None) };
+    /// What is said of the plan that was approved meanwhile, and the plan.
+    async fn approved(&self) -> Result<Option<(String, JudgedPlan)>, AgentError> {
+        let Some((plan, text)) = self.context.submitted_plan()? else { return Ok(None) };
         let judged = self.context.until_judged(plan).await?;
-        Ok(judged.map(|judged| format!("\n{}\n{}", judged.words().trim_end(), words::MAY_WORK)))
+        let words = judged.map(|judged| format!("\n{}\n{}", judged.words().trim_end(), words::MAY_WORK));
+        Ok(words
+            .map(|words| (words, JudgedPlan { author: self.context.agent.clone(), text, rejected: None })))
     }
 
     /// Does what was approved while nobody waited for that, and says what came of it.

@@ -89,7 +89,7 @@ impl Program {
                 }
                 if status.success() {
                     // It ends when nobody listens to it any more, too: what it said goes before that.
-                    return DriverError::Failed { program, reason: format!("{reason}; it has ended") };
+                    return DriverError::Failed { program, reason };
                 }
                 let how = CommandEnding::of(status).to_string();
                 let reason = self.last_words().map_or(how.clone(), |words| format!("{how}: {words}"));
