@@ -241,7 +241,13 @@ fn whose_login_is_out_of_reach_is_not_driven_without_a_key_to_lend() {
 
 #[test]
 fn a_program_that_prints_without_end_fails_and_it_is_said_why() {
-    let team = project();
-    let ran = team.run(["run", "Write a", "--with", "exec:yes", "--no-gate", "--yes"]);
-    assert!(ran.code == 5 && ran.stdout.contains("it printed more than 1 MiB"), "{ran:?}");
+    for (with, words) in [
+        ("exec:yes", "it printed more than 1 MiB"),
+        ("acp:yes nonsense", "it printed 1000 lines that are no messages of the protocol"),
+        ("acp:yes nonsense | tr -d '\\n'", "it printed a line of more than 64 MiB"),
+    ] {
+        let team = project();
+        let ran = team.run(["run", "Write a", "--with", with, "--no-gate", "--yes"]);
+        assert!(ran.code == 5 && ran.stdout.contains(words), "{ran:?}");
+    }
 }

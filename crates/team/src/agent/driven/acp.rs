@@ -5,6 +5,7 @@
 
 mod model;
 mod permission;
+mod printed;
 mod updates;
 mod within;
 
@@ -334,6 +335,7 @@ async fn connect(
     tell: mpsc::UnboundedSender<Told>,
 ) -> Result<(ConnectionTo<Agent>, DropGuard), AcpError> {
     let (input, output) = program.streams().ok_or_else(AcpError::internal_error)?;
+    let output = printed::messages(output, program.fault());
     let transport = ByteStreams::new(input.compat_write(), output.compat());
     let (connected, connection) = oneshot::channel();
     let over = CancellationToken::new();

@@ -14,7 +14,7 @@ use super::program::{BEGIN_LIMIT, BREAK_OFF_LIMIT, Program};
 use super::steering::{More, Steering};
 
 /// The longest line, in bytes: a message with a large file in it is shorter.
-const LINE_BYTES_MAX: usize = 64 << 20;
+pub(super) const LINE_BYTES_MAX: usize = 64 << 20;
 /// How long a program may leave unread what it is told.
 const READ_LIMIT: Duration = Duration::from_secs(60);
 

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -35,6 +35,8 @@ pub(super) struct Program {
     errors: Arc<Mutex<Vec<u8>>>,
     /// Reads them.
     hears: Option<JoinHandle<()>>,
+    /// What is wrong with what it prints, once that is known.
+    fault: Arc<OnceLock<String>>,
 }
 
 impl Program {
@@ -63,7 +65,7 @@ impl Program {
         let errors = Arc::<Mutex<Vec<u8>>>::default();
         let pipe = group.leader.stderr.take();
         let hears = pipe.map(|pipe| tokio::spawn(keep_the_end(pipe, errors.clone())));
-        Ok(Self { name: name.to_owned(), group, errors, hears })
+        Ok(Self { name: name.to_owned(), group, errors, hears, fault: Arc::default() })
     }
 
     /// Its standard input and output. They can be taken once.
@@ -76,8 +78,17 @@ impl Program {
         self.group.wait().await
     }
 
+    /// Where whoever reads what it prints notes that this is no way to talk.
+    pub fn fault(&self) -> Arc<OnceLock<String>> {
+        self.fault.clone()
+    }
+
     /// Ends it, and gives what went wrong: that it ended by itself, if it did, or else the reason.
     pub async fn broken(&mut self, reason: String) -> DriverError {
+        if let Some(fault) = self.fault.get().cloned() {
+            self.end().await;
+            return DriverError::Failed { program: self.name.clone(), reason: fault };
+        }
         let ended = tokio::time::timeout(LAST_GASP, self.group.wait()).await;
         self.end().await;
         let program = self.name.clone();
