@@ -35,7 +35,7 @@ fn the_documented_example_is_read_whole() {
     assert_eq!(config.goal.as_deref(), Some("Port the parser to the new grammar"));
     assert_eq!(
         config.with,
-        Some(ModelSpec::Provider(Provider::Anthropic, "claude-sonnet-4-5".into()).into())
+        Some(ModelSpec::Provider(Provider::Anthropic, "claude-sonnet-5-5".into()).into())
     );
     assert_eq!((config.durability, config.into.as_deref()), (Durability::Power, Some("main")));
     assert_eq!(

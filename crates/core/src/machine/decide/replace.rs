@@ -31,7 +31,14 @@ impl Replacement<'_> {
         // A writer whose records were overtaken in part goes on with the rest.
         let missing: Vec<TaskSpec> =
             self.tasks.iter().filter(|task| !is_there(state, task)).cloned().collect();
-        let mut bodies: Vec<Body> = limited(state, self.limits).collect();
+        // What is divided was divided before the parts were there, and is taken from the task after that: one that is
+        // interrupted in between, and does it again, divides the same once more, and nothing of what is left then.
+        let (own, parts): (Vec<_>, Vec<_>) =
+            self.limits.iter().cloned().partition(|(task, _)| task == self.task);
+        let mut bodies: Vec<Body> = Vec::new();
+        if !missing.is_empty() {
+            bodies.extend(limited(state, &parts));
+        }
         bodies.extend(add(state, &missing, self.batch)?);
         let waiting: Vec<&Task> = known
             .dependents
@@ -42,6 +49,7 @@ impl Replacement<'_> {
         let ids: Vec<&TaskId> = self.tasks.iter().map(|task| &task.id).collect();
         graph::check_instead(state, self.task, self.tasks, &waiting)?;
         bodies.extend(waiting.into_iter().map(|task| waits_for_these(task, self.task, &ids)));
+        bodies.extend(limited(state, &own));
         if known.status != Status::Cancelled || bodies.is_empty() {
             let cancelled: Body =
                 TaskCancelled { task: self.task.clone(), on, dependents: false, fenced: self.fenced }.into();
