@@ -106,4 +106,3 @@ class Agent:
         if self.llm_fn is not None:
             return await _bridge.text_of(self.llm_fn, prompt)
         return await self._execute(told, prompt)
-
