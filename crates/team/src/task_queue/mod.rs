@@ -331,4 +331,24 @@ mod tests {
         }
         assert!(replace().is_err(), "there is nothing left to do");
     }
+
+    #[test]
+    fn a_budget_that_was_divided_before_a_replacement_was_overtaken_is_not_divided_again() {
+        let (queue, human) = (two_wait_for_one(), AgentId::human());
+        let with = |turns| {
+            let budget = crate::TaskBudget { turns: Some(turns), ..crate::TaskBudget::default() };
+            two_instead().map(|task| NewTask { budget: budget.clone(), ..task })
+        };
+        let left = |turns| Some(Bounds { calls: Some(turns), ..Bounds::default() });
+        let turns_of = |task: &str| {
+            let account = crate::Account::Task(id(task));
+            queue.team_log().look(|state| state.ledger().limit(&account).bounds.calls).unwrap()
+        };
+        queue.add_tasks(&human, &with(4)).unwrap();
+        // Of 9, 8 were divided, and whoever does it again finds nothing to divide.
+        queue.set_budget(&human, &crate::Account::Task(id("p")), left(1).unwrap()).unwrap();
+        queue.replace_task_leaving(&human, &id("p"), &with(0), left(1)).unwrap();
+        assert_eq!(["p", "p2", "p3"].map(turns_of), [Some(1), Some(4), Some(4)]);
+        assert_eq!(queue.get_task(&id("p")).unwrap().status, Status::Cancelled);
+    }
 }

@@ -10,8 +10,8 @@ use agent_team::command::Environment;
 use agent_team::config::HookCommands;
 use agent_team::model::Script;
 use agent_team::{
-    AgentId, AgentTeam, Hooks, NewTask, Reporter, Role, RunOptions, RunOutcome, TaskBudget, TeamFolder,
-    TeamLog, Verdict,
+    AgentId, AgentTeam, Hooks, NewTask, Reporter, Role, RunOptions, RunOutcome, Status, TaskBudget,
+    TeamFolder, TeamLog, Verdict,
 };
 use agent_team_core::machine::State;
 use serde_json::{Value, json};
@@ -175,7 +175,8 @@ async fn a_lead_that_is_killed_while_its_approved_changes_are_made_makes_none_of
     let mut news = team.queue().team_log().follow();
     let mut child = start_child(&project.root());
     judge(&team, "replan-parse", Verdict::Approved(String::new())).await;
-    while team.queue().get_task(&id("second")).is_err() {
+    // What takes its place is there before that: then the first change is made, to its end.
+    while view(&team, "parse").status != Status::Cancelled {
         news.changed().await.unwrap();
     }
     child.kill().unwrap();
