@@ -337,7 +337,7 @@ mod tests {
         let (queue, human) = (two_wait_for_one(), AgentId::human());
         let with = |turns| {
             let budget = crate::TaskBudget { turns: Some(turns), ..crate::TaskBudget::default() };
-            two_instead().map(|task| NewTask { budget: budget.clone(), ..task })
+            two_instead().map(|task| NewTask { budget, ..task })
         };
         let left = |turns| Some(Bounds { calls: Some(turns), ..Bounds::default() });
         let turns_of = |task: &str| {

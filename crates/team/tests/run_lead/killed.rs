@@ -252,7 +252,7 @@ async fn what_was_approved_is_done_also_when_another_lead_has_the_task_then() {
     let (report, ()) = tokio::join!(run(&team), steering);
 
     assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
-    assert_eq!(view(&team, "one").status, agent_team::Status::Completed);
+    assert_eq!(view(&team, "one").status, Status::Completed);
     assert!(
         last_words(&model, "plan").contains("is approved, and done now"),
         "{}",
