@@ -1,6 +1,5 @@
 //! `budget`: what may be spent, and what is gone.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use agent_team::view::BudgetView;
@@ -30,7 +29,7 @@ use crate::time::{milliseconds, parse_duration, some_time};
 )]
 pub struct Budget {
     /// team, run, agent:NAME or task:ID
-    account: Option<Named>,
+    account: Option<Account>,
     /// The most money, in US dollars, or none
     #[arg(long, value_name = "DOLLARS", requires = "account", value_parser = dollars)]
     usd: Option<Bound>,
@@ -54,24 +53,6 @@ pub struct Budget {
 /// A limit that was said: so many, or no end.
 #[derive(Debug, Clone, Copy)]
 struct Bound(Option<u64>);
-
-#[derive(Debug, Clone)]
-struct Named(Account);
-
-impl FromStr for Named {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let name = |error: agent_team::BadName| error.to_string();
-        Ok(Self(match text.split_once(':') {
-            Some(("agent", agent)) => Account::Agent(agent.parse().map_err(name)?),
-            Some(("task", task)) => Account::Task(task.parse().map_err(name)?),
-            None if text == "team" => Account::Team,
-            None if text == "run" => Account::Run,
-            _ => return Err("name team, run, agent:NAME or task:ID".to_owned()),
-        }))
-    }
-}
 
 fn dollars(text: &str) -> Result<Bound, String> {
     if text == "none" {
@@ -143,7 +124,7 @@ impl Budget {
 
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let queue = global.open()?;
-        if let Some(Named(account)) = self.account.clone() {
+        if let Some(account) = self.account.clone() {
             self.check(&account)?;
             let known = |view: &BudgetView| view.account == account;
             let old = queue.budgets()?.into_iter().find(known);

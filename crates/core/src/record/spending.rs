@@ -1,12 +1,13 @@
 //! Records about what may be spent: money, tokens, turns, attempts, time.
 
 use std::fmt;
+use std::str::FromStr;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::Revision;
-use crate::id::{AgentId, RecordId, TaskId};
+use crate::id::{AgentId, BadName, RecordId, TaskId};
 
 /// An amount of money, tokens, turns and time.
 #[derive(
@@ -99,6 +100,22 @@ impl Account {
             Self::Run => "run".to_owned(),
             Self::Agent(agent) => format!("agent:{agent}"),
             Self::Task(task) => format!("task:{task}"),
+        }
+    }
+}
+
+/// As it is named on the command line: `team`, `run`, `agent:NAME` or `task:ID`.
+impl FromStr for Account {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |error: BadName| error.to_string();
+        match text.split_once(':') {
+            Some(("agent", agent)) => agent.parse().map(Self::Agent).map_err(wrong),
+            Some(("task", task)) => task.parse().map(Self::Task).map_err(wrong),
+            None if text == "team" => Ok(Self::Team),
+            None if text == "run" => Ok(Self::Run),
+            _ => Err("name team, run, agent:NAME or task:ID".to_owned()),
         }
     }
 }
