@@ -93,8 +93,9 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        // Only one's own file: somebody may have deleted it, and another have announced the name since.
-        if is_at(&self.file, &self.path).unwrap_or(false) {
+        // Only one's own file: somebody may have deleted it, and another have announced the name since. A fork's copy is not the
+        // process that was announced.
+        if self.identity.pid == std::process::id() && is_at(&self.file, &self.path).unwrap_or(false) {
             let _ = fs::remove_file(&self.path);
         }
     }
