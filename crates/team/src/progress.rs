@@ -2,6 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::Serializer;
+use serde::ser::SerializeStruct;
+
 use crate::{AgentId, Stage, TaskId};
 
 /// Something that happened.
@@ -90,8 +93,15 @@ pub enum Progress {
         /// Why.
         reason: String,
     },
-    /// Something else that is worth a line.
-    Note(String),
+    /// Something else that is worth a line: as JSON its `text`.
+    Note(#[serde(serialize_with = "as_field")] String),
+}
+
+/// A text has no field that could stand beside the kind of progress.
+fn as_field<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut fields = serializer.serialize_struct("Note", 1)?;
+    fields.serialize_field("text", text)?;
+    fields.end()
 }
 
 /// Tells progress to a listener, if there is one.
@@ -124,5 +134,16 @@ impl Reporter {
         if let Some(listener) = &self.0 {
             listener(progress);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_told_as_json_like_everything_else() {
+        let note = serde_json::to_value(Progress::Note("goes on".to_owned())).unwrap();
+        assert_eq!(note, serde_json::json!({ "progress": "note", "text": "goes on" }));
     }
 }
