@@ -5,7 +5,12 @@ use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
-create_exception!(agent_team, TeamError, PyException, "Why an operation on a team did not happen.");
+create_exception!(
+    agent_team,
+    TeamError,
+    PyException,
+    "Why an operation on a team did not happen. `hint` says what to do, as the command does; or it is None."
+);
 create_exception!(
     agent_team,
     Refused,
@@ -15,18 +20,46 @@ create_exception!(
 
 /// Puts them into the module.
 pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("TeamError", module.py().get_type::<TeamError>())?;
-    module.add("Refused", module.py().get_type::<Refused>())
+    let py = module.py();
+    py.get_type::<TeamError>().setattr("hint", py.None())?;
+    module.add("TeamError", py.get_type::<TeamError>())?;
+    module.add("Refused", py.get_type::<Refused>())
 }
 
 /// An error as an exception.
 pub fn raised(error: &Error) -> PyErr {
-    let Error::Refused(refusal) = error else { return TeamError::new_err(error.to_string()) };
-    let exception = Refused::new_err(error.to_string());
-    Python::attach(|py| match exception.value(py).setattr("code", refusal.name()) {
+    let exception = match error {
+        Error::Refused(_) => Refused::new_err(error.to_string()),
+        _ => TeamError::new_err(error.to_string()),
+    };
+    let code = error.refusal().map(agent_team::Refusal::name);
+    told(exception, code, error.hint().as_deref())
+}
+
+/// An exception that says what to do.
+pub fn hinted(words: String, hint: &str) -> PyErr {
+    told(TeamError::new_err(words), None, Some(hint))
+}
+
+fn told(exception: PyErr, code: Option<&str>, hint: Option<&str>) -> PyErr {
+    let tell = |py: Python<'_>| {
+        let value = exception.value(py);
+        if let Some(code) = code {
+            value.setattr("code", code)?;
+        }
+        if let Some(hint) = hint {
+            value.setattr("hint", hint)?;
+            // A traceback shows it as well, from Python 3.11 on.
+            if value.hasattr("add_note")? {
+                value.call_method1("add_note", (format!("hint: {hint}"),))?;
+            }
+        }
+        PyResult::Ok(())
+    };
+    match Python::attach(tell) {
         Ok(()) => exception,
         Err(broken) => broken,
-    })
+    }
 }
 
 /// A name, or whatever else is written in a form of its own.

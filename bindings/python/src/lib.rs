@@ -1,9 +1,16 @@
 //! The native part of the Python module `agent_team`: the Rust library with Python's values on its outside. What Python users
 //! see, with its types and its documentation, is in `python/agent_team`.
 
-mod bridge;
+mod beside;
+mod configured;
 mod error;
+mod line;
+mod log;
 mod member;
+mod messages;
+mod runtime;
+mod steering;
+mod tasks;
 mod team;
 
 use pyo3::prelude::*;
@@ -12,8 +19,8 @@ use pyo3::prelude::*;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<team::Team>()?;
-    module.add_class::<team::Stopper>()?;
-    module.add_class::<team::Log>()?;
-    module.add_function(wrap_pyfunction!(bridge::is_over, module)?)?;
+    module.add_class::<beside::Stopper>()?;
+    module.add_class::<log::Log>()?;
+    module.add_class::<line::Line>()?;
     error::add_to(module)
 }

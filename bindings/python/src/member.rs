@@ -5,15 +5,16 @@ use std::sync::Arc;
 use agent_team::agent::{Agent, AgentError, Answer, Assignment, Context, agent_fn};
 use async_trait::async_trait;
 use pyo3::prelude::*;
-use pythonize::pythonize;
 use serde::Serialize;
 
-use crate::bridge::{EventLoop, attached};
+use crate::line::Sender;
 
 /// An object of the class `Agent` in `agent.py`, which does its work on an event loop.
 pub struct Member {
     pub agent: Arc<Py<PyAny>>,
-    pub event_loop: Arc<EventLoop>,
+    pub line: Sender,
+    /// As what it is known to the team.
+    pub with: String,
 }
 
 /// What of a task its agent is told beside the prompt.
@@ -31,19 +32,11 @@ struct Told<'a> {
 impl Member {
     /// Its method as an agent that gets the whole prompt, so that reviews, messages and setbacks are told as to any other.
     fn by(&self, method: &'static str, told: &Told<'_>) -> Arc<dyn Agent> {
-        let (agent, event_loop) = (self.agent.clone(), self.event_loop.clone());
-        let told = serde_json::to_value(told).unwrap_or_default();
-        let told = Arc::new(told);
+        let (agent, line) = (self.agent.clone(), self.line.clone());
+        let told = Arc::new(serde_json::to_value(told).unwrap_or_default());
         agent_fn(move |prompt: String| {
-            let (agent, event_loop, told) = (agent.clone(), event_loop.clone(), told.clone());
-            async move {
-                let method = |py: Python<'_>| agent.getattr(py, method);
-                let arguments = |py: Python<'_>| {
-                    let told = pythonize(py, &*told)?;
-                    Ok((told, prompt).into_pyobject(py)?.into_any().unbind())
-                };
-                event_loop.call(method, arguments).await
-            }
+            let (agent, line, told) = (agent.clone(), line.clone(), told.clone());
+            async move { line.call(agent, method, told, prompt).await }
         })
     }
 }
@@ -71,7 +64,6 @@ impl Agent for Member {
     }
 
     fn with(&self) -> String {
-        let name = attached(|py| self.agent.bind(py).getattr("_with").and_then(|name| name.extract()).ok());
-        name.flatten().unwrap_or_else(|| "python".to_owned())
+        self.with.clone()
     }
 }

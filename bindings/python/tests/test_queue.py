@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from agent_team import AgentMessage, MessageBus, Refused, TaskQueue
+from agent_team import AgentMessage, AgentTeam, MessageBus, Refused, Reservation, TaskQueue, TeamError
 from conftest import Command
 
 WORK = """
@@ -95,22 +98,188 @@ def test_messages_arrive_in_order_and_can_be_received_again() -> None:
     assert bus.inbox("worker-1") == [], "they were read"
 
 
-def test_a_fork_is_told_that_it_cannot_run_a_team(tmp_path: Path) -> None:
+def test_sixteen_processes_lose_nothing_and_do_nothing_twice_though_some_are_killed(tmp_path: Path) -> None:
+    chance = random.Random(20261127)
+    team = AgentTeam(tmp_path, durability="process")
+    added = {team.add_task(f"Count {number}", attempts=50).id for number in range(300)}
+    workers = [started(WORK, str(tmp_path), f"worker-{number}") for number in range(16)]
+    for killed in range(12):
+        number = chance.randrange(16)
+        # It is killed in the middle of its work, or of nothing if none is left for it.
+        worker = workers[number]
+        assert worker.stdout is not None
+        worker.stdout.readline()
+        worker.kill()
+        worker.communicate(timeout=60)
+        workers[number] = started(WORK, str(tmp_path), f"worker-{number}-{killed}")
+    for worker in workers:
+        worker.communicate(timeout=120)
+    # What the last ones held that were killed is free once somebody looks.
+    while (task := team.queue.claim_task("last", wait=10)) is not None:
+        team.queue.complete_task(task.id, "by the last")
+    assert team.get_status()["completed"] == len(added)
+
+    async def delivered() -> list[str | None]:
+        submitted = [record async for record in team.records() if record.kind == "task_submitted"]
+        return [record.task for record in submitted if record.fate == "effective"]
+
+    tasks = asyncio.run(delivered())
+    assert len(tasks) == len(added) and set(tasks) == added, "each was delivered once"
+
+
+def test_who_waits_on_a_loop_gets_what_is_added_meanwhile() -> None:
+    async def waits() -> None:
+        queue = TaskQueue()
+        blocker = queue.add_task("Write it")
+        assert queue.claim_task("worker-1") is not None
+        queue.add_task("Read it", dependencies=[blocker])
+        waiting = asyncio.create_task(queue.claim_when_ready("worker-2"))
+        assert await queue.claim_when_ready("worker-3", timeout=0.01) is None
+        queue.complete_task(blocker.id, "written")
+        claimed = await waiting
+        assert claimed is not None and claimed.description == "Read it"
+        queue.complete_task(claimed.id, "read")
+        assert await queue.claim_when_ready("worker-2") is None, "nothing is left, so none will come"
+
+    asyncio.run(asyncio.wait_for(waits(), 60))
+
+
+def test_who_cancels_a_wait_holds_nothing_by_it() -> None:
+    async def cancels() -> None:
+        queue = TaskQueue()
+        blocker = queue.add_task("Write it")
+        assert queue.claim_task("worker-1") is not None
+        queue.add_task("Read it", id="read", dependencies=[blocker])
+        waiting = asyncio.create_task(queue.claim_when_ready("worker-2"))
+        await asyncio.sleep(0)
+        # The one frees the task, the other ends the wait: whoever is faster, nobody holds it then.
+        queue.complete_task(blocker.id, "written")
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert queue.get_task("read").status == "ready"
+
+    for _ in range(20):
+        asyncio.run(asyncio.wait_for(cancels(), 60))
+
+
+def test_what_is_not_finished_is_given_back_at_the_end_of_with() -> None:
+    queue = TaskQueue()
+    first, second = queue.add_task("Write it"), queue.add_task("Read it")
+    with queue:
+        assert queue.claim_task("worker-1") is not None
+        queue.complete_task(first.id, "written")
+        claimed = queue.claim_task("worker-1")
+        assert claimed is not None and claimed.id == second.id
+    assert [task.status for task in queue] == ["completed", "ready"]
+
+
+def test_tasks_are_added_all_of_them_or_none_and_can_be_changed() -> None:
+    queue = TaskQueue()
+    with pytest.raises(Refused) as refused:
+        queue.add_tasks([{"description": "Write it"}, {"description": "Read it", "dependencies": ["nowhere"]}])
+    assert refused.value.code == "missing_dependency" and queue.list_tasks() == []
+    whole, after = queue.add_tasks(
+        [{"id": "whole", "description": "Do it"}, {"description": "Tell it", "dependencies": ["whole"]}]
+    )
+    queue.edit_task(after.id, title="Tell it well", priority=7)
+    assert (queue.get_task(after.id).title, queue.get_task(after.id).view["priority"]) == ("Tell it well", 7)
+    parts = queue.replace_task(whole.id, [{"description": "Do the one half"}, {"description": "Do the other"}])
+    assert set(queue.get_task(after.id).dependencies) == {part.id for part in parts}
+    team = AgentTeam()
+    team.add_task("Do it", id="it")
+    team.queue._team.join({"id": "worker-1", "role": "worker"})
+    assert team.queue.reassign_task("it", "worker-1").view["for_agent"] == "worker-1"
+
+
+def test_files_are_reserved_by_one_and_who_has_them_hears_that_they_are_wanted() -> None:
+    team = AgentTeam()
+    for number, agent in enumerate(("worker-1", "worker-2")):
+        team.add_task(f"Change it {number}", id=f"t{number}")
+        assert team.queue.claim_task(agent) is not None
+    team.queue.reserve_files("t0", "src/main.c")
+    (reserved,) = team.queue.reservations()
+    assert isinstance(reserved, Reservation) and (reserved.path, reserved.agent) == ("src/main.c", "worker-1")
+    with pytest.raises(Refused):
+        team.queue.reserve_files("t1", "src/main.c")
+    assert ["src/main.c" in message.content for message in team.bus.inbox("worker-1")] == [True]
+    team.queue.release_files("t0", "src/main.c")
+    team.queue.reserve_files("t1", "src/main.c")
+
+
+def test_who_asks_gets_the_answer_and_a_stream_gives_what_comes() -> None:
+    async def talk() -> None:
+        team = AgentTeam()
+        bus = team.bus
+        asking = asyncio.create_task(bus.ask("worker-1", "human", "Which of the two?"))
+        while not (questions := bus.questions("human")):
+            await asyncio.sleep(0)
+        bus.answer(questions[0], "The first.")
+        answer = await asking
+        assert answer is not None and (answer.content, answer.reply_to) == ("The first.", questions[0].id)
+        with pytest.raises(TeamError, match="answered"):
+            bus.answer(questions[0], "The second.")
+        came: list[str] = []
+        bus.send("worker-1", "lead-1", "Begin.")
+        async for message in bus.stream("lead-1"):
+            came.append(message.content)
+            if len(came) == 3:
+                break
+            bus.send("worker-1", "lead-1", f"Number {len(came)}")
+        assert came == ["Begin.", "Number 1", "Number 2"]
+
+    asyncio.run(asyncio.wait_for(talk(), 60))
+
+
+def test_a_lawful_no_says_what_to_do_as_the_command_does(tmp_path: Path, command: Command) -> None:
     queue = TaskQueue(tmp_path)
-    assert queue.claim_task("worker-1", wait=0.01) is None
+    queue.add_task("Do it", id="do-it")
+    with pytest.raises(Refused) as refused:
+        queue.get_task("do-ti")
+    said = command.fails("show", "do-ti")
+    assert str(refused.value) in said and refused.value.hint is not None and refused.value.hint in said
+
+
+def in_a_fork(child: object, *arguments: object) -> str:
+    """What a function says in a process that is forked from this one."""
     context = multiprocessing.get_context("fork")
     said, says = context.Pipe(duplex=False)
-
-    def child() -> None:
-        try:
-            queue.claim_task("worker-2", wait=0.01)
-        except RuntimeError as error:
-            says.send(str(error))
-        else:
-            says.send("nothing was said")
-
-    forked = context.Process(target=child)
+    forked = context.Process(target=child, args=(*arguments, says))  # type: ignore[arg-type]
     forked.start()
-    assert said.poll(30) and "forked" in said.recv()
+    assert said.poll(30), "it says nothing"
+    words = str(said.recv())
     forked.join(30)
     assert forked.exitcode == 0
+    return words
+
+
+def uses_its_parents(queue: TaskQueue, says: Connection) -> None:
+    try:
+        queue.claim_task("worker-2")
+    except RuntimeError as error:
+        says.send(str(error))
+    else:
+        says.send("nothing was said")
+
+
+def opens_anew(folder: Path, says: Connection) -> None:
+    queue = TaskQueue(folder)
+    claimed = queue.claim_task("worker-2", wait=30)
+    assert claimed is not None
+    queue.complete_task(claimed.id, "by a fork")
+    team = AgentTeam()
+    team.add_agent("worker-3", "worker", lambda prompt: "by a team of the fork")
+    team.add_task("Run it")
+    says.send(asyncio.run(team.run(timeout=30))["completed"])
+
+
+def test_a_fork_has_a_team_of_its_own_or_none(tmp_path: Path) -> None:
+    queue = TaskQueue(tmp_path)
+    assert queue.claim_task("worker-1", wait=0.01) is None
+    assert "open it anew" in in_a_fork(uses_its_parents, queue)
+    held = queue.add_task("Hold it")
+    assert queue.claim_task("worker-1") is not None
+    queue.add_task("Leave it")
+    assert in_a_fork(opens_anew, tmp_path) == "1"
+    assert queue.get_task(held.id).agent == "worker-1", "what the parent holds is its own"
+    assert queue.complete_task(held.id, "held").status == "completed"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -316,17 +318,21 @@ def test_who_is_paused_begins_nothing() -> None:
     assert run(team)["completed"] == 1
 
 
-def test_records_are_read_and_followed_and_progress_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_records_are_read_and_followed_and_progress_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="agent_team")
     heard: list[str] = []
+    notes: list[str] = []
+
+    def hear(told: dict[str, Any]) -> None:
+        heard.append(told["progress"])
+        if told["progress"] == "note":
+            notes.append(told["text"])
 
     async def followed() -> list[str]:
         team = AgentTeam(tmp_path)
         team.add_agent("worker-1", AgentRole.WORKER, echo)
         task = team.add_task("Do it")
-        running = asyncio.create_task(team.run(timeout=60, on_progress=lambda told: heard.append(told["progress"])))
+        running = asyncio.create_task(team.run(timeout=60, budget={"attempts": 1}, on_progress=hear))
         kinds: list[str] = []
         async for record in team.records(follow=True):
             assert record.fate == "effective" and record.record["kind"] == record.kind
@@ -341,5 +347,108 @@ def test_records_are_read_and_followed_and_progress_is_told(
     kinds = asyncio.run(followed())
     assert {"task_added", "task_claimed", "task_submitted"} <= set(kinds)
     assert "began" in heard and "delivered" in heard
+    assert any("attempts" in note for note in notes), notes
     with pytest.raises(TeamError, match="in memory"):
         AgentTeam().records()
+
+
+def test_limits_are_set_one_by_one_and_taken_away_again() -> None:
+    team = AgentTeam()
+    budget = team.set_budget(usd=5, tokens=1_000)
+    assert (budget.usd, budget.tokens, budget.turns, budget.spent_usd) == (5.0, 1_000, None, 0.0)
+    assert (team.set_budget(usd=None).usd, team.set_budget().tokens) == (None, 1_000)
+    assert team.set_budget("agent:worker-1", time=1.5).time == 1.5
+    assert [budget.account for budget in team.budgets()][:1] == ["team"]
+    with pytest.raises(ValueError, match="team, run, agent:NAME or task:ID"):
+        team.set_budget("everyone", usd=1)
+    with pytest.raises(ValueError, match="not below 0"):
+        team.set_budget(usd=-1)
+
+
+def test_attempts_that_are_used_up_end_a_run_and_what_is_raised_goes_on() -> None:
+    team = AgentTeam()
+    team.add_agent("worker-1", AgentRole.WORKER, echo)
+    for number in range(3):
+        team.add_task(f"Count {number}")
+    assert run(team, budget={"attempts": 1})["completed"] == 1
+    team.set_budget(attempts=None)
+    assert run(team)["completed"] == 3
+
+
+def test_money_is_not_spent_without_a_limit_unless_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        monkeypatch.setenv("OPENAI_API_KEY", "no-key")
+        team = AgentTeam()
+        team.add_agent("worker-1", AgentRole.WORKER, "openai:gpt-6.1-sol")
+        team.add_task("Do it")
+        where: dict[str, Any] = {"base_url": f"http://127.0.0.1:{nobody.getsockname()[1]}", "no_gate": True}
+        with pytest.raises(TeamError, match="without a budget") as refused:
+            run(team, **where)
+        assert refused.value.hint is not None and "budget=" in refused.value.hint
+        assert team.get_status()["running"] == 0
+
+        async def begins() -> None:
+            begun = asyncio.Event()
+            running = asyncio.create_task(team.run(budget={"usd": 1}, on_progress=lambda _: begun.set(), **where))
+            await begun.wait()
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+
+        asyncio.run(asyncio.wait_for(begins(), 60))
+
+
+def test_notes_are_shown_to_whoever_takes_a_task_with_their_label() -> None:
+    prompts: dict[str, str] = {}
+
+    async def worker(prompt: str) -> str:
+        prompts["parser" if "Parse it" in prompt else "printer"] = prompt
+        return "done"
+
+    team = AgentTeam()
+    team.add_agent("worker-1", AgentRole.WORKER, worker)
+    team.add_note("The grammar is ambiguous.", ["parser"])
+    team.add_task("Parse it", labels=["parser"])
+    team.add_task("Print it")
+    assert run(team)["completed"] == 2
+    assert ["ambiguous" in prompts[label] for label in ("parser", "printer")] == [True, False]
+    (note,) = team.notes(["parser"])
+    assert (note.text, note.agent, note.labels) == ("The grammar is ambiguous.", "human", ("parser",))
+
+
+def test_a_run_ends_with_the_block_that_it_was_begun_in() -> None:
+    async def leaves() -> AgentTeam:
+        begun = asyncio.Event()
+
+        async def never(_: str) -> str:
+            begun.set()
+            await asyncio.Event().wait()
+            return ""
+
+        async with AgentTeam() as team:
+            team.add_agent("worker-1", AgentRole.WORKER, never)
+            team.add_task("Wait")
+            running = asyncio.create_task(team.run())
+            await begun.wait()
+        assert (await running).outcome == "interrupted"
+        return team
+
+    team = asyncio.run(asyncio.wait_for(leaves(), 60))
+    assert (team.get_status()["running"], team.get_status()["ready"]) == (0, 1)
+
+
+def test_a_notebook_shows_the_tasks_with_what_they_wait_for() -> None:
+    team = AgentTeam()
+    team.add_agent("worker-1", AgentRole.WORKER, echo)
+    first = team.add_task("Write <b>it</b>", id="write")
+    team.add_task("Read it", id="read", dependencies=[first])
+    team.add_task("Print it", id="print", dependencies=["read", "write"])
+    assert [[task.id for task in layer] for layer in team.graph().layers()] == [["write"], ["read"], ["print"]]
+    shown = team._repr_html_()
+    picture = ElementTree.fromstring(shown[shown.index("<svg") : shown.index("</svg>") + 6])
+    names = [element.tag.rpartition("}")[2] for element in picture.iter()]
+    assert (names.count("rect"), names.count("path")) == (3, 3)
+    assert "Write &lt;b&gt;it" in shown and "<b>" not in shown
+    assert run(team)["completed"] == 3
+    assert "worker-1" in team._repr_html_()
+    assert AgentTeam()._repr_html_()

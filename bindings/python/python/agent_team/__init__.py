@@ -12,7 +12,10 @@ with money.
 from ._bridge import GiveUp, Unable
 from ._native import Refused, TeamError, __version__
 from .agent import Agent, AgentRole
+from .budget import Budget
 from .bus import AgentMessage, MessageBus
+from .graph import TaskGraph
+from .note import Note, Reservation
 from .queue import TaskQueue
 from .record import Record
 from .status import Status
@@ -24,12 +27,16 @@ __all__ = [
     "AgentMessage",
     "AgentRole",
     "AgentTeam",
+    "Budget",
     "GiveUp",
     "MessageBus",
+    "Note",
     "Record",
     "Refused",
+    "Reservation",
     "Status",
     "Task",
+    "TaskGraph",
     "TaskQueue",
     "TeamError",
     "Unable",

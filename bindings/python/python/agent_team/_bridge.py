@@ -3,21 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextvars
-import functools
 import inspect
+import os
+import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, Protocol
 
-from ._native import Stopper, is_over
+from ._native import Line, Stopper
 
-#: Threads for plain functions. Each waits for its model, so there are more of them than cores: one for each agent that works.
-_THREADS = ThreadPoolExecutor(max_workers=1_000, thread_name_prefix="agent_team")
 
-# Threads of the Rust side keep off an interpreter that ends.
-atexit.register(is_over)
+class _Threads:
+    """Threads for plain functions, one for each that is called at the same time. A function that never returns does not keep
+    the process from ending, as those of an executor would."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._idle = 0
+
+    def do(self, call: Callable[[], None]) -> None:
+        with self._lock:
+            if self._idle:
+                self._idle -= 1
+            else:
+                threading.Thread(target=self._work, name="agent_team", daemon=True).start()
+        self._calls.put(call)
+
+    def _work(self) -> None:
+        while True:
+            self._calls.get()()
+            with self._lock:
+                self._idle += 1
+
+
+_threads = _Threads()
+
+
+def _forked() -> None:
+    global _threads
+    _threads = _Threads()
+
+
+# A fork has no threads but the one that forked.
+os.register_at_fork(after_in_child=_forked)
 
 
 class GiveUp(Exception):
@@ -29,34 +60,28 @@ class Unable(Exception):
 
 
 class _Call(Protocol):
-    def begun(self, task: asyncio.Task[str]) -> None: ...
     def ended(self, kind: str, text: str) -> None: ...
 
 
-def begin(function: Callable[..., Awaitable[str]], arguments: tuple[Any, ...], call: _Call) -> None:
+def _begin(method: Callable[[Any, str], Awaitable[str]], told: Any, prompt: str, call: _Call) -> asyncio.Task[None]:
     """Begins a call on the running loop. The Rust side hears how it ends, and cancels it if nobody waits for it any more."""
-
-    async def run() -> str:
-        return await function(*arguments)
-
-    task = asyncio.get_running_loop().create_task(run())
-    call.begun(task)
-    task.add_done_callback(functools.partial(_end, call))
+    task = asyncio.get_running_loop().create_task(_run(method, told, prompt, call))
+    # One that is cancelled before it begins does not say so itself.
+    task.add_done_callback(lambda _: call.ended("stopped", ""))
+    return task
 
 
-def _end(call: _Call, task: asyncio.Task[str]) -> None:
-    if task.cancelled():
-        call.ended("stopped", "")
-        return
-    error = task.exception()
-    if error is None:
-        call.ended("text", task.result())
-    elif isinstance(error, GiveUp):
+async def _run(method: Callable[[Any, str], Awaitable[str]], told: Any, prompt: str, call: _Call) -> None:
+    try:
+        text = await method(told, prompt)
+    except GiveUp as error:
         call.ended("give_up", str(error))
-    elif isinstance(error, Unable):
+    except Unable as error:
         call.ended("unable", str(error))
-    else:
+    except Exception as error:
         call.ended("failed", f"{type(error).__name__}: {error}")
+    else:
+        call.ended("text", text)
 
 
 async def text_of(function: Callable[[str], Any], prompt: str) -> str:
@@ -65,10 +90,41 @@ async def text_of(function: Callable[[str], Any], prompt: str) -> str:
         answer = await function(prompt)
     else:
         context = contextvars.copy_context()
-        answer = await asyncio.get_running_loop().run_in_executor(_THREADS, lambda: context.run(function, prompt))
+        answer = await _in_thread(lambda: context.run(function, prompt))
         if inspect.isawaitable(answer):
             answer = await answer
     return text(answer, getattr(function, "__name__", type(function).__name__))
+
+
+async def _in_thread(function: Callable[[], Any]) -> Any:
+    """What a plain function gives. Who cancels the wait does not wait for it: nothing can end a thread."""
+    loop = asyncio.get_running_loop()
+    given: asyncio.Future[Any] = loop.create_future()
+
+    def settle(answer: Any, error: BaseException | None) -> None:
+        if given.done():
+            return
+        if error is None:
+            given.set_result(answer)
+        else:
+            given.set_exception(error)
+
+    def call() -> None:
+        answer: Any = None
+        error: BaseException | None = None
+        try:
+            answer = function()
+        except StopIteration as stopped:
+            # A future cannot hold it.
+            error = RuntimeError(f"the function raised {stopped!r}")
+        except BaseException as raised:
+            error = raised
+        # Nobody waits on a loop that is closed.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, answer, error)
+
+    _threads.do(call)
+    return await given
 
 
 def text(answer: object, whose: str) -> str:
@@ -78,8 +134,13 @@ def text(answer: object, whose: str) -> str:
     return answer
 
 
-async def until_done(start: Callable[[tuple[Any, Callable[..., None]], Callable[[Any], None]], Stopper]) -> Any:
-    """Waits for something that the Rust side does. Who cancels the wait ends that at once, and waits until it has ended."""
+#: Begins something that the Rust side does: it is told by which line it reaches the loop, and whom to tell what came of it.
+Start = Callable[[Line, Callable[[Any], None]], Stopper]
+
+
+async def until_done(start: Start, undo: Callable[[Any], object] | None = None) -> Any:
+    """Waits for something that the Rust side does. Who cancels the wait ends that at once, and waits until it has ended; what
+    it gave all the same is undone."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
 
@@ -91,12 +152,20 @@ async def until_done(start: Callable[[tuple[Any, Callable[..., None]], Callable[
         else:
             done.set_result(came)
 
-    stopper = start((loop, begin), settle)
+    line = Line(_begin)
+    stopper = start(line, settle)
+    loop.add_reader(line.fileno(), line.drain)
     try:
         return await asyncio.shield(done)
     except asyncio.CancelledError:
         stopper.at_once()
         await asyncio.wait([done])
-        # What it ended with is of no interest: whoever cancelled does not wait for it.
-        done.exception()
+        # What it ended with is of no interest otherwise: whoever cancelled does not wait for it.
+        if done.exception() is None and undo is not None and done.result() is not None:
+            undo(done.result())
         raise
+    finally:
+        # A loop that is closed listens to nothing.
+        with suppress(RuntimeError):
+            loop.remove_reader(line.fileno())
+        line.close()

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from . import _bridge
-from ._native import Stopper
+from ._native import Line, Stopper
 from .bus import MessageBus
 from .queue import TaskQueue
 from .task import Task
@@ -76,8 +76,8 @@ class Agent:
             raise ValueError("an agent that works by itself needs a task_queue")
         team = self.task_queue._team
 
-        def start(on: tuple[Any, Callable[..., None]], done: Callable[[Any], None]) -> Stopper:
-            self._stopper = team.work(on, done, self, self._member(), max_iterations)
+        def start(line: Line, done: Callable[[Any], None]) -> Stopper:
+            self._stopper = team.work(line, done, self, self._member(), max_iterations)
             return self._stopper
 
         return int(await _bridge.until_done(start))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from . import _bridge
 from ._native import Team
 
 
@@ -108,25 +112,53 @@ class MessageBus:
         """What an agent has not read, oldest first. They count as read."""
         return [_message(view) for view in self._team.inbox(agent_id)]
 
+    async def stream(self, agent_id: str, *, after_seq: int = 0) -> AsyncIterator[AgentMessage]:
+        """What comes for an agent, as it comes, without end. Each message counts as read when it is given out."""
+        while True:
+            after = functools.partial(self._team.messages_after, agent=agent_id, since=after_seq)
+            for view in await _bridge.until_done(after):
+                message = _message(view)
+                after_seq = message.seq
+                yield message
 
-def _message(view: dict[str, object]) -> AgentMessage:
-    to = view["to"]
-    at_ms = view["at_ms"]
-    seq = view["seq"]
-    assert isinstance(at_ms, int) and isinstance(seq, int)
+    async def ask(
+        self, from_agent: str, to_agent: str | None, content: str, *, task: str | None = None
+    ) -> AgentMessage | None:
+        """Asks something, and waits for the answer; ``None`` if whom it is for leaves without one.
+
+        The question may be for a person (``"human"``), who answers by ``agent-team answer`` or :meth:`answer`.
+        """
+        return await self.answered(self.send(from_agent, to_agent, content, task=task, asks=True))
+
+    def questions(self, agent_id: str | None = None) -> list[AgentMessage]:
+        """The questions that nobody has answered, oldest first: those that an agent may answer, if one is named."""
+        return [_message(view) for view in self._team.questions(agent_id)]
+
+    def answer(self, question: str | AgentMessage, content: str, *, by: str = "human") -> str:
+        """Answers a question, by its id. The first answer counts. Gives the id of the answer.
+
+        Raises:
+            TeamError: it was answered, or nobody waits for it any more.
+        """
+        return self._team.answer(by, question.id if isinstance(question, AgentMessage) else question, content)
+
+    async def answered(self, question: str | AgentMessage) -> AgentMessage | None:
+        """Waits for the answer to a question; ``None`` if whom it was for left without one."""
+        question_id = question.id if isinstance(question, AgentMessage) else question
+        view = await _bridge.until_done(lambda line, done: self._team.answered(line, done, question_id))
+        return None if view is None else _message(view)
+
+
+def _message(view: Mapping[str, Any]) -> AgentMessage:
     return AgentMessage(
-        from_agent=str(view["from"]),
-        to_agent=_recipient(to),
-        content=str(view["text"]),
-        timestamp=at_ms / 1_000,
-        seq=seq,
-        id=str(view["id"]),
-        task=None if view["task"] is None else str(view["task"]),
-        urgent=bool(view["urgent"]),
-        asks=bool(view["asks"]),
-        reply_to=None if view["reply_to"] is None else str(view["reply_to"]),
+        from_agent=view["from"],
+        to_agent=None if view["to"] == "everyone" else view["to"],
+        content=view["text"],
+        timestamp=view["at_ms"] / 1_000,
+        seq=view["seq"],
+        id=view["id"],
+        task=view["task"],
+        urgent=view["urgent"],
+        asks=view["asks"],
+        reply_to=view["reply_to"],
     )
-
-
-def _recipient(to: object) -> str | None:
-    return None if to == "everyone" else str(to)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from ._native import Team
+from . import _bridge
+from ._native import Refused, Team
+from .graph import TaskGraph
+from .note import Reservation
 from .status import Status
 from .task import Task
 
@@ -45,9 +50,47 @@ class TaskQueue:
         Raises:
             Refused: its id is taken, or a dependency does not exist.
         """
-        after = [task.id if isinstance(task, Task) else task for task in dependencies]
-        said = {"title": description} if "title" not in more else {"description": description}
-        return self.get_task(self._team.add_task(by, {**said, "after": after, **more}))
+        (added,) = self._team.add_tasks(by, [_written(description, dependencies, more)])
+        return self.get_task(added)
+
+    def add_tasks(self, tasks: Iterable[Mapping[str, Any]], *, by: str = "human") -> list[Task]:
+        """Adds tasks, all of them or none: each a mapping of what :meth:`add_task` takes. They may depend on each other by their
+        ``id``.
+
+        >>> queue = TaskQueue()
+        >>> [task.status for task in queue.add_tasks([
+        ...     {"id": "write", "description": "Write it"},
+        ...     {"description": "Read it", "dependencies": ["write"]},
+        ... ])]
+        ['ready', 'blocked']
+        """
+        return [self.get_task(added) for added in self._team.add_tasks(by, [_mapped(task) for task in tasks])]
+
+    def replace_task(self, task_id: str, tasks: Iterable[Mapping[str, Any]], *, by: str = "human") -> list[Task]:
+        """Puts tasks into the place of one: whatever waits for it waits for all of them."""
+        return [self.get_task(added) for added in self._team.replace(by, task_id, [_mapped(task) for task in tasks])]
+
+    def edit_task(
+        self,
+        task_id: str,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        priority: int | None = None,
+        dependencies: Iterable[str | Task] | None = None,
+        allow_protected: bool | None = None,
+        by: str = "human",
+    ) -> Task:
+        """Changes a task's words, its priority, or what it waits for. What is not said stays as it is."""
+        after = None if dependencies is None else _ids(dependencies)
+        said = {"title": title, "description": description, "priority": priority, "after": after}
+        self._team.edit(by, task_id, {**said, "allow_protected": allow_protected})
+        return self.get_task(task_id)
+
+    def reassign_task(self, task_id: str, agent_id: str | None, *, by: str = "human") -> Task:
+        """Gives a task to an agent, or with ``None`` to anyone whom it fits. Whoever works on it loses it."""
+        self._team.reassign(by, task_id, agent_id)
+        return self.get_task(task_id)
 
     def claim_task(
         self,
@@ -64,8 +107,25 @@ class TaskQueue:
             wait: seconds to wait for one.
             lease: seconds after which the claim ends unless it is renewed, for one that shall outlive this process.
         """
-        wait_ms = None if wait is None else round(wait * 1_000)
-        view = self._team.claim(agent_id, task_id, None if lease is None else round(lease * 1_000), wait_ms)
+        return self._claimed(agent_id, self._team.claim(agent_id, task_id, _ms(lease), _ms(wait)))
+
+    async def claim_when_ready(
+        self,
+        agent_id: str,
+        task_id: str | None = None,
+        *,
+        timeout: float | None = None,
+        lease: float | None = None,
+    ) -> Task | None:
+        """The same for who waits on an event loop: waits until there is a task; ``None`` if none will come, or time is over.
+        Who cancels the wait holds nothing by it."""
+        view = await _bridge.until_done(
+            lambda line, done: self._team.claim_when_ready(line, done, agent_id, task_id, _ms(lease), _ms(timeout)),
+            undo=lambda view: self._team.release(view["id"], agent_id, view["token"], "the wait was cancelled"),
+        )
+        return self._claimed(agent_id, view)
+
+    def _claimed(self, agent_id: str, view: dict[str, Any] | None) -> Task | None:
         if view is None:
             return None
         self._mine[view["id"]] = (agent_id, view["token"])
@@ -101,6 +161,30 @@ class TaskQueue:
         agent, token = self._holder(task_id, agent_id)
         self._team.renew(task_id, agent, token)
 
+    def reserve_files(self, task_id: str, *paths: str, agent_id: str | None = None) -> None:
+        """Says which files (or folders, with a slash at the end) the holder of a task works on: advice for others, that ends with
+        the claim.
+
+        Raises:
+            Refused: somebody else has reserved one of them, who is told that it is wanted.
+        """
+        agent, token = self._holder(task_id, agent_id)
+        self._team.reserve_files(task_id, agent, token, list(paths), False)
+
+    def release_files(self, task_id: str, *paths: str, agent_id: str | None = None) -> None:
+        """Says that files are free again."""
+        agent, token = self._holder(task_id, agent_id)
+        self._team.reserve_files(task_id, agent, token, list(paths), True)
+
+    def reservations(self) -> list[Reservation]:
+        """Who works on which files."""
+        return [Reservation(**view) for view in self._team.reservations()]
+
+    def submit_plan(self, task_id: str, text: str, agent_id: str | None = None) -> None:
+        """Submits a plan for a task that was claimed by this queue: it waits until somebody approves it."""
+        agent, token = self._holder(task_id, agent_id)
+        self._team.submit_plan(task_id, agent, token, text)
+
     def retry_task(self, task_id: str) -> Task:
         """Gives a task that failed or was cancelled all its attempts again."""
         self._team.retry("human", task_id)
@@ -123,6 +207,26 @@ class TaskQueue:
         """The team at a glance."""
         return Status(self._team.status())
 
+    def graph(self) -> TaskGraph:
+        """The tasks with what they wait for, as a picture in a notebook."""
+        return TaskGraph(self.list_tasks())
+
+    def close(self) -> None:
+        """Gives back what was claimed by this queue and is not finished. It can be used on."""
+        for task_id, (agent, token) in list(self._mine.items()):
+            # It has ended otherwise.
+            with suppress(Refused):
+                self._team.release(task_id, agent, token, "the queue was closed")
+            self._mine.pop(task_id, None)
+
+    def __enter__(self) -> TaskQueue:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
     def __iter__(self) -> Iterator[Task]:
         return iter(self.list_tasks())
 
@@ -137,3 +241,24 @@ class TaskQueue:
         if agent is None:
             raise ValueError(f"{task_id} was not claimed by this queue: say which agent holds it, by agent_id")
         return agent, token
+
+    def _repr_html_(self) -> str:
+        return self.graph()._repr_html_()
+
+
+def _ids(tasks: Iterable[str | Task]) -> list[str]:
+    return [task.id if isinstance(task, Task) else task for task in tasks]
+
+
+def _written(description: str, dependencies: Iterable[str | Task], more: Mapping[str, Any]) -> dict[str, Any]:
+    said = {"title": description} if "title" not in more else {"description": description}
+    return {**said, "after": _ids(dependencies), **more}
+
+
+def _mapped(task: Mapping[str, Any]) -> dict[str, Any]:
+    more = {name: value for name, value in task.items() if name not in ("description", "dependencies")}
+    return _written(task["description"], task.get("dependencies", ()), more)
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1_000)

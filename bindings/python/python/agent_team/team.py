@@ -7,17 +7,20 @@ import logging
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from . import _bridge
-from ._native import Stopper, Team, TeamError
+from ._native import Line, Stopper, Team, TeamError
 from .agent import Agent, AgentRole, LlmFunction
+from .budget import UNSAID, Budget, Limit, limits
 from .bus import MessageBus
+from .graph import TaskGraph
+from .note import Note
 from .queue import TaskQueue
 from .record import Record, records
 from .status import Status
 from .task import Task
-
 
 _LOGGER = logging.getLogger("agent_team")
 _LEVELS = {"activity": logging.DEBUG, "idle": logging.DEBUG, "failed": logging.WARNING, "refused": logging.WARNING}
@@ -57,7 +60,23 @@ class AgentTeam:
         self.bus = MessageBus._over(self._team)
         self.agents: dict[str, Agent] = {}
         self._named: list[dict[str, Any]] = []
+        self._file: Path | None = None
         self._stopper: Stopper | None = None
+        self._running: asyncio.Future[Status] | None = None
+
+    @classmethod
+    def from_config(cls, file: str | Path = "team.toml", *, durability: str = "power") -> AgentTeam:
+        """The team that a ``team.toml`` describes, in its folder, as ``agent-team run`` would have it. What else is added here, and
+        what ``run`` is told, goes before it.
+
+        What it asks for beyond the sandbox is not obeyed before the user has said ``agent-team trust``.
+        """
+        file = Path(file).absolute()
+        if not file.is_file():
+            raise TeamError(f"{file}: there is no such file")
+        team = cls(file.parent, durability=durability)
+        team._file = file
+        return team
 
     def add_agent(
         self,
@@ -103,6 +122,18 @@ class AgentTeam:
         """Adds a task: see :meth:`TaskQueue.add_task`."""
         return self.queue.add_task(description, dependencies, **more)
 
+    def add_tasks(self, tasks: Iterable[dict[str, Any]]) -> list[Task]:
+        """Adds tasks, all of them or none: see :meth:`TaskQueue.add_tasks`."""
+        return self.queue.add_tasks(tasks)
+
+    def get_task(self, task_id: str) -> Task:
+        """A task by its id."""
+        return self.queue.get_task(task_id)
+
+    def drop_agent(self, agent_id: str) -> None:
+        """Takes an agent out of the team, also in the middle of a run. What it holds goes back to the queue."""
+        self._team.drop_agent(agent_id)
+
     def plans(self) -> dict[str, str]:
         """The plans that wait to be judged, by their tasks."""
         return {task: text for task, _, text in self._team.open_plans()}
@@ -135,6 +166,52 @@ class AgentTeam:
         """Cuts an agent off from what it does; others may take its task, and its work is kept."""
         return self._team.stop_agent(agent_id, reason)
 
+    def lift_limit(self, model: str) -> bool:
+        """Lets the calls to a model go on at once that its provider has limited. Says whether they were held up."""
+        return self._team.lift_limit(model)
+
+    def set_budget(
+        self,
+        account: str = "team",
+        *,
+        usd: Limit = UNSAID,
+        tokens: Limit = UNSAID,
+        turns: Limit = UNSAID,
+        attempts: Limit = UNSAID,
+        time: Limit = UNSAID,
+        elapsed: Limit = UNSAID,
+    ) -> Budget:
+        """Limits what an account may use. What is not said stays as it is, and ``None`` takes a limit away. A call to a model that
+        could exceed any limit is refused before it is made; raised in the middle of a run, that goes on.
+
+        >>> AgentTeam().set_budget(usd=5, tokens=None)
+        Budget(account='team', usd=5.0, tokens=None, turns=None, attempts=None, time=None, elapsed=None, spent_usd=0.0, spent_tokens=0, spent_turns=0, used_percent=0)
+
+        Args:
+            account: ``team``, ``run`` (the one under way; each begins anew), ``agent:NAME`` or ``task:ID``.
+            usd: US dollars.
+            tokens: tokens, read and written.
+            turns: calls to models.
+            attempts: attempts at tasks.
+            time: seconds at work, of all agents together.
+            elapsed: for a run, seconds by the clock.
+        """
+        said = {"usd": usd, "tokens": tokens, "turns": turns, "attempts": attempts, "time": time, "elapsed": elapsed}
+        self._team.set_budget(account, limits(said))
+        return next(budget for budget in self.budgets() if budget.account == account)
+
+    def budgets(self) -> list[Budget]:
+        """What each account may use and has used; the team's first."""
+        return [Budget.of(account, view) for account, view in self._team.budgets()]
+
+    def add_note(self, text: str, labels: Iterable[str] = (), *, task: str | None = None, by: str = "human") -> None:
+        """Notes what agents shall know that take a task with one of these labels, or any task if there are none."""
+        self._team.add_note(by, text, list(labels), task)
+
+    def notes(self, labels: Iterable[str] | None = None) -> list[Note]:
+        """What was noted, oldest first; for tasks with these labels, if some are named."""
+        return [Note.of(view) for view in self._team.notes(None if labels is None else list(labels))]
+
     def records(self, *, follow: bool = False) -> AsyncIterator[Record]:
         """All that happened, from the first record on; with ``follow`` also what comes, without end. For a team in a folder."""
         return records(self._team.records(), follow=follow)
@@ -143,11 +220,16 @@ class AgentTeam:
         """The team at a glance."""
         return self.queue.get_status()
 
+    def graph(self) -> TaskGraph:
+        """The tasks with what they wait for, as a picture in a notebook."""
+        return self.queue.graph()
+
     async def run(
         self,
         timeout: float | None = None,
         *,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
+        yes: bool = False,
         **config: Any,
     ) -> Status:
         """Runs the team until all is done, nothing can go on, time is over, or somebody stops it. Running it again goes on
@@ -156,25 +238,33 @@ class AgentTeam:
         Args:
             timeout: seconds.
             on_progress: called on the loop with what happens, as it happens. It is logged as well, to ``agent_team``.
+            yes: models that cost money may be called without a budget.
             config: what ``team.toml`` may say: ``goal``, ``gate``, ``check``, ``budget={"tokens": 100_000}``,
                 ``stuck_after="15m"``, …
 
         Raises:
-            TeamError: another process runs this team, the gate does not hold on the untouched target, or something is broken.
+            TeamError: another process runs this team, the gate does not hold on the untouched target, money would be spent without
+                a limit, or something is broken. Its ``hint`` says what to do.
         """
-        if not self.agents and not self._named:
+        if not self.agents and not self._named and self._file is None:
             raise TeamError("the team has no agents: add some by add_agent")
         relay = shutil.which("agent-team")
         tell = _teller(on_progress)
         timeout_ms = None if timeout is None else round(timeout * 1_000)
-        whole = {**config, **({"agent": self._named} if self._named else {})}
+        said = {name: value for name, value in config.items() if value is not None}
+        whole = {**said, **({"agent": self._named} if self._named else {})}
+        wanted = {"said": whole, "file": None if self._file is None else str(self._file), "yes": yes}
 
-        def start(on: tuple[Any, Callable[..., None]], done: Callable[[Any], None]) -> Stopper:
+        def start(line: Line, done: Callable[[Any], None]) -> Stopper:
             path = None if relay is None else Path(relay)
-            self._stopper = self._team.start(on, (done, tell), whole, timeout_ms, path)
+            self._stopper = self._team.start(line, (done, tell), wanted, timeout_ms, path)
             return self._stopper
 
-        return Status(await _bridge.until_done(start))
+        self._running = asyncio.get_running_loop().create_future()
+        try:
+            return Status(await _bridge.until_done(start))
+        finally:
+            self._running.cancel()
 
     def run_sync(self, timeout: float | None = None, **config: Any) -> Status:
         """The same where no event loop runs."""
@@ -185,6 +275,34 @@ class AgentTeam:
         if self._stopper is not None:
             self._stopper.gently()
 
+    def close(self) -> None:
+        """Ends a run under way at once, and gives back what was claimed by ``queue``. The team can be used on."""
+        if self._stopper is not None:
+            self._stopper.at_once()
+        self.queue.close()
+
+    def __enter__(self) -> AgentTeam:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> AgentTeam:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends a run under way, and waits until it has ended."""
+        self.close()
+        if self._running is not None and not self._running.done():
+            await asyncio.wait([self._running])
+
     def __repr__(self) -> str:
         status = self.get_status()
         return f"AgentTeam(agents={sorted(self.agents)}, completed={status['completed']}, total={status['total']})"
+
+    def _repr_html_(self) -> str:
+        return self.graph()._repr_html_() + self.get_status()._repr_html_()
