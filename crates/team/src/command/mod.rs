@@ -10,6 +10,8 @@ mod clean;
 mod cut;
 mod environment;
 mod group;
+mod held;
+mod memory;
 mod space;
 mod straggler;
 mod sweeper;
@@ -17,13 +19,10 @@ mod sweeper;
 mod tests;
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{MemfdFlags, memfd_create};
 use tokio::net::unix::pipe;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +31,7 @@ pub use cut::{CutLimits, CutOutput, Cutter};
 pub(crate) use cut::{grouped, shorten};
 pub use environment::Environment;
 pub use group::{ProcessGroup, SpawnError};
+pub(crate) use memory::in_memory;
 pub(crate) use straggler::{VARIABLE as MARK_VARIABLE, end_all, is_among_limits};
 pub use sweeper::{sweep, sweep_with};
 
@@ -155,15 +155,11 @@ impl CommandSpec {
         Ok((group, receiver))
     }
 
-    /// A file in memory: unlike a pipe it never keeps its writer waiting, whatever the command reads of it.
     fn standard_input(&self) -> std::io::Result<Stdio> {
         if self.input.is_empty() {
             return Ok(Stdio::null());
         }
-        let mut file = File::from(memfd_create("input", MemfdFlags::CLOEXEC)?);
-        file.write_all(&self.input)?;
-        file.rewind()?;
-        Ok(file.into())
+        Ok(in_memory(&self.input)?.into())
     }
 
     /// Ends what still runs of the group, and keeps what it says while it goes.

@@ -4,23 +4,21 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::Pid;
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::unix::pipe;
 
+use super::held::Held;
+
 /// How long is waited for what bubblewrap has said when it is gone.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// How long a namespace may take to go once its first process is killed.
-const GOING: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
 /// What bubblewrap says, one object a line.
 #[derive(Deserialize)]
@@ -34,7 +32,7 @@ struct Said {
 #[derive(Debug)]
 pub(super) struct Space {
     said: Lines<BufReader<pipe::Receiver>>,
-    first: Option<Arc<OwnedFd>>,
+    first: Option<Arc<Held>>,
     code: Option<i32>,
 }
 
@@ -55,7 +53,7 @@ impl Space {
         let Ok(Some(line)) = self.said.next_line().await else { return false };
         if let Ok(said) = serde_json::from_str::<Said>(&line) {
             if let Some(id) = said.child_pid.and_then(Pid::from_raw) {
-                self.first = pidfd_open(id, PidfdFlags::empty()).ok().map(Arc::new);
+                self.first = Held::of(id).map(Arc::new);
             }
             self.code = said.exit_code.or(self.code);
         }
@@ -80,16 +78,14 @@ impl Space {
     /// Kills all of it, if it was made.
     pub(super) fn kill(&self) {
         if let Some(first) = &self.first {
-            // The only failure that can occur is that it is gone already.
-            let _ = pidfd_send_signal(first.as_fd(), Signal::KILL);
+            first.kill();
         }
     }
 
     /// Waits until nothing of it is left.
     pub(super) async fn gone(&self) {
         let Some(first) = self.first.clone() else { return };
-        // The first process ends when all others have, and can be read then.
-        let wait = move || poll(&mut [PollFd::new(&*first, PollFlags::IN)], Some(&GOING));
-        let _ = tokio::task::spawn_blocking(wait).await;
+        // The first process ends when all others have.
+        let _ = tokio::task::spawn_blocking(move || first.wait()).await;
     }
 }

@@ -12,7 +12,9 @@ use std::fs;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::Pid;
+
+use super::held::Held;
 
 /// The variable that holds the mark. Within a command of another agent-team, that one's stands before it, so that
 /// whoever ends the outer command finds what the inner ones left behind.
@@ -109,9 +111,9 @@ fn kill_all(is_meant: &mut impl FnMut(Pid, &[u8]) -> bool) -> usize {
 }
 
 fn kill(id: Pid, is_meant: &mut impl FnMut(Pid) -> bool) -> bool {
-    let Ok(process) = pidfd_open(id, PidfdFlags::empty()) else { return false };
+    let Some(process) = Held::of(id) else { return false };
     // The id may have gone to a stranger between the look and the opening; from here on it is held.
-    is_meant(id) && pidfd_send_signal(process, Signal::KILL).is_ok()
+    is_meant(id) && process.kill()
 }
 
 /// Reads what a process was started with, if it is ours to read: what is not, we did not give. One that is a zombie has no

@@ -154,11 +154,17 @@ async fn taken(handed_out: &tokio::net::UnixStream) -> io::Result<tokio::net::Tc
     }
 }
 
+/// What is received is closed in every program that this process starts. Only Linux has doors to be kept.
+#[cfg(target_os = "linux")]
+const NOT_FOR_CHILDREN: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+#[cfg(not(target_os = "linux"))]
+const NOT_FOR_CHILDREN: RecvFlags = RecvFlags::empty();
+
 fn receive(from: &tokio::net::UnixStream) -> io::Result<OwnedFd> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut buffer = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
-    recvmsg(from, &mut [IoSliceMut::new(&mut byte)], &mut buffer, RecvFlags::CMSG_CLOEXEC)?;
+    recvmsg(from, &mut [IoSliceMut::new(&mut byte)], &mut buffer, NOT_FOR_CHILDREN)?;
     let mut sockets = buffer.drain().filter_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut sockets) => sockets.next(),
         _ => None,

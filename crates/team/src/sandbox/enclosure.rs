@@ -1,13 +1,10 @@
 //! A program made ready to be started behind the walls, and what goes with it from then on.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::child::{Child, Walls};
 use super::door::{Door, Opening};
@@ -16,7 +13,7 @@ use super::private::Private;
 use super::probe::{AROUND_VARIABLE, Found};
 use super::usage::Most;
 use super::{Sandbox, SandboxError, bubblewrap, landlock, seccomp, system};
-use crate::command::Environment;
+use crate::command::{Environment, in_memory};
 
 /// A program that can be started, and what goes with it.
 #[derive(Debug)]
@@ -99,7 +96,8 @@ impl Sandbox {
             policy.set(door.keeper(), Access::Read);
         }
         let (said, status) = io::pipe().map_err(words)?;
-        let filter = in_memory(&seccomp::bytes(&seccomp::beside_namespaces()?)).map_err(words)?;
+        let filter: OwnedFd =
+            in_memory(&seccomp::bytes(&seccomp::beside_namespaces()?)).map_err(words)?.into();
         let mut command = Command::new(bubblewrap);
         command.env_clear().envs(environment.iter());
         command.args(bubblewrap::arguments(&policy, &private, &folder, status.as_fd(), filter.as_fd()));
@@ -191,12 +189,4 @@ fn surround(
         }
     }
     command.env("HOME", home).env("TMPDIR", temporary).env(AROUND_VARIABLE, "1");
-}
-
-/// A file without a name, to be read from its beginning.
-fn in_memory(bytes: &[u8]) -> io::Result<OwnedFd> {
-    let mut file = File::from(memfd_create("filter", MemfdFlags::CLOEXEC)?);
-    file.write_all(bytes)?;
-    file.rewind()?;
-    Ok(file.into())
 }

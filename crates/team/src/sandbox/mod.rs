@@ -4,14 +4,19 @@
 //! bubblewrap is missing. Both keep the same policy. Nothing here fails open: where a wall cannot be put up, the
 //! command is not started. Knows nothing of tasks, agents or git.
 mod bubblewrap;
+#[cfg(target_os = "linux")]
 mod child;
 pub(crate) mod door;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
 mod enclosure;
 mod hosts;
+#[cfg(target_os = "linux")]
 mod landlock;
 mod policy;
 mod private;
 mod probe;
+#[cfg(target_os = "linux")]
 mod seccomp;
 mod system;
 mod usage;
@@ -22,6 +27,9 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+#[cfg(not(target_os = "linux"))]
+use elsewhere::{child, landlock, seccomp};
 
 pub use door::{Answer, Door, keep};
 pub use hosts::{HostRule, NoHost};
