@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::error::{TeamError, hinted, raised};
+use crate::error::{TeamError, hinted, nowhere, raised};
 
 /// What a run is told.
 #[derive(Deserialize)]
@@ -99,10 +99,6 @@ impl Configured {
             "say that you trust them: agent-team trust; or how much it may cost: run(budget={\"usd\": 5})";
         Err(hinted(calls, hint))
     }
-}
-
-fn nowhere() -> PyErr {
-    hinted("there is no place to remember what you trust".to_owned(), "set HOME, or XDG_STATE_HOME")
 }
 
 fn of_table(table: &Table, path: &Path) -> PyResult<Config> {

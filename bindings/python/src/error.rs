@@ -41,6 +41,11 @@ pub fn hinted(words: String, hint: &str) -> PyErr {
     told(TeamError::new_err(words), None, Some(hint))
 }
 
+/// What somebody is told who would have to trust something, and can nowhere have said so.
+pub fn nowhere() -> PyErr {
+    hinted("there is no place to remember what you trust".to_owned(), "set HOME, or XDG_STATE_HOME")
+}
+
 fn told(exception: PyErr, code: Option<&str>, hint: Option<&str>) -> PyErr {
     let tell = |py: Python<'_>| {
         let value = exception.value(py);

@@ -2,6 +2,7 @@
 //! see, with its types and its documentation, is in `python/agent_team`.
 
 mod beside;
+mod checks;
 mod configured;
 mod error;
 mod line;

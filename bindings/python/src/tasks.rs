@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::beside::{Stopper, wait_beside};
+use crate::checks;
 use crate::error::{parsed, raised};
 use crate::line::Line;
 use crate::runtime::runtime;
@@ -133,10 +134,26 @@ impl Team {
         })
     }
 
-    fn complete(&self, py: Python<'_>, task: &str, agent: &str, token: &str, result: String) -> PyResult<()> {
+    /// Delivers a result, and gives the task as it is then.
+    fn complete(
+        &self,
+        py: Python<'_>,
+        task: &str,
+        agent: &str,
+        token: &str,
+        result: String,
+        is_confined: bool,
+    ) -> PyResult<Py<PyAny>> {
         let (task, agent): (TaskId, AgentId) = (parsed(task)?, parsed(agent)?);
         let (token, queue) = (self.token(py, &task, &agent, token)?, self.queue()?);
-        doing(py, || queue.complete(token, &agent, result, None, Vec::new()))
+        if doing(py, || queue.get_task(&task))?.check.is_some() {
+            checks::can_be_run(py, queue, is_confined)?;
+        }
+        let delivered = doing(py, || {
+            queue.complete(token, &agent, result, None, Vec::new())?;
+            queue.get_task(&task).map(|task| whole(queue, task))
+        })?;
+        python(py, &delivered)
     }
 
     fn fail(

@@ -85,6 +85,31 @@ def test_an_attempt_that_fails_is_followed_by_others_as_long_as_there_are_any() 
         queue.complete_task(task.id, "by whom?")
 
 
+def test_a_result_is_checked_when_it_is_delivered(tmp_path: Path) -> None:
+    queue = TaskQueue(tmp_path)
+    task = queue.add_task("Write it", check="echo 'it is missing'; test -f written", backoff_ms=0)
+    assert queue.claim_task("worker-1") is not None
+    refused = queue.complete_task(task.id, "written")
+    assert refused.status == "ready"
+    assert "it is missing" in refused.view["feedback"][0]["text"]
+    assert queue.claim_task("worker-1") is not None
+    (tmp_path / "written").touch()
+    assert queue.complete_task(task.id, "written now").status == "completed"
+
+
+def test_a_check_that_cannot_be_confined_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = TaskQueue(tmp_path)
+    (tmp_path / "team.toml").write_text('[sandbox]\nkind = "none"\n')
+    task = queue.add_task("Write it", check="touch run-by-the-check")
+    assert queue.claim_task("worker-1") is not None
+    with pytest.raises(TeamError) as refused:
+        queue.complete_task(task.id, "written")
+    assert refused.value.hint is not None and "agent-team trust" in refused.value.hint
+    assert (queue.get_task(task.id).status, (tmp_path / "run-by-the-check").exists()) == ("running", False)
+    # Whoever says so here need not ask the file.
+    assert queue.complete_task(task.id, "written", sandbox=False).status == "completed"
+
+
 def test_messages_arrive_in_order_and_can_be_received_again() -> None:
     bus = MessageBus()
     first = bus.send("lead-1", "worker-1", "Begin.")

@@ -131,15 +131,29 @@ class TaskQueue:
         self._mine[view["id"]] = (agent_id, view["token"])
         return Task.of(view)
 
-    def complete_task(self, task_id: str, result: str, agent_id: str | None = None) -> Task:
-        """Delivers the result of a task that was claimed by this queue. It is completed if it needs no check, review or merge.
+    def complete_task(self, task_id: str, result: str, agent_id: str | None = None, *, sandbox: bool = True) -> Task:
+        """Delivers the result of a task that was claimed by this queue. If it has a check, that is run now, in the team's folder: a
+        red one sends the task back, with what it printed. The task that is given says where it stands.
+
+        Args:
+            task_id: the task.
+            result: what came out.
+            agent_id: who did it, if that cannot be known by the claim.
+            sandbox: whether the check runs in a sandbox. Without one it may do whatever this process may.
 
         Raises:
             Refused: the claim is lost; the result is kept as a late one then.
+            TeamError: the check needs a sandbox, and there is none. Nothing is delivered.
         """
         agent, token = self._holder(task_id, agent_id)
-        self._team.complete(task_id, agent, token, result)
+        task = Task.of(self._team.complete(task_id, agent, token, result, sandbox))
         self._mine.pop(task_id, None)
+        return self.verify_task(task_id, agent, sandbox=sandbox) if task.status == "verifying" else task
+
+    def verify_task(self, task_id: str, agent_id: str = "human", *, sandbox: bool = True) -> Task:
+        """Runs the check of a task whose result waits for it, unless somebody else does. :meth:`complete_task` does so by itself;
+        this is for a check that was interrupted."""
+        self._team.verify(agent_id, task_id, sandbox)
         return self.get_task(task_id)
 
     def fail_task(self, task_id: str, error: str, agent_id: str | None = None, *, give_up: bool = False) -> Task:
