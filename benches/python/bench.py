@@ -2,7 +2,7 @@
 design that the project began with (``sketch.py``) and the raw limit.
 
     pip install ./bindings/python
-    python benches/python/bench.py            # some three minutes, nearly all of them the sketch's
+    python benches/python/bench.py            # a minute or less, most of it the sketch's
     python benches/python/bench.py --quick    # a tenth of everything, to see that it runs: nothing is judged
 
 Each figure is the median of three, but for the sketch's, which are measured once. ``times`` compares equal guarantees. A claim is counted with the delivery of its result:

@@ -8,10 +8,10 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::line::Line;
-use crate::runtime::runtime;
+use crate::process::runtime;
 
 /// Ends a run, the work of one agent, or a wait.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "agent_team._native")]
 pub struct Stopper(pub Stopped);
 
 /// What is ended.

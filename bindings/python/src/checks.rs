@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{TeamError, nowhere, parsed, raised};
-use crate::runtime::runtime;
+use crate::process::runtime;
 use crate::team::{Team, doing, python};
 
 /// How often it is looked whether somebody pressed Ctrl-C.

@@ -1,6 +1,6 @@
 //! Errors of the library as Python's exceptions.
 
-use agent_team::Error;
+use agent_team::{Error, Refusal, TaskQueue};
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -28,12 +28,7 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// An error as an exception.
 pub fn raised(error: &Error) -> PyErr {
-    let exception = match error {
-        Error::Refused(_) => Refused::new_err(error.to_string()),
-        _ => TeamError::new_err(error.to_string()),
-    };
-    let code = error.refusal().map(agent_team::Refusal::name);
-    told(exception, code, error.hint().as_deref())
+    told(kind_of(error), error.refusal().map(Refusal::name), error.hint().as_deref())
 }
 
 /// An exception that says what to do.
@@ -64,6 +59,22 @@ fn told(exception: PyErr, code: Option<&str>, hint: Option<&str>) -> PyErr {
     match Python::attach(tell) {
         Ok(()) => exception,
         Err(broken) => broken,
+    }
+}
+
+/// The same of what somebody said of an agent: one who is not in the team is told who is.
+pub fn raised_of_agent(error: &Error, queue: &TaskQueue) -> PyErr {
+    let hint = match error.refusal() {
+        Some(Refusal::NoSuchAgent { .. }) => queue.who_is_there().ok(),
+        _ => error.hint(),
+    };
+    told(kind_of(error), error.refusal().map(Refusal::name), hint.as_deref())
+}
+
+fn kind_of(error: &Error) -> PyErr {
+    match error {
+        Error::Refused(_) => Refused::new_err(error.to_string()),
+        _ => TeamError::new_err(error.to_string()),
     }
 }
 

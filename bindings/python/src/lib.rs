@@ -5,11 +5,13 @@ mod beside;
 mod checks;
 mod configured;
 mod error;
+mod graph;
 mod line;
 mod log;
 mod member;
 mod messages;
-mod runtime;
+mod opened;
+mod process;
 mod steering;
 mod tasks;
 mod team;
@@ -22,6 +24,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<team::Team>()?;
     module.add_class::<beside::Stopper>()?;
     module.add_class::<log::Log>()?;
+    module.add_class::<graph::Graph>()?;
     module.add_class::<line::Line>()?;
     error::add_to(module)
 }

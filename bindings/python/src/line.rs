@@ -28,7 +28,7 @@ type Job = Box<dyn FnOnce(Python<'_>) + Send>;
 type Answer = oneshot::Sender<Result<String, AgentError>>;
 
 /// The end of it that Python has.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "agent_team._native")]
 pub struct Line {
     queue: Arc<Queue>,
     /// A byte comes when the queue is not empty any more.
@@ -49,6 +49,8 @@ struct Queue {
 #[derive(Default)]
 struct Jobs {
     waiting: Vec<Job>,
+    /// Whoever waits for all of it has been cancelled.
+    is_ending: bool,
     /// Nobody listens any more.
     is_closed: bool,
 }
@@ -77,6 +79,11 @@ impl Line {
         let _ = (&self.woken).read(&mut [0; 16]);
         let waiting = std::mem::take(&mut self.queue.jobs().waiting);
         waiting.into_iter().for_each(|job| job(py));
+    }
+
+    /// Whoever waits for all of it has been cancelled: calls that are cancelled from now on are so because of that.
+    fn is_ending(&self) {
+        self.queue.jobs().is_ending = true;
     }
 
     /// Nobody listens any more: calls that are under way are cancelled, and whoever wants one is told that all is over.
@@ -192,7 +199,7 @@ fn report<T>(py: Python<'_>, outcome: PyResult<T>) {
 }
 
 /// A call under way, as Python's side sees it.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "agent_team._native")]
 struct Call {
     number: u64,
     queue: Arc<Queue>,
@@ -207,7 +214,11 @@ impl Call {
             "text" => Ok(text),
             "give_up" => Err(AgentError::GaveUp(text)),
             "unable" => Err(AgentError::Unable(text)),
-            "stopped" => Err(AgentError::Stopped),
+            "cancelled" if self.queue.jobs().is_ending => Err(AgentError::Stopped),
+            // By whatever it waited for, or by somebody who found its task.
+            "cancelled" => {
+                Err(AgentError::Failed("CancelledError: it was cancelled, and not by the team".to_owned()))
+            }
             _ => Err(AgentError::Failed(text)),
         };
         self.queue.calls().remove(&self.number);

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::team::{doing, python};
 
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "agent_team._native")]
 pub struct Log(pub Mutex<Records>);
 
 #[pymethods]

@@ -1,14 +1,14 @@
 //! Messages, and questions that wait for an answer.
 
-use agent_team::{AgentId, NewMessage, Recipient, RecordId, TaskId};
+use agent_team::{AgentId, Error, NewMessage, Recipient, RecordId, TaskId};
+use futures::StreamExt;
 use pyo3::prelude::*;
-use pythonize::depythonize;
 use serde::Deserialize;
 
 use crate::beside::{Stopper, wait_beside};
-use crate::error::parsed;
+use crate::error::{hinted, parsed, raised};
 use crate::line::Line;
-use crate::team::{Team, doing, python};
+use crate::team::{Team, doing, python, read};
 
 /// What is said of a message that is to be sent.
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ struct Letter {
 #[pymethods]
 impl Team {
     fn send(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<String> {
-        let Letter { from, to, text, task, urgent, asks, reply_to } = depythonize(message)?;
+        let Letter { from, to, text, task, urgent, asks, reply_to } = read(message)?;
         let to: Recipient = to.as_deref().map_or(Ok(Recipient::Everyone), parsed)?;
         let message = NewMessage { task, urgent, asks, reply_to, ..NewMessage::new(&from, to, text) };
         let bus = self.bus()?;
@@ -55,7 +55,11 @@ impl Team {
 
     fn answer(&self, py: Python<'_>, by: &str, question: &str, text: String) -> PyResult<String> {
         let (by, question, bus): (AgentId, RecordId, _) = (parsed(by)?, parsed(question)?, self.bus()?);
-        doing(py, || bus.answer(&by, question, text)).map(|id| id.to_string())
+        match py.detach(|| bus.answer(&by, question, text)) {
+            Ok(id) => Ok(id.to_string()),
+            Err(Error::Input(words)) => Err(hinted(words, "`agent-team answer` lists the open questions")),
+            Err(error) => Err(raised(&error)),
+        }
     }
 
     /// Waits until a question is answered; `done` is called with the answer, or nothing if none will come.
@@ -69,21 +73,14 @@ impl Team {
         })
     }
 
-    /// Waits until something comes for an agent after a place in the log; `done` is called with it. It counts as read.
-    fn messages_after(&self, line: &Line, done: Py<PyAny>, agent: &str, since: u64) -> PyResult<Stopper> {
+    /// Waits for the next message to an agent after a place in the log; `done` is called with it. It counts as read.
+    fn next_message(&self, line: &Line, done: Py<PyAny>, agent: &str, since: u64) -> PyResult<Stopper> {
         let (agent, bus): (AgentId, _) = (parsed(agent)?, self.bus()?.clone());
-        let mut news = self.queue()?.team_log().follow();
         wait_beside(line, done, move |over| async move {
-            loop {
-                news.borrow_and_update();
-                let messages = bus.receive(&agent, since)?;
-                if !messages.is_empty() {
-                    return Ok(Some(messages));
-                }
-                tokio::select! {
-                    Ok(()) = news.changed() => {}
-                    () = over.notified() => return Ok(None),
-                }
+            let mut messages = std::pin::pin!(bus.stream(&agent, since));
+            tokio::select! {
+                message = messages.next() => message.transpose(),
+                () = over.notified() => Ok(None),
             }
         })
     }

@@ -1,15 +1,13 @@
 //! The word of a person: plans, reviews, pauses, budgets, notes.
 
 use agent_team::view::PlanView;
-use agent_team::{Account, AgentId, AgentJoined, Bounds, RecordId, TaskId, Verdict};
-use pyo3::exceptions::PyValueError;
+use agent_team::{Account, AgentId, AgentJoined, Bounds, RecordId, TaskId, TaskQueue, Verdict};
 use pyo3::prelude::*;
-use pythonize::depythonize;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use crate::error::parsed;
-use crate::team::{Team, Wish, doing, python};
+use crate::error::{TeamError, parsed, raised_of_agent};
+use crate::team::{Team, Wish, doing, python, read};
 
 /// The limits that are said of an account: `Some(None)` takes one away.
 #[derive(Deserialize)]
@@ -36,20 +34,20 @@ fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64>
 #[pymethods]
 impl Team {
     fn join(&self, py: Python<'_>, member: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Wish { id, role, skills, plan, lead, with } = depythonize(member)?;
+        let Wish { id, role, skills, plan, lead, with } = read(member)?;
         let queue = self.queue()?;
         doing(py, || queue.join(AgentJoined { skills, with, plan, lead, ..AgentJoined::new(id, role) }))
     }
 
     fn leave(&self, py: Python<'_>, agent: &str) -> PyResult<()> {
         let (agent, queue): (AgentId, _) = (parsed(agent)?, self.queue()?);
-        doing(py, || queue.leave(&agent))
+        of_agent(py, queue, || queue.leave(&agent))
     }
 
     /// Takes an agent out of the team, also in the middle of a run.
     fn drop_agent(&self, py: Python<'_>, agent: &str) -> PyResult<()> {
         let (agent, queue): (AgentId, _) = (parsed(agent)?, self.queue()?);
-        doing(py, || queue.drop_agent(&AgentId::human(), &agent))
+        of_agent(py, queue, || queue.drop_agent(&AgentId::human(), &agent))
     }
 
     fn submit_plan(
@@ -92,13 +90,13 @@ impl Team {
     /// Holds an agent up, or the whole team.
     fn pause(&self, py: Python<'_>, agent: Option<&str>, reason: &str) -> PyResult<bool> {
         let (agent, queue): (Option<AgentId>, _) = (agent.map(parsed).transpose()?, self.queue()?);
-        doing(py, || queue.pause(&AgentId::human(), agent.as_ref(), reason))
+        of_agent(py, queue, || queue.pause(&AgentId::human(), agent.as_ref(), reason))
     }
 
     /// Lets an agent go on, or the whole team.
     fn resume(&self, py: Python<'_>, agent: Option<&str>) -> PyResult<bool> {
         let (agent, queue): (Option<AgentId>, _) = (agent.map(parsed).transpose()?, self.queue()?);
-        doing(py, || queue.resume(&AgentId::human(), agent.as_ref()))
+        of_agent(py, queue, || queue.resume(&AgentId::human(), agent.as_ref()))
     }
 
     /// Lets the calls to a model go on that its provider has limited.
@@ -110,7 +108,7 @@ impl Team {
     /// Cuts an agent off from what it does: others may take its task.
     fn stop_agent(&self, py: Python<'_>, agent: &str, reason: &str) -> PyResult<bool> {
         let (agent, queue): (AgentId, _) = (parsed(agent)?, self.queue()?);
-        doing(py, || queue.stop_agent(&AgentId::human(), &agent, reason))
+        of_agent(py, queue, || queue.stop_agent(&AgentId::human(), &agent, reason))
     }
 
     /// What each account may use, and has used.
@@ -123,8 +121,8 @@ impl Team {
 
     /// Limits an account. What is not said stays as it is.
     fn set_budget(&self, py: Python<'_>, account: &str, said: &Bound<'_, PyAny>) -> PyResult<()> {
-        let account: Account = account.parse().map_err(PyValueError::new_err)?;
-        let (said, queue): (Said, _) = (depythonize(said)?, self.queue()?);
+        let account: Account = account.parse().map_err(|wrong: String| TeamError::new_err(wrong))?;
+        let (said, queue): (Said, _) = (read(said)?, self.queue()?);
         doing(py, || {
             let known = queue.budgets()?.into_iter().find(|known| known.account == account);
             let known = known.map(|known| known.bounds()).unwrap_or_default();
@@ -189,6 +187,15 @@ impl Team {
             .into_iter()
             .any(|bounds| bounds.micro_usd.is_some() || bounds.tokens.is_some() || bounds.calls.is_some()))
     }
+}
+
+/// Does what somebody said of an agent.
+fn of_agent<T: Send>(
+    py: Python<'_>,
+    queue: &TaskQueue,
+    what: impl FnOnce() -> Result<T, agent_team::Error> + Send,
+) -> PyResult<T> {
+    py.detach(what).map_err(|error| raised_of_agent(&error, queue))
 }
 
 fn verdict(approve: bool, words: String) -> Verdict {

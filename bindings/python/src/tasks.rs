@@ -1,14 +1,13 @@
 //! The tasks: adding, claiming, delivering, changing them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent_team::{
-    AgentId, ClaimOptions, Claimed, Holder, NewTask, RecordId, TaskChange, TaskId, TaskQueue, Waited, view,
-    with_texts,
+    AgentId, ClaimOptions, Claimed, Holder, NewTask, RecordId, TaskChange, TaskGraph, TaskId, TaskQueue,
+    Waited, view, with_texts,
 };
 use pyo3::prelude::*;
-use pythonize::depythonize;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::sleep;
@@ -16,15 +15,13 @@ use tokio::time::sleep;
 use crate::beside::{Stopper, wait_beside};
 use crate::checks;
 use crate::error::{parsed, raised};
+use crate::graph::Graph;
 use crate::line::Line;
-use crate::runtime::runtime;
-use crate::team::{Team, doing, python};
+use crate::process::runtime;
+use crate::team::{Team, doing, python, read};
 
 /// How often a wait that blocks looks whether somebody pressed Ctrl-C.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// What claims were made by: they end with this process, not with the object that Python may forget before.
-static HOLDING: Mutex<Vec<TaskQueue>> = Mutex::new(Vec::new());
 
 /// What is to change of a task; what is not said stays.
 #[derive(Deserialize)]
@@ -41,7 +38,7 @@ struct Change {
 impl Team {
     /// Adds tasks, all of them or none.
     fn add_tasks(&self, py: Python<'_>, by: &str, tasks: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-        let (by, tasks): (AgentId, Vec<NewTask>) = (parsed(by)?, depythonize(tasks)?);
+        let (by, tasks): (AgentId, Vec<NewTask>) = (parsed(by)?, read(tasks)?);
         let queue = self.queue()?;
         Ok(named(&doing(py, || queue.add_tasks(&by, &tasks))?))
     }
@@ -55,7 +52,7 @@ impl Team {
         tasks: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<String>> {
         let (by, task): (AgentId, TaskId) = (parsed(by)?, parsed(task)?);
-        let (tasks, queue): (Vec<NewTask>, _) = (depythonize(tasks)?, self.queue()?);
+        let (tasks, queue): (Vec<NewTask>, _) = (read(tasks)?, self.queue()?);
         Ok(named(&doing(py, || queue.replace_task(&by, &task, &tasks))?))
     }
 
@@ -69,6 +66,12 @@ impl Team {
         let queue = self.queue()?;
         let tasks = doing(py, || queue.list_tasks())?;
         python(py, &tasks.into_iter().map(|task| whole(queue, task)).collect::<Vec<_>>())
+    }
+
+    /// The tasks and what they wait for, as they are now.
+    fn graph(&self, py: Python<'_>) -> PyResult<Graph> {
+        let queue = self.queue()?;
+        doing(py, || Ok(Graph(TaskGraph::of(&queue.list_tasks()?))))
     }
 
     fn status(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
@@ -88,7 +91,7 @@ impl Team {
     ) -> PyResult<Option<Py<PyAny>>> {
         let (agent, queue): (AgentId, _) = (parsed(agent)?, self.queue()?);
         let options = options(task, lease_ms)?;
-        self.hold();
+        self.opened.hold();
         let claimed = match wait_ms {
             Some(wait_ms) => wait_for(py, queue, &agent, &options, Duration::from_millis(wait_ms))?,
             None => match py.detach(|| queue.claim(&agent, &options)) {
@@ -113,7 +116,7 @@ impl Team {
     ) -> PyResult<Stopper> {
         let (agent, queue): (AgentId, _) = (parsed(agent)?, self.queue()?.clone());
         let options = options(task, lease_ms)?;
-        self.hold();
+        self.opened.hold();
         wait_beside(line, done, move |stopped| async move {
             let limit = async {
                 match wait_ms {
@@ -195,7 +198,7 @@ impl Team {
     /// Changes a task's words, its priority, or what it waits for.
     fn edit(&self, py: Python<'_>, by: &str, task: &str, change: &Bound<'_, PyAny>) -> PyResult<()> {
         let (by, task, queue): (AgentId, TaskId, _) = (parsed(by)?, parsed(task)?, self.queue()?);
-        let Change { title, description, priority, allow_protected, after } = depythonize(change)?;
+        let Change { title, description, priority, allow_protected, after } = read(change)?;
         doing(py, || {
             let description = description.map(|text| queue.team_log().text(text)).transpose()?;
             queue.edit(&by, &task, TaskChange { title, description, priority, allow_protected, after })
@@ -247,14 +250,6 @@ impl Team {
             "" => doing(py, || queue.token_of(task, agent)),
             token => parsed(token),
         }
-    }
-
-    /// Keeps the queue as long as the process lives: it may claim something.
-    fn hold(&self) {
-        self.is_holding.get_or_init(|| {
-            let mut holding = HOLDING.lock().unwrap_or_else(PoisonError::into_inner);
-            holding.push(self.queue.clone());
-        });
     }
 }
 

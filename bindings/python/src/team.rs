@@ -2,34 +2,36 @@
 //! it can do stands beside this file.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use agent_team::command::sweep_with;
 use agent_team::{
     AgentId, Durability, MessageBus, OwnAgent, Records, Reporter, Role, Skill, Surroundings, TaskQueue,
-    TeamFolder, TeamLog, Teammate, assemble_with,
+    Teammate, assemble_with,
 };
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pythonize::{depythonize, pythonize};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::beside::{Stopped, Stopper};
 use crate::configured::{Configured, Wanted};
-use crate::error::{TeamError, raised};
+use crate::error::{TeamError, hinted, raised};
 use crate::line::{Line, Sender};
 use crate::log::Log;
 use crate::member::Member;
-use crate::runtime::runtime;
+use crate::opened::Opened;
+use crate::process::runtime;
 
 /// One team: its tasks, its messages, its members.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "agent_team._native")]
 pub struct Team {
-    pub queue: TaskQueue,
+    queue: TaskQueue,
     bus: MessageBus,
     members: Mutex<Vec<Joining>>,
-    pub is_holding: OnceLock<()>,
+    pub opened: Arc<Opened>,
     /// The process that opened it.
     process: u32,
 }
@@ -68,6 +70,11 @@ pub fn python(py: Python<'_>, value: &impl Serialize) -> PyResult<Py<PyAny>> {
     Ok(pythonize(py, value)?.unbind())
 }
 
+/// A value that Python has said.
+pub fn read<T: DeserializeOwned>(value: &Bound<'_, PyAny>) -> PyResult<T> {
+    depythonize(value).map_err(|error| TeamError::new_err(error.to_string()))
+}
+
 #[pymethods]
 impl Team {
     #[new]
@@ -81,13 +88,31 @@ impl Team {
                 return Err(TeamError::new_err(format!("durability is `power` or `process`, not `{other}`")));
             }
         };
-        let log = doing(py, || match &folder {
-            Some(folder) => TeamLog::open_or_create(&TeamFolder::of(folder), durability),
-            None => TeamLog::in_memory(),
+        let opened = doing(py, || match &folder {
+            Some(workspace) => Opened::at(workspace, durability),
+            None => Opened::in_memory(),
         })?;
-        let (queue, bus) = (TaskQueue::over(log.clone()), MessageBus::over(log));
-        let process = std::process::id();
-        Ok(Self { queue, bus, members: Mutex::default(), is_holding: OnceLock::new(), process })
+        let (queue, bus) = (TaskQueue::over(opened.log.clone()), MessageBus::over(opened.log.clone()));
+        Ok(Self { queue, bus, members: Mutex::default(), opened, process: std::process::id() })
+    }
+
+    /// Python's collector finds teams whose agents know them. Those whose agents work are in use.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Ok(members) = self.members.try_lock() else { return Ok(()) };
+        let idle = members.iter().filter(|member| Arc::strong_count(&member.agent) == 1);
+        idle.map(|member| &*member.agent).try_for_each(|agent| visit.call(agent))
+    }
+
+    fn __clear__(&self) {
+        if let Ok(mut members) = self.members.try_lock() {
+            members.clear();
+        }
+    }
+
+    /// The folder in which it is, if it is in one, and how durable its log is: what another process needs to open it.
+    fn place(&self) -> (Option<PathBuf>, &'static str) {
+        let folder = self.queue.team_log().folder().map(|folder| folder.workspace().to_owned());
+        (folder, if self.opened.is_power { "power" } else { "process" })
     }
 
     /// All that happened, as the log has it, from the first record on.
@@ -99,7 +124,7 @@ impl Team {
 
     /// Lets an agent of this program work when the team is run.
     fn add_agent(&self, agent: Py<PyAny>, member: &Bound<'_, PyAny>) -> PyResult<()> {
-        let wish: Wish = depythonize(member)?;
+        let wish: Wish = read(member)?;
         let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         if members.iter().any(|known| known.wish.id == wish.id) {
             return Err(TeamError::new_err(format!("there are two agents called {}", wish.id)));
@@ -110,18 +135,20 @@ impl Team {
 
     /// Begins to run the team, with what is wanted of it, and calls `done` on the loop with what came of it: a report, or an
     /// exception. With a second function that is told what happens meanwhile.
-    #[pyo3(signature = (line, told, wanted, timeout_ms=None, relay=None))]
+    #[pyo3(signature = (line, told, wanted, limits_ms, relay=None))]
     fn start(
         &self,
         py: Python<'_>,
         line: &Line,
         told: (Py<PyAny>, Option<Py<PyAny>>),
         wanted: &Bound<'_, PyAny>,
-        timeout_ms: Option<u64>,
+        limits_ms: (Option<u64>, Option<u64>),
         relay: Option<PathBuf>,
     ) -> PyResult<Stopper> {
         let (runtime, queue) = (runtime()?, self.queue()?);
-        let configured = Configured::of(depythonize::<Wanted>(wanted)?)?;
+        // How long it may take, and how long turns under way have after that.
+        let (timeout_ms, grace_ms) = limits_ms;
+        let configured = Configured::of(read::<Wanted>(wanted)?)?;
         let ((done, hears), line) = (told, line.sender());
         let reporter = hears.map(|hears| reporter(line.clone(), hears)).unwrap_or_default();
         let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,7 +163,10 @@ impl Team {
         let config = &configured.config;
         let assembled = doing(py, || assemble_with(queue.team_log(), config, own, &surroundings, reporter))?;
         configured.agreed(&assembled.paid_models, self.is_limited(py)?, surroundings.trust.as_ref())?;
-        let team = assembled.team;
+        let mut team = assembled.team;
+        if let Some(grace_ms) = grace_ms {
+            team.grace(Duration::from_millis(grace_ms));
+        }
         let stop = team.stop();
         let timeout = timeout_ms.map(Duration::from_millis).or(config.timeout);
         runtime.spawn(async move {
@@ -157,13 +187,22 @@ impl Team {
         max_iterations: Option<u64>,
     ) -> PyResult<Stopper> {
         let (runtime, queue) = (runtime()?, self.queue()?);
-        let Wish { id, role, with, .. } = depythonize(member)?;
+        let Wish { id, role, with, .. } = read(member)?;
         let line = line.sender();
         let agent = member_of(Arc::new(agent), &line, with);
         let worker = Teammate::new(id, role, queue.clone(), self.bus.clone(), agent);
         let works = worker.clone();
         runtime.spawn(async move { line.tell(done, works.run_loop(max_iterations).await) });
         Ok(Stopper(Stopped::Agent(Box::new(worker))))
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        // What a fork drops is a copy.
+        if self.is_at_home().is_ok() {
+            self.opened.let_go();
+        }
     }
 }
 
@@ -182,8 +221,9 @@ impl Team {
     fn is_at_home(&self) -> PyResult<()> {
         match self.process == std::process::id() {
             true => Ok(()),
-            false => Err(PyRuntimeError::new_err(
-                "this team was opened by the process that this one was forked from: open it anew here",
+            false => Err(hinted(
+                "this team was opened by the process that this one was forked from".to_owned(),
+                "open it anew here: a process has its own claims",
             )),
         }
     }

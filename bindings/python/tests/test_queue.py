@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
+import pickle
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -217,6 +220,13 @@ def test_tasks_are_added_all_of_them_or_none_and_can_be_changed() -> None:
     assert team.queue.reassign_task("it", "worker-1").view["for_agent"] == "worker-1"
 
 
+@pytest.mark.parametrize("odd", ["from a\u2028printed page", "in \x1b[31mred", "to the \u202eleft", "\t\x1b"])
+def test_a_description_may_hold_what_no_title_may(odd: str) -> None:
+    task = TaskQueue().add_task(odd)
+    assert task.description == odd
+    assert task.title.isprintable()
+
+
 def test_files_are_reserved_by_one_and_who_has_them_hears_that_they_are_wanted() -> None:
     team = AgentTeam()
     for number, agent in enumerate(("worker-1", "worker-2")):
@@ -252,6 +262,12 @@ def test_who_asks_gets_the_answer_and_a_stream_gives_what_comes() -> None:
                 break
             bus.send("worker-1", "lead-1", f"Number {len(came)}")
         assert came == ["Begin.", "Number 1", "Number 2"]
+        for number in range(3):
+            bus.send("worker-1", "lead-1", f"Later {number}")
+        async for later in bus.stream("lead-1", after_seq=message.seq):
+            assert later.content == "Later 0"
+            break
+        assert [message.content for message in bus.inbox("lead-1")] == ["Later 1", "Later 2"], "they were not given out"
 
     asyncio.run(asyncio.wait_for(talk(), 60))
 
@@ -263,6 +279,12 @@ def test_a_lawful_no_says_what_to_do_as_the_command_does(tmp_path: Path, command
         queue.get_task("do-ti")
     said = command.fails("show", "do-ti")
     assert str(refused.value) in said and refused.value.hint is not None and refused.value.hint in said
+    command("agent", "add", "worker-1", "--role", "worker")
+    with pytest.raises(Refused) as refused:
+        AgentTeam(tmp_path).pause("wroker-1")
+    said = command.fails("pause", "wroker-1")
+    assert refused.value.hint == "in the team are worker-1" and refused.value.hint in said
+    assert {queue.get_task("do-it"): 1}, "a task can be a key"
 
 
 def in_a_fork(child: object, *arguments: object) -> str:
@@ -281,8 +303,8 @@ def in_a_fork(child: object, *arguments: object) -> str:
 def uses_its_parents(queue: TaskQueue, says: Connection) -> None:
     try:
         queue.claim_task("worker-2")
-    except RuntimeError as error:
-        says.send(str(error))
+    except TeamError as error:
+        says.send(f"{error}; {error.hint}; {queue!r}")
     else:
         says.send("nothing was said")
 
@@ -298,6 +320,36 @@ def opens_anew(folder: Path, says: Connection) -> None:
     says.send(asyncio.run(team.run(timeout=30))["completed"])
 
 
+def works(folder: Path, name: str) -> list[str]:
+    queue = TaskQueue(folder, durability="process")
+    done: list[str] = []
+    while (task := queue.claim_task(name)) is not None:
+        queue.complete_task(task.id, f"by {name}")
+        done.append(task.id)
+    return done
+
+
+def test_sixteen_forks_do_each_task_once(tmp_path: Path) -> None:
+    queue = TaskQueue(tmp_path, durability="process")
+    added = [task.id for task in queue.add_tasks({"description": f"Count {number}"} for number in range(400))]
+    # What draws random numbers here is copied by each fork.
+    assert queue.claim_task("nobody", "t1") is not None
+    queue.release_task("t1")
+    with multiprocessing.get_context("fork").Pool(16) as pool:
+        done = pool.starmap(works, [(tmp_path, f"worker-{number}") for number in range(16)], chunksize=1)
+    assert sorted(task for tasks in done for task in tasks) == sorted(added)
+    assert queue.get_status()["completed"] == len(added)
+
+
+def test_a_queue_can_be_handed_to_another_process(tmp_path: Path) -> None:
+    queue, bus = TaskQueue(tmp_path, durability="process"), MessageBus(tmp_path)
+    queue.add_task("Do it", id="it")
+    handed, bus_handed = pickle.loads(pickle.dumps((queue, bus)))
+    assert handed.get_task("it").title == "Do it" and repr(bus_handed) == repr(bus)
+    with pytest.raises(TypeError, match="in memory"):
+        pickle.dumps(TaskQueue())
+
+
 def test_a_fork_has_a_team_of_its_own_or_none(tmp_path: Path) -> None:
     queue = TaskQueue(tmp_path)
     assert queue.claim_task("worker-1", wait=0.01) is None
@@ -308,3 +360,36 @@ def test_a_fork_has_a_team_of_its_own_or_none(tmp_path: Path) -> None:
     assert in_a_fork(opens_anew, tmp_path) == "1"
     assert queue.get_task(held.id).agent == "worker-1", "what the parent holds is its own"
     assert queue.complete_task(held.id, "held").status == "completed"
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_a_queue_that_is_opened_again_and_again_holds_no_more_than_one(tmp_path: Path) -> None:
+    TaskQueue(tmp_path).add_task("Do it", id="it")
+
+    def opened() -> int:
+        queue = TaskQueue(tmp_path)
+        assert queue.claim_task("worker-1") is not None
+        queue.release_task("it")
+        team = AgentTeam(tmp_path)
+        team.add_agent("worker-1", "worker", lambda prompt: prompt)
+        del queue, team
+        gc.collect()
+        return descriptors()
+
+    after = [opened() for _ in range(20)]
+    assert after[-1] == after[1], after
+
+
+def test_what_a_forgotten_queue_claimed_stays_claimed_and_a_team_made_anew_is_another(tmp_path: Path) -> None:
+    folder = tmp_path / "team"
+    TaskQueue(folder).add_task("Hold it", id="it")
+    assert TaskQueue(folder).claim_task("worker-1") is not None
+    gc.collect()
+    assert TaskQueue(folder).get_task("it").agent == "worker-1"
+    assert TaskQueue(folder).complete_task("it", "done", "worker-1").status == "completed"
+    shutil.rmtree(folder)
+    assert TaskQueue(folder).list_tasks() == []
+    assert TaskQueue(folder).add_task("Again", id="it").status == "ready"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import threading
 from pathlib import Path
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from agent_team import Agent, AgentRole, AgentTeam, GiveUp, Refused, Task, TeamError, Unable
+from agent_team import Agent, AgentRole, AgentTeam, GiveUp, MessageBus, Refused, Task, TeamError, Unable
 from conftest import Command
 
 
@@ -103,6 +104,51 @@ def test_what_is_no_text_fails_the_attempt_and_says_so(answer: object, words: st
     status, task = one(lambda _: answer, attempts=1)
     assert (status["failed"], status["outcome"], task.status) == (1, "stuck", "failed")
     assert words in task.view["feedback"][0]["text"]
+
+
+async def ends_by_what_it_awaited(_: str) -> str:
+    waits = asyncio.get_running_loop().create_future()
+    waits.cancel()
+    await waits
+    return "never"
+
+
+class Odd(BaseException):
+    def __str__(self) -> str:
+        raise ValueError("it has no text")
+
+
+async def raises_what_has_no_text(_: str) -> str:
+    raise Odd
+
+
+async def raises_half_a_character(_: str) -> str:
+    raise ValueError("\ud83d")
+
+
+@pytest.mark.parametrize(
+    ("llm_fn", "words"),
+    [
+        (ends_by_what_it_awaited, "CancelledError"),
+        (raises_what_has_no_text, "Odd"),
+        (raises_half_a_character, "ValueError: ?"),
+        (lambda _: "\ud83d", "no text that can be written"),
+    ],
+    ids=["cancelled", "no exception", "half in an exception", "half in a result"],
+)
+def test_a_call_that_ends_in_whatever_way_is_an_attempt_and_not_made_again_without_end(llm_fn: Any, words: str) -> None:
+    status, task = one(llm_fn, attempts=2)
+    assert (status["outcome"], task.status, task.attempt) == ("stuck", "failed", 2)
+    assert words in task.view["feedback"][0]["text"]
+
+
+def test_texts_of_any_length_are_kept_also_in_memory() -> None:
+    long = "x" * 1_000_000
+    status, task = one(lambda _: long)
+    assert (status["completed"], task.result) == (1, long)
+    bus = MessageBus()
+    bus.send("lead-1", "worker-1", long)
+    assert [message.content for message in bus.receive("worker-1")] == [long]
 
 
 def test_an_exception_fails_the_attempt_and_the_next_one_is_told() -> None:
@@ -207,7 +253,7 @@ def test_a_time_limit_ends_a_run_and_the_next_one_goes_on() -> None:
     team = AgentTeam()
     team.add_agent("worker-1", AgentRole.WORKER, slow)
     team.add_task("Wait")
-    assert asyncio.run(team.run(timeout=0.3)).outcome == "timed_out"
+    assert asyncio.run(team.run(timeout=0.1, grace=0)).outcome == "timed_out"
     is_slow = False
     assert asyncio.run(team.run(timeout=60)).outcome == "completed"
 
@@ -222,6 +268,97 @@ def test_an_agent_alone_works_until_it_is_stopped_or_nothing_is_left() -> None:
     assert team.get_status()["completed"] == 3
 
 
+def test_an_agent_that_is_stopped_before_it_begins_does_nothing() -> None:
+    team = AgentTeam()
+    agent = Agent("worker-1", AgentRole.WORKER, echo, team.queue, team.bus)
+    team.add_task("Do it")
+
+    async def stopped() -> int:
+        working = asyncio.create_task(agent.run_loop())
+        agent.stop()
+        return await working
+
+    assert asyncio.run(stopped()) == 0
+    assert asyncio.run(agent.run_loop()) == 1
+    with pytest.raises(ValueError, match="less than nothing"):
+        asyncio.run(agent.run_loop(max_iterations=-1))
+
+
+def test_what_would_be_strange_is_refused_in_plain_words() -> None:
+    team = AgentTeam()
+    begun = asyncio.Event()
+
+    async def never(_: str) -> str:
+        begun.set()
+        await asyncio.Event().wait()
+        return ""
+
+    team.add_agent("worker-1", AgentRole.WORKER, never)
+    team.add_task("Wait")
+
+    async def strange() -> None:
+        running = asyncio.create_task(team.run(timeout=math.inf))
+        await begun.wait()
+        with pytest.raises(TeamError, match="being run already"):
+            await team.run()
+        with pytest.raises(TeamError, match="from the next run on"):
+            team.add_agent("worker-2", AgentRole.WORKER, echo)
+        with pytest.raises(RuntimeError, match="await team"):
+            team.run_sync()
+        # The table of the status is what one looks at meanwhile.
+        assert "<td>t1</td>" in team._repr_html_()
+        running.cancel()
+
+    asyncio.run(strange())
+    for seconds in (-1, math.nan):
+        with pytest.raises(ValueError, match="not below 0"):
+            team.run_sync(timeout=seconds)
+
+
+def test_a_lead_that_is_a_function_splits_a_goal_into_tasks() -> None:
+    prompts: list[str] = []
+
+    async def lead(prompt: str) -> str:
+        prompts.append(prompt)
+        if "Split the goal" not in prompt:
+            return "All is done."
+        if "Your answer so far" not in prompt:
+            return "1. Write it. 2. Test it."
+        return 'Two tasks: {"tasks": [{"id": "write", "title": "Write it"}, {"title": "Test it", "after": ["write"]}]}'
+
+    team = AgentTeam()
+    team.add_agent("lead-1", AgentRole.LEAD, lead)
+    team.add_agent("worker-1", AgentRole.WORKER, echo)
+    status = run(team, goal="Make a parser")
+    assert (status["outcome"], status["summary"]) == ("completed", "All is done.")
+    titles = [task.title for task in team.queue if task.agent == "worker-1"]
+    assert titles == ["Write it", "Test it"]
+    assert "You have no tools" in prompts[0] and "no JSON" in prompts[1]
+
+
+def test_a_goal_that_a_lead_makes_no_tasks_of_is_not_completed() -> None:
+    team = AgentTeam()
+    team.add_agent("lead-1", AgentRole.LEAD, echo)
+    team.add_agent("worker-1", AgentRole.WORKER, echo)
+    status = run(team, goal="Make a parser", replans=0)
+    assert status["outcome"] == "stuck" and status["failed"] == 1
+
+
+def test_who_hears_of_progress_and_breaks_down_does_not_break_the_run(caplog: pytest.LogCaptureFixture) -> None:
+    def hears(_: dict[str, Any]) -> None:
+        raise ValueError("deaf")
+
+    async def never(_: dict[str, Any]) -> None: ...
+
+    team = AgentTeam()
+    team.add_agent("worker-1", AgentRole.WORKER, echo)
+    team.add_task("Do it")
+    with pytest.raises(TypeError, match="plain function"):
+        run(team, on_progress=never)
+    assert run(team, on_progress=hears)["completed"] == 1
+    assert "deaf" in caplog.text
+
+
 def test_a_lawful_no_is_told_apart_from_what_is_broken() -> None:
     team = AgentTeam()
     with pytest.raises(TeamError, match="no agents"):
@@ -232,8 +369,12 @@ def test_a_lawful_no_is_told_apart_from_what_is_broken() -> None:
     with pytest.raises(TeamError, match="two agents"):
         for _ in range(2):
             team.add_agent("worker-1", AgentRole.WORKER, echo)
-    with pytest.raises(Exception, match="unknown"):
+    with pytest.raises(TeamError, match="unknown"):
         run(team, gaet="true")
+    with pytest.raises(TeamError, match="unknown"):
+        team.add_task("Read it", colour="green")
+    with pytest.raises(TeamError, match="is no "):
+        team.add_agent("a b", AgentRole.WORKER, echo)
 
 
 def test_a_model_is_named_as_on_the_command_line(tmp_path: Path) -> None:
@@ -313,7 +454,7 @@ def test_who_is_paused_begins_nothing() -> None:
     team.add_agent("worker-1", AgentRole.WORKER, echo)
     team.add_task("Do it")
     assert team.pause(reason="lunch")
-    assert asyncio.run(team.run(timeout=0.2)).outcome == "timed_out"
+    assert asyncio.run(team.run(timeout=0.2, grace=0)).outcome == "timed_out"
     assert team.resume() and not team.resume()
     assert run(team)["completed"] == 1
 
@@ -359,7 +500,7 @@ def test_limits_are_set_one_by_one_and_taken_away_again() -> None:
     assert (team.set_budget(usd=None).usd, team.set_budget().tokens) == (None, 1_000)
     assert team.set_budget("agent:worker-1", time=1.5).time == 1.5
     assert [budget.account for budget in team.budgets()][:1] == ["team"]
-    with pytest.raises(ValueError, match="team, run, agent:NAME or task:ID"):
+    with pytest.raises(TeamError, match="team, run, agent:NAME or task:ID"):
         team.set_budget("everyone", usd=1)
     with pytest.raises(ValueError, match="not below 0"):
         team.set_budget(usd=-1)
@@ -443,12 +584,12 @@ def test_a_notebook_shows_the_tasks_with_what_they_wait_for() -> None:
     first = team.add_task("Write <b>it</b>", id="write")
     team.add_task("Read it", id="read", dependencies=[first])
     team.add_task("Print it", id="print", dependencies=["read", "write"])
-    assert [[task.id for task in layer] for layer in team.graph().layers()] == [["write"], ["read"], ["print"]]
     shown = team._repr_html_()
-    picture = ElementTree.fromstring(shown[shown.index("<svg") : shown.index("</svg>") + 6])
+    picture = ElementTree.fromstring(shown[shown.index("<svg") : shown.rindex("</svg>") + 6])
     names = [element.tag.rpartition("}")[2] for element in picture.iter()]
-    assert (names.count("rect"), names.count("path")) == (3, 3)
+    assert (names.count("rect"), names.count("path"), len(team.graph())) == (3, 3, 3)
     assert "Write &lt;b&gt;it" in shown and "<b>" not in shown
+    assert team.graph().mermaid().startswith("flowchart") and team.graph().dot().startswith("digraph")
     assert run(team)["completed"] == 3
     assert "worker-1" in team._repr_html_()
     assert AgentTeam()._repr_html_()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -130,3 +131,15 @@ def test_a_team_of_a_file_runs_as_the_command_would_run_it(tmp_path: Path, comma
     assert "Write it" in command("list")
     with pytest.raises(TeamError, match="no such file"):
         AgentTeam.from_config(tmp_path / "nothing.toml")
+
+
+def test_git_ignores_a_team_that_python_has_made_as_one_of_the_command(tmp_path: Path) -> None:
+    clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=tmp_path, env=clean, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    git("init", "--quiet")
+    AgentTeam(tmp_path).add_task("Do it")
+    assert git("status", "--porcelain") == ""

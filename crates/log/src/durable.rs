@@ -100,7 +100,7 @@ pub(crate) struct Temporary {
 
 impl Temporary {
     pub(crate) fn write(beside: &Path, bytes: &[u8]) -> io::Result<Self> {
-        let path = folder_of(beside).join(format!(".{}.tmp", uuid::Uuid::now_v7()));
+        let path = folder_of(beside).join(format!(".{}.tmp", crate::unique_id()));
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
         let mut temporary = Self { path, file };
         temporary.file.write_all(bytes)?;

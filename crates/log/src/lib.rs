@@ -38,6 +38,7 @@ mod process;
 mod record;
 mod safeguard;
 mod snapshot;
+mod unique;
 mod watch;
 
 pub use batch::{Batch, Damage, DamageKind, Record};
@@ -51,4 +52,5 @@ pub use presence::{AnnounceError, Presence, probe};
 pub use process::{Liveness, ProcessIdentity};
 pub use record::MAX_FRAMED_BYTES;
 pub use snapshot::{SaveSnapshotError, SavedSnapshot, Snapshot};
+pub use unique::unique_id;
 pub use watch::Watch;

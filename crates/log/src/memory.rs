@@ -22,7 +22,7 @@ impl MemoryLog {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            id: uuid::Uuid::now_v7().to_string(),
+            id: crate::unique_id().to_string(),
             records: Mutex::default(),
             appended: Condvar::new(),
             turn_taken: Mutex::default(),

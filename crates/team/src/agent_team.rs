@@ -108,6 +108,8 @@ pub struct RunOptions {
     /// After how long without progress an agent is nudged; after twice that it is interrupted, after three times its task
     /// goes to somebody else. 15 minutes if nothing is said, and then only for agents that write a transcript.
     pub stuck_after: Option<Duration>,
+    /// How long turns under way may take once time is over; 20 seconds if nothing is said. Then they are dropped.
+    pub grace: Option<Duration>,
     /// Makes the agents that are added while the team runs.
     pub recruiter: Option<Recruiter>,
     /// Told what happens, as it happens.
@@ -251,6 +253,12 @@ impl AgentTeam {
     /// Sets how the team is run.
     pub fn options(&mut self, options: RunOptions) -> &mut Self {
         self.options = options;
+        self
+    }
+
+    /// Sets how long turns under way may take once time is over: see [`RunOptions::grace`].
+    pub fn grace(&mut self, grace: Duration) -> &mut Self {
+        self.options.grace = Some(grace);
         self
     }
 

@@ -367,6 +367,7 @@ fn options(
         budgets: BTreeMap::new(),
         max_agents: config.max_agents,
         environment: Some(environment),
+        grace: None,
         stuck_after: config.stuck_after,
         recruiter,
         rehearsal: rehearses || matches!(config.with, Some(With::Model(ModelSpec::Script(_)))),

@@ -22,6 +22,7 @@ mod follow;
 #[cfg(feature = "drivers")]
 mod gateway;
 pub mod git;
+mod graph;
 mod hooks;
 mod judge;
 mod kept;
@@ -81,6 +82,7 @@ pub use doctor::{DamagedStretch, Diagnosis, HolderHealth, LostText, OddRecord, S
 pub use duration::{NotADuration, format_duration, parse_duration};
 pub use error::Error;
 pub use folder::{FOLDER, READS, TeamFolder};
+pub use graph::TaskGraph;
 pub use hooks::{Blocked, HOOK_LIMIT, HOOK_VARIABLE, Hook, Hooks};
 pub use judge::{JUDGE_LIMIT, Judge, Judgement};
 pub use liveness::{Health, Observer, TakenBack, holder_of_process};

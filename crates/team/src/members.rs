@@ -8,6 +8,9 @@ use crate::run::ORCHESTRATOR;
 use crate::team_log::refusal;
 use crate::{AgentId, Error, HUMAN, TaskQueue};
 
+/// As many names of agents as are named to somebody who got one wrong.
+const NAMES_MAX: usize = 20;
+
 /// Says no to the names that stand for the user and for a run: whoever had one would judge and order in their place.
 pub(crate) fn free_to_take(name: &AgentId) -> Result<(), Error> {
     match name.as_str() {
@@ -77,6 +80,22 @@ impl TaskQueue {
         self.join_as(AgentJoined {
             with: Some(with.to_owned()),
             ..AgentJoined::new(agent.clone(), Role::Worker)
+        })
+    }
+
+    /// Who is in the team now, in a sentence: for whoever named somebody who is not.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn who_is_there(&self) -> Result<String, Error> {
+        let there = self.get_status()?.agents.into_iter().filter(|known| !known.left);
+        let names: Vec<String> = there.map(|known| known.id.to_string()).collect();
+        Ok(match names.as_slice() {
+            [] => "nobody is in the team now".to_owned(),
+            names if names.len() <= NAMES_MAX => format!("in the team are {}", names.join(", ")),
+            [first, ..] => {
+                format!("{first} and {} others are in the team: `agent-team status`", names.len() - 1)
+            }
         })
     }
 

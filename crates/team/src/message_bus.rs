@@ -263,12 +263,17 @@ impl MessageBus {
     /// # Errors
     /// When the log cannot be read or written.
     pub fn receive(&self, agent: &AgentId, since: u64) -> Result<Vec<AgentMessage>, Error> {
-        let messages = self.whole(self.team_log.look(|state| {
-            let role = role(state, agent);
-            state.messages().since(since, agent, role).cloned().collect()
-        })?)?;
+        let messages = self.since(agent, since)?;
         self.mark_read(agent, &messages)?;
         Ok(messages)
+    }
+
+    /// The same without reading it.
+    fn since(&self, agent: &AgentId, since: u64) -> Result<Vec<AgentMessage>, Error> {
+        self.whole(self.team_log.look(|state| {
+            let role = role(state, agent);
+            state.messages().since(since, agent, role).cloned().collect()
+        })?)
     }
 
     /// What comes for an agent after the place `since` in the log, as it comes. Each counts as read when it is given out.
@@ -296,13 +301,17 @@ impl MessageBus {
             let (bus, agent, mut since, mut waiting) = state?;
             loop {
                 if let Some(message) = waiting.pop_front() {
-                    return Some((Ok(message), Some((bus, agent, since, waiting))));
+                    let read = bus.mark_read(&agent, std::slice::from_ref(&message));
+                    return Some(match read {
+                        Ok(()) => (Ok(message), Some((bus, agent, since, waiting))),
+                        Err(error) => (Err(error), None),
+                    });
                 }
                 let reader = agent.clone();
                 let came = bus.team_log.until(move |state| {
                     state.messages().since(since, &reader, role(state, &reader)).next().is_some()
                 });
-                match came.await.and_then(|()| bus.receive(&agent, since)) {
+                match came.await.and_then(|()| bus.since(&agent, since)) {
                     Ok(messages) => {
                         since = messages.last().map_or(since, |last: &AgentMessage| last.seq);
                         waiting.extend(messages);

@@ -12,5 +12,5 @@ pub(crate) fn now_ms() -> u64 {
 
 /// A new id: UUID version 7, so that ids sort by time.
 pub(crate) fn new_id() -> RecordId {
-    RecordId(uuid::Uuid::now_v7().as_u128())
+    RecordId(agent_team_log::unique_id().as_u128())
 }

@@ -427,3 +427,26 @@ async fn what_is_broken_about_a_team_is_told_before_it_runs() {
     assert_eq!((report.outcome, report.status.counts.total), (RunOutcome::Completed, 0));
     assert!(heard.lock().unwrap().is_empty());
 }
+
+/// A lead that is a function: it hands a delegated task out in parts, and makes the whole of them when it has it back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_without_tools_hands_out_a_delegated_task_in_words() {
+    let mut team = AgentTeam::in_memory().unwrap();
+    let lead = llm_fn(|prompt: String| async move {
+        Ok::<_, String>(match prompt.contains("done by a worker") {
+            true => "Both halves are there.".to_owned(),
+            false => r#"{"tasks": [{"title": "Write one"}, {"title": "Write two"}]}"#.to_owned(),
+        })
+    });
+    let worker = llm_fn(|_: String| async { Ok::<_, String>("done by a worker".to_owned()) });
+    team.add_agent("lead-1", Role::Lead, lead).unwrap();
+    team.add_agent("worker-1", Role::Worker, worker).unwrap();
+    let whole = team.add_task(NewTask { delegate: true, ..NewTask::new("Write both") }).unwrap();
+
+    let report = team.run(Some(Duration::from_secs(60))).await.unwrap();
+
+    assert_eq!(report.outcome, RunOutcome::Completed, "{report:?}");
+    let whole = team.queue().get_task(&whole).unwrap();
+    assert_eq!(whole.parts.len(), 2);
+    assert_eq!(whole.result.unwrap().preview(), "Both halves are there.");
+}

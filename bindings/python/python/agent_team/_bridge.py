@@ -67,21 +67,38 @@ def _begin(method: Callable[[Any, str], Awaitable[str]], told: Any, prompt: str,
     """Begins a call on the running loop. The Rust side hears how it ends, and cancels it if nobody waits for it any more."""
     task = asyncio.get_running_loop().create_task(_run(method, told, prompt, call))
     # One that is cancelled before it begins does not say so itself.
-    task.add_done_callback(lambda _: call.ended("stopped", ""))
+    task.add_done_callback(lambda _: call.ended("cancelled", ""))
     return task
 
 
 async def _run(method: Callable[[Any, str], Awaitable[str]], told: Any, prompt: str, call: _Call) -> None:
+    """Makes a call. Whatever it raises is said: a call without an answer would be made again, without end."""
     try:
         text = await method(told, prompt)
     except GiveUp as error:
-        call.ended("give_up", str(error))
+        call.ended("give_up", _words(error))
     except Unable as error:
-        call.ended("unable", str(error))
-    except Exception as error:
-        call.ended("failed", f"{type(error).__name__}: {error}")
+        call.ended("unable", _words(error))
+    except asyncio.CancelledError:
+        # Said a little later: where the whole loop is ended, the run hears of that first.
+        asyncio.get_running_loop().call_soon(call.ended, "cancelled", "")
+    except BaseException as error:
+        call.ended("failed", f"{type(error).__name__}: {_words(error)}")
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
     else:
-        call.ended("text", text)
+        try:
+            call.ended("text", text)
+        except UnicodeEncodeError as error:
+            call.ended("failed", f"the result is no text that can be written: {error}")
+
+
+def _words(error: BaseException) -> str:
+    """What an exception says, as far as it can be said."""
+    try:
+        return str(error).encode(errors="replace").decode()
+    except Exception:
+        return "(its text cannot be had)"
 
 
 async def text_of(function: Callable[[str], Any], prompt: str) -> str:
@@ -158,6 +175,7 @@ async def until_done(start: Start, undo: Callable[[Any], object] | None = None) 
     try:
         return await asyncio.shield(done)
     except asyncio.CancelledError:
+        line.is_ending()
         stopper.at_once()
         await asyncio.wait([done])
         # What it ended with is of no interest otherwise: whoever cancelled does not wait for it.

@@ -57,7 +57,8 @@ class Agent:
         self.skills = tuple(skills)
         self.plan = plan
         self.lead = lead
-        self._stopper: Stopper | None = None
+        self._stoppers: set[Stopper] = set()
+        self._is_stopped = False
 
     async def execute_task(self, task: Task) -> str:
         """Does a task, and gives its result. ``task.prompt`` holds all that it should know: its role, the task, what the tasks
@@ -74,18 +75,31 @@ class Agent:
         """Does one task after the other, until no work will come, so many are done, or ``stop`` is called. Gives how many."""
         if self.task_queue is None:
             raise ValueError("an agent that works by itself needs a task_queue")
+        if max_iterations is not None and max_iterations < 0:
+            raise ValueError(f"max_iterations={max_iterations}: nobody does less than nothing")
         team = self.task_queue._team
+        stoppers: list[Stopper] = []
 
         def start(line: Line, done: Callable[[Any], None]) -> Stopper:
-            self._stopper = team.work(line, done, self, self._member(), max_iterations)
-            return self._stopper
+            stopper = team.work(line, done, self, self._member(), max_iterations)
+            stoppers.append(stopper)
+            self._stoppers.add(stopper)
+            return stopper
 
-        return int(await _bridge.until_done(start))
+        if self._is_stopped:
+            self._is_stopped = False
+            return 0
+        try:
+            return int(await _bridge.until_done(start))
+        finally:
+            self._stoppers.difference_update(stoppers)
 
     def stop(self) -> None:
-        """Has ``run_loop`` end after the task under way."""
-        if self._stopper is not None:
-            self._stopper.gently()
+        """Has ``run_loop`` end after the task under way; if none has begun, the next ends at once. In the run of a team it is
+        ``AgentTeam.stop_agent`` that does so."""
+        self._is_stopped = not self._stoppers
+        for stopper in self._stoppers:
+            stopper.gently()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.agent_id!r}, {self.role.value!r})"

@@ -47,6 +47,15 @@ class MessageBus:
     def __init__(self, workspace: str | Path | None = None, *, durability: str = "power") -> None:
         self._team = Team(None if workspace is None else Path(workspace), durability)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        folder, durability = self._team.place()
+        if folder is None:
+            raise TypeError("a team in memory cannot be handed to another process")
+        return _opened, (folder, durability)
+
+    def __repr__(self) -> str:
+        return f"MessageBus({self._team.place()[0]!r})"
+
     @classmethod
     def _over(cls, team: Team) -> MessageBus:
         bus = cls.__new__(cls)
@@ -115,11 +124,10 @@ class MessageBus:
     async def stream(self, agent_id: str, *, after_seq: int = 0) -> AsyncIterator[AgentMessage]:
         """What comes for an agent, as it comes, without end. Each message counts as read when it is given out."""
         while True:
-            after = functools.partial(self._team.messages_after, agent=agent_id, since=after_seq)
-            for view in await _bridge.until_done(after):
-                message = _message(view)
-                after_seq = message.seq
-                yield message
+            following = functools.partial(self._team.next_message, agent=agent_id, since=after_seq)
+            message = _message(await _bridge.until_done(following))
+            after_seq = message.seq
+            yield message
 
     async def ask(
         self, from_agent: str, to_agent: str | None, content: str, *, task: str | None = None
@@ -147,6 +155,11 @@ class MessageBus:
         question_id = question.id if isinstance(question, AgentMessage) else question
         view = await _bridge.until_done(lambda line, done: self._team.answered(line, done, question_id))
         return None if view is None else _message(view)
+
+
+def _opened(folder: str, durability: str) -> MessageBus:
+    """A bus that another process has handed over: opened anew."""
+    return MessageBus(folder, durability=durability)
 
 
 def _message(view: Mapping[str, Any]) -> AgentMessage:

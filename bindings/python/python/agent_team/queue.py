@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from . import _bridge
-from ._native import Refused, Team
+from ._native import Refused, Team, TeamError
+from ._time import milliseconds
 from .graph import TaskGraph
 from .note import Reservation
 from .status import Status
@@ -34,6 +35,12 @@ class TaskQueue:
     def __init__(self, workspace: str | Path | None = None, *, durability: str = "power") -> None:
         self._team = Team(None if workspace is None else Path(workspace), durability)
         self._mine: dict[str, tuple[str, str]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        folder, durability = self._team.place()
+        if folder is None:
+            raise TypeError("a team in memory cannot be handed to another process")
+        return _opened, (folder, durability)
 
     @classmethod
     def _over(cls, team: Team) -> TaskQueue:
@@ -107,7 +114,9 @@ class TaskQueue:
             wait: seconds to wait for one.
             lease: seconds after which the claim ends unless it is renewed, for one that shall outlive this process.
         """
-        return self._claimed(agent_id, self._team.claim(agent_id, task_id, _ms(lease), _ms(wait)))
+        return self._claimed(
+            agent_id, self._team.claim(agent_id, task_id, milliseconds(lease, "lease"), milliseconds(wait, "wait"))
+        )
 
     async def claim_when_ready(
         self,
@@ -119,8 +128,9 @@ class TaskQueue:
     ) -> Task | None:
         """The same for who waits on an event loop: waits until there is a task; ``None`` if none will come, or time is over.
         Who cancels the wait holds nothing by it."""
+        lease_ms, wait_ms = milliseconds(lease, "lease"), milliseconds(timeout, "timeout")
         view = await _bridge.until_done(
-            lambda line, done: self._team.claim_when_ready(line, done, agent_id, task_id, _ms(lease), _ms(timeout)),
+            lambda line, done: self._team.claim_when_ready(line, done, agent_id, task_id, lease_ms, wait_ms),
             undo=lambda view: self._team.release(view["id"], agent_id, view["token"], "the wait was cancelled"),
         )
         return self._claimed(agent_id, view)
@@ -223,7 +233,7 @@ class TaskQueue:
 
     def graph(self) -> TaskGraph:
         """The tasks with what they wait for, as a picture in a notebook."""
-        return TaskGraph(self.list_tasks())
+        return TaskGraph(self._team.graph())
 
     def close(self) -> None:
         """Gives back what was claimed by this queue and is not finished. It can be used on."""
@@ -245,7 +255,10 @@ class TaskQueue:
         return iter(self.list_tasks())
 
     def __repr__(self) -> str:
-        status = self.get_status()
+        try:
+            status = self.get_status()
+        except TeamError as error:
+            return f"TaskQueue({error})"
         return f"TaskQueue(completed={status['completed']}, total={status['total']})"
 
     def _holder(self, task_id: str, agent_id: str | None) -> tuple[str, str]:
@@ -260,19 +273,28 @@ class TaskQueue:
         return self.graph()._repr_html_()
 
 
+def _opened(folder: str, durability: str) -> TaskQueue:
+    """A queue that another process has handed over: opened anew, with no claims."""
+    return TaskQueue(folder, durability=durability)
+
+
 def _ids(tasks: Iterable[str | Task]) -> list[str]:
     return [task.id if isinstance(task, Task) else task for task in tasks]
 
 
 def _written(description: str, dependencies: Iterable[str | Task], more: Mapping[str, Any]) -> dict[str, Any]:
-    said = {"title": description} if "title" not in more else {"description": description}
-    return {**said, "after": _ids(dependencies), **more}
+    after = _ids(dependencies)
+    if "title" in more:
+        return {"description": description, "after": after, **more}
+    lines = [line for line in description.split("\n") if line.strip()]
+    if not lines or lines[0].replace("\t", " ").isprintable():
+        # The title is made of it where it is longer than one may be.
+        return {"title": description, "after": after, **more}
+    # What no title may hold stays in the description.
+    shown = "".join(letter if letter.isprintable() else " " for letter in lines[0])
+    return {"title": " ".join(shown.split())[:80] or "…", "description": description, "after": after, **more}
 
 
 def _mapped(task: Mapping[str, Any]) -> dict[str, Any]:
     more = {name: value for name, value in task.items() if name not in ("description", "dependencies")}
     return _written(task["description"], task.get("dependencies", ()), more)
-
-
-def _ms(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1_000)

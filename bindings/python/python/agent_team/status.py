@@ -34,7 +34,7 @@ class Status(dict[str, Any]):
         cells = "".join(f"<td>{self.get(name, 0)}</td>" for name in _SHOWN)
         rows = "".join(
             f"<tr><td>{html.escape(agent['id'])}</td><td>{html.escape(agent['role'])}</td>"
-            f"<td>{html.escape(', '.join(held['task'] for held in agent['holds']))}</td><td>{agent['completed']}</td></tr>"
+            f"<td>{html.escape(', '.join(task for task, _ in agent['holds']))}</td><td>{agent['completed']}</td></tr>"
             for agent in self.get("agents", ())
         )
         members = f"<table><tr><th>agent</th><th>role</th><th>works on</th><th>completed</th></tr>{rows}</table>"

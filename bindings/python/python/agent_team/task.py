@@ -33,7 +33,7 @@ class Task:
     #: For an agent that is to do it: all that it should know, in words.
     prompt: str = field(default="", repr=False)
     #: What the tasks that it depends on gave, by their ids; told to the agent that is to do it.
-    results: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    results: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, hash=False)
     #: All that ``agent-team show --json`` says of it.
     view: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
 

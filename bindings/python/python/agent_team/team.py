@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -12,6 +13,7 @@ from typing import Any
 
 from . import _bridge
 from ._native import Line, Stopper, Team, TeamError
+from ._time import milliseconds
 from .agent import Agent, AgentRole, LlmFunction
 from .budget import UNSAID, Budget, Limit, limits
 from .bus import MessageBus
@@ -28,6 +30,8 @@ _LEVELS = {"activity": logging.DEBUG, "idle": logging.DEBUG, "failed": logging.W
 
 def _teller(on_progress: Callable[[dict[str, Any]], None] | None) -> Callable[[dict[str, Any]], None] | None:
     """Who is told what happens: the caller, and the log where it wants to hear that."""
+    if inspect.iscoroutinefunction(on_progress):
+        raise TypeError("on_progress is called on the loop and has to be a plain function")
     if on_progress is None and not _LOGGER.isEnabledFor(logging.INFO):
         return None
 
@@ -36,7 +40,11 @@ def _teller(on_progress: Callable[[dict[str, Any]], None] | None) -> Callable[[d
         kind = event["progress"]
         _LOGGER.log(_LEVELS.get(kind, logging.INFO), "%s %s", kind, " ".join(map(str, said.values())))
         if on_progress is not None:
-            on_progress(event)
+            try:
+                on_progress(event)
+            except Exception:
+                # The run goes on without whoever wanted to hear of it.
+                _LOGGER.exception("on_progress")
 
     return tell
 
@@ -100,7 +108,12 @@ class AgentTeam:
             lead: the lead to whose team it belongs.
             more: for a model or a coding agent, what an ``[[agent]]`` of ``team.toml`` may say besides: ``model``, ``prompt``,
                 ``context_tokens``, ``hosts``, ``budget``, …
+
+        Raises:
+            TeamError: the name is taken, or the team is being run: those who work in it are known by then.
         """
+        if self._is_running():
+            raise TeamError("the team is being run: whoever is added now would work from the next run on")
         if isinstance(llm_fn, str):
             said = {"name": str(agent_id), "role": AgentRole(role).value, "with": llm_fn, "plan": plan}
             self._named.append({**said, "skills": list(skills), **more})
@@ -228,6 +241,7 @@ class AgentTeam:
         self,
         timeout: float | None = None,
         *,
+        grace: float = 20,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
         yes: bool = False,
         **config: Any,
@@ -236,28 +250,33 @@ class AgentTeam:
         where it ended. Whoever cancels this ends the run at once; what agents hold is given back.
 
         Args:
-            timeout: seconds.
+            timeout: seconds after which nothing more is begun.
+            grace: seconds that turns under way have after that: what a model says is paid for whether or not it is waited for.
+                With 0 they are dropped when the time is over.
             on_progress: called on the loop with what happens, as it happens. It is logged as well, to ``agent_team``.
             yes: models that cost money may be called without a budget.
-            config: what ``team.toml`` may say: ``goal``, ``gate``, ``check``, ``budget={"tokens": 100_000}``,
-                ``stuck_after="15m"``, …
+            config: what ``team.toml`` may say: ``goal`` (a lead that is a function answers with its tasks as JSON, as its prompt
+                says), ``gate``, ``check``, ``stuck_after="15m"``, ``budget={"attempts": 100}`` (dollars, tokens and turns are those
+                of models and coding agents: of a function nobody knows what it calls), …
 
         Raises:
             TeamError: another process runs this team, the gate does not hold on the untouched target, money would be spent without
                 a limit, or something is broken. Its ``hint`` says what to do.
         """
+        if self._is_running():
+            raise TeamError("this team is being run already")
         if not self.agents and not self._named and self._file is None:
             raise TeamError("the team has no agents: add some by add_agent")
         relay = shutil.which("agent-team")
         tell = _teller(on_progress)
-        timeout_ms = None if timeout is None else round(timeout * 1_000)
+        limits_ms = (milliseconds(timeout, "timeout"), milliseconds(grace, "grace"))
         said = {name: value for name, value in config.items() if value is not None}
         whole = {**said, **({"agent": self._named} if self._named else {})}
         wanted = {"said": whole, "file": None if self._file is None else str(self._file), "yes": yes}
 
         def start(line: Line, done: Callable[[Any], None]) -> Stopper:
             path = None if relay is None else Path(relay)
-            self._stopper = self._team.start(line, (done, tell), wanted, timeout_ms, path)
+            self._stopper = self._team.start(line, (done, tell), wanted, limits_ms, path)
             return self._stopper
 
         self._running = asyncio.get_running_loop().create_future()
@@ -268,7 +287,11 @@ class AgentTeam:
 
     def run_sync(self, timeout: float | None = None, **config: Any) -> Status:
         """The same where no event loop runs."""
-        return asyncio.run(self.run(timeout, **config))
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self.run(timeout, **config))
+        raise RuntimeError("an event loop is running here, as in a notebook: await team.run(…) instead")
 
     def stop(self) -> None:
         """Has a run end: agents finish their turns and give back what they hold."""
@@ -297,11 +320,17 @@ class AgentTeam:
     ) -> None:
         """Ends a run under way, and waits until it has ended."""
         self.close()
-        if self._running is not None and not self._running.done():
+        if self._running is not None and self._is_running():
             await asyncio.wait([self._running])
 
+    def _is_running(self) -> bool:
+        return self._running is not None and not self._running.done()
+
     def __repr__(self) -> str:
-        status = self.get_status()
+        try:
+            status = self.get_status()
+        except TeamError as error:
+            return f"AgentTeam({error})"
         return f"AgentTeam(agents={sorted(self.agents)}, completed={status['completed']}, total={status['total']})"
 
     def _repr_html_(self) -> str:

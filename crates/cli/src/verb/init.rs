@@ -1,9 +1,8 @@
 //! `init`: makes a team.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use agent_team::TeamFolder;
-use agent_team::git::{DiscoverError, GitProgram, Project};
+use agent_team::{Error, TeamFolder, git};
 use clap::Args;
 use serde_json::json;
 
@@ -49,7 +48,7 @@ impl Init {
         let folder = TeamFolder::of(&dir);
         let created = !folder.log().is_file();
         Global::open_or_create(&folder)?;
-        exclude_from_git(&dir)?;
+        git::ignore_state_folder(&dir).map_err(Error::from)?;
         if let Some(template) = &template {
             template.write(&dir)?;
             // What it says we said.
@@ -82,14 +81,4 @@ fn list(out: &mut Output) -> Result<Exit, Failure> {
         out.table(&template::ALL.map(|template| vec![template.name.into(), template.about.into()]))?;
     }
     Ok(Exit::Done)
-}
-
-/// Tells git to ignore the team's folder, if there is git and a work tree.
-fn exclude_from_git(dir: &Path) -> Result<(), Failure> {
-    let project = match Project::discover(&GitProgram::from_process_environment(), dir) {
-        Ok(project) => project,
-        // A team needs no git: without it there is nothing that the folder must be kept out of.
-        Err(DiscoverError::Git(_)) | Err(_) => return Ok(()),
-    };
-    project.exclude_state_folder().map_err(|error| Failure::new(Exit::Broken, error.to_string()))
 }

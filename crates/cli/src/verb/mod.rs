@@ -12,6 +12,7 @@ pub mod demo;
 pub mod doctor;
 pub mod doorway;
 pub mod fail;
+pub mod graph;
 pub mod hand_out;
 pub mod inbox;
 pub mod init;
@@ -49,9 +50,6 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 use crate::task_text;
 
-/// As many names of agents as are named to somebody who got one wrong.
-const NAMES_MAX: usize = 20;
-
 /// A text from the command line; `-` stands for standard input.
 fn read_text(text: String) -> Result<String, Failure> {
     if text != "-" {
@@ -82,13 +80,7 @@ pub fn check_member(queue: &TaskQueue, agent: &AgentId) -> Result<(), Failure> {
     if agent.as_str() == agent_team::HUMAN || there.contains(agent) {
         return Ok(());
     }
-    let names: Vec<&str> = there.iter().map(AgentId::as_str).collect();
-    let hint = match names.as_slice() {
-        [] => "nobody is in the team now".to_owned(),
-        names if names.len() <= NAMES_MAX => format!("in the team are {}", names.join(", ")),
-        [first, ..] => format!("{first} and {} others are in the team: `agent-team status`", names.len() - 1),
-    };
-    Err(Failure::from(Error::from(Refusal::NoSuchAgent { agent: agent.clone() })).hint(hint))
+    Err(Failure::from(Error::from(Refusal::NoSuchAgent { agent: agent.clone() })).hint(queue.who_is_there()?))
 }
 
 fn members(queue: &TaskQueue) -> Result<Vec<AgentId>, Failure> {

@@ -2,7 +2,7 @@
 
 use crate::support::Team;
 
-const VERBS: [&str; 39] = [
+const VERBS: [&str; 40] = [
     "mcp",
     "init",
     "add",
@@ -12,6 +12,7 @@ const VERBS: [&str; 39] = [
     "status",
     "trust",
     "claim",
+    "graph",
     "complete",
     "fail",
     "renew",

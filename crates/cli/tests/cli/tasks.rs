@@ -47,6 +47,20 @@ fn many_processes_make_one_team_at_once() {
 }
 
 #[test]
+fn tasks_and_what_they_wait_for_are_shown_as_a_picture() {
+    let team = Team::new();
+    team.ok(["add", "Write \"it\"", "--id", "write"]);
+    team.ok(["add", "Read it", "--id", "read", "--after", "write"]);
+    let mermaid = team.ok(["graph"]);
+    assert!(mermaid.starts_with("flowchart LR\n") && mermaid.contains("n0 --> n1"), "{mermaid}");
+    let dot = team.ok(["graph", "--format", "dot"]);
+    assert!(dot.contains("\"write\" -> \"read\";") && dot.contains("Write \\\"it\\\""), "{dot}");
+    let svg = team.json(["graph", "--format", "svg"]);
+    assert_eq!(svg["format"], "svg");
+    assert!(svg["graph"].as_str().unwrap().starts_with("<svg "), "{svg}");
+}
+
+#[test]
 fn a_task_has_what_was_asked_for() {
     let team = Team::new();
     team.ok(["add", "First", "--id", "a"]);

@@ -124,7 +124,7 @@ pub(super) fn create(path: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::Io { path: path.to_owned(), source };
     let folder = File::open(durable::folder_of(path)).map_err(failed)?;
     file_system::check(&folder, path)?;
-    let fields = Fields { log: uuid::Uuid::now_v7().to_string(), version: VERSION, start: 0 };
+    let fields = Fields { log: crate::unique_id().to_string(), version: VERSION, start: 0 };
     let record = serde_json::to_vec(&fields).map_err(|error| failed(error.into()))?;
     let mut line = Vec::new();
     frame::write_line(&mut line, &record);

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::asked_tasks::add;
 use super::prompt::Results;
+use super::tasks_in_words::{HOW, tasks_in};
 use super::{Agent, AgentError, Answer, Assignment, Context, prompt, verdict};
-use crate::Stage;
+use crate::team_log::blocking;
+use crate::{Error, Stage};
 
 /// An agent made of an async function from prompt to text. The prompt holds the role, the description, each
-/// dependency's result, and new messages. The text is the result.
+/// dependency's result, and new messages. The text is the result. A lead that is to split a goal or a delegated task answers with
+/// the tasks as JSON, `{"tasks": [{"title": "…"}]}`, each as in [`AskedTask`](super::AskedTask).
 ///
 /// ```
 /// let agent = agent_team::agent::llm_fn(async |prompt: String| {
@@ -49,6 +53,42 @@ struct Closure<F> {
     function: F,
 }
 
+impl<F, Fut> Closure<F>
+where
+    F: Fn(String) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<String, AgentError>> + Send,
+{
+    /// Adds the tasks of an answer. Who named none that can be added is asked once more.
+    async fn planned(&self, context: &Context, prompt: &str, text: String) -> Result<Answer, AgentError> {
+        let text = match self.add(context, &text).await? {
+            Ok(()) => text,
+            Err(fault) => {
+                let again = (self.function)(prompt::tasks_wanted(prompt, &text, &fault)).await?;
+                self.add(context, &again).await?.map_err(AgentError::Failed)?;
+                again
+            }
+        };
+        Ok(Answer::text(text))
+    }
+
+    /// Adds the tasks of an answer, or says what is wrong with them. Whoever has added some by itself needs to name none.
+    async fn add(&self, context: &Context, text: &str) -> Result<Result<(), String>, AgentError> {
+        if !context.has_planned_nothing() {
+            return Ok(Ok(()));
+        }
+        let input = match tasks_in(text) {
+            Ok(input) => input,
+            Err(fault) => return Ok(Err(format!("you were to name tasks, and {fault}"))),
+        };
+        let context = context.clone();
+        match blocking(move || add(&context, input)).await {
+            Ok(_) => Ok(Ok(())),
+            Err(error @ (Error::Refused(_) | Error::Input(_) | Error::Name(_))) => Ok(Err(error.to_string())),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
 #[async_trait]
 impl<F, Fut> Agent for Closure<F>
 where
@@ -63,9 +103,21 @@ where
             prompt::messages(&unread, Results::Whole),
         ];
         context.bus.mark_delivered(&context.agent, unread.iter().map(|message| message.id).collect())?;
-        let prompt = parts.join("\n");
+        let mut prompt = parts.join("\n");
+        let plans = context.has_planned_nothing();
+        if plans {
+            prompt += HOW;
+        }
         let text = (self.function)(prompt.clone()).await?;
         context.bus.mark_read(&context.agent, &unread)?;
+        if plans {
+            let planned = self.planned(context, &prompt, text).await?;
+            // It has a delegated task back when the parts are done, however soon that is.
+            return if task.delegated { Err(AgentError::Waits) } else { Ok(planned) };
+        }
+        if context.has_open_parts() {
+            return Err(AgentError::Waits);
+        }
         if task.stage != Stage::Review {
             return Ok(Answer::text(text));
         }

@@ -30,6 +30,7 @@ mod room;
 mod steered;
 mod tags;
 mod talk_tools;
+mod tasks_in_words;
 mod team_tools;
 mod verdict;
 

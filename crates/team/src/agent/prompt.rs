@@ -223,6 +223,15 @@ pub(crate) fn verdict_wanted(asked: &str, answer: &str, fault: &impl std::fmt::D
     )
 }
 
+/// What a lead without tools is asked once more that named no tasks, or none that can be added.
+pub(crate) fn tasks_wanted(asked: &str, answer: &str, fault: &str) -> String {
+    format!(
+        "{asked}\n\n# Your answer so far\n\n{}\n\nNothing was added: {fault}. Answer with the tasks as JSON: {{\"tasks\": [{{\"title\": \
+         \"…\"}}]}}",
+        shown(answer)
+    )
+}
+
 /// What an agent without tools is asked before its plan is approved, with what was said to those before.
 pub(crate) fn plan_wanted(assignment: &Assignment, rejected: &[(String, Judged)]) -> String {
     let mut text = task(assignment, Results::Whole);

@@ -20,7 +20,7 @@ fn nameless() -> io::Result<File> {
 
 #[cfg(not(target_os = "linux"))]
 fn nameless() -> io::Result<File> {
-    let path = std::env::temp_dir().join(format!("agent-team-{}", uuid::Uuid::now_v7()));
+    let path = std::env::temp_dir().join(format!("agent-team-{}", agent_team_log::unique_id()));
     let file = File::options().read(true).write(true).create_new(true).open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)

@@ -39,7 +39,7 @@ pub(super) struct Mark {
 
 impl Mark {
     pub(super) fn new(number: Option<u64>) -> Self {
-        Self { id: uuid::Uuid::now_v7().simple().to_string(), number }
+        Self { id: agent_team_log::unique_id().simple().to_string(), number }
     }
 
     /// The value of the variable.

@@ -36,7 +36,7 @@ pub use error::GitError;
 pub use fence::FenceSet;
 pub use landing::{Gathered, Intent, Landed, Landing};
 pub use lock::{Lock, LockState, Removal};
-pub use project::{DiscoverError, Project, STATE_FOLDER, TargetError};
+pub use project::{DiscoverError, Project, STATE_FOLDER, TargetError, ignore_state_folder};
 pub use protect::{PatternError, Protected};
 pub use replay::{Conflict, Replayed};
 pub(crate) use workspace::changes_in_workspace;

@@ -269,6 +269,18 @@ impl Project {
     }
 }
 
+/// Tells git to ignore the folder of a team that works for `folder`, if there is git, and a work tree.
+///
+/// # Errors
+/// [`GitError::File`] when git's file of what is to be ignored cannot be read or written.
+pub fn ignore_state_folder(folder: &Path) -> Result<(), GitError> {
+    // A team needs no git: without it there is nothing that the folder must be kept out of.
+    match Project::discover(&GitProgram::from_process_environment(), folder) {
+        Ok(project) => project.exclude_state_folder(),
+        Err(_) => Ok(()),
+    }
+}
+
 /// The full ref of a branch.
 pub(super) fn branch_ref(branch: &str) -> Result<String, GitError> {
     Ok(format!("refs/heads/{}", check_branch(branch)?))

@@ -37,3 +37,18 @@ fn a_message_that_says_nothing_is_none() {
     }
     assert_eq!(bus.receive(&worker, 0).unwrap(), []);
 }
+
+#[tokio::test]
+async fn a_stream_reads_what_it_gives_out_and_nothing_else() {
+    use futures::StreamExt;
+
+    let bus = MessageBus::in_memory().unwrap();
+    let (lead, worker) = ("lead-1".parse().unwrap(), "w1".parse::<AgentId>().unwrap());
+    for text in ["one", "two", "three"] {
+        bus.send(&lead, Recipient::Agent(worker.clone()), text).unwrap();
+    }
+    let mut messages = std::pin::pin!(bus.stream(&worker, 0));
+    assert_eq!(messages.next().await.unwrap().unwrap().text, "one");
+    let unread = bus.unread(&worker).unwrap();
+    assert_eq!(unread.iter().map(|message| message.text.as_str()).collect::<Vec<_>>(), ["two", "three"]);
+}

@@ -52,7 +52,7 @@ const VERIFIERS: u32 = 2;
 const LOOK: Duration = Duration::from_secs(1);
 /// How often it looks at least whether its agents get anywhere.
 const LOOK_AT_AGENTS: Duration = Duration::from_secs(30);
-/// How long agents may take to finish their turns when time is over.
+/// How long agents may take to finish their turns when time is over, if nothing is said.
 const GRACE: Duration = Duration::from_secs(20);
 /// How long agents that were told to drop everything may take to give back what they hold.
 const LAST_GRACE: Duration = Duration::from_secs(2);
@@ -324,7 +324,7 @@ impl Run<'_> {
         let patience = async {
             match outcome {
                 Some(RunOutcome::Interrupted) => self.team.stop.at_once.cancelled().await,
-                _ => tokio::time::sleep(GRACE).await,
+                _ => tokio::time::sleep(self.team.options.grace.unwrap_or(GRACE)).await,
             }
         };
         let out_of_patience = async {

@@ -34,7 +34,7 @@ impl Private {
     /// Makes one in `parent`, which is made if it is not there.
     pub(super) fn new(parent: &Path) -> io::Result<Self> {
         fs::create_dir_all(parent)?;
-        let id = uuid::Uuid::now_v7();
+        let id = agent_team_log::unique_id();
         let root = fs::canonicalize(parent)?.join(format!("{PREFIX}{}", id.simple()));
         let private = Self { root, id };
         for folder in [private.root.clone(), private.home(), private.temporary(), private.shared_memory()] {

@@ -3,6 +3,7 @@
 //! Everything that a process knows of its team it reads from the log, and everything that it does to the team goes
 //! through [`TeamLog::submit`]: read the tail, decide, append, read back. No other module appends.
 
+mod long_texts;
 mod replica;
 mod submit;
 
@@ -15,9 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use agent_team_core::id::RecordId;
 use agent_team_core::machine::{Refusal, State};
 use agent_team_core::text::{INLINE_BYTES_MAX, LongText, Text};
-use agent_team_log::{
-    BlobHash, BlobStore, FileLog, Log, MemoryLog, OpenError, Position, Presence, ProcessIdentity,
-};
+use agent_team_log::{FileLog, Log, MemoryLog, OpenError, Position, Presence, ProcessIdentity};
 use tokio::sync::watch;
 
 use crate::Error;
@@ -29,6 +28,7 @@ use crate::hooks::{Hook, Hooks};
 use crate::outside::new_id;
 use crate::secrets::Secrets;
 use crate::waiting::Waiters;
+use long_texts::LongTexts;
 use replica::{Own, Replica};
 
 /// How much survives when something is acknowledged.
@@ -50,7 +50,7 @@ pub(crate) struct Shared {
     /// Shared with the follower, which must hold nothing else while it waits.
     log: Arc<dyn Log>,
     folder: Option<TeamFolder>,
-    blobs: Option<BlobStore>,
+    long_texts: LongTexts,
     is_in_memory: bool,
     durability: Durability,
     /// `None` after a sync failed: the log must be opened anew.
@@ -141,13 +141,13 @@ impl TeamLog {
         durability: Durability,
         is_in_memory: bool,
     ) -> Result<Self, Error> {
-        let blobs = folder.as_ref().map(|folder| BlobStore::new(&folder.blobs()));
+        let long_texts = LongTexts::of(folder.as_ref());
         let replica = Replica::open(&log, folder.as_ref())?;
         let (news, _) = watch::channel(replica.state.records());
         Ok(Self(Arc::new(Shared {
             log,
             folder,
-            blobs,
+            long_texts,
             is_in_memory,
             durability,
             replica: Mutex::new(replica),
@@ -331,14 +331,12 @@ impl TeamLog {
             Cow::Owned(hidden) => hidden,
             Cow::Borrowed(_) => text,
         };
-        match &self.0.blobs {
-            Some(blobs) if text.len() > INLINE_BYTES_MAX => {
-                let blob = blobs.put(text.as_bytes())?.to_string();
-                let head = text.chars().take(200).collect();
-                Ok(Text::Blob(Box::new(LongText { blob, size_bytes: text.len() as u64, head })))
-            }
-            _ => Ok(Text::Inline(text)),
+        if text.len() <= INLINE_BYTES_MAX {
+            return Ok(Text::Inline(text));
         }
+        let blob = self.0.long_texts.put(&text)?;
+        let head = text.chars().take(200).collect();
+        Ok(Text::Blob(Box::new(LongText { blob, size_bytes: text.len() as u64, head })))
     }
 
     /// The whole of a text.
@@ -346,13 +344,13 @@ impl TeamLog {
     /// # Errors
     /// When its blob is missing or damaged.
     pub fn read_text(&self, text: &Text) -> Result<String, Error> {
-        let (blob, blobs) = match (text, &self.0.blobs) {
-            (Text::Inline(text), _) => return Ok(text.clone()),
-            (Text::Blob(_), None) => return Ok(text.preview().into_owned()),
-            (Text::Blob(long), Some(blobs)) => (&long.blob, blobs),
-        };
-        let hash: BlobHash = blob.parse().map_err(|_| Error::Input(format!("`{blob}` names no blob")))?;
-        Ok(String::from_utf8_lossy(&blobs.get(&hash)?).into_owned())
+        match text {
+            Text::Inline(text) => Ok(text.clone()),
+            Text::Blob(long) => {
+                let whole = self.0.long_texts.get(&long.blob)?;
+                Ok(whole.unwrap_or_else(|| text.preview().into_owned()))
+            }
+        }
     }
 
     /// The name of this process's presence, if it was announced.

@@ -86,3 +86,12 @@ fn what_is_written_only_if_something_is_so_is_not_written_when_somebody_made_it_
     assert!(of_one.submit_if(&human, &add("c"), has(2)).unwrap().is_some());
     assert_eq!(of_another.look(|state| state.counts().total).unwrap(), 3);
 }
+
+#[test]
+fn a_team_in_memory_keeps_texts_of_any_length() {
+    let log = TeamLog::in_memory().unwrap();
+    let long = "long ".repeat(100_000);
+    let kept = log.text(long.clone()).unwrap();
+    assert!(kept.preview().len() < 1_000, "no record could hold it");
+    assert_eq!(log.read_text(&kept).unwrap(), long);
+}

@@ -1,17 +1,20 @@
-//! The threads of Rust's side.
+//! What a process has of Rust's side: its threads, and the teams that it has opened. A fork begins with none of it: threads do not come
+//! along, and locks may be held by them.
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{LazyLock, Mutex, OnceLock};
 
 use pyo3::prelude::*;
 use tokio::runtime::Runtime;
 
 use crate::error::TeamError;
+use crate::opened::Teams;
 
-/// What a process has of them. A fork begins with none: threads do not come along.
+/// What one process has.
 #[derive(Default)]
-struct Process {
+pub struct Process {
     id: OnceLock<u32>,
     runtime: OnceLock<Runtime>,
+    pub teams: Mutex<Teams>,
     /// That of a process that was forked from it.
     next: OnceLock<Box<Process>>,
 }
@@ -19,7 +22,8 @@ struct Process {
 static FIRST: LazyLock<Process> = LazyLock::new(Process::default);
 
 impl Process {
-    fn this() -> &'static Self {
+    /// That of this process.
+    pub fn this() -> &'static Self {
         let id = std::process::id();
         let mut process: &'static Self = &FIRST;
         while *process.id.get_or_init(|| id) != id {

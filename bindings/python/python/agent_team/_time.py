@@ -1,0 +1,14 @@
+"""Time, as people say it and as the Rust side counts it."""
+
+from __future__ import annotations
+
+import math
+
+
+def milliseconds(seconds: float | None, name: str) -> int | None:
+    """So many milliseconds; ``None`` for no end, which ``inf`` is as well."""
+    if seconds is None or seconds == math.inf:
+        return None
+    if not seconds >= 0:
+        raise ValueError(f"{name}={seconds}: seconds are not below 0")
+    return round(seconds * 1_000)
