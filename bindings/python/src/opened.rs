@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, Weak};
 
 use agent_team::git::ignore_state_folder;
@@ -20,6 +21,16 @@ pub struct Opened {
     /// Whether what is acknowledged outlives a loss of power.
     pub is_power: bool,
     place: Option<Place>,
+    is_running: AtomicBool,
+}
+
+/// That a team is being run by this process, until this is dropped.
+pub struct Running(Arc<Opened>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.is_running.store(false, Ordering::Release);
+    }
 }
 
 /// Where the log of a team is: a folder that was made anew has another one under the same name.
@@ -62,7 +73,10 @@ impl Opened {
         let folder = TeamFolder::of(workspace);
         if let Some(place) = Place::of(&folder, durability) {
             let open = teams(|teams| teams.open.get(&place.folder).and_then(Weak::upgrade));
-            if let Some(open) = open.filter(|open| open.place.as_ref() == Some(&place)) {
+            // One that cannot be read any more, as after a sync that failed, has to be opened anew.
+            let is_it =
+                |open: &Arc<Self>| open.place.as_ref() == Some(&place) && open.log.look(|_| ()).is_ok();
+            if let Some(open) = open.filter(is_it) {
                 return Ok(open);
             }
         }
@@ -72,7 +86,12 @@ impl Opened {
             ignore_state_folder(workspace)?;
         }
         let place = Place::of(&folder, durability);
-        let opened = Arc::new(Self { log, is_power: durability == Durability::Power, place: place.clone() });
+        let opened = Arc::new(Self {
+            log,
+            is_power: durability == Durability::Power,
+            place: place.clone(),
+            is_running: AtomicBool::new(false),
+        });
         if let Some(place) = place {
             teams(|teams| {
                 teams.open.retain(|_, open| open.strong_count() > 0);
@@ -87,7 +106,17 @@ impl Opened {
     /// # Errors
     /// As [`TeamLog::in_memory`].
     pub fn in_memory() -> Result<Arc<Self>, Error> {
-        Ok(Arc::new(Self { log: TeamLog::in_memory()?, is_power: false, place: None }))
+        Ok(Arc::new(Self {
+            log: TeamLog::in_memory()?,
+            is_power: false,
+            place: None,
+            is_running: AtomicBool::new(false),
+        }))
+    }
+
+    /// Says that it is run from now on, unless it is already.
+    pub fn running(self: &Arc<Self>) -> Option<Running> {
+        (!self.is_running.swap(true, Ordering::AcqRel)).then(|| Running(self.clone()))
     }
 
     /// Keeps it, since a claim may be made by it.

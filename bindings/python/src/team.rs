@@ -1,7 +1,7 @@
 //! A team, as Python's classes `AgentTeam`, `TaskQueue` and `MessageBus` see it: opening it, its members, running it. What else
 //! it can do stands beside this file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use agent_team::{
 };
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pythonize::{depythonize, pythonize};
+use pythonize::{Depythonizer, pythonize};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,16 @@ pub fn python(py: Python<'_>, value: &impl Serialize) -> PyResult<Py<PyAny>> {
 
 /// A value that Python has said.
 pub fn read<T: DeserializeOwned>(value: &Bound<'_, PyAny>) -> PyResult<T> {
-    depythonize(value).map_err(|error| TeamError::new_err(error.to_string()))
+    // What is wrong is said of the field that it is wrong with.
+    serde_path_to_error::deserialize(&mut Depythonizer::from_object(value)).map_err(|error| {
+        let (path, error) = (error.path().to_string(), error.into_inner().to_string());
+        let place = if path == "." || error.contains(&format!("`{path}`")) {
+            String::new()
+        } else {
+            format!("{path}: ")
+        };
+        TeamError::new_err(place + &error)
+    })
 }
 
 #[pymethods]
@@ -89,7 +98,8 @@ impl Team {
             }
         };
         let opened = doing(py, || match &folder {
-            Some(workspace) => Opened::at(workspace, durability),
+            // The program may go elsewhere later.
+            Some(folder) => Opened::at(&absolute(folder)?, durability),
             None => Opened::in_memory(),
         })?;
         let (queue, bus) = (TaskQueue::over(opened.log.clone()), MessageBus::over(opened.log.clone()));
@@ -113,6 +123,11 @@ impl Team {
     fn place(&self) -> (Option<PathBuf>, &'static str) {
         let folder = self.queue.team_log().folder().map(|folder| folder.workspace().to_owned());
         (folder, if self.opened.is_power { "power" } else { "process" })
+    }
+
+    /// Whether it was opened by this process, and not by one that this was forked from.
+    fn is_ours(&self) -> bool {
+        self.is_at_home().is_ok()
     }
 
     /// All that happened, as the log has it, from the first record on.
@@ -148,6 +163,10 @@ impl Team {
         let (runtime, queue) = (runtime()?, self.queue()?);
         // How long it may take, and how long turns under way have after that.
         let (timeout_ms, grace_ms) = limits_ms;
+        let running = self.opened.running().ok_or_else(|| {
+            let words = "this team is being run already, by this process".to_owned();
+            hinted(words, "wait for that run, or stop it")
+        })?;
         let configured = Configured::of(read::<Wanted>(wanted)?)?;
         let ((done, hears), line) = (told, line.sender());
         let reporter = hears.map(|hears| reporter(line.clone(), hears)).unwrap_or_default();
@@ -171,7 +190,7 @@ impl Team {
         let timeout = timeout_ms.map(Duration::from_millis).or(config.timeout);
         runtime.spawn(async move {
             let report = team.run(timeout).await;
-            drop(team);
+            drop((team, running));
             line.tell(done, report);
         });
         Ok(Stopper(Stopped::Run(stop)))
@@ -227,6 +246,11 @@ impl Team {
             )),
         }
     }
+}
+
+fn absolute(folder: &Path) -> Result<PathBuf, agent_team::Error> {
+    let wrong = |error| agent_team::Error::Input(format!("{}: {error}", folder.display()));
+    std::path::absolute(folder).map_err(wrong)
 }
 
 fn own(member: &Joining, line: &Sender) -> OwnAgent {

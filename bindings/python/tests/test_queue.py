@@ -383,6 +383,16 @@ def test_a_queue_that_is_opened_again_and_again_holds_no_more_than_one(tmp_path:
     assert after[-1] == after[1], after
 
 
+def test_a_team_stays_where_it_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    queue = TaskQueue("team")
+    monkeypatch.chdir("elsewhere")
+    queue.add_task("Do it", id="it")
+    assert pickle.loads(pickle.dumps(queue)).get_task("it").title == "Do it"
+    assert not (tmp_path / "elsewhere" / "team").exists()
+
+
 def test_what_a_forgotten_queue_claimed_stays_claimed_and_a_team_made_anew_is_another(tmp_path: Path) -> None:
     folder = tmp_path / "team"
     TaskQueue(folder).add_task("Hold it", id="it")

@@ -336,6 +336,34 @@ def test_a_lead_that_is_a_function_splits_a_goal_into_tasks() -> None:
     assert "You have no tools" in prompts[0] and "no JSON" in prompts[1]
 
 
+def test_of_a_function_that_leads_what_was_approved_is_done_and_nothing_else(tmp_path: Path) -> None:
+    asked = 0
+
+    async def lead(prompt: str) -> str:
+        nonlocal asked
+        if "Split the goal" not in prompt:
+            return "All is done."
+        asked += 1
+        return f'{{"tasks": [{{"title": "Plan {asked}"}}]}}'
+
+    async def approved() -> AgentTeam:
+        team = AgentTeam(tmp_path)
+        team.add_agent("lead-1", AgentRole.LEAD, lead)
+        team.add_agent("worker-1", AgentRole.WORKER, echo)
+        running = asyncio.create_task(team.run(timeout=60, goal="Make a parser", approve_plan=True))
+        async for record in team.records(follow=True):
+            if record.kind == "plan_submitted":
+                ((task, plan),) = team.plans().items()
+                assert '"Plan 1"' in plan
+                team.approve_plan(task)
+                break
+        assert (await running).outcome == "completed"
+        return team
+
+    team = asyncio.run(approved())
+    assert [task.title for task in team.queue if task.agent == "worker-1"] == ["Plan 1"]
+
+
 def test_a_goal_that_a_lead_makes_no_tasks_of_is_not_completed() -> None:
     team = AgentTeam()
     team.add_agent("lead-1", AgentRole.LEAD, echo)
@@ -373,6 +401,10 @@ def test_a_lawful_no_is_told_apart_from_what_is_broken() -> None:
         run(team, gaet="true")
     with pytest.raises(TeamError, match="unknown"):
         team.add_task("Read it", colour="green")
+    with pytest.raises(TeamError, match="time_limit: "):
+        team.add_task("Read it", time_limit=1)
+    with pytest.raises(TypeError, match="several"):
+        team.add_task("Read it", dependencies="t1")
     with pytest.raises(TeamError, match="is no "):
         team.add_agent("a b", AgentRole.WORKER, echo)
 

@@ -144,8 +144,10 @@ pub fn assemble_with(
     }
     budgets_can_be_kept(config, &agents, &models)?;
     let environment = config.environment.environment(parent.iter().cloned());
-    if let Some(folder) = team_log.folder().filter(|_| !rehearses && !config.hooks.is_empty()) {
-        team_log.set_hooks(Hooks::new(config.hooks.clone(), folder, environment.clone(), reporter.clone()));
+    if let Some(folder) = team_log.folder().filter(|_| !rehearses) {
+        // An earlier run of this process may have had others.
+        let hooks = || Hooks::new(config.hooks.clone(), folder, environment.clone(), reporter.clone());
+        team_log.set_hooks((!config.hooks.is_empty()).then(hooks));
     }
     let home = variable(parent, "HOME").map(PathBuf::from);
     let base = team_log.folder().map_or(Path::new("/"), TeamFolder::workspace);

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import math
+from typing import Final
+
+#: Nobody waits for so long, in seconds: thirty years.
+_NEVER: Final = 1e9
 
 
 def milliseconds(seconds: float | None, name: str) -> int | None:
-    """So many milliseconds; ``None`` for no end, which ``inf`` is as well."""
-    if seconds is None or seconds == math.inf:
+    """So many milliseconds; ``None`` for no end, which ``math.inf`` is as well."""
+    if seconds is None or seconds >= _NEVER:
         return None
     if not seconds >= 0:
         raise ValueError(f"{name}={seconds}: seconds are not below 0")

@@ -237,7 +237,9 @@ class TaskQueue:
 
     def close(self) -> None:
         """Gives back what was claimed by this queue and is not finished. It can be used on."""
-        for task_id, (agent, token) in list(self._mine.items()):
+        # What a fork has of it is a copy, and the claims are its parent's.
+        held = list(self._mine.items()) if self._team.is_ours() else []
+        for task_id, (agent, token) in held:
             # It has ended otherwise.
             with suppress(Refused):
                 self._team.release(task_id, agent, token, "the queue was closed")
@@ -279,6 +281,8 @@ def _opened(folder: str, durability: str) -> TaskQueue:
 
 
 def _ids(tasks: Iterable[str | Task]) -> list[str]:
+    if isinstance(tasks, str):
+        raise TypeError(f"dependencies are several: [{tasks!r}], not {tasks!r}")
     return [task.id if isinstance(task, Task) else task for task in tasks]
 
 

@@ -25,6 +25,8 @@ from .status import Status
 from .task import Task
 
 _LOGGER = logging.getLogger("agent_team")
+# Where nobody has set up logging, nothing is said.
+_LOGGER.addHandler(logging.NullHandler())
 _LEVELS = {"activity": logging.DEBUG, "idle": logging.DEBUG, "failed": logging.WARNING, "refused": logging.WARNING}
 
 
@@ -32,7 +34,7 @@ def _teller(on_progress: Callable[[dict[str, Any]], None] | None) -> Callable[[d
     """Who is told what happens: the caller, and the log where it wants to hear that."""
     if inspect.iscoroutinefunction(on_progress):
         raise TypeError("on_progress is called on the loop and has to be a plain function")
-    if on_progress is None and not _LOGGER.isEnabledFor(logging.INFO):
+    if on_progress is None and not _LOGGER.isEnabledFor(logging.WARNING):
         return None
 
     def tell(event: dict[str, Any]) -> None:
@@ -122,8 +124,8 @@ class AgentTeam:
             raise TypeError(f"{', '.join(more)}: for a model or a coding agent only")
         agent = agent_id
         if not isinstance(agent, Agent):
-            if llm_fn is None:
-                raise TypeError(f"{agent} needs an llm_fn, a model, or an Agent")
+            if llm_fn is None or not callable(llm_fn):
+                raise TypeError(f"{agent} needs an llm_fn, a model, or an Agent, and not {llm_fn!r}")
             agent = Agent(agent, role, llm_fn, self.queue, self.bus, skills=skills, plan=plan, lead=lead)
         agent.task_queue = agent.task_queue or self.queue
         agent.message_bus = agent.message_bus or self.bus
@@ -264,7 +266,7 @@ class AgentTeam:
                 a limit, or something is broken. Its ``hint`` says what to do.
         """
         if self._is_running():
-            raise TeamError("this team is being run already")
+            raise TeamError("this team is being run already, by this process")
         if not self.agents and not self._named and self._file is None:
             raise TeamError("the team has no agents: add some by add_agent")
         relay = shutil.which("agent-team")

@@ -49,6 +49,14 @@ where
     Arc::new(Closure { function })
 }
 
+/// What a lead is told whose plan was approved and cannot be carried out.
+fn not_agreed(fault: &str) -> AgentError {
+    AgentError::Failed(format!(
+        "your plan was approved, and nothing but what it names may be added; but {fault}. Name the tasks as JSON when you are \
+         asked for the plan"
+    ))
+}
+
 struct Closure<F> {
     function: F,
 }
@@ -108,10 +116,22 @@ where
         if plans {
             prompt += HOW;
         }
-        let text = (self.function)(prompt.clone()).await?;
+        let agreed = task.plan.as_ref().filter(|plan| plans && plan.rejected.is_none());
+        let text = match agreed {
+            // What was approved is done, and nothing that nobody has seen.
+            Some(plan) => plan.text.clone(),
+            None => (self.function)(prompt.clone()).await?,
+        };
         context.bus.mark_read(&context.agent, &unread)?;
         if plans {
-            let planned = self.planned(context, &prompt, text).await?;
+            let planned = match agreed {
+                Some(_) => self
+                    .add(context, &text)
+                    .await?
+                    .map(|()| Answer::text(text))
+                    .map_err(|fault| not_agreed(&fault)),
+                None => self.planned(context, &prompt, text).await,
+            }?;
             // It has a delegated task back when the parts are done, however soon that is.
             return if task.delegated { Err(AgentError::Waits) } else { Ok(planned) };
         }
@@ -132,7 +152,11 @@ where
     /// Whoever asks has put into the question what was said to the agent.
     async fn answer(&self, question: &Assignment, context: &Context) -> Result<String, AgentError> {
         let system = prompt::system(&context.agent, context.role, "", false);
-        let prompt = format!("{system}\n{}", prompt::task(question, Results::Whole));
+        let mut prompt = format!("{system}\n{}", prompt::task(question, Results::Whole));
+        // Whoever is asked for a plan of tasks names them in it, so that they can be judged.
+        if context.has_planned_nothing() {
+            prompt += HOW;
+        }
         (self.function)(prompt).await
     }
 

@@ -75,13 +75,13 @@ impl TaskQueue {
             let outcome = refusal(self.claim_stage(agent, Stage::Work, options))?;
             return Ok(Offer { outcome, blocked: Vec::new(), until: None });
         };
-        self.forget_what_is_over(hooks)?;
+        self.forget_what_is_over(&hooks)?;
         let mut blocked = Vec::new();
         for _ in 0..TRIES_MAX {
             let barred = hooks.0.blocks.barred(agent);
             let until = barred.values().min().copied();
             let no = |refusal| Offer { until, ..Offer::no(refusal) };
-            let task = match self.choose(hooks, agent, options, &barred)? {
+            let task = match self.choose(&hooks, agent, options, &barred)? {
                 Ok(task) => task,
                 Err(refusal) => return Ok(Offer { blocked, ..no(refusal) }),
             };
@@ -93,7 +93,7 @@ impl TaskQueue {
                 Err(_) if is_chosen => continue,
                 Err(refusal) => return Ok(Offer { blocked, ..no(refusal) }),
             };
-            match self.asked(hooks, agent, &claimed)? {
+            match self.asked(&hooks, agent, &claimed)? {
                 Ok(()) => return Ok(Offer { outcome: Ok(claimed), blocked, until }),
                 Err(said) => blocked.push(said),
             }

@@ -67,7 +67,7 @@ pub(crate) struct Shared {
     lookout: tokio::sync::Mutex<()>,
     /// Held by the one who makes changes that somebody has approved.
     carrying_out: Mutex<()>,
-    hooks: OnceLock<Hooks>,
+    hooks: Mutex<Option<Hooks>>,
     /// What is written nowhere.
     secrets: Mutex<Secrets>,
     /// Whether this process runs commands without a sandbox.
@@ -158,7 +158,7 @@ impl TeamLog {
             governor: Governor::default(),
             lookout: tokio::sync::Mutex::default(),
             carrying_out: Mutex::default(),
-            hooks: OnceLock::new(),
+            hooks: Mutex::default(),
             secrets: Mutex::default(),
             is_unconfined: AtomicBool::new(false),
             is_within: OnceLock::new(),
@@ -181,9 +181,9 @@ impl TeamLog {
         self.0.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Has hooks asked from now on, by all clones. They are set once: the first ones stay.
-    pub fn set_hooks(&self, hooks: Hooks) {
-        let _ = self.0.hooks.set(hooks);
+    /// Has hooks asked from now on, by all clones, in the place of those that were; or none.
+    pub fn set_hooks(&self, hooks: impl Into<Option<Hooks>>) {
+        *self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner) = hooks.into();
     }
 
     /// Has every record that this process writes from now on say that it runs commands without a sandbox.
@@ -204,14 +204,15 @@ impl TeamLog {
 
     /// Says for which run hooks are asked: see [`Hooks::are_asked_by`].
     pub(crate) fn hooks_are_asked_by(&self, presence: &str) {
-        if let Some(hooks) = self.0.hooks.get() {
+        if let Some(hooks) = &*self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner) {
             hooks.are_asked_by(presence);
         }
     }
 
     /// The hooks, if one of them is asked at this moment.
-    pub(crate) fn hooks(&self, hook: Hook) -> Option<&Hooks> {
-        self.0.hooks.get().filter(|hooks| hooks.has(hook))
+    pub(crate) fn hooks(&self, hook: Hook) -> Option<Hooks> {
+        let hooks = self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        hooks.as_ref().filter(|hooks| hooks.has(hook)).cloned()
     }
 
     /// Looks at the newest state.
