@@ -32,11 +32,11 @@ impl Stopper {
         }
     }
 
-    /// Everything is dropped. One agent alone finishes its turn.
+    /// Everything is dropped.
     fn at_once(&self) {
         match &self.0 {
             Stopped::Run(run) => run.at_once(),
-            Stopped::Agent(agent) => agent.stop(),
+            Stopped::Agent(agent) => agent.stop_at_once(),
             Stopped::Wait(wait) => wait.notify_one(),
         }
     }

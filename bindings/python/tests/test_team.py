@@ -242,6 +242,39 @@ def test_who_cancels_a_run_ends_it_and_nothing_stays_held() -> None:
     assert (status["running"], status["ready"]) == (0, 1)
 
 
+@pytest.mark.parametrize("is_plain", [False, True], ids=["async", "plain"])
+def test_who_cancels_an_agent_that_works_alone_ends_it_and_its_task_is_free(is_plain: bool) -> None:
+    async def cancels() -> None:
+        loop, begun, cancelled = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+
+        async def never(_: str) -> str:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+            return ""
+
+        def blocks(_: str) -> str:
+            loop.call_soon_threadsafe(begun.set)
+            threading.Event().wait()
+            return ""
+
+        team = AgentTeam()
+        agent = Agent("worker-1", AgentRole.WORKER, blocks if is_plain else never, team.queue, team.bus)
+        task = team.add_task("Wait")
+        working = asyncio.create_task(agent.run_loop())
+        await begun.wait()
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+        if not is_plain:
+            await cancelled.wait()
+        assert team.get_task(task.id).status == "ready"
+
+    asyncio.run(asyncio.wait_for(cancels(), 30))
+
+
 def test_a_time_limit_ends_a_run_and_the_next_one_goes_on() -> None:
     is_slow = True
 

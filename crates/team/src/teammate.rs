@@ -145,6 +145,12 @@ impl Teammate {
         left.await.map(|_| ())
     }
 
+    /// Has [`run_loop`](Self::run_loop) end at once: what is under way is dropped, and the task given back.
+    pub fn stop_at_once(&self) {
+        self.stop.cancel();
+        self.abort.cancel();
+    }
+
     /// Tells it to finish its turn, give back what it holds, and take nothing new.
     pub fn stop(&self) {
         self.stop.cancel();

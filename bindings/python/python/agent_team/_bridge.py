@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import inspect
 import os
 import threading
@@ -66,9 +67,16 @@ class _Call(Protocol):
 def _begin(method: Callable[[Any, str], Awaitable[str]], told: Any, prompt: str, call: _Call) -> asyncio.Task[None]:
     """Begins a call on the running loop. The Rust side hears how it ends, and cancels it if nobody waits for it any more."""
     task = asyncio.get_running_loop().create_task(_run(method, told, prompt, call))
-    # One that is cancelled before it begins does not say so itself.
-    task.add_done_callback(lambda _: call.ended("cancelled", ""))
+    task.add_done_callback(functools.partial(_over, call))
     return task
+
+
+def _over(call: _Call, task: asyncio.Task[None]) -> None:
+    # One that is cancelled before it begins does not say so itself.
+    call.ended("cancelled", "")
+    if not task.cancelled():
+        # What ends the program was raised by the loop as well: nobody else has to look at it.
+        task.exception()
 
 
 async def _run(method: Callable[[Any, str], Awaitable[str]], told: Any, prompt: str, call: _Call) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from . import _bridge
 from ._native import Refused, Team, TeamError
@@ -287,6 +287,8 @@ def _ids(tasks: Iterable[str | Task]) -> list[str]:
 
 
 def _written(description: str, dependencies: Iterable[str | Task], more: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(cast(object, description), str):
+        raise TypeError(f"the description of a task is a text, and not {description!r}")
     after = _ids(dependencies)
     if "title" in more:
         return {"description": description, "after": after, **more}
@@ -300,5 +302,7 @@ def _written(description: str, dependencies: Iterable[str | Task], more: Mapping
 
 
 def _mapped(task: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(cast(object, task), Mapping):
+        raise TypeError(f"a task is a mapping with a description, and not {task!r}")
     more = {name: value for name, value in task.items() if name not in ("description", "dependencies")}
     return _written(task["description"], task.get("dependencies", ()), more)
