@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use agent_team::command::sweep_with;
 use agent_team::{
-    AgentId, Durability, MessageBus, OwnAgent, Records, Reporter, Role, Skill, Surroundings, TaskQueue,
-    Teammate, assemble_with,
+    AgentId, AgentJoined, Durability, MessageBus, OwnAgent, Progress, Records, Reporter, Role, Skill,
+    Surroundings, TaskQueue, Teammate, assemble_with,
 };
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -149,13 +149,13 @@ impl Team {
     }
 
     /// Begins to run the team, with what is wanted of it, and calls `done` on the loop with what came of it: a report, or an
-    /// exception. With a second function that is told what happens meanwhile.
+    /// exception. With a second function that is told what happens meanwhile, or what goes wrong alone.
     #[pyo3(signature = (line, told, wanted, limits_ms, relay=None))]
     fn start(
         &self,
         py: Python<'_>,
         line: &Line,
-        told: (Py<PyAny>, Option<Py<PyAny>>),
+        told: (Py<PyAny>, Option<Py<PyAny>>, bool),
         wanted: &Bound<'_, PyAny>,
         limits_ms: (Option<u64>, Option<u64>),
         relay: Option<PathBuf>,
@@ -168,8 +168,8 @@ impl Team {
             hinted(words, "wait for that run, or stop it")
         })?;
         let configured = Configured::of(read::<Wanted>(wanted)?)?;
-        let ((done, hears), line) = (told, line.sender());
-        let reporter = hears.map(|hears| reporter(line.clone(), hears)).unwrap_or_default();
+        let ((done, hears, hears_all), line) = (told, line.sender());
+        let reporter = hears.map(|hears| reporter(line.clone(), hears, hears_all)).unwrap_or_default();
         let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         let own: Vec<OwnAgent> = members.iter().map(|member| own(member, &line)).collect();
         drop(members);
@@ -196,9 +196,11 @@ impl Team {
         Ok(Stopper(Stopped::Run(stop)))
     }
 
-    /// Lets one agent work by itself, until no work will come or it has done so many tasks; `done` is called with how many.
+    /// Lets one agent work by itself, until no work will come or it has done so many tasks; `done` is called with how many. It is a
+    /// member of the team meanwhile.
     fn work(
         &self,
+        py: Python<'_>,
         line: &Line,
         done: Py<PyAny>,
         agent: Py<PyAny>,
@@ -206,12 +208,27 @@ impl Team {
         max_iterations: Option<u64>,
     ) -> PyResult<Stopper> {
         let (runtime, queue) = (runtime()?, self.queue()?);
-        let Wish { id, role, with, .. } = read(member)?;
+        let Wish { id, role, skills, plan, lead, with } = read(member)?;
         let line = line.sender();
-        let agent = member_of(Arc::new(agent), &line, with);
-        let worker = Teammate::new(id, role, queue.clone(), self.bus.clone(), agent);
-        let works = worker.clone();
-        runtime.spawn(async move { line.tell(done, works.run_loop(max_iterations).await) });
+        let agent = member_of(Arc::new(agent), &line, with.clone());
+        let was_there = doing(py, || {
+            let was_there = queue.team_log().look(|state| state.is_member(&id))?;
+            queue.join(AgentJoined { skills, with, plan, lead, ..AgentJoined::new(id.clone(), role) })?;
+            Ok(was_there)
+        })?;
+        let worker = Teammate::new(id.clone(), role, queue.clone(), self.bus.clone(), agent);
+        let (works, queue) = (worker.clone(), queue.clone());
+        runtime.spawn(async move {
+            let mut done_so_far = works.run_loop(max_iterations).await;
+            if !was_there {
+                // Whoever has left meanwhile need not leave.
+                let left = queue.leave(&id);
+                if let Err(error) = left.or_else(|error| error.refusal().map(drop).ok_or(error)) {
+                    done_so_far = done_so_far.and(Err(error));
+                }
+            }
+            line.tell(done, done_so_far);
+        });
         Ok(Stopper(Stopped::Agent(Box::new(worker))))
     }
 }
@@ -263,8 +280,19 @@ fn member_of(agent: Arc<Py<PyAny>>, line: &Sender, with: Option<String>) -> Arc<
     Arc::new(Member { agent, line: line.clone(), with })
 }
 
-/// Tells what happens on the loop, as it happens.
-fn reporter(line: Sender, hears: Py<PyAny>) -> Reporter {
+/// Tells what happens on the loop, as it happens: all of it, or what went wrong alone.
+fn reporter(line: Sender, hears: Py<PyAny>, hears_all: bool) -> Reporter {
     let hears = Arc::new(hears);
-    Reporter::to(move |progress| line.hear(&hears, progress))
+    Reporter::to(move |progress| {
+        let went_wrong = match &progress {
+            Progress::Failed { .. } | Progress::Refused { .. } | Progress::Checked { passed: false, .. } => {
+                true
+            }
+            Progress::Note(text) => text.starts_with("ERROR") || text.starts_with("WARNING"),
+            _ => false,
+        };
+        if hears_all || went_wrong {
+            line.hear(&hears, progress);
+        }
+    })
 }

@@ -299,6 +299,14 @@ def test_an_agent_alone_works_until_it_is_stopped_or_nothing_is_left() -> None:
     assert asyncio.run(agent.run_loop(max_iterations=2)) == 2
     assert asyncio.run(agent.run_loop()) == 1
     assert team.get_status()["completed"] == 3
+    # It was a member as long as it worked, with what it can do.
+    team.add_task("Audit it", skill="security")
+    guard = SecurityAgent("guard", AgentRole.SPECIALIST, task_queue=team.queue, skills=["security"])
+    assert asyncio.run(guard.run_loop()) == 1
+    assert [(known["id"], known["left"]) for known in team.get_status()["agents"]] == [
+        ("guard", True),
+        ("worker-1", True),
+    ]
 
 
 def test_an_agent_that_is_stopped_before_it_begins_does_nothing() -> None:
@@ -403,6 +411,15 @@ def test_a_goal_that_a_lead_makes_no_tasks_of_is_not_completed() -> None:
     team.add_agent("worker-1", AgentRole.WORKER, echo)
     status = run(team, goal="Make a parser", replans=0)
     assert status["outcome"] == "stuck" and status["failed"] == 1
+
+
+def test_what_goes_wrong_is_logged_where_nobody_has_asked_for_more(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(_: str) -> str:
+        raise ValueError("no paper")
+
+    one(fails, attempts=1)
+    assert [(record.name, record.levelname) for record in caplog.records] == [("agent_team", "WARNING")]
+    assert "no paper" in caplog.text
 
 
 def test_who_hears_of_progress_and_breaks_down_does_not_break_the_run(caplog: pytest.LogCaptureFixture) -> None:

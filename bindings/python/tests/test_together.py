@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent_team import AgentRole, AgentTeam, Record, TeamError
+from agent_team.team import _command
 from conftest import Command
 
 #: A model that never comes to an end in a test.
@@ -143,3 +144,8 @@ def test_git_ignores_a_team_that_python_has_made_as_one_of_the_command(tmp_path:
     git("init", "--quiet")
     AgentTeam(tmp_path).add_task("Do it")
     assert git("status", "--porcelain") == ""
+
+
+def test_a_run_finds_the_command_that_came_with_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert _command() == Path(sys.executable).parent / "agent-team"

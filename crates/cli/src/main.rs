@@ -27,6 +27,7 @@ mod output;
 mod report;
 mod safe_text;
 mod task_text;
+mod team_report;
 mod template;
 mod time;
 mod verb;

@@ -99,7 +99,7 @@ class Team:
     def start(
         self,
         line: Line,
-        told: tuple[Callable[[Any], None], Callable[[dict[str, Any]], None] | None],
+        told: tuple[Callable[[Any], None], Callable[[dict[str, Any]], None] | None, bool],
         wanted: dict[str, Any],
         limits_ms: tuple[int | None, int | None],
         relay: Path | None = None,

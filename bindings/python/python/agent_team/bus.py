@@ -54,7 +54,8 @@ class MessageBus:
         return _opened, (folder, durability)
 
     def __repr__(self) -> str:
-        return f"MessageBus({self._team.place()[0]!r})"
+        folder, _ = self._team.place()
+        return f"MessageBus({'' if folder is None else repr(str(folder))})"
 
     @classmethod
     def _over(cls, team: Team) -> MessageBus:
@@ -148,7 +149,10 @@ class MessageBus:
         Raises:
             TeamError: it was answered, or nobody waits for it any more.
         """
-        return self._team.answer(by, question.id if isinstance(question, AgentMessage) else question, content)
+        question_id = question.id if isinstance(question, AgentMessage) else question
+        # As much of it as tells it apart is enough.
+        begun = [known.id for known in self.questions() if known.id.startswith(question_id)]
+        return self._team.answer(by, begun[0] if len(begun) == 1 else question_id, content)
 
     async def answered(self, question: str | AgentMessage) -> AgentMessage | None:
         """Waits for the answer to a question; ``None`` if whom it was for left without one."""

@@ -7,6 +7,8 @@ import inspect
 import logging
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,6 +32,22 @@ _LOGGER.addHandler(logging.NullHandler())
 _LEVELS = {"activity": logging.DEBUG, "idle": logging.DEBUG, "failed": logging.WARNING, "refused": logging.WARNING}
 
 
+def _command() -> Path | None:
+    """The command that came with this module, wherever programs are looked for; or else the one that is found there."""
+    with suppress(metadata.PackageNotFoundError):
+        for file in metadata.files("agent-team-rs") or ():
+            if file.name == "agent-team" and (installed := Path(str(file.locate())).resolve()).is_file():
+                return installed
+    found = shutil.which("agent-team")
+    return None if found is None else Path(found)
+
+
+def _level(event: dict[str, Any]) -> int:
+    is_red = event["progress"] == "checked" and not event["passed"]
+    went_wrong = is_red or (event["progress"] == "note" and event["text"].startswith(("ERROR", "WARNING")))
+    return logging.WARNING if went_wrong else _LEVELS.get(event["progress"], logging.INFO)
+
+
 def _teller(on_progress: Callable[[dict[str, Any]], None] | None) -> Callable[[dict[str, Any]], None] | None:
     """Who is told what happens: the caller, and the log where it wants to hear that."""
     if inspect.iscoroutinefunction(on_progress):
@@ -38,9 +56,8 @@ def _teller(on_progress: Callable[[dict[str, Any]], None] | None) -> Callable[[d
         return None
 
     def tell(event: dict[str, Any]) -> None:
-        said = {key: value for key, value in event.items() if key != "progress"}
-        kind = event["progress"]
-        _LOGGER.log(_LEVELS.get(kind, logging.INFO), "%s %s", kind, " ".join(map(str, said.values())))
+        said = (str(value) for key, value in event.items() if key != "progress")
+        _LOGGER.log(_level(event), "%s %s", event["progress"], " ".join(said))
         if on_progress is not None:
             try:
                 on_progress(event)
@@ -269,16 +286,16 @@ class AgentTeam:
             raise TeamError("this team is being run already, by this process")
         if not self.agents and not self._named and self._file is None:
             raise TeamError("the team has no agents: add some by add_agent")
-        relay = shutil.which("agent-team")
         tell = _teller(on_progress)
+        relay = _command()
+        hears_all = on_progress is not None or _LOGGER.isEnabledFor(logging.INFO)
         limits_ms = (milliseconds(timeout, "timeout"), milliseconds(grace, "grace"))
         said = {name: value for name, value in config.items() if value is not None}
         whole = {**said, **({"agent": self._named} if self._named else {})}
         wanted = {"said": whole, "file": None if self._file is None else str(self._file), "yes": yes}
 
         def start(line: Line, done: Callable[[Any], None]) -> Stopper:
-            path = None if relay is None else Path(relay)
-            self._stopper = self._team.start(line, (done, tell), wanted, limits_ms, path)
+            self._stopper = self._team.start(line, (done, tell, hears_all), wanted, limits_ms, relay)
             return self._stopper
 
         self._running = asyncio.get_running_loop().create_future()

@@ -28,6 +28,7 @@ pub mod reassign;
 pub mod relay;
 pub mod release;
 pub mod renew;
+pub mod report;
 pub mod reserve;
 pub mod retry;
 pub mod review;

@@ -2,7 +2,7 @@
 
 use crate::support::Team;
 
-const VERBS: [&str; 40] = [
+const VERBS: [&str; 41] = [
     "mcp",
     "init",
     "add",
@@ -13,6 +13,7 @@ const VERBS: [&str; 40] = [
     "trust",
     "claim",
     "graph",
+    "report",
     "complete",
     "fail",
     "renew",

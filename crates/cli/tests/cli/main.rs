@@ -28,6 +28,7 @@ mod mcp_client;
 mod mcp_http;
 mod messages;
 mod mixed_needs_clients;
+mod reports;
 mod sandbox;
 mod secrets;
 
