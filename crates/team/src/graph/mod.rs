@@ -22,7 +22,7 @@ const TITLE_CHARS: usize = 60;
 ///
 /// let queue = TaskQueue::in_memory()?;
 /// let write = queue.add_task("Write it")?;
-/// queue.add_task(NewTask { after: vec![write], ..NewTask::new("Read it") })?;
+/// queue.add_task(NewTask { after: vec![write.to_string()], ..NewTask::new("Read it") })?;
 /// let graph = TaskGraph::of(&queue.list_tasks()?);
 /// assert!(graph.mermaid().contains("n0 --> n1"));
 /// # Ok::<(), agent_team::Error>(())
