@@ -195,7 +195,10 @@ impl<'a> Attempt<'a> {
             None => prompt::task(self.task, Results::Whole),
         };
         let mut text = match (goes_on, done) {
-            (true, _) => words::GO_ON.to_owned(),
+            // A call that was broken off may be nowhere in the conversation that is gone on with, and its plan with it.
+            (true, _) => {
+                words::GO_ON.to_owned() + &plan.as_ref().map(prompt::judged_plan).unwrap_or_default()
+            }
             (false, true) => format!("{}\n{}", task(), words::note(lines)),
             (false, false) => task(),
         };
