@@ -1,13 +1,17 @@
-"""What the tests share: the command, and a team that a test may not leave behind."""
+"""What the tests share: the command, and teams that are made and run in one line."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from agent_team import AgentRole, AgentTeam, Task
 
 
 class Command:
@@ -48,3 +52,19 @@ def command(tmp_path: Path) -> Command:
     program = shutil.which("agent-team")
     assert program is not None, "the command agent-team is not installed"
     return Command(tmp_path, program)
+
+
+async def echo(prompt: str) -> str:
+    return f"{len(prompt)} letters"
+
+
+def run(team: AgentTeam, **config: Any) -> dict[str, Any]:
+    return asyncio.run(team.run(timeout=60, **config))
+
+
+def one(llm_fn: Any, **task: Any) -> tuple[dict[str, Any], Task]:
+    """What becomes of one task of a team of one."""
+    team = AgentTeam()
+    team.add_agent("worker-1", AgentRole.WORKER, llm_fn)
+    added = team.add_task("Do it", backoff_ms=0, **task)
+    return run(team), team.queue.get_task(added.id)

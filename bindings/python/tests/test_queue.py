@@ -179,6 +179,7 @@ def test_who_cancels_a_wait_holds_nothing_by_it() -> None:
         assert queue.claim_task("worker-1") is not None
         queue.add_task("Read it", id="read", dependencies=[blocker])
         waiting = asyncio.create_task(queue.claim_when_ready("worker-2"))
+        # One turn of the loop, in which the wait begins.
         await asyncio.sleep(0)
         # The one frees the task, the other ends the wait: whoever is faster, nobody holds it then.
         queue.complete_task(blocker.id, "written")
@@ -247,8 +248,10 @@ def test_who_asks_gets_the_answer_and_a_stream_gives_what_comes() -> None:
         team = AgentTeam()
         bus = team.bus
         asking = asyncio.create_task(bus.ask("worker-1", "human", "Which of the two?"))
-        while not (questions := bus.questions("human")):
-            await asyncio.sleep(0)
+        async for question in bus.stream("human"):
+            assert question.asks
+            break
+        questions = bus.questions("human")
         # The last letters of an id are its own.
         bus.answer(questions[0].id[:-1], "The first.")
         answer = await asking

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use agent_team::escaped;
+
 use super::{TeamReport, cost};
 use crate::time::short;
 
@@ -104,21 +106,4 @@ fn table(heads: &[&str], figures_from: usize, rows: impl Iterator<Item = Vec<Str
         text += "</tr>\n";
     }
     text + "</table></div>\n"
-}
-
-/// The text with what HTML takes for markup written out. Control characters are replaced.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(character),
-            _ if character.is_control() => escaped.push('\u{fffd}'),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
 }

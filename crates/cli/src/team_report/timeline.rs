@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use agent_team::{Ending, Stage};
+use agent_team::{Ending, Stage, escaped};
 
 use super::TeamReport;
-use super::html::escaped;
 use crate::time::{local, short};
 
 /// The picture's size, in pixels: of the names, of the time, of one row.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Look, Node, TaskGraph};
+use crate::markup::escaped;
 
 /// The size of a box, the gaps between boxes, and the edge of the picture, in pixels.
 const WIDTH: usize = 220;
@@ -79,21 +80,4 @@ fn draw_box(text: &mut String, node: &Node, Place { x, y }: Place) {
          <text y=\"36\" fill=\"{border}\" font-size=\"11\">{below}</text></svg></g>",
         x + PADDING
     );
-}
-
-/// The text with what XML takes for markup written out. Characters that no XML may hold are replaced.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            _ if character.is_control() => escaped.push('\u{fffd}'),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
 }
