@@ -131,7 +131,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         match self {
             Self::Init(verb) => verb.run(global, out),
             Self::Run(verb) => verb.run(global, out),

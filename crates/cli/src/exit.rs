@@ -146,6 +146,7 @@ impl From<Error> for Failure {
             | Error::SeatTaken { .. }
             | Error::Sandbox(_)
             | Error::Command(CommandError::Sandbox(_))
+            | Error::Past { .. }
             | Error::WithinCommand => Exit::Refused,
             Error::Name(_)
             | Error::Input(_)

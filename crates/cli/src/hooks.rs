@@ -23,9 +23,12 @@ pub fn set(team_log: &TeamLog, out: &Output) -> Result<(), Failure> {
     }
     trust::require(folder, &config)?;
     let environment = config.environment.environment(std::env::vars_os());
-    let json = out.is_json();
+    // A view has the terminal to itself; what a hook says no to is told as the answer.
+    let (json, is_kept) = (out.is_json(), out.is_kept());
     let reporter = Reporter::to(move |progress| {
-        if let Progress::Note(text) = progress {
+        if let Progress::Note(text) = progress
+            && !is_kept
+        {
             output::note(&text, json);
         }
     });

@@ -11,6 +11,7 @@
 //! | `again` | how a run that ended is called again |
 //! | `hooks` | the hooks of team.toml, for the verbs that bring something about |
 //! | `template` | the files of `init --template` |
+//! | `view/` | what the terminal view and the web page have in common |
 //! | `exit` | the exit codes, and what is said when a verb did not do what was asked |
 
 mod again;
@@ -31,6 +32,7 @@ mod team_report;
 mod template;
 mod time;
 mod verb;
+mod view;
 
 use std::process::ExitCode;
 

@@ -53,4 +53,4 @@ pub use process::{Liveness, ProcessIdentity};
 pub use record::MAX_FRAMED_BYTES;
 pub use snapshot::{SaveSnapshotError, SavedSnapshot, Snapshot};
 pub use unique::unique_id;
-pub use watch::Watch;
+pub use watch::{FolderWatch, Watch};

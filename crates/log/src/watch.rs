@@ -4,9 +4,10 @@
 //! so nothing may depend on them but a delay: whoever waits here also looks by itself now and then. What changed, and
 //! whether it matters, this module does not know.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A descriptor that becomes readable when a log may have changed, for those who wait for several things at once. It
@@ -58,6 +59,72 @@ impl AsFd for Watch {
     }
 }
 
+/// A descriptor that becomes readable when something changed in one of several folders: a file in it grew, or came.
+#[derive(Debug)]
+pub struct FolderWatch {
+    watch: Watch,
+    /// The folders, with what the system calls the watch of each.
+    folders: BTreeMap<PathBuf, i32>,
+}
+
+impl FolderWatch {
+    /// A watch of no folder yet.
+    ///
+    /// # Errors
+    /// When the system has no notifications, or none left to give.
+    #[cfg(target_os = "linux")]
+    pub fn new() -> io::Result<Self> {
+        use rustix::fs::inotify::{CreateFlags, init};
+
+        let notifications = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        Ok(Self { watch: Watch { notifications }, folders: BTreeMap::new() })
+    }
+
+    /// A watch of no folder yet.
+    ///
+    /// # Errors
+    /// Always: it is written for Linux.
+    #[cfg(not(target_os = "linux"))]
+    pub fn new() -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Watches these folders and no others. One that is not there is not watched; say it again when it may be.
+    #[cfg(target_os = "linux")]
+    pub fn set(&mut self, wanted: &BTreeSet<PathBuf>) {
+        use rustix::fs::inotify::{WatchFlags, add_watch, remove_watch};
+
+        let notifications = &self.watch.notifications;
+        self.folders.retain(|folder, watched| {
+            let keep = wanted.contains(folder) && folder.is_dir();
+            if !keep {
+                // One whose folder is gone has ended by itself.
+                let _ = remove_watch(notifications, *watched);
+            }
+            keep
+        });
+        for folder in wanted {
+            if !self.folders.contains_key(folder)
+                && let Ok(watched) = add_watch(notifications, folder, WatchFlags::MODIFY | WatchFlags::CREATE)
+            {
+                self.folders.insert(folder.clone(), watched);
+            }
+        }
+    }
+
+    /// Watches these folders and no others.
+    #[cfg(not(target_os = "linux"))]
+    pub fn set(&mut self, _wanted: &BTreeSet<PathBuf>) {}
+
+    /// The descriptor, for those who wait for several things at once: as of a [`Watch`].
+    ///
+    /// # Errors
+    /// When this process may not have another one.
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.watch.notifications.try_clone()
+    }
+}
+
 impl From<Watch> for OwnedFd {
     fn from(watch: Watch) -> Self {
         watch.notifications
@@ -98,5 +165,26 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert!(is_readable(&watch));
         assert!(Watch::of(&path).is_err());
+    }
+
+    #[test]
+    fn what_grows_in_a_watched_folder_is_noticed_and_what_is_not_watched_any_more_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
+        fs::create_dir(&one).unwrap();
+        let mut folders = FolderWatch::new().unwrap();
+        folders.set(&[one.clone(), other.clone()].into());
+        fs::write(one.join("transcript"), "x").unwrap();
+        assert!(is_readable(&folders.watch));
+        folders.watch.clear();
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join("transcript"), "x").unwrap();
+        assert!(!is_readable(&folders.watch), "it was not there when it was to be watched");
+        folders.set(&[other.clone()].into());
+        folders.watch.clear();
+        fs::write(one.join("transcript"), "y").unwrap();
+        assert!(!is_readable(&folders.watch));
+        fs::write(other.join("transcript"), "y").unwrap();
+        assert!(is_readable(&folders.watch));
     }
 }

@@ -17,7 +17,6 @@ use crate::agent::Line;
 use crate::at_duty;
 use crate::liveness::{self, Health};
 use crate::model::Part;
-use crate::outside::now_ms;
 use crate::purse::UsedUp;
 use crate::run::{ALONE, ORCHESTRATOR};
 use crate::team_log::TeamLog;
@@ -108,7 +107,7 @@ impl TaskQueue {
     /// When the log cannot be read.
     pub fn agent_states(&self) -> Result<Vec<AgentState>, Error> {
         let team_log = self.team_log();
-        let is_run = is_run(team_log)?;
+        let (is_run, now_ms) = (is_run(team_log)?, team_log.now_ms());
         let known: Vec<Known> = team_log.look(|state| {
             // One look at what is held and asked for all agents: teams may have thousands of each.
             let held = state.held().map(|(task, claim)| (&claim.agent, (task, claim))).collect();
@@ -119,7 +118,7 @@ impl TaskQueue {
                 let died_ms = died.get(&agent.id).cloned();
                 let gone = team_log.folder().filter(|_| !agent.orchestrated && !agent.left);
                 let gone = gone.and_then(|folder| whereabouts::why_gone(folder, agent));
-                Known { died_ms, gone, ..Known::of(state, agent, &held, &asked, &nudged) }
+                Known { died_ms, gone, ..Known::of(state, agent, &held, &asked, &nudged, now_ms) }
             };
             state.agents().map(known).collect()
         })?;
@@ -146,7 +145,7 @@ impl TaskQueue {
     /// # Errors
     /// When the log cannot be read.
     pub fn why_idle(&self, agent: &AgentId) -> Result<String, Error> {
-        self.team_log().look(|state| why_idle(state, agent, now_ms()))
+        self.team_log().look(|state| why_idle(state, agent, self.team_log().now_ms()))
     }
 }
 
@@ -202,6 +201,7 @@ impl Known {
         held: &BTreeMap<&AgentId, (&Task, &Claim)>,
         asked: &BTreeMap<&AgentId, &Message>,
         nudged: &BTreeMap<&AgentId, &Message>,
+        now_ms: u64,
     ) -> Self {
         let id = &agent.id;
         let held = held.get(id).copied();
@@ -237,7 +237,6 @@ impl Known {
         };
         // Only a run can say that its clock is over, and only who is run by one pays for calls by the log.
         let used_up = UsedUp::look(state, id, agent.orchestrated, Duration::ZERO);
-        let now_ms = now_ms();
         let idle = match (decide(state, &command, now_ms), used_up) {
             (Ok(_), Some(used_up)) => used_up.refusal().to_string(),
             (Ok(_), None) => "about to take a task".to_owned(),
@@ -330,7 +329,7 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
     }
     if let Some((whom, what, since_ms)) = waits_for {
         let doing = if whom.as_str() == HUMAN { Doing::WaitingForHuman } else { Doing::WaitingForAgent };
-        let waited = Duration::from_millis(now_ms().saturating_sub(since_ms));
+        let waited = Duration::from_millis(team_log.now_ms().saturating_sub(since_ms));
         let long = if waited >= LONG_WAIT { format!(", for {}", roughly(waited)) } else { String::new() };
         return is(doing, format!("{task}: waits for {whom} {what}{long}"), Some(since_ms));
     }
@@ -341,7 +340,7 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
         Some((Line::Answered { parts, .. }, since_ms)) => (Doing::Working, called(&parts), since_ms),
         Some((Line::Told { .. } | Line::ToolResult { .. } | Line::Compacted { .. }, since_ms)) => {
             let limited = limited_ms.map(|until_ms| {
-                let left = Duration::from_millis(until_ms.saturating_sub(now_ms()));
+                let left = Duration::from_millis(until_ms.saturating_sub(team_log.now_ms()));
                 format!(", which takes no calls for {}", roughly(left.max(Duration::from_secs(1))))
             });
             let what = format!("waits for its model{}", limited.unwrap_or_default());
@@ -356,7 +355,7 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
     let acted_ms = || attempt.as_deref().and_then(Line::acted_ms).unwrap_or_default().max(claim.at_ms);
     let nudged_since = nudged_ms.and_then(|nudged_ms| Some(acted_ms()).filter(|acted| *acted <= nudged_ms));
     let idle_since = nudged_since.unwrap_or(since_ms);
-    let idle = Duration::from_millis(now_ms().saturating_sub(idle_since));
+    let idle = Duration::from_millis(team_log.now_ms().saturating_sub(idle_since));
     if claim.holder.orchestrated && (nudged_since.is_some() || idle >= STUCK_AFTER) {
         let words = format!("{task}{stage}: no progress for {}", roughly(idle));
         return is(Doing::Stuck, words, Some(idle_since));

@@ -43,6 +43,12 @@ pub enum Error {
     /// A command that the team's agents, checks or gate run wants to change the team.
     #[error("a command of an agent, a check or the gate changes nothing in its own team")]
     WithinCommand,
+    /// The team is looked at as it was before.
+    #[error("this is the team as it was after {records} records: nothing can be changed in it")]
+    Past {
+        /// How many records there were.
+        records: u64,
+    },
     /// The log was written by a newer version: it can be read, but not written.
     #[error("the log has format {found}, and this program writes format {known}")]
     NewerFormat {
@@ -177,6 +183,7 @@ impl Error {
                 "mend it first; what is still to be reached belongs into checks, not into the gate".into(),
             ),
             Self::SeatTaken { .. } => Some("choose another name, or end that session".into()),
+            Self::Past { .. } => Some("go back to the team as it is now".into()),
             Self::WithinCommand => Some(
                 "agents have tools for what they may do; run it yourself, in a shell of your own, or from a hook".into(),
             ),

@@ -85,7 +85,7 @@ async fn follow_on_runtime(over: Over, watch: pipe::Receiver) {
 
 /// Waits for a notification. It is read before anybody looks, so that a change in between is not slept through; those
 /// that are left are found the next time.
-async fn notified(watch: &pipe::Receiver) -> io::Result<()> {
+pub(crate) async fn notified(watch: &pipe::Receiver) -> io::Result<()> {
     let mut notifications = [0; 1024];
     loop {
         watch.readable().await?;

@@ -92,7 +92,9 @@ impl<'a> Observer<'a> {
                 }
                 Ok(Err(_)) => {}
                 // Whoever may only look leaves it to those who may write.
-                Err(Error::Append(AppendError::ReadOnly) | Error::WithinCommand) => return Ok(taken),
+                Err(Error::Append(AppendError::ReadOnly) | Error::WithinCommand | Error::Past { .. }) => {
+                    return Ok(taken);
+                }
                 Err(error) => return Err(error),
             }
         }

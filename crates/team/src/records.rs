@@ -3,6 +3,7 @@
 //! It folds the log from its beginning with a state of its own and writes nothing.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use agent_team_core::id::{AgentId, RecordId, TaskId};
@@ -108,7 +109,15 @@ impl Records {
     /// # Errors
     /// When the log cannot be opened.
     pub fn open(folder: &TeamFolder) -> Result<Self, Error> {
-        let log = FileLog::open_read_only(&folder.log())?;
+        Self::open_log(&folder.log())
+    }
+
+    /// The records of the log in this file, from the first on.
+    ///
+    /// # Errors
+    /// When the log cannot be opened.
+    pub fn open_log(log: &Path) -> Result<Self, Error> {
+        let log = FileLog::open_read_only(log)?;
         Ok(Self { log, position: Position::START, state: State::new(), intents: BTreeMap::new() })
     }
 

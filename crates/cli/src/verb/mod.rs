@@ -106,9 +106,14 @@ impl Told {
         Ok(Self { waits_for_member, nobody_reads, warning: unheard.map(|why| why.to_string()) })
     }
 
-    fn warn(&self, out: &Output) {
-        if let Some(warning) = &self.warning {
-            output::note(&format!("WARNING {warning}"), out.is_json());
+    fn warn(&self, out: &mut Output) -> std::io::Result<()> {
+        match &self.warning {
+            Some(warning) if out.is_kept() => out.line(&format!("WARNING {warning}")),
+            Some(warning) => {
+                output::note(&format!("WARNING {warning}"), out.is_json());
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 }

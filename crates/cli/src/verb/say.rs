@@ -85,6 +85,6 @@ fn post(message: NewMessage, global: &Global, out: &mut Output) -> Result<Exit, 
     } else {
         out.line(&id.to_string())?;
     }
-    told.warn(out);
+    told.warn(out)?;
     Ok(Exit::Done)
 }

@@ -88,17 +88,10 @@ impl SendMessage {
         let told = Told::of(&bus, from, &self.to)?;
         let message = NewMessage::new(from, self.to, text);
         let id = bus.post(NewMessage { task: self.task, urgent, asks, ..message })?;
-        let is_kept = out.is_kept();
         let (waits, unread) = (told.waits_for_member, told.nobody_reads);
         let value = json!({ "id": id, "waits_for_member": waits, "nobody_reads": unread });
-        out.answer(&value, |out| {
-            out.line(&id.to_string())?;
-            let warning = told.warning.iter().filter(|_| is_kept);
-            warning.into_iter().try_for_each(|warning| out.line(&format!("WARNING {warning}")))
-        })?;
-        if !is_kept {
-            told.warn(out);
-        }
+        out.answer(&value, |out| out.line(&id.to_string()))?;
+        told.warn(out)?;
         Ok(Exit::Done)
     }
 }

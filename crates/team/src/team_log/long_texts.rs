@@ -1,6 +1,7 @@
 //! Texts that are too long for a record: as blobs in the team's folder, or in memory with a team that lives there.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use agent_team_log::{BlobHash, BlobStore};
@@ -21,6 +22,12 @@ impl LongTexts {
             || Self::InMemory(Mutex::default()),
             |folder| Self::InFolder(BlobStore::new(&folder.blobs())),
         )
+    }
+
+    /// Those that lie beside a log that is only looked at.
+    pub(super) fn beside(log: &Path) -> Self {
+        let blobs = log.with_file_name("blobs");
+        if blobs.is_dir() { Self::InFolder(BlobStore::new(&blobs)) } else { Self::of(None) }
     }
 
     /// Keeps a text, and gives its name.

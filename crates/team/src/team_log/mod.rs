@@ -3,6 +3,7 @@
 //! Everything that a process knows of its team it reads from the log, and everything that it does to the team goes
 //! through [`TeamLog::submit`]: read the tail, decide, append, read back. No other module appends.
 
+mod history;
 mod long_texts;
 mod replica;
 mod submit;
@@ -25,9 +26,10 @@ use crate::ancestry::is_called_within;
 use crate::folder::TeamFolder;
 use crate::follow::Follower;
 use crate::hooks::{Hook, Hooks};
-use crate::outside::new_id;
+use crate::outside::{new_id, now_ms};
 use crate::secrets::Secrets;
 use crate::waiting::Waiters;
+pub use history::History;
 use long_texts::LongTexts;
 use replica::{Own, Replica};
 
@@ -50,7 +52,7 @@ pub(crate) struct Shared {
     /// Shared with the follower, which must hold nothing else while it waits.
     log: Arc<dyn Log>,
     folder: Option<TeamFolder>,
-    long_texts: LongTexts,
+    long_texts: Arc<LongTexts>,
     is_in_memory: bool,
     durability: Durability,
     /// `None` after a sync failed: the log must be opened anew.
@@ -72,6 +74,8 @@ pub(crate) struct Shared {
     secrets: Mutex<Secrets>,
     /// Whether this process runs commands without a sandbox.
     is_unconfined: AtomicBool,
+    /// When the newest record of a team as it was before was written, in milliseconds since 1970; `None` for one as it is.
+    as_of_ms: Option<u64>,
     /// Whether this process is a command of the team's own: it looks, and changes nothing. Found out when it first matters.
     is_within: OnceLock<bool>,
 }
@@ -124,7 +128,9 @@ impl TeamLog {
     /// # Errors
     /// When the log cannot be read.
     pub fn open_read_only(log: &Path) -> Result<Self, Error> {
-        Self::over(Arc::new(FileLog::open_read_only(log)?), None, Durability::Process, false)
+        let long_texts = LongTexts::beside(log);
+        let log = Arc::new(FileLog::open_read_only(log)?);
+        Self::with_texts(log, None, long_texts, Durability::Process, false)
     }
 
     /// A team that lives in this process's memory alone.
@@ -142,9 +148,39 @@ impl TeamLog {
         is_in_memory: bool,
     ) -> Result<Self, Error> {
         let long_texts = LongTexts::of(folder.as_ref());
+        Self::with_texts(log, folder, long_texts, durability, is_in_memory)
+    }
+
+    fn with_texts(
+        log: Arc<dyn Log>,
+        folder: Option<TeamFolder>,
+        long_texts: LongTexts,
+        durability: Durability,
+        is_in_memory: bool,
+    ) -> Result<Self, Error> {
         let replica = Replica::open(&log, folder.as_ref())?;
+        let long_texts = Arc::new(long_texts);
+        Ok(Self::joined(log, folder, long_texts, durability, is_in_memory, replica, None))
+    }
+
+    /// The team of this log as it was when its state was this one, and for ever.
+    fn as_it_was(&self, state: State, position: Position, at_ms: u64) -> Self {
+        let replica = Replica::of(state, position);
+        let (log, long_texts) = (Arc::clone(&self.0.log), Arc::clone(&self.0.long_texts));
+        Self::joined(log, None, long_texts, Durability::Process, true, replica, Some(at_ms))
+    }
+
+    fn joined(
+        log: Arc<dyn Log>,
+        folder: Option<TeamFolder>,
+        long_texts: Arc<LongTexts>,
+        durability: Durability,
+        is_in_memory: bool,
+        replica: Replica,
+        as_of_ms: Option<u64>,
+    ) -> Self {
         let (news, _) = watch::channel(replica.state.records());
-        Ok(Self(Arc::new(Shared {
+        Self(Arc::new(Shared {
             log,
             folder,
             long_texts,
@@ -161,8 +197,19 @@ impl TeamLog {
             hooks: Mutex::default(),
             secrets: Mutex::default(),
             is_unconfined: AtomicBool::new(false),
+            as_of_ms,
             is_within: OnceLock::new(),
-        })))
+        }))
+    }
+
+    /// Now, in milliseconds since 1970; in a team as it was before, when its newest record was written.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.0.as_of_ms.unwrap_or_else(now_ms)
+    }
+
+    /// Whether it is a team as it was before, in which nothing can be changed.
+    pub(crate) fn is_past(&self) -> bool {
+        self.0.as_of_ms.is_some()
     }
 
     /// The team's folder; `None` for a team in memory.
@@ -237,6 +284,9 @@ impl TeamLog {
 
     /// Applies what came since the last look.
     fn catch_up(&self, replica: &mut Replica, own: &mut Own) -> Result<(), Error> {
+        if self.is_past() {
+            return Ok(());
+        }
         let before = replica.state.records();
         replica.catch_up(self.0.log.as_ref(), own)?;
         self.tell_news(replica, before);

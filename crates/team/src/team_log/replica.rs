@@ -78,7 +78,18 @@ impl Replica {
     pub fn open(log: &Arc<dyn Log>, folder: Option<&TeamFolder>) -> Result<Self, Error> {
         let known = folder.and_then(|folder| kept::open(folder, log.as_ref()));
         let (state, position) = known.unwrap_or_else(|| (State::new(), Position::START));
-        let mut replica = Self {
+        let mut replica = Self::of(state, position);
+        replica.catch_up(log.as_ref(), &mut Own::none())?;
+        // Whoever had to fold much spares the next one that.
+        if let Some(folder) = folder.filter(|_| replica.since_snapshot() >= SNAPSHOT_RECORDS) {
+            replica.save(log, folder);
+        }
+        Ok(replica)
+    }
+
+    /// A copy that begins with this state.
+    pub fn of(state: State, position: Position) -> Self {
+        Self {
             snapshot_at: state.records(),
             state,
             position,
@@ -89,13 +100,7 @@ impl Replica {
             others: 1,
             caught_up: Instant::now(),
             saving: None,
-        };
-        replica.catch_up(log.as_ref(), &mut Own::none())?;
-        // Whoever had to fold much spares the next one that.
-        if let Some(folder) = folder.filter(|_| replica.since_snapshot() >= SNAPSHOT_RECORDS) {
-            replica.save(log, folder);
         }
-        Ok(replica)
     }
 
     /// Whether nobody else seems to write.

@@ -196,6 +196,9 @@ impl TeamLog {
         records: Vec<Record>,
         mut turn: Option<Turn<'_>>,
     ) -> Result<(), Error> {
+        if self.is_past() {
+            return Err(Error::Past { records: replica.state.records() });
+        }
         if self.is_within() {
             return Err(Error::WithinCommand);
         }

@@ -1,0 +1,60 @@
+//! A line of a transcript in a few words each: what an agent said, called and got, for those who look on.
+
+use agent_team::agent::Line;
+use agent_team::model::Part;
+use serde_json::Value;
+
+/// How much of a text is shown, in characters.
+const CHARS: usize = 200;
+
+/// The lines that a view shows for one of a transcript; none for what nobody looks for.
+pub fn words(line: &Line) -> Vec<String> {
+    match line {
+        Line::Began { task, attempt, .. } => vec![format!("begins {task}, attempt {attempt}")],
+        Line::Told { parts, messages, .. } if !messages.is_empty() => said("told: ", parts),
+        Line::Told { .. } | Line::Session { .. } => Vec::new(),
+        Line::Answered { parts, .. } => said("", parts),
+        Line::ToolResult { name, output, is_error, .. } => {
+            let mark = if *is_error { "ERROR " } else { "" };
+            let first = output.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            vec![format!("  {name}: {mark}{}", cut(first.trim()))]
+        }
+        Line::Compacted { .. } => vec!["its conversation was compacted".to_owned()],
+        Line::Permission { what, allowed, .. } => {
+            vec![format!("asked for {}: {}", cut(what), if *allowed { "allowed" } else { "refused" })]
+        }
+        Line::Ended { outcome, .. } => vec![format!("ended: {}", cut(outcome))],
+    }
+}
+
+/// What was said and called, a line each.
+fn said(before: &str, parts: &[Part]) -> Vec<String> {
+    let words = parts.iter().flat_map(|part| match part {
+        Part::Text { text } => {
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            lines.map(|line| format!("{before}{}", cut(line))).collect()
+        }
+        Part::ToolCall { name, input, .. } => vec![format!("> {name} {}", cut(&arguments(input)))],
+        Part::Opaque { .. } | Part::ToolResult { .. } => Vec::new(),
+    });
+    words.collect()
+}
+
+/// The arguments of a call: their values, since the names say little.
+fn arguments(input: &Value) -> String {
+    let value = |value: &Value| match value {
+        Value::String(text) => text.lines().next().unwrap_or_default().to_owned(),
+        other => other.to_string(),
+    };
+    match input {
+        Value::Object(fields) => fields.values().map(value).collect::<Vec<_>>().join(" "),
+        other => value(other),
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}

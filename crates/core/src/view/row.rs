@@ -1,0 +1,104 @@
+//! Tasks in short, for those who show all of them at once.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentId, Skill, TaskId};
+use crate::machine::{Failure, State, Status, Task};
+use crate::record::{Account, Role, Stage};
+
+/// A task in short: what a board shows of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RowView {
+    /// Its id.
+    pub id: TaskId,
+    /// One line for people.
+    pub title: String,
+    /// Where it stands.
+    pub status: Status,
+    /// Who holds it now.
+    pub agent: Option<AgentId>,
+    /// The stage that is held.
+    pub stage: Option<Stage>,
+    /// The number of the newest attempt, from 1.
+    pub attempt: u32,
+    /// How many attempts may fail.
+    pub attempts: u32,
+    /// Higher goes first.
+    pub priority: i32,
+    /// The task that it is a part of.
+    pub parent: Option<TaskId>,
+    /// The tasks that must be completed first.
+    pub after: Vec<TaskId>,
+    /// Words to find it by.
+    pub labels: Vec<String>,
+    /// The role that it wants.
+    pub role: Option<Role>,
+    /// The skill that it wants.
+    pub skill: Option<Skill>,
+    /// The agent that it is for.
+    pub for_agent: Option<AgentId>,
+    /// Why it failed for good.
+    pub failure: Option<Failure>,
+    /// What was said to its newest plan.
+    pub plan: Option<PlanWord>,
+    /// Whether a lead splits it into parts, and delivers it when they are done.
+    pub delegate: bool,
+    /// When it came into its present status, in milliseconds since 1970.
+    pub since_ms: u64,
+    /// When it was added, in milliseconds since 1970.
+    pub added_at_ms: u64,
+    /// What it cost so far, in millionths of a US dollar.
+    pub micro_usd: u64,
+    /// The tokens that it cost so far, read and written.
+    pub tokens: u64,
+}
+
+/// What was said to a plan, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanWord {
+    /// Nothing yet.
+    Waits,
+    /// The work may begin.
+    Approved,
+    /// Another one is wanted.
+    Rejected,
+}
+
+/// All tasks in short, in the order in which they were added.
+pub fn rows(state: &State) -> Vec<RowView> {
+    state.tasks().map(|task| row(state, task)).collect()
+}
+
+fn row(state: &State, task: &Task) -> RowView {
+    let (spec, claim) = (&task.spec, task.claim.as_ref());
+    let spent = state.ledger().spent(&Account::Task(spec.id.clone()));
+    let plan = task.plan.as_deref().map(|plan| match &plan.verdict {
+        None => PlanWord::Waits,
+        Some(verdict) if verdict.approved => PlanWord::Approved,
+        Some(_) => PlanWord::Rejected,
+    });
+    RowView {
+        id: spec.id.clone(),
+        title: spec.title.clone(),
+        status: task.status,
+        agent: claim.map(|claim| claim.agent.clone()),
+        stage: claim.map(|claim| claim.stage),
+        attempt: task.attempt,
+        attempts: spec.attempts,
+        priority: spec.priority,
+        parent: spec.parent.clone(),
+        after: spec.after.clone(),
+        labels: spec.labels.clone(),
+        role: spec.role,
+        skill: spec.skill.clone(),
+        for_agent: spec.agent.clone(),
+        failure: task.failure,
+        plan,
+        delegate: spec.delegate,
+        since_ms: task.since_ms,
+        added_at_ms: task.added_at_ms,
+        micro_usd: spent.micro_usd,
+        tokens: spent.tokens(),
+    }
+}

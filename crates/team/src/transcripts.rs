@@ -1,0 +1,284 @@
+//! Transcripts for those who look on: which there are, what is in them, and when they grow.
+//!
+//! An attempt's transcript is written by whoever works on it, on this machine (`agent::journal`); here it is only read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use agent_team_core::machine::{Claim, PastClaim, State, Task};
+use agent_team_log::FolderWatch;
+use serde::Serialize;
+use tokio::net::unix::pipe;
+
+use crate::agent::{Line, TRANSCRIPT};
+use crate::follow::notified;
+use crate::{AgentId, Ending, Error, RecordId, Stage, TaskId, TaskQueue};
+
+/// How long to wait at most before looking although the system did not notify, where it notifies at all.
+const POLL_BEHIND_WATCH: Duration = Duration::from_secs(5);
+/// The same where it does not.
+const POLL: Duration = Duration::from_millis(500);
+
+/// A transcript that there is, or may be: an attempt by a shell worker has none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TranscriptView {
+    /// The claim that began the attempt: the transcript's name.
+    pub token: RecordId,
+    /// The task.
+    pub task: TaskId,
+    /// Who made the attempt.
+    pub agent: AgentId,
+    /// Its stage.
+    pub stage: Stage,
+    /// Which attempt at the task it was part of.
+    pub attempt: u32,
+    /// When it began, in milliseconds since 1970.
+    pub from_ms: u64,
+    /// When it ended, in milliseconds since 1970; `None` while it goes on.
+    pub to_ms: Option<u64>,
+    /// How it ended.
+    pub ending: Option<Ending>,
+}
+
+impl TranscriptView {
+    fn of_past(task: &Task, past: &PastClaim) -> Self {
+        Self {
+            token: past.resumes.unwrap_or(past.id),
+            task: task.id().clone(),
+            agent: past.agent.clone(),
+            stage: past.stage,
+            attempt: past.attempt,
+            from_ms: past.from_ms,
+            to_ms: Some(past.to_ms),
+            ending: Some(past.ending),
+        }
+    }
+
+    fn of_held(task: &Task, claim: &Claim) -> Self {
+        Self {
+            token: claim.resumes.unwrap_or(claim.id),
+            task: task.id().clone(),
+            agent: claim.agent.clone(),
+            stage: claim.stage,
+            attempt: task.attempt,
+            from_ms: claim.at_ms,
+            to_ms: None,
+            ending: None,
+        }
+    }
+
+    /// All claims of a task that an agent works under, oldest first.
+    fn of_task(task: &Task) -> impl Iterator<Item = Self> {
+        let is_agents = |stage: Stage| matches!(stage, Stage::Work | Stage::Review);
+        let past = task.past_claims.iter().filter(move |past| is_agents(past.stage));
+        let held = task.claim.iter().filter(move |claim| is_agents(claim.stage));
+        past.map(|past| Self::of_past(task, past)).chain(held.map(|claim| Self::of_held(task, claim)))
+    }
+}
+
+impl TaskQueue {
+    /// The transcripts of a task, oldest first; an attempt that was gone on with counts once, from its beginning to its newest end.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn transcripts_of(&self, task: &TaskId) -> Result<Vec<TranscriptView>, Error> {
+        self.team_log().look(|state| {
+            let mut views: Vec<TranscriptView> = Vec::new();
+            for view in state.task(task).into_iter().flat_map(TranscriptView::of_task) {
+                match views.iter_mut().find(|known| known.token == view.token) {
+                    Some(known) => *known = TranscriptView { from_ms: known.from_ms, ..view },
+                    None => views.push(view),
+                }
+            }
+            views
+        })
+    }
+
+    /// The newest transcript of each agent: of what it works on, or worked on last.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn newest_transcripts(&self) -> Result<BTreeMap<AgentId, TranscriptView>, Error> {
+        self.team_log().look(|state| {
+            let mut newest: BTreeMap<AgentId, TranscriptView> = BTreeMap::new();
+            for view in state.tasks().flat_map(TranscriptView::of_task) {
+                let end = |view: &TranscriptView| view.to_ms.unwrap_or(u64::MAX);
+                match newest.get(&view.agent) {
+                    Some(known) if end(known) > end(&view) => {}
+                    _ => {
+                        newest.insert(view.agent.clone(), view);
+                    }
+                }
+            }
+            newest
+        })
+    }
+
+    /// Of which attempt a transcript is; `None` if there is none of this name.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn transcript(&self, token: RecordId) -> Result<Option<TranscriptView>, Error> {
+        self.team_log().look(|state: &State| {
+            let mut views = state.tasks().flat_map(TranscriptView::of_task);
+            views.find(|view| view.token == token)
+        })
+    }
+}
+
+/// Reads a transcript from its beginning, or near its end, and then what comes.
+#[derive(Debug)]
+pub struct TranscriptReader {
+    file: PathBuf,
+    offset: u64,
+}
+
+impl TranscriptReader {
+    /// The transcript of this name, in the folder `.agent-team` of its team, from an offset that
+    /// [`offset`](Self::offset) gave; 0 for its beginning.
+    pub fn new(root: &Path, token: RecordId, offset: u64) -> Self {
+        Self { file: root.join("attempts").join(token.to_string()).join(TRANSCRIPT), offset }
+    }
+
+    /// The same, from the first line that begins within so many bytes of its end.
+    pub fn near_end(root: &Path, token: RecordId, bytes: u64) -> Self {
+        let mut reader = Self::new(root, token, 0);
+        let length = std::fs::metadata(&reader.file).map_or(0, |known| known.len());
+        if length > bytes {
+            // Where it begins in the middle of a line, that one is no JSON, and left out.
+            reader.offset = length - bytes;
+        }
+        reader
+    }
+
+    /// Where the next read begins, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The whole lines that came since the last read, at most about `max_bytes` of them; none while there is no file. What is
+    /// torn or unknown is left out.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn read(&mut self, max_bytes: u64) -> io::Result<Vec<Line>> {
+        let mut file = match File::open(&self.file) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        file.seek(SeekFrom::Start(self.offset))?;
+        let mut bytes = Vec::new();
+        let mut most = max_bytes;
+        // A line longer than that is read whole all the same.
+        let end = loop {
+            let read = file.by_ref().take(most).read_to_end(&mut bytes)?;
+            match memchr::memrchr(b'\n', &bytes) {
+                Some(end) => break end + 1,
+                None if read == 0 => return Ok(Vec::new()),
+                None => most = most.saturating_mul(2),
+            }
+        };
+        self.offset += end as u64;
+        let lines = bytes.get(..end).unwrap_or_default().split(|byte| *byte == b'\n');
+        Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+    }
+}
+
+/// Says when one of several transcripts grew.
+pub struct TranscriptNews {
+    root: PathBuf,
+    /// `None` where the system has no notifications.
+    watch: Option<(FolderWatch, pipe::Receiver)>,
+}
+
+impl TranscriptNews {
+    /// Of no transcript yet, in the folder `.agent-team` of a team. To be made on a tokio runtime.
+    pub fn new(root: &Path) -> Self {
+        let watch = FolderWatch::new().and_then(|watch| {
+            // Notifications come through a descriptor that is read like a pipe.
+            let notifications = pipe::Receiver::from_owned_fd_unchecked(watch.descriptor()?)?;
+            Ok((watch, notifications))
+        });
+        Self { root: root.to_owned(), watch: watch.ok() }
+    }
+
+    /// Follows these transcripts and no others. Those whose folders are not there yet are found when it is said again,
+    /// for which [`changed`](Self::changed) gives an occasion.
+    pub fn follow(&mut self, tokens: impl IntoIterator<Item = RecordId>) {
+        let attempts = self.root.join("attempts");
+        let mut folders: BTreeSet<PathBuf> =
+            tokens.into_iter().map(|token| attempts.join(token.to_string())).collect();
+        folders.insert(attempts);
+        if let Some((watch, _)) = &mut self.watch {
+            watch.set(&folders);
+        }
+    }
+
+    /// Completes when one of them may have grown, or after a while all the same. Look then, since what came in between is
+    /// not told again.
+    pub async fn changed(&mut self) {
+        let Some((_, notifications)) = &self.watch else { return tokio::time::sleep(POLL).await };
+        // After a while all the same: a notification can be lost. One that cannot be waited for is looked for at a pace.
+        if let Ok(Err(_)) = tokio::time::timeout(POLL_BEHIND_WATCH, notified(notifications)).await {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::io::Write;
+
+    use super::*;
+
+    const LINE: &str = r#"{"type":"ended","at_ms":1,"outcome":"finished"}"#;
+
+    fn token(number: u128) -> RecordId {
+        RecordId(number)
+    }
+
+    #[test]
+    fn whole_lines_are_read_once_and_torn_ones_when_they_are_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let mut reader = TranscriptReader::new(root.path(), token(1), 0);
+        assert!(reader.read(1000).unwrap().is_empty(), "there is none yet");
+        let folder = root.path().join("attempts").join(token(1).to_string());
+        fs::create_dir_all(&folder).unwrap();
+        let mut file = OpenOptions::new().create(true).append(true).open(folder.join(TRANSCRIPT)).unwrap();
+        write!(file, "{LINE}\n{LINE}\nnonsense\n{}", &LINE[..10]).unwrap();
+        assert_eq!(reader.read(1000).unwrap().len(), 2);
+        assert!(reader.read(1000).unwrap().is_empty());
+        writeln!(file, "{}", &LINE[10..]).unwrap();
+        assert_eq!(reader.read(3).unwrap().len(), 1, "a line is read whole");
+        assert_eq!(TranscriptReader::near_end(root.path(), token(1), 100).read(1000).unwrap().len(), 1);
+        let mut again = TranscriptReader::new(root.path(), token(1), 0);
+        assert_eq!(again.read(60).unwrap().len(), 1);
+        assert_eq!(again.read(1000).unwrap().len(), 2);
+        assert_eq!(again.offset(), reader.offset());
+    }
+
+    #[tokio::test]
+    async fn a_transcript_that_grows_is_told_of_at_once() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("attempts").join(token(7).to_string());
+        fs::create_dir_all(&folder).unwrap();
+        let mut news = TranscriptNews::new(root.path());
+        news.follow([token(7)]);
+        let mut reader = TranscriptReader::new(root.path(), token(7), 0);
+        let writes = tokio::task::spawn_blocking(move || {
+            fs::write(folder.join(TRANSCRIPT), format!("{LINE}\n")).unwrap();
+        });
+        let mut lines = Vec::new();
+        while lines.is_empty() {
+            news.changed().await;
+            lines = reader.read(1000).unwrap();
+        }
+        writes.await.unwrap();
+        assert!(matches!(lines.as_slice(), [Line::Ended { .. }]));
+    }
+}
