@@ -12,6 +12,7 @@
 //! | `hooks` | the hooks of team.toml, for the verbs that bring something about |
 //! | `template` | the files of `init --template` |
 //! | `view/` | what the terminal view and the web page have in common |
+//! | `watch/` | the terminal view |
 //! | `exit` | the exit codes, and what is said when a verb did not do what was asked |
 
 mod again;
@@ -33,6 +34,7 @@ mod template;
 mod time;
 mod verb;
 mod view;
+mod watch;
 
 use std::process::ExitCode;
 

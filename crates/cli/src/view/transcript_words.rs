@@ -34,10 +34,15 @@ fn said(before: &str, parts: &[Part]) -> Vec<String> {
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
             lines.map(|line| format!("{before}{}", cut(line))).collect()
         }
-        Part::ToolCall { name, input, .. } => vec![format!("> {name} {}", cut(&arguments(input)))],
+        Part::ToolCall { name, input, .. } => vec![call(name, input)],
         Part::Opaque { .. } | Part::ToolResult { .. } => Vec::new(),
     });
     words.collect()
+}
+
+/// A call of a tool, in one line.
+pub fn call(name: &str, input: &Value) -> String {
+    format!("> {name} {}", cut(&arguments(input)))
 }
 
 /// The arguments of a call: their values, since the names say little.
