@@ -6,7 +6,7 @@ use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::block_on;
 use crate::output::Output;
-use crate::watch::{Feed, Host, View, has_terminal, show};
+use crate::watch::{Feed, View, has_terminal, measure, show};
 
 const LONG_ABOUT: &str = "\
 Watch the team at work, and steer it: its agents with what each says and does as it comes, a board of tasks, the graph \
@@ -30,10 +30,18 @@ Examples:
 /// The arguments of `watch`.
 #[derive(Debug, Args)]
 #[command(about = "Watch the team in the terminal, and steer it", long_about = LONG_ABOUT, after_help = AFTER_HELP)]
-pub struct Watch {}
+pub struct Watch {
+    /// Draw so many frames of each view into memory, and print how long they took: for `agent-team-bench`
+    #[arg(long, hide = true, value_name = "N")]
+    measure: Option<usize>,
+}
 
 impl Watch {
     pub fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        if let Some(frames) = self.measure {
+            out.json(&measure(&global.open()?, frames)?)?;
+            return Ok(Exit::Done);
+        }
         if out.is_json() {
             return Err(Failure::usage("`watch` is for eyes: it has no --json").hint(
                 "agent-team status --json has the team at one moment, agent-team log --follow --json what happens",
@@ -45,13 +53,7 @@ impl Watch {
                 "agent-team status shows the team at one moment, agent-team log --follow what happens",
             ));
         }
-        let view = View {
-            queue,
-            colors: out.colors(),
-            host: Host::Watch,
-            feed: Feed::default(),
-            on_interrupt: Box::new(|| {}),
-        };
+        let view = View { queue, colors: out.colors(), stop: None, feed: Feed::default() };
         block_on(show(view))?;
         Ok(Exit::Done)
     }

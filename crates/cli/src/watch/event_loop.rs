@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use agent_team::{Error, TaskQueue, TranscriptNews};
+use agent_team::{Error, Stop, TaskQueue, TranscriptNews};
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures::{FutureExt, StreamExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::ask::{Answer, Ask};
 use super::feed::Feed;
 use super::look::{Looker, Seen};
-use super::screen::{Host, Screen};
+use super::screen::{Ending, Host, Screen};
 use super::terminal::Held;
 use super::theme::Theme;
 use crate::exit::Failure;
@@ -46,12 +46,10 @@ pub struct View {
     pub queue: TaskQueue,
     /// Whether it is drawn in colours.
     pub colors: bool,
-    /// What shows it.
-    pub host: Host,
+    /// What ends the run that shows it; `None` where none does.
+    pub stop: Option<Stop>,
     /// What the run tells.
     pub feed: Feed,
-    /// What Ctrl-C does in a run.
-    pub on_interrupt: Box<dyn Fn() + Send + Sync>,
 }
 
 /// The view at work.
@@ -80,7 +78,8 @@ struct Looking {
 
 /// Shows the view until somebody leaves it, or what it shows is over.
 pub async fn show(view: View) -> Result<Over, Failure> {
-    let View { queue, colors, host, feed, on_interrupt } = view;
+    let View { queue, colors, stop, feed } = view;
+    let host = if stop.is_some() { Host::Run } else { Host::Watch };
     let mut looker = Looker::new(queue.clone());
     let (looker, seen) = spawn_blocking(move || {
         let seen = looker.look();
@@ -109,11 +108,11 @@ pub async fn show(view: View) -> Result<Over, Failure> {
         queue,
         answers: unbounded_channel(),
     };
-    at_work.run(&feed, &on_interrupt).await
+    at_work.run(&feed, stop.as_ref()).await
 }
 
 impl Loop {
-    async fn run(&mut self, feed: &Feed, on_interrupt: &(dyn Fn() + Send + Sync)) -> Result<Over, Failure> {
+    async fn run(&mut self, feed: &Feed, stop: Option<&Stop>) -> Result<Over, Failure> {
         let terminal = |error: io::Error| Failure::io("the terminal", &error);
         let mut events = EventStream::new();
         let mut log = self.queue.team_log().follow();
@@ -169,11 +168,18 @@ impl Loop {
             for ask in asks {
                 match ask {
                     Ask::Quit => return Ok(Over::Left),
-                    Ask::Interrupt if self.screen.host == Host::Watch => return Ok(Over::Left),
-                    Ask::Interrupt => on_interrupt(),
+                    Ask::Interrupt => match stop {
+                        None => return Ok(Over::Left),
+                        Some(stop) if stop.is_asked() => stop.at_once(),
+                        Some(stop) => stop.gently(),
+                    },
                     Ask::Redraw => self.held.forget().map_err(terminal)?,
                     ask => self.ask(ask),
                 }
+            }
+            if stop.is_some_and(Stop::is_asked) && self.screen.ending == Ending::No {
+                // It was asked by a signal.
+                self.screen.ending = Ending::Gently;
             }
             is_stale = true;
             if drawn.elapsed() >= FRAME {

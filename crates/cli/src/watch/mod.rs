@@ -19,6 +19,7 @@ mod field;
 mod keys;
 mod lists;
 mod look;
+mod measure;
 mod moves;
 mod pages;
 mod reader;
@@ -32,7 +33,7 @@ mod tree;
 
 pub use event_loop::{Over, View, show};
 pub use feed::Feed;
-pub use screen::Host;
+pub use measure::measure;
 
 use std::io::IsTerminal;
 

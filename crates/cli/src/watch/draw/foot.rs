@@ -40,6 +40,8 @@ fn said(screen: &Screen, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         pen.text(line, style(Tone::Faint));
     } else if screen.team.picture.tasks.is_empty() {
         pen.text("no task yet: press A to add one, or agent-team add", style(Tone::Faint));
+    } else if screen.team.picture.counts.completed == screen.team.picture.counts.total {
+        pen.text("all tasks are completed", style(Tone::Good));
     } else if !screen.team.picture.is_run && screen.team.picture.counts.running == 0 {
         pen.text("nobody works at this team now; agent-team run goes on", style(Tone::Faint));
     }
