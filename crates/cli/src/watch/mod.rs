@@ -31,6 +31,9 @@ mod theme;
 mod transcript;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 pub use event_loop::{Over, View, show};
 pub use feed::Feed;
 pub use measure::measure;

@@ -5,8 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Block, BorderType, Widget};
 
 use super::text::{Pen, cells};
-use super::{cost, scrollbar, window};
-use crate::time::short;
+use super::{age, cost, scrollbar, window};
 use crate::view::AgentRow;
 use crate::watch::screen::{Hit, Screen};
 use crate::watch::theme::{Tone, of_doing};
@@ -84,11 +83,8 @@ fn draw_pane(screen: &Screen, row: &AgentRow, pane: Rect, is_selected: bool, buf
     let title = Rect { x: pane.x + 1, width: pane.width.saturating_sub(2), ..pane };
     let mut pen = Pen::at(buffer, title, 0);
     let name = if is_selected { style(Tone::Head).patch(style(Tone::Selected)) } else { style(Tone::Head) };
-    let since = row
-        .since_ms
-        .map(|since_ms| format!(" {}", short(screen.now_ms.saturating_sub(since_ms))))
-        .unwrap_or_default();
-    let state = format!(" {mark} {word}{since} ");
+    let since = row.since_ms.map(|since_ms| age(screen.now_ms, since_ms)).unwrap_or_default();
+    let state = format!(" {mark} {word} {since}").trim_end().to_owned() + " ";
     if usize::from(cells(&state)) + 8 < pen.left() {
         pen.right(&state, style(tone));
     }

@@ -5,8 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::text::Pen;
-use super::{cost, scrollbar, window};
-use crate::time::short;
+use super::{age, cost, scrollbar, window};
 use crate::watch::screen::{Hit, Screen};
 use crate::watch::team::{COLUMNS, LISTED};
 use crate::watch::theme::{Tone, of_status};
@@ -133,7 +132,7 @@ pub fn draw_row(screen: &Screen, task: &RowView, place: Rect, is_selected: bool,
 
 /// What matters most of a task where it stands: who holds it, that its plan waits, for how long.
 fn note(screen: &Screen, task: &RowView) -> (Tone, String) {
-    let since = short(screen.now_ms.saturating_sub(task.since_ms));
+    let since = age(screen.now_ms, task.since_ms);
     let again = if task.attempt > 1 { format!(" #{}", task.attempt) } else { String::new() };
     if task.plan == Some(PlanWord::Waits) && !task.status.is_ended() {
         return (Tone::Warning, format!("plan waits {since}"));

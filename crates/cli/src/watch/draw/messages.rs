@@ -6,8 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::text::Pen;
-use super::{scrollbar, window};
-use crate::time::short;
+use super::{age, scrollbar, window};
 use crate::watch::screen::{Hit, Screen};
 use crate::watch::theme::Tone;
 
@@ -49,7 +48,7 @@ fn draw_row(screen: &Screen, message: &MessageView, place: Rect, is_selected: bo
     } else if message.urgent {
         pen.right("urgent", style(Tone::Warning));
     }
-    let ago = short(screen.now_ms.saturating_sub(message.at_ms));
+    let ago = age(screen.now_ms, message.at_ms);
     pen.column(&format!("{ago:>5}"), 5, style(Tone::Faint)).skip(1);
     let whom = format!("{} → {}", message.from, message.to);
     let width = if place.width >= 100 { 36 } else { 26 };

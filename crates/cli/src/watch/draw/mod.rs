@@ -70,6 +70,14 @@ fn scrollbar(buffer: &mut Buffer, area: Rect, top: usize, height: usize, count: 
     }
 }
 
+/// How long ago something was; nothing for what is just now.
+fn age(now_ms: u64, since_ms: u64) -> String {
+    match now_ms.saturating_sub(since_ms) {
+        0..1_000 => String::new(),
+        length_ms => crate::time::short(length_ms),
+    }
+}
+
 /// A number of tokens, short.
 fn tokens(count: u64) -> String {
     match count {
