@@ -276,7 +276,7 @@ impl Screen {
 
     /// Approves what is open, once it was read.
     fn approves(&mut self) -> Vec<Ask> {
-        let Some(page) = self.pages.last() else { return Vec::new() };
+        let Some(page) = self.pages.last_mut() else { return Vec::new() };
         let steer = match &page.kind {
             Kind::Plan(task, round, true) => {
                 Steer::ApprovePlan { task: task.clone(), round: *round, text: String::new() }
@@ -290,7 +290,15 @@ impl Screen {
             }
         };
         if !page.reader.was_read() {
-            self.said = Some((Tone::Warning, "read it to its end first: Space goes on".to_owned()));
+            let is_at_end = page.reader.percent() == 100;
+            let words = match is_at_end {
+                true => "this part of it was skipped: read it first",
+                false => "read it to its end first: Space goes on",
+            };
+            if is_at_end {
+                page.reader.to_unseen();
+            }
+            self.said = Some((Tone::Warning, words.to_owned()));
             return Vec::new();
         }
         self.does(steer)

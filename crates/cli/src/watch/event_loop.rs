@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use agent_team::{Error, Stop, TaskQueue, TranscriptNews};
 use crossterm::event::{Event, EventStream, KeyEventKind};
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -122,12 +122,15 @@ impl Loop {
         self.held.draw(&mut self.screen).map_err(terminal)?;
         let (mut drawn, mut is_stale) = (Instant::now(), false);
         loop {
-            let mut asks = Vec::new();
+            let (mut asks, mut is_key) = (Vec::new(), false);
             let look_at = self.looker.next_look();
             let draw_at = is_stale.then_some(drawn + FRAME);
             tokio::select! {
                 event = events.next() => match event {
-                    Some(Ok(event)) => asks.extend(self.event(event)),
+                    Some(Ok(event)) => {
+                        is_key = matches!(event, Event::Key(_));
+                        asks.extend(self.event(event));
+                    }
                     // Nobody sits there any more.
                     Some(Err(_)) | None => return Ok(Over::Left),
                 },
@@ -152,10 +155,6 @@ impl Loop {
                     self.screen.awaited = self.screen.awaited.saturating_sub(1);
                     asks.extend(self.screen.answer(answer));
                 }
-            }
-            // What is there already is taken before anything is drawn.
-            while let Some(Some(Ok(event))) = events.next().now_or_never() {
-                asks.extend(self.event(event));
             }
             let told = feed.take();
             told.lines.into_iter().for_each(|line| self.screen.tell(line));
@@ -182,7 +181,8 @@ impl Loop {
                 self.screen.ending = Ending::Gently;
             }
             is_stale = true;
-            if drawn.elapsed() >= FRAME {
+            // What a key shows is seen before the next key counts: whoever pages through a text has seen each page.
+            if is_key || drawn.elapsed() >= FRAME {
                 self.screen.now_ms = now_ms();
                 self.held.draw(&mut self.screen).map_err(terminal)?;
                 (drawn, is_stale) = (Instant::now(), false);

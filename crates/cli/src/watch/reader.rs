@@ -128,6 +128,13 @@ impl Reader {
         self.whole && self.seen >= self.laid.len() && self.width > 0
     }
 
+    /// To where it was not seen yet.
+    pub fn to_unseen(&mut self) {
+        self.cursor = self.seen.min(self.laid.len().saturating_sub(1));
+        self.top = self.cursor;
+        self.settle();
+    }
+
     /// Whether it stays at its end.
     pub fn follows(&self) -> bool {
         self.follows

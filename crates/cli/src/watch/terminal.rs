@@ -1,8 +1,8 @@
 //! The terminal while the view has it, and how it gets back what it was: whatever ends the view, a panic too.
 
-use std::io::{self, BufWriter, Stdout, Write, stdout};
+use std::io::{self, BufWriter, Stdout, Write, stderr, stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::{Mutex, Once, PoisonError};
 
 use crossterm::cursor::Show;
 use crossterm::event::{
@@ -25,6 +25,9 @@ const FRAME_BYTES: usize = 256 << 10;
 /// Whether a view has the terminal.
 static HAS_IT: AtomicBool = AtomicBool::new(false);
 
+/// What panics said while it did.
+static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
 /// The terminal, in the view's hands.
 pub struct Held {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
@@ -33,7 +36,7 @@ pub struct Held {
 impl Held {
     /// Takes the terminal.
     pub fn take(title: &str) -> io::Result<Self> {
-        restore_after_panic();
+        keep_panics();
         enable_raw_mode()?;
         HAS_IT.store(true, Ordering::SeqCst);
         let entered = execute!(
@@ -74,37 +77,35 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        // What was drawn and not written yet shall not be written on the terminal as it was.
+        let _ = self.terminal.backend_mut().flush();
         give_back();
     }
 }
 
-/// Gives the terminal back as it was. Once: whoever has it already is left alone.
+/// Gives the terminal back as it was, and then says what was not said on top of the view.
 fn give_back() {
     if !HAS_IT.swap(false, Ordering::SeqCst) {
         return;
     }
-    // One that is gone needs nothing.
-    let _ = execute!(
-        stdout(),
-        EndSynchronizedUpdate,
-        DisableBracketedPaste,
-        DisableMouseCapture,
-        LeaveAlternateScreen,
-        Show
-    );
+    // A terminal that is gone needs nothing.
+    let _ = execute!(stdout(), EndSynchronizedUpdate, DisableBracketedPaste, DisableMouseCapture);
+    let _ = execute!(stdout(), LeaveAlternateScreen, Show);
     let _ = disable_raw_mode();
-    let _ = stdout().flush();
+    for panic in std::mem::take(&mut *PANICS.lock().unwrap_or_else(PoisonError::into_inner)) {
+        let _ = writeln!(stderr(), "{panic}");
+    }
 }
 
-/// What a panic says is read on the terminal as it was.
-fn restore_after_panic() {
+/// What a panic says is read once the terminal is as it was: one that ends the view drops what holds it, and one of an agent's
+/// ends nothing.
+fn keep_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let before: Arc<dyn Fn(&std::panic::PanicHookInfo<'_>) + Send + Sync> =
-            Arc::from(std::panic::take_hook());
-        std::panic::set_hook(Box::new(move |panic| {
-            give_back();
-            before(panic);
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| match HAS_IT.load(Ordering::SeqCst) {
+            true => PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(panic.to_string()),
+            false => before(panic),
         }));
     });
 }

@@ -82,6 +82,20 @@ fn waits_for(team: &Team, what: &str, holds: impl Fn(&Team) -> bool) {
     }
 }
 
+/// A team in a repository, whose agents can be driven.
+fn team_of_repository() -> Team {
+    let team = Team::without_init();
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"];
+        let done = team.program("git").args(identity).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    git(&["init", "-q", "-b", "main"]);
+    git(&["commit", "-q", "--allow-empty", "-m", "begin"]);
+    team.ok(["init"]);
+    team
+}
+
 /// A team whose tasks a person and shell workers hold.
 fn team() -> Team {
     let team = Team::new();
@@ -192,20 +206,14 @@ fn the_view_ends_with_a_signal_and_the_terminal_is_as_it_was_needs_tmux() {
 
 #[test]
 fn run_shows_the_view_and_ends_with_its_report_needs_tmux() {
-    let team = Team::new();
-    let script = serde_json::json!({ "turns": [
-        { "call": { "tool": "run", "input": { "command": "until test -e go; do sleep 0.1; done" } } },
-        { "text": "It is done." }
-    ]});
-    std::fs::write(team.path().join("script.json"), script.to_string()).unwrap();
-    let program =
-        "until test -e \"$AGENT_TEAM_WORKSPACE/../../go\" || test -e go; do sleep 0.1; done; echo done";
-    std::fs::write(team.path().join("agent.sh"), program).unwrap();
+    let team = team_of_repository();
     team.ok(["add", "Wait for it", "--id", "wait"]);
     let go = team.path().join("go");
     let agent = format!("exec:until test -e {}; do sleep 0.1; done; echo waited", go.display());
     let terminal = Terminal::new(&team, 100, 30);
-    terminal.types(&format!("clear; $AGENT_TEAM run --no-gate --no-sandbox --with '{agent}'; echo over $?"));
+    terminal.types(&format!(
+        "clear; $AGENT_TEAM run --yes --no-gate --no-sandbox --with '{agent}'; echo over $?"
+    ));
     let screen = terminal.waits_for("1 Agents");
     assert!(screen.contains("q close"), "{screen}");
     terminal.waits_for("Wait for it");
@@ -217,14 +225,16 @@ fn run_shows_the_view_and_ends_with_its_report_needs_tmux() {
     assert!(screen.contains("done: 1 of 1 tasks completed"), "{screen}");
     // What is over is over for the view, too.
     team.ok(["add", "Once more", "--id", "more"]);
-    terminal.types(&format!("clear; $AGENT_TEAM run --no-gate --no-sandbox --with '{agent}'; echo over $?"));
+    terminal.types(&format!(
+        "clear; $AGENT_TEAM run --yes --no-gate --no-sandbox --with '{agent}'; echo over $?"
+    ));
     let screen = terminal.waits_for("over 0");
     assert!(screen.contains("done: 2 of 2 tasks completed") && !screen.contains("Agents"), "{screen}");
     // And without it there are lines from the beginning.
     std::fs::remove_file(&go).unwrap();
     team.ok(["add", "By lines", "--id", "lines"]);
     terminal.types(&format!(
-        "clear; $AGENT_TEAM run --plain --no-gate --no-sandbox --with '{agent}'; echo over $?"
+        "clear; $AGENT_TEAM run --plain --yes --no-gate --no-sandbox --with '{agent}'; echo over $?"
     ));
     let screen = terminal.waits_for("begins lines");
     assert!(!screen.contains("Agents"), "{screen}");
@@ -234,10 +244,10 @@ fn run_shows_the_view_and_ends_with_its_report_needs_tmux() {
 
 #[test]
 fn ctrl_c_in_the_view_of_a_run_ends_the_run_in_order_needs_tmux() {
-    let team = Team::new();
+    let team = team_of_repository();
     team.ok(["add", "Sleep", "--id", "sleep"]);
     let terminal = Terminal::new(&team, 100, 30);
-    terminal.types("$AGENT_TEAM run --no-gate --no-sandbox --with 'exec:sleep 300'; echo over $?");
+    terminal.types("$AGENT_TEAM run --yes --no-gate --no-sandbox --with 'exec:sleep 300'; echo over $?");
     terminal.waits_for("working");
     terminal.keys(&["C-c"]);
     terminal.waits_for("ENDING");
@@ -252,7 +262,8 @@ fn without_a_terminal_or_a_team_the_view_says_what_to_do_instead() {
     let ran = team.run(["watch"]);
     ran.failed(2, "there is no terminal to draw on");
     assert!(ran.stderr.contains("agent-team status"), "{ran:?}");
-    team.run(["watch", "--json"]).failed(2, "has no --json");
+    let ran = team.run(["watch", "--json"]);
+    assert!(ran.code == 2 && ran.stderr.contains("has no --json"), "{ran:?}");
     Team::without_init().run(["watch"]).failed(2, "no team");
 }
 
