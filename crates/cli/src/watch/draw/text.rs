@@ -60,6 +60,11 @@ impl<'a> Pen<'a> {
         self
     }
 
+    /// A style that keeps nothing of what was drawn there before, such as a border.
+    fn style(&self, style: Style) -> Style {
+        Style::reset().patch(style).patch(self.over)
+    }
+
     /// How many cells are left.
     pub fn left(&self) -> usize {
         usize::from(self.right.saturating_sub(self.x))
@@ -80,8 +85,7 @@ impl<'a> Pen<'a> {
     pub fn at_most(&mut self, text: &str, most: usize, style: Style) -> &mut Self {
         let most = most.min(self.left());
         if most > 0 {
-            let (x, _) =
-                self.buffer.set_stringn(self.x, self.y, fit(text, most), most, style.patch(self.over));
+            let (x, _) = self.buffer.set_stringn(self.x, self.y, fit(text, most), most, self.style(style));
             self.x = x;
         }
         self
@@ -107,7 +111,7 @@ impl<'a> Pen<'a> {
         let width = safe.width();
         if width > 0 && width < self.left() {
             let x = self.right - u16::try_from(width).unwrap_or(0);
-            self.buffer.set_stringn(x, self.y, &safe, width, style.patch(self.over));
+            self.buffer.set_stringn(x, self.y, &safe, width, self.style(style));
             self.right = x.saturating_sub(1);
         }
         self
