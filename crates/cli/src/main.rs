@@ -5,6 +5,7 @@
 //! | `cli` | the arguments that all verbs share, and the list of verbs |
 //! | `verb/` | one file per verb: its arguments, its help, what it does |
 //! | `output` | the only way to standard output; text of agents cannot reach the terminal unescaped |
+//! | `loopback` | what its servers have in common: this machine alone, and a token |
 //! | `mcp/` | what `agent-team mcp` serves: the same operations as tools |
 //! | `operation` | what a verb and a tool of `agent-team mcp` have in common |
 //! | `live`, `report` | what is shown while a team runs, and at the end |
@@ -12,6 +13,7 @@
 //! | `hooks` | the hooks of team.toml, for the verbs that bring something about |
 //! | `template` | the files of `init --template` |
 //! | `view/` | what the terminal view and the web page have in common |
+//! | `web/` | the page that `agent-team web` serves |
 //! | `exit` | the exit codes, and what is said when a verb did not do what was asked |
 
 mod again;
@@ -22,6 +24,7 @@ mod exit;
 mod hooks;
 mod interrupt;
 mod live;
+mod loopback;
 mod mcp;
 mod operation;
 mod output;
@@ -33,6 +36,7 @@ mod template;
 mod time;
 mod verb;
 mod view;
+mod web;
 
 use std::process::ExitCode;
 
