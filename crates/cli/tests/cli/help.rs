@@ -2,7 +2,7 @@
 
 use crate::support::Team;
 
-const VERBS: [&str; 41] = [
+const VERBS: [&str; 42] = [
     "mcp",
     "init",
     "add",
@@ -14,6 +14,7 @@ const VERBS: [&str; 41] = [
     "claim",
     "graph",
     "report",
+    "web",
     "complete",
     "fail",
     "renew",

@@ -41,3 +41,4 @@ mod tasks;
 mod templates;
 mod terminal;
 mod trust;
+mod web;
