@@ -39,7 +39,7 @@ class Page extends Component {
     return html`<div class=${`page ${place.open ? "opened" : ""} ${at == null ? "" : "past"}`}>
       <${Header} picture=${picture} place=${place} now=${now} />
       <div class="middle">
-        <main class=${`scrolls ${place.view}`} aria-label=${place.view}><${Part} picture=${picture} now=${now} at=${at} q=${place.q} version=${place.open?.id} /></main>
+        <main class=${`scrolls in-${place.view}`} aria-label=${place.view}><${Part} picture=${picture} now=${now} at=${at} q=${place.q} version=${place.open?.id} /></main>
         ${place.open ? html`<${Panel} open=${place.open} picture=${picture} at=${at} now=${now} />` : null}
       </div>
       <${Slider} newest=${store.now.records} at=${at} />

@@ -7,7 +7,9 @@ import { seen, span, spent } from "../words.js";
 const ORDER = { waiting_for_human: 0, stuck: 1, dead: 2, working: 3, waiting_for_model: 3, waiting_for_gate: 4, waiting_for_agent: 4, paused: 5, stopped: 5, idle: 6, gone: 7, left: 8 };
 
 export function Agents({ picture, now }) {
-  const there = picture.agents.filter((agent) => !agent.left);
+  // After a run nobody is there: then those who were are shown, with their last words.
+  const members = picture.agents.filter((agent) => !agent.left);
+  const there = members.length ? members : picture.agents;
   const sorted = [...there].sort((one, other) => (ORDER[one.doing] ?? 9) - (ORDER[other.doing] ?? 9) || one.id.localeCompare(other.id, undefined, { numeric: true }));
   if (!sorted.length) return html`<p class="empty">Nobody is in the team. <code>agent-team run</code> brings its agents; <code>agent-team claim --as worker-1</code> makes a script one.</p>`;
   return html`<div class="cards">${sorted.map((agent) => html`<${Card} key=${agent.id} agent=${agent} now=${now} />`)}</div>`;
@@ -25,7 +27,7 @@ function Card({ agent, now }) {
     <p class="words">${held ? html`<${Link} kind="task" id=${held[0]} /> ` : null}${wordsOf(agent, held)}</p>
     <pre class="last">${agent.last.map((line) => `${seen(line)}\n`)}</pre>
     <footer><span>${agent.completed} done${spent(agent.spent) ? ` · ${spent(agent.spent)}` : ""}${agent.unread ? ` · ${agent.unread} unread` : ""}</span><span class="with">${seen(agent.with ?? "")}</span></footer>
-    <${AgentButtons} agent=${agent} />
+    ${agent.left ? null : html`<${AgentButtons} agent=${agent} />`}
   </article>`;
 }
 

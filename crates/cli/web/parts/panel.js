@@ -57,7 +57,7 @@ function Task({ id, picture, at, now }) {
     </p>
     ${textOf(task.description) ? html`<p class="text">${textOf(task.description)}</p>` : null}
     <dl class="facts">
-      <${Fact} name="after"><${Links} ids=${task.after} /><//>
+      <${Fact} name="after">${task.after.length ? html`<${Links} ids=${task.after} />` : null}<//>
       <${Fact} name="before">${task.dependents.length ? html`<${Links} ids=${task.dependents} />` : null}<//>
       <${Fact} name="part of">${task.parent ? html`<${Link} kind="task" id=${task.parent} />` : null}<//>
       <${Fact} name="parts">${task.parts.length ? html`<${Links} ids=${task.parts} />` : null}<//>
@@ -66,7 +66,7 @@ function Task({ id, picture, at, now }) {
       <${Fact} name="for">${[task.role, task.skill, task.for_agent].filter(Boolean).join(", ") || null}<//>
       <${Fact} name="labels">${task.labels.join(", ") || null}<//>
       <${Fact} name="review">${task.review ? `${task.approvals.length} of ${task.reviews} approvals` : null}<//>
-      <${Fact} name="merged"><code>${task.merged}</code><//>
+      <${Fact} name="merged">${task.merged ? html`<code>${task.merged.slice(0, 12)}</code>` : null}<//>
       <${Fact} name="cost">${spent(task.spent) || null}<//>
       <${Fact} name="added">${moment(task.added_at_ms)}${task.asked_by ? html`, as <${Link} kind="agent" id=${task.asked_by} /> asked` : null}<//>
     </dl>

@@ -67,7 +67,7 @@ function Chart({ of, picture }) {
     </div>
     <div class="timeline">
       <div class="names">${rows.map((row) => html`<div>${row.first ? (row.agent === "orchestrator" ? "the run" : html`<${Link} kind="agent" id=${row.agent} />`) : ""}</div>`)}</div>
-      <svg viewBox=${`0 0 ${WIDE} ${rows.length * ROW + 22}`} preserveAspectRatio="none" role="group" aria-label="who worked on what, and when">
+      <svg viewBox=${`0 0 ${WIDE} ${rows.length * ROW}`} height=${rows.length * ROW} preserveAspectRatio="none" role="group" aria-label="who worked on what, and when">
         ${ticks.map((ms) => html`<path class="tick" d=${`M${x(ms)} 0V${rows.length * ROW}`} vector-effect="non-scaling-stroke" />`)}
         ${rows.map((row, place) => html`<g key=${place} transform=${`translate(0 ${place * ROW})`}>
           ${row.bars.map((bar, number) => {
