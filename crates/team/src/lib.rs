@@ -55,6 +55,7 @@ mod task_text;
 mod team_log;
 mod team_views;
 mod teammate;
+pub mod telemetry;
 mod telling;
 pub mod tools;
 pub mod trust;
