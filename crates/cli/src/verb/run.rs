@@ -22,6 +22,7 @@ use crate::interrupt;
 use crate::live::Live;
 use crate::output::Output;
 use crate::report;
+use crate::telemetry::Telemetry;
 use crate::time::{parse_duration, some_time};
 use crate::verb::budget::WorkBudget;
 use crate::verb::trust;
@@ -314,6 +315,7 @@ pub fn run_team(
     }
     let team = assembled.team;
     live.count(team.queue());
+    let telemetry = Telemetry::begin(&live, team.queue());
     let timeout = config.timeout;
     let report = block_on_all(async {
         let stop = team.stop();
@@ -330,6 +332,9 @@ pub fn run_team(
     let mut report = report?;
     report.go_on = report.go_on.map(|go_on| again.complete(&go_on));
     report::tell(&report, assembled.rehearses, out)?;
+    // Who waits for the report does not wait for a collector.
+    out.flush()?;
+    drop(telemetry);
     Ok(match report.outcome {
         RunOutcome::TimedOut => Exit::TimedOut,
         RunOutcome::Interrupted => Exit::Interrupted,

@@ -4,8 +4,8 @@
 //! never a text: what prompts, answers, tools and errors say may hold what nobody else should read, and is in the team's
 //! log. A subscriber takes [`TARGET`] alone; genai, for one, writes what providers say to `tracing`.
 //!
-//! A measure is an event with one field that bears its name, and whose other fields are its attributes. See
-//! `docs/telemetry.md` for all of them.
+//! A measure is an event with one field that bears its name, an `f64` or `u64`, and whose other fields are its attributes:
+//! texts and `i64`s. `docs/telemetry.md` has all of them.
 
 pub mod names;
 mod work;
@@ -99,10 +99,10 @@ pub(crate) async fn chat(
         { names::OPERATION } = CHAT,
         { names::PROVIDER } = provider,
         { names::REQUEST_MODEL } = asked,
-        { names::REQUEST_MAX_TOKENS } = output_tokens_max,
+        { names::REQUEST_MAX_TOKENS } = output_tokens_max.map(i64::from),
         { names::AGENT } = agent.as_str(),
         { names::SERVER } = server.map(|(host, _)| host),
-        { names::SERVER_PORT } = server.map(|(_, port)| port),
+        { names::SERVER_PORT } = server.map(|(_, port)| i64::from(port)),
         { names::FINISH_REASONS } = Empty,
         { names::INPUT_TOKENS } = Empty,
         { names::CACHE_READ_TOKENS } = Empty,
@@ -116,14 +116,14 @@ pub(crate) async fn chat(
     if let Ok(response) = &answer {
         let usage = response.usage;
         chat.span.record(names::FINISH_REASONS, finish_reason(response.stop));
-        chat.span.record(names::INPUT_TOKENS, usage.input_tokens);
-        chat.span.record(names::OUTPUT_TOKENS, usage.output_tokens);
+        chat.span.record(names::INPUT_TOKENS, whole(usage.input_tokens));
+        chat.span.record(names::OUTPUT_TOKENS, whole(usage.output_tokens));
         let cached = [
             (names::CACHE_READ_TOKENS, usage.cached_tokens),
             (names::CACHE_CREATION_TOKENS, usage.cache_write_tokens),
         ];
         for (name, tokens) in cached.into_iter().filter(|(_, tokens)| *tokens > 0) {
-            chat.span.record(name, tokens);
+            chat.span.record(name, whole(tokens));
         }
     }
     answer
@@ -144,7 +144,7 @@ impl Drop for Chat<'_> {
             { names::PROVIDER } = provider,
             { names::REQUEST_MODEL } = model,
             { names::SERVER } = server.map(|(host, _)| host),
-            { names::SERVER_PORT } = server.map(|(_, port)| port),
+            { names::SERVER_PORT } = server.map(|(_, port)| i64::from(port)),
             { names::ERROR } = self.error,
         );
     }
@@ -202,6 +202,11 @@ pub(crate) async fn tool(
         is_error(&span, "tool_error");
     }
     output
+}
+
+/// A number as attributes have it: OpenTelemetry knows none without a sign.
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn is_error(span: &Span, error: &'static str) {

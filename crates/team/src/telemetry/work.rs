@@ -53,7 +53,7 @@ pub(crate) fn attempt(agent: &AgentId, role: Role, with: &str, task: &Assignment
         { names::ROLE } = role.as_str(),
         { names::TASK } = task.id.as_str(),
         { names::STAGE } = task.stage.as_str(),
-        { names::ATTEMPT } = task.attempt,
+        { names::ATTEMPT } = i64::from(task.attempt),
         { names::CLAIM } = %claim,
         { names::OUTCOME } = Empty,
         { names::ERROR } = Empty,
@@ -110,7 +110,7 @@ pub(crate) async fn judged(
     match &judged {
         Ok(Some(judgement)) => {
             span.record(names::PASSED, judgement.passed);
-            span.record(names::EXIT_CODE, judgement.exit_code);
+            span.record(names::EXIT_CODE, judgement.exit_code.map(i64::from));
         }
         // Nobody waits for it any more.
         Ok(None) => is_error(&span, "cut_off"),
