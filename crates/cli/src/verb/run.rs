@@ -51,7 +51,8 @@ end says what is left, what was spent and how to go on. Raised meanwhile, by `ag
 A limit of a model's provider (too many requests, or an overloaded server) fails no task: whoever meets it tells the \
 whole team, every process of it waits, and `agent-team status` shows for how long.
 
-Without a terminal it prints one line for each thing that happens, ERROR first where something went wrong.
+Without a terminal it prints one line for each thing that happens, ERROR first where something went wrong. Where \
+OTEL_EXPORTER_OTLP_ENDPOINT names a collector of OpenTelemetry, traces and metrics go there.
 
 Exit codes: 0 all done; 5 tasks failed or wait for something, a budget for example, or the goal is not proved; 124 at --timeout with something left; 130 interrupted.";
 

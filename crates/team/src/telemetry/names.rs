@@ -72,3 +72,16 @@ pub const ATTEMPTS: &str = "agent_team.attempts";
 pub const MERGES: &str = "agent_team.merges";
 /// A gauge: tasks of the team. Nobody is told of it: whoever exports it asks the [`TaskQueue`](crate::TaskQueue).
 pub const TASKS: &str = "agent_team.tasks";
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn all_names_stand_in_the_documentation() {
+        let text = include_str!("../../../../docs/telemetry.md");
+        let names = include_str!("names.rs").lines().filter_map(|line| line.strip_prefix("pub const "));
+        let names: Vec<&str> = names.filter_map(|line| line.split('"').nth(1)).collect();
+        assert!(names.len() > 30);
+        let missing: Vec<&&str> = names.iter().filter(|name| !text.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
