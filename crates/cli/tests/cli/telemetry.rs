@@ -11,8 +11,8 @@ use crate::collector::{Answers, Collector, Span, attribute};
 use crate::driven;
 use crate::support::{Ran, Team};
 
-/// The most that a collector which is of no use may delay the end of a run: the last that it is waited for, and a busy machine.
-const DELAY_MAX: Duration = Duration::from_secs(20);
+/// The most that a short run may take on a busy machine, whatever its collector does.
+const RUN_MAX: Duration = Duration::from_secs(60);
 
 /// A team whose worker needs a second attempt, since the first fails its check.
 fn team() -> Team {
@@ -236,7 +236,7 @@ fn is_not_disturbed(export: impl FnOnce(&mut Command), words: &str) {
     let ran = run(&team, export);
     assert_eq!((ran.code, warnings(&ran)), (0, 1), "{ran:?}");
     assert!(ran.stderr.contains(words), "{ran:?}");
-    assert!(began.elapsed() < DELAY_MAX, "{:?}", began.elapsed());
+    assert!(began.elapsed() < RUN_MAX, "{:?}", began.elapsed());
     assert_eq!(team.count("completed"), 1);
 }
 
@@ -252,10 +252,12 @@ fn a_collector_that_is_not_there_disturbs_no_run() {
 #[test]
 fn a_collector_that_never_answers_disturbs_no_run() {
     let collector = Collector::start(Answers::Never);
-    is_not_disturbed(
-        |command| collector.gets(command, "http/json"),
-        "the collector has not taken the last in time",
-    );
+    let export = |command: &mut Command| {
+        collector.gets(command, "http/json");
+        // Ten minutes: whoever waits for the answer is seen.
+        command.env("OTEL_EXPORTER_OTLP_TIMEOUT", "600000");
+    };
+    is_not_disturbed(export, "the collector has not taken the last in time");
     assert!(collector.connections() > 0);
 }
 
