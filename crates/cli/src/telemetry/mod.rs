@@ -39,6 +39,10 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 /// How long it may take for one request if no variable says otherwise.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
+/// What is said of variables that the exporter refuses. Its own words hold the endpoint, which may hold a password.
+const UNUSABLE: &str =
+    "the variables that begin with OTEL_EXPORTER_OTLP_ cannot be used as they are: see docs/telemetry.md";
+
 /// What exports a run. When it is dropped the last is sent, and nothing after that.
 pub struct Telemetry {
     runtime: Option<Runtime>,
@@ -167,13 +171,13 @@ fn traces(
 ) -> Result<SdkTracerProvider, String> {
     let exporter = SpanExporter::builder().with_http().with_http_client(client.clone());
     let exporter = exporter.with_protocol(way.protocol).build();
-    let exporter = exporter.map_err(|error| secrets.hidden(&error.to_string()).into_owned())?;
+    let exporter = exporter.map_err(|_| UNUSABLE)?;
     let exporter = Hiding { exporter, secrets: secrets.clone() };
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.clone()).build())
 }
 
 fn metrics(way: &Way, client: &Client, resource: &Resource) -> Result<SdkMeterProvider, String> {
     let exporter = MetricExporter::builder().with_http().with_http_client(client.clone());
-    let exporter = exporter.with_protocol(way.protocol).build().map_err(|error| error.to_string())?;
+    let exporter = exporter.with_protocol(way.protocol).build().map_err(|_| UNUSABLE)?;
     Ok(SdkMeterProvider::builder().with_periodic_exporter(exporter).with_resource(resource.clone()).build())
 }
