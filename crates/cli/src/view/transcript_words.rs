@@ -31,7 +31,9 @@ pub fn words(line: &Line) -> Vec<String> {
 fn said(before: &str, parts: &[Part]) -> Vec<String> {
     let words = parts.iter().flat_map(|part| match part {
         Part::Text { text } => {
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            // What stands around another agent's words says nothing more here.
+            let is_frame = |line: &str| line.starts_with("<message ") || line == "</message>";
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !is_frame(line));
             lines.map(|line| format!("{before}{}", cut(line))).collect()
         }
         Part::ToolCall { name, input, .. } => vec![format!("> {name} {}", cut(&arguments(input)))],

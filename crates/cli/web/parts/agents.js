@@ -25,7 +25,7 @@ function Card({ agent, now }) {
       ${agent.since_ms ? html`<span class="since">${span(now - agent.since_ms)}</span>` : null}
     </header>
     <p class="words">${held ? html`<${Link} kind="task" id=${held[0]} /> ` : null}${wordsOf(agent, held)}</p>
-    <pre class="last">${agent.last.map((line) => `${seen(line)}\n`)}</pre>
+    ${agent.last.length ? html`<pre class="last">${agent.last.map((line) => `${seen(line)}\n`)}</pre>` : null}
     <footer><span>${agent.completed} done${spent(agent.spent) ? ` · ${spent(agent.spent)}` : ""}${agent.unread ? ` · ${agent.unread} unread` : ""}</span><span class="with">${seen(agent.with ?? "")}</span></footer>
     ${agent.left ? null : html`<${AgentButtons} agent=${agent} />`}
   </article>`;

@@ -88,7 +88,7 @@ function Agent({ id, picture, at, now }) {
   return html`<${Head}>${seen(agent.id)}<//>
     <p class="about"><span class="role">${agent.role}</span> <${Doing} of=${agent.doing} />${agent.since_ms ? html` <span class="since">for ${span(now - agent.since_ms)}</span>` : null}</p>
     <p>${seen(agent.words)}</p>
-    <${AgentButtons} agent=${agent} />
+    ${agent.left ? null : html`<${AgentButtons} agent=${agent} />`}
     <dl class="facts">
       <${Fact} name="works on">${agent.holds.length ? html`<${Links} ids=${agent.holds.map(([task]) => task)} />` : null}<//>
       <${Fact} name="with">${seen(agent.with ?? "") || null}<//>

@@ -47,7 +47,7 @@ export function Transcript({ token }) {
   const all = useMemo(() => steps(known?.lines ?? []), [known?.lines]);
   const [more, setMore] = useState(0);
   const end = useRef();
-  const near = useRef(true);
+  const near = useRef(false);
   // Whoever reads at the end stays there as it grows; whoever has scrolled up is left in peace.
   useLayoutEffect(() => {
     const box = end.current?.closest(".scrolls");
