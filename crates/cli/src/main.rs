@@ -15,6 +15,7 @@
 //! | `template` | the files of `init --template` |
 //! | `view/` | what the terminal view and the web page have in common |
 //! | `web/` | the page that `agent-team web` serves |
+//! | `watch/` | the terminal view |
 //! | `exit` | the exit codes, and what is said when a verb did not do what was asked |
 
 mod again;
@@ -38,6 +39,7 @@ mod template;
 mod time;
 mod verb;
 mod view;
+mod watch;
 mod web;
 
 use std::process::ExitCode;

@@ -43,4 +43,5 @@ mod telemetry;
 mod templates;
 mod terminal;
 mod trust;
+mod watch;
 mod web;
