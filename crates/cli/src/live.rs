@@ -165,7 +165,7 @@ impl Display {
         let paint = match text.split(' ').next() {
             Some("ERROR") => Some(Paint::Bad),
             Some("merged") => Some(Paint::Good),
-            Some("REHEARSAL" | "INTERRUPTED" | "LIMITED") => Some(Paint::Warning),
+            Some("REHEARSAL" | "INTERRUPTED" | "LIMITED" | "WARNING") => Some(Paint::Warning),
             _ => None,
         };
         let text = match paint {

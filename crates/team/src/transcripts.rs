@@ -146,12 +146,17 @@ impl TranscriptReader {
     /// The same, from the first line that begins within so many bytes of its end.
     pub fn near_end(root: &Path, token: RecordId, bytes: u64) -> Self {
         let mut reader = Self::new(root, token, 0);
-        let length = std::fs::metadata(&reader.file).map_or(0, |known| known.len());
+        let length = reader.length();
         if length > bytes {
             // Where it begins in the middle of a line, that one is no JSON, and left out.
             reader.offset = length - bytes;
         }
         reader
+    }
+
+    /// How long the transcript is, in bytes; nothing while there is none.
+    pub fn length(&self) -> u64 {
+        std::fs::metadata(&self.file).map_or(0, |known| known.len())
     }
 
     /// Where the next read begins, in bytes.

@@ -44,7 +44,7 @@ pub async fn serve(
     address: SocketAddr,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    let (listener, address) = http::listen(address).await?;
+    let (listener, address) = crate::loopback::listen(address).await?;
     out.line(&format!("http://{address}/mcp"))?;
     out.flush()?;
     let idle = wishes.lease;

@@ -4,7 +4,7 @@
 //! a browser may ask: Host and Origin are checked against the names of this machine.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -28,12 +28,13 @@ use super::server::Server;
 use super::session::{Session, Wishes};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::interrupted;
+use crate::loopback::{hosts, is_same, listen, new_token, only_here};
 use crate::output::Output;
 
 /// The file with the token, in the team's folder.
 const TOKEN_FILE: &str = "mcp-token";
-/// How many random bytes a token has.
-const TOKEN_BYTES: usize = 32;
+/// How long a token is at least.
+const TOKEN_LENGTH: usize = 32;
 
 /// The sessions that there are, to be ended with this process.
 type Sessions = Arc<Mutex<Vec<Weak<Session>>>>;
@@ -45,10 +46,7 @@ pub async fn serve_http(
     address: SocketAddr,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
-    if !address.ip().is_loopback() {
-        let words = format!("{} is no address of this machine alone", address.ip());
-        return Err(Failure::usage(words).hint("--http 127.0.0.1:PORT"));
-    }
+    only_here(address, "--http 127.0.0.1:PORT")?;
     let folder = queue.team_log().folder().ok_or_else(|| Failure::usage("the team has no folder"))?;
     let file = token_file(folder);
     let token = token(&file).map_err(|error| Failure::io(&file.display().to_string(), &error))?;
@@ -79,14 +77,6 @@ pub async fn serve_http(
     Ok(Exit::Interrupted)
 }
 
-/// Listens, and says where.
-pub async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
-    let failed = |error: &io::Error| Failure::io(&format!("cannot listen on {address}"), error);
-    let listener = TcpListener::bind(address).await.map_err(|error| failed(&error))?;
-    let address = listener.local_addr().map_err(|error| failed(&error))?;
-    Ok((listener, address))
-}
-
 /// What answers requests, with a server for each session.
 pub fn app<S: ServerHandler>(
     begin: impl Fn() -> io::Result<S> + Send + Sync + 'static,
@@ -97,7 +87,7 @@ pub fn app<S: ServerHandler>(
     let mut sessions = LocalSessionManager::default();
     // A client that says nothing for so long is gone: what it holds is given back.
     sessions.session_config.keep_alive = Some(idle);
-    let names = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{}", address.port()));
+    let names = hosts(address);
     let mut config = StreamableHttpServerConfig::default()
         .with_allowed_origins(names.iter().map(|name| format!("http://{name}")))
         .enforce_origin_validation()
@@ -130,12 +120,6 @@ async fn admit(State(token): State<Arc<str>>, request: Request, next: Next) -> R
     refused
 }
 
-/// Whether two texts are the same, in a time that does not tell how far they are.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let differs = one.iter().zip(other).fold(0, |differs, (one, other)| differs | (one ^ other));
-    one.len() == other.len() && differs == 0
-}
-
 /// The file that holds a team's token.
 pub fn token_file(folder: &TeamFolder) -> PathBuf {
     folder.root().join(TOKEN_FILE)
@@ -154,7 +138,7 @@ fn token(file: &Path) -> io::Result<String> {
     }
     let token = fs::read_to_string(file)?.trim().to_owned();
     match token.len() {
-        length if length >= TOKEN_BYTES => Ok(token),
+        length if length >= TOKEN_LENGTH => Ok(token),
         _ => {
             Err(io::Error::new(ErrorKind::InvalidData, "it holds no token: delete it, and a new one is made"))
         }
@@ -163,9 +147,7 @@ fn token(file: &Path) -> io::Result<String> {
 
 /// Makes a token, unless somebody else does at the same time. It is whole before it has its name.
 fn make_token(file: &Path) -> io::Result<()> {
-    let mut random = [0; TOKEN_BYTES];
-    fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
-    let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = new_token()?;
     let begun = file.with_extension(std::process::id().to_string());
     let _ = fs::remove_file(&begun);
     let mut written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&begun)?;
@@ -195,7 +177,5 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(token(&file).unwrap_err().to_string().contains("others may read it"));
-        assert!(is_same(made.as_bytes(), made.as_bytes()));
-        assert!(!is_same(made.as_bytes(), &made.as_bytes()[1..]) && !is_same(b"", made.as_bytes()));
     }
 }

@@ -43,6 +43,7 @@ pub mod sweep;
 pub mod trust;
 pub mod verify;
 pub mod watch;
+pub mod web;
 
 use std::io::Read;
 

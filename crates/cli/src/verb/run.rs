@@ -22,6 +22,7 @@ use crate::interrupt;
 use crate::live::Live;
 use crate::output::Output;
 use crate::report;
+use crate::telemetry::Telemetry;
 use crate::time::{parse_duration, some_time};
 use crate::verb::budget::WorkBudget;
 use crate::verb::trust;
@@ -55,7 +56,8 @@ At a terminal it shows the team at work, and lets you steer it, as `agent-team w
 view and the run goes on with a line for each agent. Plans that wait are judged there. --plain shows the lines from the \
 beginning.
 
-Without a terminal it prints one line for each thing that happens, ERROR first where something went wrong.
+Without a terminal it prints one line for each thing that happens, ERROR first where something went wrong. Where \
+OTEL_EXPORTER_OTLP_ENDPOINT names a collector of OpenTelemetry, traces and metrics go there.
 
 Exit codes: 0 all done; 5 tasks failed or wait for something, a budget for example, or the goal is not proved; 124 at --timeout with something left; 130 interrupted.";
 
@@ -334,6 +336,7 @@ pub fn run_team(
     }
     let team = assembled.team;
     live.count(team.queue());
+    let telemetry = Telemetry::begin(&live, team.queue());
     let timeout = config.timeout;
     let asks = !yes && somebody_is_there();
     let has_view = shown == Shown::View && live.moves() && watch::has_terminal() && !is_automatic();
@@ -362,6 +365,9 @@ pub fn run_team(
     let mut report = report?;
     report.go_on = report.go_on.map(|go_on| again.complete(&go_on));
     report::tell(&report, assembled.rehearses, out)?;
+    // Who waits for the report does not wait for a collector.
+    out.flush()?;
+    drop(telemetry);
     Ok(match report.outcome {
         RunOutcome::TimedOut => Exit::TimedOut,
         RunOutcome::Interrupted => Exit::Interrupted,

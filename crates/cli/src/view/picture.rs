@@ -24,7 +24,7 @@ const LAST_LINES: usize = 4;
 const LAST_BYTES: u64 = 16 << 10;
 
 /// All that a view shows of a team.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Picture {
     /// How many records the log holds.
     pub records: u64,
@@ -83,7 +83,7 @@ pub struct AgentRow {
 }
 
 /// The gate, and what it said last.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct GatePicture {
     /// The command that must hold on the target branch.
     pub command: Option<String>,

@@ -275,7 +275,7 @@ mod tests {
         let queue = TaskQueue::new(folder.path()).unwrap();
         queue.add_task(NewTask::new("a").id("parse")).unwrap();
         let say = |text: &str| Steer::Say {
-            to: "everyone".parse().unwrap(),
+            to: "worker-9".parse().unwrap(),
             text: text.to_owned(),
             task: Some("parse".parse().unwrap()),
             urgent: false,
@@ -288,7 +288,7 @@ mod tests {
         let sent = MessageBus::over(queue.team_log().clone()).sent(&AgentId::human()).unwrap();
         let texts: Vec<_> = sent.iter().map(|message| message.text.preview().into_owned()).collect();
         assert_eq!(texts, ["--help", "- ", "'; rm -rf ~", "two\nlines"]);
-        assert_eq!(say("it's").command(), r"agent-team say --task=parse everyone -- 'it'\''s'");
+        assert_eq!(say("it's").command(), r"agent-team say --task=parse worker-9 -- 'it'\''s'");
     }
 
     #[test]

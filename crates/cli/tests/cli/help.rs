@@ -2,7 +2,7 @@
 
 use crate::support::Team;
 
-const VERBS: [&str; 42] = [
+const VERBS: [&str; 43] = [
     "mcp",
     "init",
     "add",
@@ -15,6 +15,7 @@ const VERBS: [&str; 42] = [
     "claim",
     "graph",
     "report",
+    "web",
     "complete",
     "fail",
     "renew",

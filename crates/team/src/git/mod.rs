@@ -39,5 +39,5 @@ pub use lock::{Lock, LockState, Removal};
 pub use project::{DiscoverError, Project, STATE_FOLDER, TargetError, ignore_state_folder};
 pub use protect::{PatternError, Protected};
 pub use replay::{Conflict, Replayed};
-pub(crate) use workspace::changes_in_workspace;
 pub use workspace::{Kept, Prepared, Workspace};
+pub(crate) use workspace::{changes_in_workspace, patch_of_workspace};

@@ -223,6 +223,41 @@ pub(crate) fn changes_in_workspace(
     Ok(changed.iter().filter_map(|line| line.get(3..)).map(str::to_owned).collect())
 }
 
+/// What an agent's workspace holds now, against the commit it was prepared at: the patch of files that were there, then the
+/// names of new ones. Only looks, as [`changes_in_workspace`]; nothing if there is no such workspace.
+///
+/// # Errors
+/// [`GitError`] when git breaks, or takes longer than five seconds.
+pub(crate) fn patch_of_workspace(
+    program: &GitProgram,
+    agent: &str,
+    folder: &Path,
+    limit_bytes: usize,
+) -> Result<String, GitError> {
+    let Some(state) = folder.parent().and_then(Path::parent) else { return Ok(String::new()) };
+    let places = Places::below(state, check_id("agent", agent)?);
+    if folder != places.work_tree || !places.git_dir.join("HEAD").is_file() {
+        return Ok(String::new());
+    }
+    let repository = SeparateRepository::of(program, &places.git_dir, &places.work_tree);
+    let git = || repository.git().time_limit(LOOK_LIMIT);
+    let patch = git()
+        .args(["diff-index", "--patch-with-stat", "--no-ext-diff", "--no-textconv", "--no-color"])
+        .args([
+            "--find-renames",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
+            "--ignore-submodules=all",
+            "HEAD",
+            "--",
+        ])
+        .output_limit(limit_bytes)
+        .succeed()?;
+    let new = git().args(["ls-files", "--others", "--exclude-standard", "-z"]).succeed()?.fields();
+    let patch = String::from_utf8_lossy(patch.bytes()).into_owned();
+    Ok(new.iter().fold(patch, |text, path| text + "new file: " + path + "\n"))
+}
+
 /// Where an agent's folders are.
 struct Places {
     agent: String,

@@ -224,7 +224,7 @@ impl TeamLog {
     }
 
     /// What is written nowhere.
-    pub(crate) fn secrets(&self) -> Secrets {
+    pub fn secrets(&self) -> Secrets {
         self.0.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

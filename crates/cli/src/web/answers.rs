@@ -1,0 +1,165 @@
+//! What the page asks for, and what it has done. Whatever reads files or git does so away from the threads that serve.
+
+use std::sync::Arc;
+
+use agent_team::view::message;
+use agent_team::{Recipient, RecordId, TaskId, TranscriptReader};
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::search;
+use super::site::{Site, now_ms};
+use super::timeline::Timeline;
+use crate::exit::Failure;
+use crate::task_text::in_full;
+use crate::view::{Done, Steer};
+
+/// How many records are shown at once.
+const RECORDS: usize = 200;
+/// How much of a transcript is sent at once, in bytes.
+const TRANSCRIPT_BYTES: u64 = 1 << 20;
+
+type Team = State<Arc<Site>>;
+
+/// What most questions may say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// The team after so many records.
+    at: Option<u64>,
+    /// Records before this one.
+    before: Option<u64>,
+    /// Records about this task.
+    task: Option<TaskId>,
+    /// A transcript from this byte on.
+    from: u64,
+    /// The words that are looked for.
+    q: String,
+}
+
+pub async fn picture(State(site): Team, Query(asked): Query<Asked>) -> Response {
+    answer(site, move |site| site.shown(asked.at)).await
+}
+
+pub async fn task(State(site): Team, Path(id): Path<TaskId>, Query(asked): Query<Asked>) -> Response {
+    answer(site, move |site| {
+        let queue = site.at(asked.at)?;
+        let task = in_full(&queue, queue.get_task(&id)?);
+        let transcripts = queue.transcripts_of(&id)?;
+        let messages = queue.team_log().look(|state| {
+            let of_task = state
+                .messages()
+                .all()
+                .iter()
+                .filter(|one| one.task.as_ref() == Some(&id) || one.to == Recipient::Task(id.clone()));
+            of_task.map(|one| message(state, one)).collect::<Vec<_>>()
+        })?;
+        Ok(json!({ "task": task, "transcripts": transcripts, "messages": messages }))
+    })
+    .await
+}
+
+pub async fn diff(State(site): Team, Path(id): Path<TaskId>) -> Response {
+    answer(site, move |site| Ok(json!({ "diff": site.queue().change_of(&id)? }))).await
+}
+
+pub async fn transcript(
+    State(site): Team,
+    Path(token): Path<RecordId>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    answer(site, move |site| {
+        let of = site.queue().transcript(token)?;
+        let mut reader = TranscriptReader::new(site.root(), token, asked.from);
+        let lines = reader.read(TRANSCRIPT_BYTES).map_err(|error| Failure::io("the transcript", &error))?;
+        Ok(json!({ "of": of, "lines": lines, "next": reader.offset() }))
+    })
+    .await
+}
+
+pub async fn records(State(site): Team, Query(asked): Query<Asked>) -> Response {
+    answer(site, move |site| {
+        let end = asked.at.map_or(u64::MAX, |at| at.saturating_add(1));
+        let end = asked.before.map_or(end, |before| before.min(end));
+        Ok(site.with_index(|index| index.before(end, asked.task.as_ref(), RECORDS))?)
+    })
+    .await
+}
+
+pub async fn timeline(State(site): Team, Query(asked): Query<Asked>) -> Response {
+    answer(site, move |site| {
+        let now_ms = match asked.at {
+            Some(at) => site.with_index(|index| index.at_ms(at))?,
+            None => now_ms(),
+        };
+        Ok(Timeline::of(&site.at(asked.at)?, now_ms)?)
+    })
+    .await
+}
+
+pub async fn cost(State(site): Team, Query(asked): Query<Asked>) -> Response {
+    answer(site, move |site| {
+        let until = asked.at.unwrap_or(u64::MAX);
+        Ok(site.with_index(|index| json!({ "points": index.costs(until) }))?)
+    })
+    .await
+}
+
+pub async fn search(State(site): Team, Query(asked): Query<Asked>) -> Response {
+    answer(site, move |site| Ok(search::search(site.queue(), site.root(), &asked.q)?)).await
+}
+
+/// Does what the page was told to do.
+pub async fn steer(State(site): Team, steer: Result<Json<Steer>, JsonRejection>) -> Response {
+    let steer = match steer {
+        Ok(Json(steer)) => steer,
+        Err(wrong) => {
+            return (StatusCode::BAD_REQUEST, Json(json!({ "error": wrong.body_text() }))).into_response();
+        }
+    };
+    let Some(workspace) = site.workspace().map(std::path::Path::to_owned) else {
+        let words = "this log is only looked at: `agent-team web` in its team's folder steers it";
+        return (StatusCode::FORBIDDEN, Json(json!({ "error": words, "command": steer.command() })))
+            .into_response();
+    };
+    let done = tokio::task::spawn_blocking(move || steer.perform(&workspace)).await;
+    let Ok(Done { command, outcome }) = done else { return broken() };
+    match outcome {
+        Ok(text) => Json(json!({ "text": text, "command": command })).into_response(),
+        Err(failure) => {
+            let mut told = failure.value();
+            if let Value::Object(fields) = &mut told {
+                fields.insert("command".to_owned(), command.into());
+            }
+            (StatusCode::CONFLICT, Json(told)).into_response()
+        }
+    }
+}
+
+/// Answers with what a look gives, or why there is nothing.
+async fn answer<T: Serialize>(
+    site: Arc<Site>,
+    look: impl FnOnce(&Site) -> Result<T, Failure> + Send + 'static,
+) -> Response {
+    // A picture of a large team is some megabytes, which are written away from the threads that serve, too.
+    let written = move || {
+        let value = look(&site)?;
+        serde_json::to_vec(&value).map_err(|error| Failure::io("an answer", &error.into()))
+    };
+    match tokio::task::spawn_blocking(written).await {
+        Ok(Ok(json)) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
+        Ok(Err(failure)) => (StatusCode::NOT_FOUND, Json(failure.value())).into_response(),
+        Err(_) => broken(),
+    }
+}
+
+fn broken() -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": "this program broke down over the question" })))
+        .into_response()
+}

@@ -1,0 +1,121 @@
+//! Who is let in, and what a page of ours may do.
+//!
+//! Whoever may ask may steer the team. So each request needs the token, by a cookie that the first address sets; it must name this
+//! machine (a name that an attacker points here is another one), and no other page may send it. What the page may do is
+//! bounded by its policy: nothing from elsewhere, and nothing of what it shows is a program.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Query, Request, State};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY,
+    SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use crate::loopback::{hosts, is_same};
+
+/// What a page of ours may do: <https://www.w3.org/TR/CSP3/>.
+const POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' data:; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// What whoever has no token is told.
+const NO_TOKEN: &str =
+    "401: this page needs its token. `agent-team web` prints the address with it; open that one.\n";
+
+/// What a request is measured by.
+pub struct Guard {
+    token: String,
+    cookie: String,
+    hosts: [String; 3],
+}
+
+#[derive(Deserialize)]
+struct Given {
+    token: Option<String>,
+}
+
+impl Guard {
+    /// Lets in who has this token and asks at this address.
+    pub fn new(address: SocketAddr, token: String) -> Self {
+        // Cookies know no ports: each server has a name of its own.
+        let cookie = format!("agent-team-{}", address.port());
+        Self { token, cookie, hosts: hosts(address) }
+    }
+
+    /// Whether a request names this machine, and comes from a page of ours or from none.
+    fn is_from_here(&self, headers: &HeaderMap) -> bool {
+        let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+        let is_host = |host: &str| self.hosts.iter().any(|known| known == host);
+        let origin_is_ours = match text(ORIGIN) {
+            Some(origin) => origin.strip_prefix("http://").is_some_and(is_host),
+            None => true,
+        };
+        // Browsers say so where they send no origin; others say nothing.
+        let site = text(HeaderName::from_static("sec-fetch-site"));
+        let site_is_ours = site.is_none_or(|site| matches!(site, "same-origin" | "none"));
+        text(HOST).is_some_and(is_host) && origin_is_ours && site_is_ours
+    }
+
+    fn has_token(&self, headers: &HeaderMap) -> bool {
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let by_cookie = pairs.filter(|(name, _)| *name == self.cookie).map(|(_, value)| value);
+        let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let by_header = bearer.and_then(|value| value.strip_prefix("Bearer "));
+        by_cookie.chain(by_header).any(|given| self.is_token(given))
+    }
+
+    fn is_token(&self, given: &str) -> bool {
+        is_same(given.as_bytes(), self.token.as_bytes())
+    }
+}
+
+/// Lets a request pass, or says why not.
+pub async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let mut response = answer(&guard, request, next).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn answer(guard: &Guard, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    // Somebody may have clicked on the address in another page: whoever has the token in it is let in.
+    let given = Query::<Given>::try_from_uri(request.uri()).ok().and_then(|given| given.0.token);
+    if request.uri().path() == "/"
+        && request.method() == Method::GET
+        && given.is_some_and(|given| guard.is_token(&given))
+    {
+        let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if !guard.hosts.iter().any(|known| known == host) {
+            return StatusCode::FORBIDDEN.into_response();
+        }
+        let cookie = format!("{}={}; Path=/; HttpOnly; SameSite=Strict", guard.cookie, guard.token);
+        return (StatusCode::SEE_OTHER, [(SET_COOKIE, cookie), (LOCATION, "/".to_owned())]).into_response();
+    }
+    if !guard.is_from_here(headers) {
+        return (
+            StatusCode::FORBIDDEN,
+            "403: this is asked from another page, or by another name of this machine\n",
+        )
+            .into_response();
+    }
+    if !guard.has_token(headers) {
+        return (StatusCode::UNAUTHORIZED, NO_TOKEN).into_response();
+    }
+    next.run(request).await
+}

@@ -1,0 +1,265 @@
+//! The server of the page: who is let in, what it tells, and that it does what was asked. How the page looks and feels in a browser
+//! is tried by `scripts/web`.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::Team;
+
+/// `agent-team web`, which ends with it.
+struct Server {
+    child: Child,
+    authority: String,
+    token: String,
+}
+
+/// What was answered.
+#[derive(Debug)]
+struct Response {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Server {
+    fn start<const N: usize>(team: &Team, more: [&str; N]) -> Self {
+        let mut command = team.command(["web", "--json"]);
+        let mut child = command.args(more).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said: Value = serde_json::from_str(&line).unwrap();
+        let url = said["url"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
+        let (authority, token) = url.split_once("/?token=").unwrap();
+        Self { child, authority: authority.to_owned(), token: token.to_owned() }
+    }
+
+    /// Sends a request whole, and gives the stream on which it is answered.
+    fn ask(&self, request: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.authority).unwrap();
+        let mut text = format!("{request} HTTP/1.1\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    }
+
+    fn send(&self, request: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let mut answer = String::new();
+        self.ask(request, headers, body).read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Response { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    /// What whoever is let in is told.
+    fn get(&self, path: &str) -> Value {
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [("Host", self.authority.as_str()), ("Authorization", &bearer)];
+        let answer = self.send(&format!("GET {path}"), &headers, "");
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        serde_json::from_str(&answer.body).unwrap()
+    }
+
+    fn post(&self, told: &Value) -> (u16, Value) {
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [
+            ("Host", self.authority.as_str()),
+            ("Authorization", &bearer),
+            ("Content-Type", "application/json"),
+        ];
+        let answer = self.send("POST /api/do", &headers, &told.to_string());
+        (answer.status, serde_json::from_str(&answer.body).unwrap())
+    }
+
+    /// The changes from now on, one at a time.
+    fn events(&self, query: &str) -> Events {
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [("Host", self.authority.as_str()), ("Authorization", &bearer)];
+        Events(BufReader::new(self.ask(&format!("GET /api/events{query}"), &headers, "")))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Events(BufReader<TcpStream>);
+
+impl Events {
+    /// The next one of this name that is as wanted.
+    fn until(&mut self, name: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut event = String::new();
+        loop {
+            let mut line = String::new();
+            assert!(self.0.read_line(&mut line).unwrap() > 0, "the events ended");
+            if let Some(named) = line.strip_prefix("event: ") {
+                event = named.trim().to_owned();
+            }
+            let Some(data) = line.strip_prefix("data: ").filter(|_| event == name) else { continue };
+            let data: Value = serde_json::from_str(data).unwrap();
+            if is_wanted(&data) {
+                return data;
+            }
+        }
+    }
+}
+
+fn worked() -> Team {
+    let team = Team::new();
+    team.ok(["add", "Write <script>alert(1)</script>", "--id", "write"]);
+    team.ok(["add", "Read it", "--id", "read", "--after", "write"]);
+    team.ok(["claim", "write", "--as", "worker-1"]);
+    team.ok(["complete", "write", "--as", "worker-1", "--result", "written"]);
+    team
+}
+
+#[test]
+fn only_who_has_the_token_and_asks_from_here_is_let_in() {
+    let team = worked();
+    let server = Server::start(&team, []);
+    let here = server.authority.as_str();
+    let bearer = format!("Bearer {}", server.token);
+    let ask = |host: &str, more: &[(&str, &str)]| {
+        let headers: Vec<_> = [("Host", host)].iter().chain(more).copied().collect();
+        server.send("GET /api/picture", &headers, "")
+    };
+    let token = ("Authorization", bearer.as_str());
+    for refused in
+        [ask(here, &[]), ask(here, &[("Authorization", "Bearer x")]), ask(here, &[("Cookie", "a=b")])]
+    {
+        assert_eq!(refused.status, 401, "{refused:?}");
+        assert!(!refused.body.contains("write"), "{refused:?}");
+    }
+    assert_eq!(ask("evil.example", &[token]).status, 403);
+    assert_eq!(ask(here, &[token, ("Origin", "http://evil.example")]).status, 403);
+    assert_eq!(ask(here, &[token, ("Origin", "null")]).status, 403);
+    assert_eq!(ask(here, &[token, ("Sec-Fetch-Site", "cross-site")]).status, 403);
+    let let_in = ask(here, &[token, ("Origin", &format!("http://{here}"))]);
+    assert_eq!(let_in.status, 200);
+    for header in
+        ["content-security-policy: default-src 'none'", "x-frame-options: DENY", "cache-control: no-store"]
+    {
+        assert!(let_in.head.contains(header), "{}", let_in.head);
+    }
+    // The first address sets a cookie, which no program of a page can read and no other page sends.
+    let first = server.send(&format!("GET /?token={}", server.token), &[("Host", here)], "");
+    assert_eq!(first.status, 303, "{first:?}");
+    let cookie = first.head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    assert!(cookie.ends_with("HttpOnly; SameSite=Strict"), "{cookie}");
+    let pair = cookie.split(';').next().unwrap();
+    assert_eq!(ask(here, &[("Cookie", pair)]).status, 200);
+    assert_eq!(server.send("GET /?token=wrong", &[("Host", here)], "").status, 401);
+    assert_eq!(
+        server.send(&format!("GET /?token={}", server.token), &[("Host", "evil.example")], "").status,
+        403
+    );
+    // A page elsewhere could send a form, and no JSON.
+    let form = [("Host", here), token, ("Content-Type", "text/plain")];
+    assert_eq!(server.send("POST /api/do", &form, r#"{"do":"pause"}"#).status, 400);
+}
+
+#[test]
+fn the_team_is_shown_as_it_is_and_as_it_was() {
+    let team = worked();
+    let server = Server::start(&team, []);
+    let now = server.get("/api/picture");
+    assert_eq!((&now["live"], &now["counts"]["completed"]), (&json!(true), &json!(1)));
+    let statuses = |picture: &Value| -> Vec<String> {
+        let tasks = picture["tasks"].as_array().unwrap();
+        tasks.iter().map(|task| task["status"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(statuses(&now), ["completed", "ready"]);
+    let records = now["records"].as_u64().unwrap();
+    let mut seen = Vec::new();
+    for at in 0..records {
+        let then = server.get(&format!("/api/picture?at={at}"));
+        assert_eq!(
+            (&then["live"], &then["records"], &then["newest"]),
+            (&json!(false), &json!(at), &json!(records))
+        );
+        seen.push(statuses(&then));
+        seen.dedup();
+    }
+    let seen: Vec<_> = seen.iter().map(|row| row.join(" ")).collect();
+    assert_eq!(seen, ["", "ready", "ready blocked", "running blocked"]);
+    let task = server.get("/api/task/write");
+    assert_eq!(task["task"]["result"], "written");
+    assert_eq!(task["transcripts"][0]["agent"], "worker-1");
+    assert_eq!(server.get("/api/task/write?at=2")["task"]["result"], Value::Null);
+    assert_eq!(server.get("/api/timeline")["critical"], json!(["write"]));
+    let log = server.get("/api/records?before=3");
+    assert_eq!((&log[0]["seq"], &log[0]["kind"]), (&json!(2), &json!("task_added")));
+    assert_eq!(server.get("/api/search?q=SCRIPT")["tasks"][0]["id"], "write");
+    assert_eq!(server.get("/api/cost"), json!({ "points": [] }));
+}
+
+#[test]
+fn a_change_by_anyone_reaches_the_page_and_a_transcript_that_grows_as_well() {
+    let team = worked();
+    let token = team.json(["claim", "read", "--as", "worker-1"])["token"].as_str().unwrap().to_owned();
+    let attempt = team.path().join(".agent-team/attempts").join(&token);
+    std::fs::create_dir_all(&attempt).unwrap();
+    let server = Server::start(&team, []);
+    let records = server.get("/api/picture")["records"].as_u64().unwrap();
+    let mut events = server.events(&format!("?transcripts={token}&records={records}"));
+    let first = events.until("change", |_| true);
+    assert_eq!(first["tasks"], json!([]), "a page that has them is not told of tasks again");
+    team.ok(["add", "Later", "--id", "later"]);
+    let changed = events.until("change", |change| change["tasks"] != json!([]));
+    assert_eq!(
+        (&changed["tasks"][0]["id"], changed["tasks"].as_array().unwrap().len()),
+        (&json!("later"), 1)
+    );
+    assert_eq!(changed["set"]["counts"]["total"], 3);
+    assert!(changed["set"].get("messages").is_none(), "nobody said anything: {changed}");
+    let line = r#"{"type":"ended","at_ms":1,"outcome":"it is done"}"#;
+    std::fs::write(attempt.join("transcript.jsonl"), format!("{line}\n")).unwrap();
+    assert_eq!(events.until("transcript", |_| true)["token"], token.as_str());
+    let read = server.get(&format!("/api/transcript/{token}"));
+    assert_eq!((&read["lines"][0]["outcome"], &read["of"]["task"]), (&json!("it is done"), &json!("read")));
+    assert_eq!(server.get(&format!("/api/transcript/{token}?from={}", read["next"]))["lines"], json!([]));
+    let shown = events.until("change", |change| change["set"].get("agents").is_some());
+    assert_eq!(shown["set"]["agents"][0]["last"], json!(["ended: it is done"]));
+}
+
+#[test]
+fn what_is_done_on_the_page_is_done_as_on_the_command_line() {
+    let team = worked();
+    let server = Server::start(&team, []);
+    let (status, said) = server.post(&json!({ "do": "say", "to": "task:read", "text": "--it's" }));
+    assert_eq!(status, 200, "{said}");
+    assert_eq!(said["command"], r"agent-team say task:read -- '--it'\''s'");
+    assert_eq!(team.json(["inbox", "--as", "human", "--sent"])[0]["text"], "--it's");
+    let (status, said) = server.post(&json!({ "do": "retry", "task": "write" }));
+    assert_eq!(status, 409, "{said}");
+    assert!(said["error"].as_str().unwrap().contains("write"), "{said}");
+    assert_eq!(server.post(&json!({ "do": "cancel", "task": "read" })).0, 200);
+    assert_eq!(team.json(["show", "read"])["status"], "cancelled");
+    assert_eq!(server.post(&json!({ "do": "init" })).0, 400);
+    assert_eq!(server.post(&json!({ "do": "cancel", "task": "read", "dependents": "all" })).0, 400);
+}
+
+#[test]
+fn a_log_is_looked_at_and_nothing_is_changed_in_it() {
+    let team = worked();
+    let before = std::fs::read(team.path().join(".agent-team/log.jsonl")).unwrap();
+    let elsewhere = Team::without_init();
+    std::fs::write(elsewhere.path().join("old.jsonl"), &before).unwrap();
+    let server = Server::start(&elsewhere, ["--log", "old.jsonl"]);
+    let shown = server.get("/api/picture");
+    assert_eq!((&shown["read_only"], &shown["counts"]["completed"]), (&json!(true), &json!(1)));
+    assert_eq!(server.get("/api/picture?at=1")["tasks"].as_array().unwrap().len(), 1);
+    let (status, said) = server.post(&json!({ "do": "pause" }));
+    assert_eq!((status, &said["command"]), (403, &json!("agent-team pause")));
+    assert_eq!(std::fs::read(elsewhere.path().join("old.jsonl")).unwrap(), before);
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 1, "nothing is written beside it");
+    elsewhere.run(["web", "--log", "none.jsonl"]).failed(1, "none.jsonl");
+}

@@ -1,0 +1,34 @@
+// What is asked of the server. Every answer is JSON, and a refusal says why.
+
+/** Why something was not answered. */
+export class Refused extends Error {
+  constructor(status, said) {
+    super(said.error || `the server answered ${status}`);
+    this.status = status;
+    this.hint = said.hint;
+    this.command = said.command;
+  }
+}
+
+async function answered(response) {
+  const text = await response.text();
+  let said = {};
+  try { said = JSON.parse(text); } catch { said = { error: text.trim() }; }
+  if (!response.ok) throw new Refused(response.status, said);
+  return said;
+}
+
+/** Asks for something, of the team after `at` records if that is given. */
+export async function get(path, at, more = {}) {
+  const query = new URLSearchParams(more);
+  if (at != null) query.set("at", at);
+  const words = query.toString();
+  return answered(await fetch(`/api/${path}${words ? `?${words}` : ""}`));
+}
+
+/** Has something done. */
+export async function post(told) {
+  return answered(await fetch("/api/do", {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(told),
+  }));
+}
