@@ -43,7 +43,7 @@ pub fn frame(setting: &Setting) -> Result<Vec<Measured>> {
     ensure!(figures["tasks"] == TASKS && figures["agents"] == AGENTS, "it is another team: {figures}");
     drop(queue);
     std::fs::remove_dir_all(&folder)?;
-    let of_size = |size: usize| {
+    let of_size = |size: usize| -> Result<Measured> {
         let figure =
             |name: &str, which: &str| figures["sizes"][size][name][which].as_f64().context("no figure");
         Ok(Measured {
