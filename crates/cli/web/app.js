@@ -1,0 +1,81 @@
+// The page: what stands where. What is in it is in parts/, what is known in store.js, where one is in route.js.
+import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./lib.js";
+import { listenToKeys } from "./keys.js";
+import { VIEWS, address, read } from "./route.js";
+import { begin, goTo, listen, shown, store } from "./store.js";
+import { wear } from "./theme.js";
+import { count, line } from "./words.js";
+import { Agents } from "./parts/agents.js";
+import { Board } from "./parts/board.js";
+import { Cost } from "./parts/cost.js";
+import { Dialogs } from "./parts/dialogs.js";
+import { Graph } from "./parts/graph.js";
+import { Header } from "./parts/header.js";
+import { Log } from "./parts/log.js";
+import { Merges } from "./parts/merges.js";
+import { Messages } from "./parts/messages.js";
+import { Panel } from "./parts/panel.js";
+import { Search } from "./parts/search.js";
+import { Slider } from "./parts/slider.js";
+import { Timeline } from "./parts/timeline.js";
+import { Toasts } from "./parts/toasts.js";
+
+const PARTS = { agents: Agents, board: Board, graph: Graph, timeline: Timeline, cost: Cost, messages: Messages, merges: Merges, log: Log, search: Search };
+
+function Nav({ picture, view }) {
+  const many = {
+    agents: picture.agents.filter((agent) => !agent.left).length, board: picture.tasks.length, messages: picture.messages.length, log: picture.records,
+    merges: picture.tasks.reduce((all, row) => all + (row.status === "merging" || row.status === "reviewing" || row.status === "verifying"), 0),
+  };
+  return html`<nav class="views" aria-label="Views">${VIEWS.map(([name, title], place) => html`<a key=${name} href=${address({ view: name, q: "" })} aria-current=${view === name ? "page" : undefined} title=${`${title}  ${place + 1}`}>
+    <span>${title}</span>${many[name] > 0 && html`<span class="n">${count(many[name])}</span>`}</a>`)}</nav>`;
+}
+
+/** A part that breaks takes no other one with it. */
+function Whole({ children }) {
+  const [error, again] = useErrorBoundary((broken) => console.error(broken));
+  return error ? html`<p class="empty bad" role="alert">This part of the page broke: ${line(error.message)} <button class="do" onClick=${again}>Try again</button></p>` : children;
+}
+
+function NoPicture() {
+  const { error } = store;
+  if (error?.status === 401) return html`<div class="empty"><h1>This page needs its token</h1><p><code>agent-team web</code> prints the address with it, another one each time it starts. Open that one.</p></div>`;
+  if (error) return html`<div class="empty" role="alert"><h1>The team cannot be read</h1><p>${line(error.message)}</p>${error.hint && html`<p>${line(error.hint)}</p>`}<p class="faint">It is tried again.</p></div>`;
+  return html`<p class="empty">Reading the log…</p>`;
+}
+
+function App() {
+  const [, draw] = useState(0);
+  const search = useRef(null);
+  useEffect(() => listen(() => draw((n) => n + 1)), []);
+  useEffect(() => {
+    const moved = () => {
+      if (store.now) goTo(read().at);
+      draw((n) => n + 1);
+    };
+    addEventListener("hashchange", moved);
+    listenToKeys(search);
+    begin().then(moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
+  const picture = shown();
+  if (!picture || store.error?.status === 401) return html`<${NoPicture} />`;
+  const { view, open } = read();
+  document.title = `${line(picture.name)}: ${view}`;
+  const View = PARTS[view];
+  return html`<div class="page ${open ? "with-panel" : ""} ${store.at != null ? "in-past" : ""}">
+    <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>Skip to the view</a>
+    <${Header} search=${search} />
+    <${Nav} picture=${picture} view=${view} />
+    <main id="main" tabindex="-1"><${Whole} key=${view}><${View} /><//></main>
+    ${open && html`<${Whole} key=${`${open.kind} ${open.id}`}><${Panel} /><//>`}
+    <${Slider} />
+    <${Toasts} />
+    <${Dialogs} />
+  </div>`;
+}
+
+wear();
+const place = document.getElementById("app");
+place.replaceChildren();
+render(html`<${App} />`, place);

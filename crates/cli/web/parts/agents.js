@@ -1,0 +1,45 @@
+// The agents: what each does, on what, the last lines of its transcript as they come, and what it cost.
+import { html } from "../lib.js";
+import { shown } from "../store.js";
+import { wish } from "../steer.js";
+import { DOING, STAGES, line, plural, seen, spent, tokensOf } from "../words.js";
+import { Ago, Do, Doing, Empty, Link, Task } from "./common.js";
+import { Grown } from "./list.js";
+
+// Those who need somebody first, then those who work.
+const ORDER = ["waiting_for_human", "stuck", "dead", "working", "waiting_for_model", "waiting_for_agent", "waiting_for_gate", "paused",
+  "stopped", "idle", "gone", "left"];
+
+function Card({ agent }) {
+  const held = agent.paused || agent.doing === "paused" || agent.doing === "stopped";
+  return html`<article class="card agent d-${agent.doing}" role="listitem">
+    <h3><${Link} kind="agent" id=${agent.id} data-row />
+      <span class="faint">${agent.role}${agent.skills.length ? ` (${agent.skills.map(line).join(", ")})` : ""}</span>
+      <${Doing} doing=${agent.doing} words=${line(agent.words)} /></h3>
+    ${agent.words !== DOING[agent.doing]?.[1] && html`<p class="words" title=${line(agent.words)}>${line(agent.words)}${agent.since_ms ? html` <span class="faint">for <${Ago} ms=${agent.since_ms} /></span>` : ""}</p>`}
+    ${!agent.left && html`<p class="holds">${agent.holds.length
+    ? agent.holds.slice(0, 3).map(([task, stage]) => html`<span key=${task}><${Task} id=${task} /> <span class="faint">${STAGES[stage] ?? stage}</span> </span>`)
+    : html`<span class="faint">holds no task</span>`}</p>`}
+    ${agent.last.length > 0 && html`<div class="last" aria-label="The last lines of its transcript">
+      ${agent.last.map((words, place) => html`<div key=${place} class=${words.startsWith("> ") || words.startsWith("  ") ? "tool" : ""}>${seen(words).trim()}</div>`)}</div>`}
+    <footer>
+      <span class="faint">${[agent.with && line(agent.with), spent(tokensOf(agent.spent), agent.spent.micro_usd), agent.completed ? `${plural(agent.completed, "task")} done` : "",
+    agent.unread ? `${agent.unread} unread` : ""].filter(Boolean).join(" · ")}</span>
+      ${!agent.left && agent.id !== "human" && html`<span class="buttons">
+        ${agent.transcript && html`<${Link} kind="transcript" id=${agent.transcript} class="do">Transcript<//>`}
+        <${Do} run=${() => wish.say(agent.id)}>Say<//>
+        <${Do} run=${() => wish.interrupt(agent.id)}>Interrupt<//>
+        ${held ? html`<${Do} run=${() => wish.resume(agent.id)}>Resume<//>` : html`<${Do} run=${() => wish.pause(agent.id)}>Pause<//>`}
+      </span>`}
+    </footer>
+  </article>`;
+}
+
+export function Agents() {
+  const { agents } = shown();
+  if (!agents.length) return html`<${Empty}>Nobody is in the team yet. <code>agent-team run</code> brings its agents, <code>agent-team claim --as NAME</code> a script of yours.<//>`;
+  const place = (agent) => (agent.id === "human" ? 99 : ORDER.indexOf(agent.doing));
+  const sorted = agents.slice().sort((a, b) => place(a) - place(b));
+  return html`<section class="scroll"><h2 class="sr">Agents</h2>
+    <${Grown} kind="cards" label="Agents" items=${sorted} one=${(agent) => html`<${Card} key=${agent.id} agent=${agent} />`} /></section>`;
+}

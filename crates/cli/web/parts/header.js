@@ -1,0 +1,116 @@
+// What stands above everything: the team, its goal, how far it is, what it cost, and what is out of the ordinary.
+import { html } from "../lib.js";
+import { address, go, read, to } from "../route.js";
+import { shown, shownTime, store } from "../store.js";
+import { whyNot, wish } from "../steer.js";
+import { STATUSES, accountOf, count, line, money, moment, plural, span, textOf, tokensOf } from "../words.js";
+import { Do, byStatus, waitsForYou } from "./common.js";
+import { nextTheme, theme } from "../theme.js";
+
+function Progress({ by, total }) {
+  const parts = ["completed", "merging", "reviewing", "verifying", "running", "ready", "blocked", "failed", "cancelled"];
+  const there = parts.filter((status) => by[status].length);
+  const words = there.map((status) => `${by[status].length} ${status}`).join(", ");
+  return html`<div class="progress">
+    <div class="bar" role="img" aria-label=${`${plural(total, "task")}: ${words || "none yet"}`}>
+      ${there.map((status) => html`<i key=${status} class="f-${status}" style=${{ flexGrow: by[status].length }}></i>`)}
+    </div>
+    <div class="legend">
+      ${there.map((status) => html`<span key=${status} class="status s-${status}">
+        <span class="sign" aria-hidden="true">${STATUSES[status]}</span><b>${count(by[status].length)}</b> ${status}</span>`)}
+      ${!total && html`<span class="faint">No tasks yet</span>`}
+    </div>
+  </div>`;
+}
+
+function Spent({ picture }) {
+  const budget = picture.budgets.filter((one) => one.used_percent != null && !one.account.task && !one.account.agent)
+    .sort((a, b) => b.used_percent - a.used_percent)[0];
+  const reserved = picture.reserved?.micro_usd ? `, ${money(picture.reserved.micro_usd)} set aside for calls under way` : "";
+  return html`<div class="spent" title=${`${plural(picture.spent.calls ?? 0, "call")} to models${reserved}`}>
+    <span><b>${money(picture.spent.micro_usd)}</b>${budget?.limit_micro_usd ? html` <span class="faint">of ${money(budget.limit_micro_usd)}</span>` : ""}</span>
+    <span class="faint">${count(tokensOf(picture.spent))} tokens</span>
+    ${budget && html`<span class=${budget.used_percent >= 100 ? "bad" : budget.is_near_end ? "warn" : "faint"}>
+      ${budget.used_percent} % of the ${accountOf(budget.account)}'s ${budget.nearest}</span>`}
+  </div>`;
+}
+
+function Connection({ picture }) {
+  if (store.at != null) return html`<button class="state past" onClick=${() => go({ at: null })}>record ${picture.records.toLocaleString("en")} of ${store.now.records.toLocaleString("en")} · back to now</button>`;
+  if (store.connection !== "live") return html`<span class="state off" role="status">◌ reconnecting</span>`;
+  if (picture.read_only) return html`<span class="state ro" role="status">▣ read-only</span>`;
+  return html`<span class="state live" role="status">● live</span>`;
+}
+
+function WaitsForYou({ picture }) {
+  const { plans, questions, mustReview } = waitsForYou(picture);
+  const open = (words, where, run) => html`<a class="you" href=${where} onClick=${run}>${words}</a>`;
+  const plan = (event) => {
+    if (plans.length !== 1) return;
+    event.preventDefault();
+    wish.plan(plans[0]);
+  };
+  const inbox = to("waiting", "you");
+  return html`<div class="waits">
+    ${plans.length > 0 && open(`${plural(plans.length, "plan")} to judge`, inbox, plan)}
+    ${questions.length > 0 && open(`${plural(questions.length, "question")} to answer`, questions.length === 1 ? to("message", questions[0].id) : inbox)}
+    ${mustReview.size > 0 && open(`${plural(mustReview.size, "result")} to review`, mustReview.size === 1 ? to("task", [...mustReview][0]) : inbox)}
+  </div>`;
+}
+
+function Banners({ picture }) {
+  const now = shownTime();
+  const team = picture.pauses.find((pause) => pause.agent == null);
+  const limited = picture.limited.filter((one) => one.until_ms > now);
+  const said = [];
+  if (store.at != null) said.push(["past", html`You look at the team as it was after record <b>${picture.records.toLocaleString("en")}</b>, ${moment(picture.at_ms)}.
+    <button class="link" onClick=${() => go({ at: null })}>Back to now</button>`]);
+  if (team) said.push(["warn", html`The team is paused for ${span(now - team.at_ms)}${team.reason ? html`: ${line(team.reason)}` : ""}.
+    ${!whyNot() && html`<button class="link" onClick=${() => wish.resume()}>Resume it</button>`}`]);
+  for (const one of limited) said.push(["warn", html`${line(one.model)} takes no calls for ${span(one.until_ms - now)}: ${line(one.reason)}`]);
+  if (picture.stuck.length) said.push(["warn", html`${plural(picture.stuck.length, "task")} ${picture.stuck.length === 1 ? "waits" : "wait"} for what will not happen by itself.
+    <a href=${to("waiting", "you")}>See what helps</a>`]);
+  return html`<div class="banners" role="status">${said.map(([kind, words], place) => html`<p key=${place} class="banner ${kind}">${words}</p>`)}</div>`;
+}
+
+function Run({ picture }) {
+  const run = picture.runs.at(-1);
+  if (!run) return html`<span class="faint">No run yet</span>`;
+  const how = run.rehearsal ? "rehearsal" : "run";
+  if (picture.is_run) return html`<span>${how} for ${span(shownTime() - run.from_ms)}</span>`;
+  return html`<span class="faint">no run now; the last one ${run.outcome ? html`ended: <b>${line(run.outcome)}</b>` : "was cut off"}</span>`;
+}
+
+export function Header({ search }) {
+  const picture = shown();
+  const by = byStatus(picture.tasks);
+  const { goal } = picture;
+  const paused = picture.pauses.some((pause) => pause.agent == null);
+  return html`<header>
+    <div class="head">
+      <h1><a href=${address({ view: "agents", open: null })}>${line(picture.name)}</a></h1>
+      <${Connection} picture=${picture} />
+      <${Run} picture=${picture} />
+      <${WaitsForYou} picture=${picture} />
+      <form class="search" role="search" onSubmit=${(event) => event.preventDefault()}>
+        <input ref=${search} type="search" placeholder="Search  /" aria-label="Search in tasks, messages and transcripts" value=${read().view === "search" ? read().q : ""}
+          onInput=${(event) => go({ view: "search", q: event.currentTarget.value }, read().view === "search")} />
+      </form>
+      <span class="team-do">
+        <${Do} run=${wish.add}>Add task<//>
+        <${Do} run=${() => wish.say(null)}>Say<//>
+        ${paused ? html`<${Do} run=${() => wish.resume()} main>Resume<//>` : html`<${Do} run=${() => wish.pause()}>Pause team<//>`}
+        <button class="icon" onClick=${nextTheme} title=${`Colours: ${theme()}`} aria-label=${`Colours: ${theme()}. Change`}>${{ auto: "◐", dark: "●", light: "○" }[theme()]}</button>
+        <button class="icon" onClick=${wish.help} title="Keys (?)" aria-label="Keys and help">?</button>
+      </span>
+    </div>
+    <div class="head second">
+      ${goal?.goal && html`<details class="goal"><summary>${line(goal.goal.split("\n")[0])}</summary>
+        <div class="text">${textOf(goal.goal)}</div>
+        ${goal.check && html`<p>Proved by <code>${line(goal.check)}</code></p>`}</details>`}
+      <${Progress} by=${by} total=${picture.tasks.length} />
+      <${Spent} picture=${picture} />
+    </div>
+    <${Banners} picture=${picture} />
+  </header>`;
+}
