@@ -15,7 +15,8 @@ export async function act(told) {
   if (held) { toast(held, "bad"); return false; }
   try {
     const { text, command } = await post(told);
-    toast(text || "Done", "good", command);
+    // The id of a record says nothing to whoever pressed a button.
+    toast(/^[0-9a-f]{32}$/.test(text) ? "Done" : text || "Done", "good", command);
     return true;
   } catch (error) {
     toast(error.message, "bad", error.command, error.hint);

@@ -208,10 +208,10 @@ export function drop(toast) {
   changed();
 }
 
-/** Opens a dialog, or closes it with `null`. */
+/** Opens a dialog, or closes it with `null`: at once, since the next key is for it. */
 export function ask(dialog) {
   store.dialog = dialog;
-  changed();
+  listeners.forEach((listener) => listener());
 }
 
 // "since 12s" goes on while nothing happens.

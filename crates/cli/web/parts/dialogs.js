@@ -1,5 +1,5 @@
 // What is asked before something is done, the reading of a plan, and the keys.
-import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
+import { html, useLayoutEffect, useRef, useState } from "../lib.js";
 import { VIEWS } from "../route.js";
 import { ask, store, useAsked } from "../store.js";
 import { act, whyNot } from "../steer.js";
@@ -9,7 +9,7 @@ import { Awaited } from "./common.js";
 /** A dialog of the browser's: it keeps the focus within, and gives it back. */
 function Modal({ title, kind = "", children }) {
   const box = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement;
     box.current.showModal();
     box.current.querySelector("[data-first]")?.focus();

@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../lib.js";
 import { read, to } from "../route.js";
 import { shown } from "../store.js";
 import { STATUSES, count, line } from "../words.js";
-import { Empty, useNarrow } from "./common.js";
+import { Empty } from "./common.js";
 
 /** More boxes than these nobody reads, and no layout is quick. */
 const MOST = 400;
@@ -89,24 +89,24 @@ let worker = null;
 let layouts = 0;
 
 /** Where everything stands. Only other boxes or arrows are laid out anew, not those of another colour. */
-function useLayout({ nodes, edges }, down) {
+function useLayout({ nodes, edges }) {
   const [laid, setLaid] = useState(null);
-  const form = useMemo(() => JSON.stringify([nodes.map((node) => node.id), edges, down]), [nodes, edges, down]);
+  const form = useMemo(() => JSON.stringify([nodes.map((node) => node.id), edges]), [nodes, edges]);
   useEffect(() => {
     worker ??= new Worker("/assets/graph-worker.js", { type: "module" });
     const number = (layouts += 1);
-    const hear = ({ data }) => { if (data.number === number) setLaid({ ...data, form, down }); };
+    const hear = ({ data }) => { if (data.number === number) setLaid({ ...data, form }); };
     worker.addEventListener("message", hear);
-    worker.postMessage({ number, nodes: nodes.map(({ id, width, height }) => ({ id, width, height })), edges, down });
+    worker.postMessage({ number, nodes: nodes.map(({ id, width, height }) => ({ id, width, height })), edges });
     return () => worker.removeEventListener("message", hear);
   }, [form]);
   return laid?.form === form ? laid : null;
 }
 
-const path = (points, down) => points.map(([x, y], place) => {
+const path = (points) => points.map(([x, y], place) => {
   if (!place) return `M${x},${y}`;
   const [bx, by] = points[place - 1];
-  return down ? `C${bx},${(by + y) / 2} ${x},${(by + y) / 2} ${x},${y}` : `C${(bx + x) / 2},${by} ${(bx + x) / 2},${y} ${x},${y}`;
+  return `C${(bx + x) / 2},${by} ${(bx + x) / 2},${y} ${x},${y}`;
 }).join("");
 const straight = (points) => `M${points.map(([x, y]) => `${x},${y}`).join("L")}`;
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
@@ -134,7 +134,7 @@ function Canvas({ laid, drawn, focus }) {
   const moving = useRef(null);
   const fit = () => {
     const { clientWidth: w, clientHeight: h } = box.current;
-    const scale = Math.min(1.15, Math.max(0.35, Math.min(w / laid.width, h / laid.height)));
+    const scale = Math.min(1.15, Math.max(0.55, Math.min(w / laid.width, h / laid.height)));
     const place = focus && drawn.nodes.findIndex((node) => node.id === focus);
     const [cx, cy] = place >= 0 && laid.width * scale > w ? laid.places[place] : [laid.width / 2, laid.height / 2];
     const x = laid.width * scale <= w ? (w - laid.width * scale) / 2 : Math.min(0, Math.max(w - laid.width * scale, w / 2 - cx * scale));
@@ -207,7 +207,7 @@ function Canvas({ laid, drawn, focus }) {
         <g class="edges">${laid.lines.map((points, place) => {
     const [from, into] = drawn.edges[place];
     const near = open?.kind === "task" && (from === open.id || into === open.id);
-    return html`<path key=${`${from} ${into}`} class=${near ? "near" : ""} d=${(points.length > 40 ? straight : path)(points, laid.down)} marker-end="url(#tip)" />`;
+    return html`<path key=${`${from} ${into}`} class=${near ? "near" : ""} d=${(points.length > 40 ? straight : path)(points)} marker-end="url(#tip)" />`;
   })}</g>
         ${drawn.nodes.map((node, place) => html`<${Box} key=${node.id} node=${node} place=${laid.places[place]} open=${open?.kind === "task" && open.id === node.id} />`)}
       </g></svg>`}
@@ -219,7 +219,6 @@ function Canvas({ laid, drawn, focus }) {
 export function Graph() {
   const picture = shown();
   const { open } = read();
-  const narrow = useNarrow();
   const many = picture.tasks.length > MOST;
   const [chosen, choose] = useState(null);
   const focus = open?.kind === "task" && picture.task(open.id) ? open.id : null;
@@ -228,7 +227,7 @@ export function Graph() {
   const how = chosen ?? (!many ? "all" : focus ? "around" : "open");
   const middle = last.current ?? picture.tasks.find((row) => row.status === "running")?.id ?? picture.tasks[0]?.id;
   const drawn = useMemo(() => drawing(picture, how, middle), [picture.tasks, how, how === "around" ? middle : null]);
-  const laid = useLayout(drawn, narrow);
+  const laid = useLayout(drawn);
   if (!picture.tasks.length) return html`<${Empty}>No tasks yet.<//>`;
   const ways = [["all", many ? `First ${MOST}` : "All"], ["open", "Not ended"], ["around", "Around one"], ["layers", "Layers"]];
   return html`<section class="full graph"><h2 class="sr">Graph</h2>

@@ -3,8 +3,8 @@ import { html } from "../lib.js";
 import { address, go, read, to } from "../route.js";
 import { shown, shownTime, store } from "../store.js";
 import { whyNot, wish } from "../steer.js";
-import { STATUSES, accountOf, count, line, money, moment, plural, span, textOf, tokensOf } from "../words.js";
-import { Do, byStatus, waitsForYou } from "./common.js";
+import { STATUSES, accountOf, count, line, money, plural, span, textOf, tokensOf } from "../words.js";
+import { Do, byStatus, useNarrow, waitsForYou } from "./common.js";
 import { nextTheme, theme } from "../theme.js";
 
 function Progress({ by, total }) {
@@ -63,8 +63,6 @@ function Banners({ picture }) {
   const team = picture.pauses.find((pause) => pause.agent == null);
   const limited = picture.limited.filter((one) => one.until_ms > now);
   const said = [];
-  if (store.at != null) said.push(["past", html`You look at the team as it was after record <b>${picture.records.toLocaleString("en")}</b>, ${moment(picture.at_ms)}.
-    <button class="link" onClick=${() => go({ at: null })}>Back to now</button>`]);
   if (team) said.push(["warn", html`The team is paused for ${span(now - team.at_ms)}${team.reason ? html`: ${line(team.reason)}` : ""}.
     ${!whyNot() && html`<button class="link" onClick=${() => wish.resume()}>Resume it</button>`}`]);
   for (const one of limited) said.push(["warn", html`${line(one.model)} takes no calls for ${span(one.until_ms - now)}: ${line(one.reason)}`]);
@@ -86,6 +84,9 @@ export function Header({ search }) {
   const by = byStatus(picture.tasks);
   const { goal } = picture;
   const paused = picture.pauses.some((pause) => pause.agent == null);
+  const narrow = useNarrow();
+  const team = html`<${Do} run=${wish.add}>Add task<//><${Do} run=${() => wish.say(null)}>Say<//>
+    ${paused ? html`<${Do} run=${() => wish.resume()} main>Resume<//>` : html`<${Do} run=${() => wish.pause()}>Pause team<//>`}`;
   return html`<header>
     <div class="head">
       <h1><a href=${address({ view: "agents", open: null })}>${line(picture.name)}</a></h1>
@@ -97,9 +98,7 @@ export function Header({ search }) {
           onInput=${(event) => go({ view: "search", q: event.currentTarget.value }, read().view === "search")} />
       </form>
       <span class="team-do">
-        <${Do} run=${wish.add}>Add task<//>
-        <${Do} run=${() => wish.say(null)}>Say<//>
-        ${paused ? html`<${Do} run=${() => wish.resume()} main>Resume<//>` : html`<${Do} run=${() => wish.pause()}>Pause team<//>`}
+        ${narrow ? html`<details class="menu"><summary class="do">Team ▾</summary><div>${team}</div></details>` : team}
         <button class="icon" onClick=${nextTheme} title=${`Colours: ${theme()}`} aria-label=${`Colours: ${theme()}. Change`}>${{ auto: "◐", dark: "●", light: "○" }[theme()]}</button>
         <button class="icon" onClick=${wish.help} title="Keys (?)" aria-label="Keys and help">?</button>
       </span>

@@ -1,5 +1,5 @@
 // Who did what, when: a row for each agent, a bar for each stretch of work, what lies between them, and the critical path.
-import { html, useMemo, useRef, useState } from "../lib.js";
+import { html, useLayoutEffect, useMemo, useRef, useState } from "../lib.js";
 import { to } from "../route.js";
 import { shown, shownTime, store, useAsked } from "../store.js";
 import { ENDINGS, STAGES, clock, line, moment, span } from "../words.js";
@@ -114,14 +114,24 @@ export function Timeline() {
   const now = goesOn ? Math.max(shownTime(), said.value.to_ms) : said.value?.to_ms ?? 0;
   const rows = useMemo(() => (stretches ? lanes(stretches, now) : []), [stretches]);
   const critical = useMemo(() => new Set(said.value?.critical), [said.value]);
+  const look = () => {
+    const { scrollLeft: left, clientWidth: wide } = box.current;
+    setSight((known) => (known.left === left && known.wide === wide ? known : { left, wide }));
+  };
+  const there = Boolean(stretches?.length);
+  useLayoutEffect(() => {
+    if (!there) return undefined;
+    const watch = new ResizeObserver(look);
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, [there]);
   if (!said.value) return html`<${Awaited} said=${said} />`;
   if (!stretches.length) return html`<${Empty}>Nobody has worked on anything yet.<//>`;
   const from = said.value.from_ms;
   const long = Math.max(1000, now - from);
-  const wide = box.current?.clientWidth ?? sight.wide;
+  const { wide } = sight;
   const width = Math.max(200, wide - 12) * zoom;
   const place = (ms) => ((ms - from) / long) * width;
-  const look = () => setSight({ left: box.current.scrollLeft, wide: box.current.clientWidth });
   const set = (next) => {
     const middle = (box.current.scrollLeft + wide / 2) / width;
     const factor = Math.min(400, Math.max(1, next));
@@ -137,7 +147,7 @@ export function Timeline() {
         <button class="icon" onClick=${() => set(1)} aria-label="All of it">⤢</button></span></div>
     <div class="lanes">
       <div class="lane-names"><div class="ticks"></div>${rows.map((row) => html`<div key=${row.agent} style=${{ height: `${row.lanes.length * 26 + 8}px` }}><${Agent} id=${row.agent} /></div>`)}</div>
-      <div class="lane-box" ref=${(node) => { if (node && !box.current) { box.current = node; queueMicrotask(look); } box.current = node; }} onScroll=${look} tabindex="0" role="group" aria-label="Timeline">
+      <div class="lane-box" ref=${box} onScroll=${look} tabindex="0" role="group" aria-label="Timeline">
         <div class="lane-all" role="list" data-list style=${{ width: `${width}px` }}><${Ticks} from=${from} long=${long} width=${width} place=${place} />
           ${rows.map((row) => html`<${Row} key=${row.agent} row=${row} place=${place} now=${now} sight=${inSight} critical=${critical} />`)}</div></div>
     </div>
