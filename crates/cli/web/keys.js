@@ -9,27 +9,36 @@ let before = { key: "", at: 0 };
 
 const inSight = (node) => node.getClientRects().length > 0;
 
+/** The first row of a list that is in sight. */
+function firstOf(list) {
+  const rows = [...list?.querySelectorAll("[data-row]") ?? []];
+  const top = list?.getBoundingClientRect().top;
+  return rows.find((row) => row.getBoundingClientRect().top >= top) ?? rows[0];
+}
+
+function focus(row) {
+  row?.focus();
+  row?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+/** Lists with something in them, those of the view first. */
+const lists = () => [...document.querySelectorAll("main [data-list], .panel [data-list]")].filter((list) => inSight(list) && list.querySelector("[data-row]"));
+
 /** Goes on in the list where the focus is, or into the first one. */
 function move(by) {
   const here = document.activeElement;
-  const list = here?.closest?.("[data-list]") ?? [...document.querySelectorAll("#panel [data-list], main [data-list]")].reverse().find((one) => inSight(one) && one.closest("main"));
-  const rows = [...(list ?? document.querySelector("main"))?.querySelectorAll("[data-row]") ?? []].filter(inSight);
-  const place = rows.indexOf(here);
-  const next = place < 0 ? rows.find((row) => { const box = list?.getBoundingClientRect(); return !box || row.getBoundingClientRect().top >= box.top; }) ?? rows[0] : rows[place + by];
-  next?.focus();
-  next?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const list = here?.closest?.("[data-list]");
+  if (!list) return focus(firstOf(lists()[0]));
+  const rows = [...list.querySelectorAll("[data-row]")].filter(inSight);
+  const place = rows.indexOf(here.closest("[data-row]"));
+  return focus(place < 0 ? firstOf(list) : rows[place + by]);
 }
 
 /** Goes to the list on the left or the right. */
 function across(by) {
-  const lists = [...document.querySelectorAll("main [data-list]")].filter((list) => inSight(list) && list.querySelector("[data-row]"));
-  const place = lists.indexOf(document.activeElement?.closest?.("[data-list]"));
-  const list = lists[place < 0 ? 0 : Math.min(lists.length - 1, Math.max(0, place + by))];
-  const box = list?.getBoundingClientRect();
-  const rows = [...(list?.querySelectorAll("[data-row]") ?? [])];
-  const next = rows.find((row) => row.getBoundingClientRect().top >= box.top) ?? rows[0];
-  next?.focus();
-  next?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const all = lists();
+  const place = all.indexOf(document.activeElement?.closest?.("[data-list]"));
+  focus(firstOf(all[place < 0 ? 0 : Math.min(all.length - 1, Math.max(0, place + by))]));
 }
 
 const goView = (view) => {

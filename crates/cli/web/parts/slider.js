@@ -1,13 +1,14 @@
 // Goes back through the log: the whole page is as it was after a record.
 import { html, useEffect, useState } from "../lib.js";
-import { go } from "../route.js";
+import { go, read } from "../route.js";
 import { shown, store } from "../store.js";
 import { moment } from "../words.js";
 
 /** Goes to a record, within what there is; to the newest means to now. */
 export function step(by, passing = true) {
   const newest = store.now.records;
-  const next = Math.min(newest, Math.max(0, (store.at ?? newest) + by));
+  // From where one wants to be: the team of the last step may not be there yet.
+  const next = Math.min(newest, Math.max(0, (read().at ?? newest) + by));
   go({ at: next >= newest ? null : next }, passing);
 }
 
