@@ -26,14 +26,13 @@ impl Screen {
             | Action::Start
             | Action::End => self.moves(action),
             Action::Open => return self.opens(),
-            Action::Back => self.back(),
             Action::Quit if self.pages.is_empty() => return vec![Ask::Quit],
-            Action::Quit => self.back(),
+            Action::Quit | Action::Back => self.back(),
             Action::Interrupt => return self.interrupts(),
             Action::Redraw => return vec![Ask::Redraw],
-            Action::Tab(tab) => self.to_tab(tab),
-            Action::NextTab => self.to_tab((self.tab + 1) % TABS.len()),
-            Action::PreviousTab => self.to_tab((self.tab + TABS.len() - 1) % TABS.len()),
+            Action::Tab(tab) => self.show_tab(tab),
+            Action::NextTab => self.show_tab((self.tab + 1) % TABS.len()),
+            Action::PreviousTab => self.show_tab((self.tab + TABS.len() - 1) % TABS.len()),
             Action::Search => self.search(),
             Action::NextFound => self.find(true),
             Action::PreviousFound => self.find(false),
@@ -46,8 +45,10 @@ impl Screen {
             Action::Newer => return self.beside(true),
             Action::SayEveryone => self.say_to(&Recipient::Everyone, None, false),
             Action::Add => {
-                self.dialog =
-                    Some(Dialog::Words(Words::new("Add a task: its title, and its text below", Purpose::Add)))
+                self.dialog = Some(Dialog::Words(Words::new(
+                    "Add a task: its title, and its text below",
+                    Purpose::Add,
+                )));
             }
             Action::PauseTeam => return self.pauses_team(),
             Action::Say | Action::SayUrgently => self.says(action == Action::SayUrgently),
@@ -132,7 +133,7 @@ impl Screen {
     }
 
     /// Shows a view. What is open over another one is closed.
-    pub fn to_tab(&mut self, tab: usize) {
+    pub fn show_tab(&mut self, tab: usize) {
         self.pages.clear();
         if self.tab != tab && !self.filter.is_empty() {
             self.filter.clear();
@@ -172,7 +173,7 @@ impl Screen {
         }
         let text: Vec<&str> = self.told.iter().map(String::as_str).collect();
         let mut page = Page::of_text("What happened in this run", &text.join("\n"));
-        page.reader.to_end(false);
+        page.reader.go_to_end(false);
         self.pages.push(page);
         Vec::new()
     }
@@ -219,9 +220,9 @@ impl Screen {
             Action::Pause if is_held => return self.does(Steer::Resume { agent: Some(agent) }),
             Action::Pause => return self.does(Steer::Pause { agent: Some(agent), reason: String::new() }),
             Action::Agent => {
-                self.to_tab(0);
+                self.show_tab(0);
                 let team = self.team.clone();
-                self.lists.to_agent(&team, &agent);
+                self.lists.select_agent(&team, &agent);
             }
             Action::Stop => {
                 let mut words = Words::new(format!("Stop {agent}? Why, if you like"), Purpose::Stop(agent));
@@ -296,7 +297,7 @@ impl Screen {
                 false => "read it to its end first: Space goes on",
             };
             if is_at_end {
-                page.reader.to_unseen();
+                page.reader.go_to_unseen();
             }
             self.said = Some((Tone::Warning, words.to_owned()));
             return Vec::new();
@@ -350,7 +351,7 @@ impl Screen {
                 words
             }
         };
-        self.lists.to_message(&team, message);
+        self.lists.select_message(&team, message);
         self.dialog = Some(Dialog::Words(words));
     }
 }

@@ -67,7 +67,7 @@ struct Loop {
 struct Looking {
     /// At rest; `None` while it looks.
     looker: Option<Looker>,
-    task: Option<JoinHandle<(Looker, Result<Seen, Error>, Duration)>>,
+    task: Option<JoinHandle<Look>>,
     /// Whether something has changed since it began to look.
     wanted: bool,
     /// When it may look again.
@@ -75,6 +75,9 @@ struct Looking {
     /// When it looked last.
     last: Instant,
 }
+
+/// Who looked, what was seen, and how long that took.
+type Look = (Looker, Result<Seen, Error>, Duration);
 
 /// Shows the view until somebody leaves it, or what it shows is over.
 pub async fn show(view: View) -> Result<Over, Failure> {

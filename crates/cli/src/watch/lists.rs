@@ -128,7 +128,7 @@ impl Lists {
     }
 
     /// To a column of the board that holds something, if the present one holds nothing.
-    pub fn to_something(&mut self) {
+    pub fn find_something(&mut self) {
         let holds = |column: usize| self.columns.get(column).is_some_and(|tasks| !tasks.is_empty());
         if !holds(self.at.board.0)
             && let Some(column) = LISTED.into_iter().find(|column| holds(*column))
@@ -164,7 +164,7 @@ impl Lists {
     }
 
     /// Selects an agent.
-    pub fn to_agent(&mut self, team: &Team, agent: &AgentId) -> bool {
+    pub fn select_agent(&mut self, team: &Team, agent: &AgentId) -> bool {
         let is_it = |place: &usize| team.picture.agents.get(*place).is_some_and(|row| row.agent.id == *agent);
         let found = self.agents.iter().position(is_it);
         self.at.agent = found.unwrap_or(self.at.agent);
@@ -172,7 +172,7 @@ impl Lists {
     }
 
     /// Selects a message.
-    pub fn to_message(&mut self, team: &Team, message: RecordId) {
+    pub fn select_message(&mut self, team: &Team, message: RecordId) {
         let is_it =
             |place: &usize| team.picture.messages.get(*place).is_some_and(|known| known.id == message);
         self.at.message = self.messages.iter().position(is_it).unwrap_or(self.at.message);

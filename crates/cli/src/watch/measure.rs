@@ -80,10 +80,14 @@ pub fn measure(queue: &TaskQueue, frames: usize) -> Result<Figures, Failure> {
         look.push(timed(|| looker.look().map(|new| seen = new))?);
         let (tails, team) = (seen.tails.clone(), seen.team.clone());
         screen.tails = tails;
-        news.push(timed(|| Ok::<_, Error>(drop(screen.news(team))))?);
+        news.push(timed(|| {
+            screen.news(team);
+            Ok::<_, Error>(())
+        })?);
         screen.act(super::keys::Action::Search);
         filter.push(timed(|| {
-            Ok::<_, Error>(drop(screen.press(KeyEvent::new(KeyCode::Char('9'), KeyModifiers::NONE))))
+            screen.press(KeyEvent::new(KeyCode::Char('9'), KeyModifiers::NONE));
+            Ok::<_, Error>(())
         })?);
         screen.press(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
     }
@@ -104,7 +108,7 @@ fn of_size(screen: &mut Screen, (width, height): (u16, u16), frames: usize) -> R
     let mut all = Vec::new();
     let mut slowest: Option<(Spread, &'static str)> = None;
     for (tab, (name, _)) in TABS.into_iter().enumerate() {
-        screen.to_tab(tab);
+        screen.show_tab(tab);
         let mut times = Vec::new();
         for frame in 0..frames {
             // A page at a time, and back from the end: each frame shows something else.
@@ -161,6 +165,7 @@ fn timed<E: ToString>(does: impl FnOnce() -> Result<(), E>) -> Result<Duration, 
     Ok(begun.elapsed())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands where errors are mapped")]
 fn failed(error: impl ToString) -> Failure {
     Failure::new(Exit::Broken, error.to_string())
 }

@@ -24,8 +24,8 @@ impl Screen {
                 Action::Down => reader.move_by(1),
                 Action::PageUp => reader.page_by(-1),
                 Action::PageDown => reader.page_by(1),
-                Action::Start => reader.to_start(),
-                Action::End => reader.to_end(grows),
+                Action::Start => reader.go_to_start(),
+                Action::End => reader.go_to_end(grows),
                 _ => {}
             }
             return;
@@ -40,10 +40,10 @@ impl Screen {
             Action::Up => self.step(-1),
             Action::Down => self.step(1),
             Action::PageUp if is_panes => {
-                self.step(-across.saturating_mul(isize::try_from(rows.max(1)).unwrap_or(1)))
+                self.step(-across.saturating_mul(isize::try_from(rows.max(1)).unwrap_or(1)));
             }
             Action::PageDown if is_panes => {
-                self.step(across.saturating_mul(isize::try_from(rows.max(1)).unwrap_or(1)))
+                self.step(across.saturating_mul(isize::try_from(rows.max(1)).unwrap_or(1)));
             }
             Action::PageUp => self.step(-page),
             Action::PageDown => self.step(page),
@@ -76,14 +76,14 @@ impl Screen {
     fn sideways(&mut self, right: bool) {
         match self.place() {
             Place::Agents => self.step(if right { 1 } else { -1 }),
-            Place::Board => self.to_column(right),
+            Place::Board => self.next_column(right),
             Place::Graph => self.folds(!right),
             _ => {}
         }
     }
 
     /// To the next column of the board that holds something.
-    fn to_column(&mut self, right: bool) {
+    fn next_column(&mut self, right: bool) {
         let lists = &mut self.lists;
         let (column, _) = lists.at.board;
         let holds = |column: &usize| lists.columns.get(*column).is_some_and(|tasks| !tasks.is_empty());
@@ -167,7 +167,7 @@ impl Screen {
         let at = &mut self.lists.at;
         match hit {
             Hit::Tab(tab) => {
-                self.to_tab(tab);
+                self.show_tab(tab);
                 return Vec::new();
             }
             Hit::Calls => return self.answers(),

@@ -129,7 +129,7 @@ impl Reader {
     }
 
     /// To where it was not seen yet.
-    pub fn to_unseen(&mut self) {
+    pub fn go_to_unseen(&mut self) {
         self.cursor = self.seen.min(self.laid.len().saturating_sub(1));
         self.top = self.cursor;
         self.settle();
@@ -180,12 +180,12 @@ impl Reader {
     }
 
     /// To the beginning.
-    pub fn to_start(&mut self) {
+    pub fn go_to_start(&mut self) {
         (self.top, self.cursor, self.follows) = (0, 0, false);
     }
 
     /// To the end, where it stays if it grows.
-    pub fn to_end(&mut self, stays: bool) {
+    pub fn go_to_end(&mut self, stays: bool) {
         self.cursor = self.laid.len().saturating_sub(1);
         self.follows = stays;
         self.settle();
@@ -320,10 +320,10 @@ mod tests {
         let mut reader = Reader::new(blocks(10));
         reader.window(20, 4);
         assert!(!reader.was_read());
-        reader.to_end(false);
+        reader.go_to_end(false);
         reader.window(20, 4);
         assert!(!reader.was_read(), "what is between was not seen");
-        reader.to_start();
+        reader.go_to_start();
         for _ in 0..3 {
             reader.page_by(1);
             reader.window(20, 4);

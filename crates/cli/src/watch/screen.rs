@@ -138,7 +138,7 @@ impl Screen {
         lists.at.board.0 = 2;
         lists.at.message = usize::MAX;
         lists.settle();
-        lists.to_something();
+        lists.find_something();
         Self {
             team,
             lists,
@@ -204,7 +204,7 @@ impl Screen {
     fn relist(&mut self, before: &Team) {
         let lists = Lists::of(&self.team, &self.filter, &self.folded);
         self.lists = lists.after(&self.team, &self.lists, before);
-        self.lists.to_something();
+        self.lists.find_something();
     }
 
     /// A line that the run told.
@@ -225,7 +225,7 @@ impl Screen {
             Answer::Text(title, text) => {
                 self.open(Page::of_text(title, &text));
                 if let Some(page) = self.pages.last_mut() {
-                    page.reader.to_end(false);
+                    page.reader.go_to_end(false);
                 }
             }
             Answer::Message(id, text) => {

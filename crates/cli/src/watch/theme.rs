@@ -47,7 +47,6 @@ impl Theme {
         match tone {
             Tone::Plain => plain,
             Tone::Faint => plain.add_modifier(Modifier::DIM),
-            Tone::Head => plain.add_modifier(Modifier::BOLD),
             Tone::Good => colored(Color::Green),
             Tone::Bad => colored(Color::Red).add_modifier(Modifier::BOLD),
             Tone::Warning => colored(Color::Magenta).add_modifier(Modifier::BOLD),
@@ -56,7 +55,7 @@ impl Theme {
             Tone::Calls => plain.add_modifier(Modifier::REVERSED | Modifier::BOLD),
             Tone::Selected => plain.add_modifier(Modifier::REVERSED),
             Tone::Key if self.colors => plain.fg(Color::Cyan).add_modifier(Modifier::BOLD),
-            Tone::Key => plain.add_modifier(Modifier::BOLD),
+            Tone::Head | Tone::Key => plain.add_modifier(Modifier::BOLD),
         }
     }
 }

@@ -32,7 +32,7 @@ pub fn add(reader: &mut Reader, lines: &[Line]) {
                 reader.push(words(line).into_iter().map(|text| Block::line(Tone::Faint, text)));
             }
             Line::Ended { .. } => {
-                reader.push(words(line).into_iter().map(|text| Block::line(Tone::Head, text)))
+                reader.push(words(line).into_iter().map(|text| Block::line(Tone::Head, text)));
             }
         }
     }

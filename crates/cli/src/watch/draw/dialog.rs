@@ -89,7 +89,7 @@ fn words_of(words: &Words, theme: Theme, area: Rect, buffer: &mut Buffer) -> Opt
             hint(buffer, inner, theme, &keys);
         }
         None => {
-            hint(buffer, inner, theme, &[("Enter", "do it"), ("Alt-Enter", "new line"), ("Esc", "leave")])
+            hint(buffer, inner, theme, &[("Enter", "do it"), ("Alt-Enter", "new line"), ("Esc", "leave")]);
         }
     }
     cursor

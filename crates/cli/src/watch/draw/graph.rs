@@ -1,5 +1,6 @@
 //! The graph: tasks as a tree, each below what it waited for longest, and beside it what else it waits for.
 
+use agent_team::TaskId;
 use agent_team::view::RowView;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -73,7 +74,7 @@ fn draw_row(
         pen.text("  ", style(Tone::Plain)).text(&task.title, style(Tone::Plain));
     }
     if task.after.len() > 1 {
-        let names: Vec<&str> = task.after.iter().map(|id| id.as_str()).take(8).collect();
+        let names: Vec<&str> = task.after.iter().map(TaskId::as_str).take(8).collect();
         let more = if task.after.len() > 8 { ", …" } else { "" };
         pen.text(&format!("  after {}{more}", names.join(", ")), style(Tone::Faint));
     }
