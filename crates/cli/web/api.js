@@ -18,12 +18,11 @@ async function answered(response) {
   return said;
 }
 
-/** Asks for something, of the team after `at` records if that is given. */
-export async function get(path, at, more = {}) {
-  const query = new URLSearchParams(more);
-  if (at != null) query.set("at", at);
-  const words = query.toString();
-  return answered(await fetch(`/api/${path}${words ? `?${words}` : ""}`));
+/** Asks for something; what is `null` is not asked for. */
+export async function get(path, more = {}) {
+  const given = Object.entries(more).filter(([, value]) => value != null && value !== "");
+  const query = new URLSearchParams(given).toString();
+  return answered(await fetch(`/api/${path}${query ? `?${query}` : ""}`));
 }
 
 /** Has something done. */
