@@ -20,6 +20,7 @@ mod run;
 mod setting;
 mod statistics;
 mod table;
+mod view;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

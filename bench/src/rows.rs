@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::table::Target::{Least, Most, PartOfLimit, TimesLimit};
 use crate::table::{Group, Row, Target};
-use crate::{claims, commands, hops, idle, merge, model, open, run};
+use crate::{claims, commands, hops, idle, merge, model, open, run, view};
 
 const fn row(
     name: &'static str,
@@ -251,6 +251,33 @@ pub const GROUPS: &[Group] = &[
         )],
         measure: merge::sixteen,
     },
+    Group {
+        what: "the terminal view",
+        rows: &[
+            row(
+                "view-frame",
+                "terminal view: a key and its frame, 200x60, 100 agents, 10,000 tasks; the limit is ratatui alone, all cells",
+                "ms",
+                Some(Most(16.0)),
+                Some(Most(4.0)),
+            ),
+            row(
+                "view-frame-80x24",
+                "the same on a terminal of 80x24",
+                "ms",
+                Some(Most(16.0)),
+                Some(Most(4.0)),
+            ),
+            row(
+                "view-look",
+                "the same team looked at after a change, beside the thread that draws",
+                "ms",
+                None,
+                None,
+            ),
+        ],
+        measure: view::frame,
+    },
 ];
 
 /// Whether a row is asked for; no names mean all.
@@ -299,6 +326,8 @@ mod tests {
         ("cold-open", ">= 1000000", ">= 2000000"),
         ("model-call", "<= 100", "<= 2 x limit"),
         ("merge-16", "<= 1.1 x limit", ""),
+        ("view-frame", "<= 16", "<= 4"),
+        ("view-frame-80x24", "<= 16", "<= 4"),
     ];
 
     fn rows() -> impl Iterator<Item = &'static Row> {

@@ -1,19 +1,22 @@
-//! What is shown while a team runs: on a terminal a line per agent and one for the whole, elsewhere a line for each
-//! thing that happens. All of it on standard error, so that standard output holds the report alone.
+//! What is said while a team runs: on a terminal a line per agent and one for the whole, elsewhere a line for each
+//! thing that happens. All of it on standard error, so that standard output holds the report alone. While the view has the
+//! terminal (`watch`), all of it is told to the view instead.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_team::command::Environment;
 use agent_team::config::Config;
 use agent_team::{Progress, Reporter, Secrets, Stage, TaskQueue};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::{self, Output, Paint};
 use crate::report::spent;
 use crate::safe_text;
+use crate::watch::Feed;
 
 /// The longest text of one line, in characters.
 const LINE_CHARS: usize = 160;
@@ -31,6 +34,10 @@ struct Display {
     secrets: Secrets,
     /// `None` without a terminal that can show them.
     bars: Option<Bars>,
+    /// Where the view hears of it.
+    feed: Feed,
+    /// Whether the view has the terminal.
+    is_viewed: AtomicBool,
 }
 
 struct Bars {
@@ -54,6 +61,8 @@ impl Live {
             json: out.is_json(),
             secrets: Environment::of_this_process().secrets().clone(),
             bars,
+            feed: Feed::default(),
+            is_viewed: AtomicBool::new(false),
         }))
     }
 
@@ -83,6 +92,34 @@ impl Live {
         }
     }
 
+    /// Whether there is a terminal whose lines can move.
+    pub fn moves(&self) -> bool {
+        self.0.bars.is_some()
+    }
+
+    /// Where a view hears what happens.
+    pub fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    /// Leaves the terminal to the view.
+    pub fn hide(&self) {
+        self.0.is_viewed.store(true, Ordering::SeqCst);
+        if let Some(bars) = &self.0.bars {
+            // What cannot be cleared is covered.
+            let _ = bars.all.clear();
+            bars.all.set_draw_target(ProgressDrawTarget::hidden());
+        }
+    }
+
+    /// Takes the terminal again, after the view.
+    pub fn show(&self) {
+        self.0.is_viewed.store(false, Ordering::SeqCst);
+        if let Some(bars) = &self.0.bars {
+            bars.all.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+
     /// Takes the moving lines away.
     pub fn finish(&self) {
         if let Some(bars) = &self.0.bars {
@@ -99,6 +136,15 @@ impl Display {
         if let Some(bars) = &self.bars {
             bars.follow(progress);
         }
+        if self.is_viewed.load(Ordering::SeqCst) {
+            match progress {
+                Progress::Activity { agent, what } => {
+                    self.feed.activity(agent, Some(&self.secrets.hidden(what)));
+                }
+                Progress::Began { agent, .. } | Progress::Idle { agent } => self.feed.activity(agent, None),
+                _ => {}
+            }
+        }
         if let Some(text) = words(progress) {
             self.line(&text);
         }
@@ -109,13 +155,17 @@ impl Display {
         if self.json {
             return output::note(text, true);
         }
+        if self.is_viewed.load(Ordering::SeqCst) {
+            let took = self.started.elapsed().as_secs_f64();
+            return self.feed.line(&format!("{took:>7.1}s {text}"));
+        }
         // On a terminal a line should stay one; a program that reads along gets the whole reason.
         let most = if self.bars.is_some() { LINE_CHARS } else { usize::MAX };
         let text: String = safe_text::line(text).chars().take(most).collect();
         let paint = match text.split(' ').next() {
             Some("ERROR") => Some(Paint::Bad),
             Some("merged") => Some(Paint::Good),
-            Some("REHEARSAL" | "INTERRUPTED" | "LIMITED") => Some(Paint::Warning),
+            Some("REHEARSAL" | "INTERRUPTED" | "LIMITED" | "WARNING") => Some(Paint::Warning),
             _ => None,
         };
         let text = match paint {

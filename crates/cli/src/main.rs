@@ -9,11 +9,13 @@
 //! | `mcp/` | what `agent-team mcp` serves: the same operations as tools |
 //! | `operation` | what a verb and a tool of `agent-team mcp` have in common |
 //! | `live`, `report` | what is shown while a team runs, and at the end |
+//! | `telemetry/` | traces and metrics of a run, where somebody wants them |
 //! | `again` | how a run that ended is called again |
 //! | `hooks` | the hooks of team.toml, for the verbs that bring something about |
 //! | `template` | the files of `init --template` |
 //! | `view/` | what the terminal view and the web page have in common |
 //! | `web/` | the page that `agent-team web` serves |
+//! | `watch/` | the terminal view |
 //! | `exit` | the exit codes, and what is said when a verb did not do what was asked |
 
 mod again;
@@ -32,10 +34,12 @@ mod report;
 mod safe_text;
 mod task_text;
 mod team_report;
+mod telemetry;
 mod template;
 mod time;
 mod verb;
 mod view;
+mod watch;
 mod web;
 
 use std::process::ExitCode;

@@ -103,6 +103,11 @@ impl Output {
         matches!(self.to, To::Kept(..))
     }
 
+    /// Whether standard output may have colours.
+    pub fn colors(&self) -> bool {
+        self.color
+    }
+
     /// Whether what is said on standard error may have colours.
     pub fn colors_errors(&self) -> bool {
         self.color_error

@@ -15,7 +15,9 @@ use crate::progress::Reporter;
 use crate::run::{self, RunReport};
 use crate::team_log::{Durability, TeamLog};
 use crate::view::StatusView;
-use crate::{Account, AgentId, Bounds, Error, MessageBus, NewTask, Role, Skill, TaskId, TaskQueue};
+use crate::{
+    Account, AgentId, Bounds, Error, MessageBus, NewTask, Role, Skill, TaskId, TaskQueue, telemetry,
+};
 
 /// A team of agents that work on shared tasks.
 ///
@@ -291,6 +293,6 @@ impl AgentTeam {
     /// # Errors
     /// When another process runs this team, the gate does not hold on the untouched target, or something is broken.
     pub async fn run(&self, timeout: Option<Duration>) -> Result<RunReport, Error> {
-        run::run(self, timeout).await
+        telemetry::run(run::run(self, timeout)).await
     }
 }

@@ -56,6 +56,7 @@ mod task_text;
 mod team_log;
 mod team_views;
 mod teammate;
+pub mod telemetry;
 mod telling;
 pub mod tools;
 mod transcripts;

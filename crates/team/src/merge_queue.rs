@@ -17,7 +17,7 @@ use crate::hooks::{self, BeforeMerge, Blocked, Hook};
 use crate::judge::{Judge, Judgement};
 use crate::outside::new_id;
 use crate::team_log::{TeamLog, blocking, refusal};
-use crate::{AgentId, ClaimOptions, Error, RecordId, Refusal, TaskId, TaskQueue};
+use crate::{AgentId, ClaimOptions, Error, RecordId, Refusal, TaskId, TaskQueue, telemetry};
 
 /// The number of the merger's folder.
 const BENCH: u32 = 0;
@@ -89,7 +89,8 @@ impl Merger {
             return self.release(task, token, None, "another merge came in between");
         }
         let work = Work { task, token, commit, check: claimed.task.check };
-        self.merge(work, landing).await
+        let task = work.task.clone();
+        telemetry::merge(&task, self.merge(work, landing)).await
     }
 
     async fn merge(&self, work: Work, landing: (Landing, String, String)) -> Result<Turn, Error> {
@@ -179,7 +180,7 @@ impl Merger {
             limit: limit.map(std::time::Duration::from_millis),
             output_file: folder.join(format!("{name}.txt")),
         };
-        judge.run_under(token, self.queue.team_log(), &self.stop).await
+        telemetry::judged(name, None, judge.run_under(token, self.queue.team_log(), &self.stop)).await
     }
 
     async fn intend_and_land(

@@ -14,7 +14,9 @@ use crate::progress::{Progress, Reporter};
 use crate::sandbox::Sandbox;
 use crate::team_log::{blocking, refusal};
 use crate::telling::Telling;
-use crate::{AgentId, ClaimOptions, Claimed, Error, FeedbackCause, RecordId, Refusal, TaskId, TaskQueue};
+use crate::{
+    AgentId, ClaimOptions, Claimed, Error, FeedbackCause, RecordId, Refusal, TaskId, TaskQueue, telemetry,
+};
 
 /// Runs the checks of tasks that wait for it.
 pub struct Verifier {
@@ -147,7 +149,8 @@ impl Verifier {
             limit: limit.map(std::time::Duration::from_millis),
             output_file: outputs.join("check.txt"),
         };
-        judge.run_under(claimed.token, team_log, stop).await
+        let judging = judge.run_under(claimed.token, team_log, stop);
+        telemetry::judged("check", Some(&claimed.task.id), judging).await
     }
 
     /// Brings the folder to what was delivered; to the target, if that was no commit.

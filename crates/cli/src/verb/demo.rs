@@ -9,7 +9,7 @@ use agent_team::{TaskQueue, TeamFolder, TeamLog, With};
 use clap::Args;
 use serde_json::json;
 
-use super::run::{Consent, run_team};
+use super::run::{Consent, Shown, run_team};
 use crate::again::Again;
 use crate::cli::Global;
 use crate::confinement::Commands;
@@ -81,7 +81,7 @@ impl Demo {
             true => Consent::Given,
             false => Consent::Asked { unsaid: Vec::new(), trusting: String::new() },
         };
-        let exit = run_team(&team, &config, &again, &consent, out)?;
+        let exit = run_team(&team, &config, &again, &consent, Shown::Lines, out)?;
         let queue = TaskQueue::over(TeamLog::open(&team)?);
         let seen = Seen::of(&queue)?;
         if out.is_json() {

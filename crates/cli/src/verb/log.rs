@@ -1,8 +1,9 @@
 //! `log`: what happened, record by record.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use agent_team::{Fate, LoggedRecord, Records, TaskId};
+use agent_team::{Fate, LoggedRecord, Records, TaskId, TaskQueue};
 use clap::Args;
 use serde_json::value::RawValue;
 
@@ -13,6 +14,9 @@ use crate::time;
 
 /// How long a follower waits before it looks at the log without having been woken.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How many records a view shows, the newest.
+const LAST: usize = 500;
 
 /// How much of a record's text stands in a line for people, in characters.
 const SUMMARY_CHARS_MAX: usize = 100;
@@ -87,6 +91,24 @@ impl Log {
             && (self.kind.is_empty() || self.kind.contains(&record.kind))
             && (self.task.is_none() || self.task == record.task)
     }
+}
+
+/// The last records of a team's log, in lines.
+pub fn last(queue: &TaskQueue) -> Result<String, Failure> {
+    let folder =
+        queue.team_log().folder().ok_or_else(|| Failure::refused("a team in memory has no log to show"))?;
+    let (mut records, mut last) = (Records::open(folder)?, VecDeque::new());
+    loop {
+        let batch = records.read()?;
+        if batch.is_empty() {
+            break;
+        }
+        last.extend(batch);
+        last.drain(..last.len().saturating_sub(LAST));
+    }
+    let mut out = Output::kept();
+    last.iter().try_for_each(|record| print(record, &mut out))?;
+    Ok(out.into_kept().text)
 }
 
 fn json(record: &LoggedRecord, out: &mut Output) -> std::io::Result<()> {

@@ -42,6 +42,7 @@ pub mod status;
 pub mod sweep;
 pub mod trust;
 pub mod verify;
+pub mod watch;
 pub mod web;
 
 use std::io::Read;

@@ -22,9 +22,11 @@ use crate::interrupt;
 use crate::live::Live;
 use crate::output::Output;
 use crate::report;
+use crate::telemetry::Telemetry;
 use crate::time::{parse_duration, some_time};
 use crate::verb::budget::WorkBudget;
 use crate::verb::trust;
+use crate::watch::{self, Over, View};
 
 const LONG_ABOUT: &str = "\
 Run the team: its agents claim tasks, work each in a workspace of their own, and what passes its check and the gate is \
@@ -50,7 +52,12 @@ end says what is left, what was spent and how to go on. Raised meanwhile, by `ag
 A limit of a model's provider (too many requests, or an overloaded server) fails no task: whoever meets it tells the \
 whole team, every process of it waits, and `agent-team status` shows for how long.
 
-Without a terminal it prints one line for each thing that happens, ERROR first where something went wrong.
+At a terminal it shows the team at work, and lets you steer it, as `agent-team watch` does: ? has the keys, q leaves the \
+view and the run goes on with a line for each agent. Plans that wait are judged there. --plain shows the lines from the \
+beginning.
+
+Without a terminal it prints one line for each thing that happens, ERROR first where something went wrong. Where \
+OTEL_EXPORTER_OTLP_ENDPOINT names a collector of OpenTelemetry, traces and metrics go there.
 
 Exit codes: 0 all done; 5 tasks failed or wait for something, a budget for example, or the goal is not proved; 124 at --timeout with something left; 130 interrupted.";
 
@@ -111,6 +118,9 @@ pub struct Run {
     /// Ask nothing: neither before models that cost money are called, nor whether the lead's plan is right
     #[arg(long, short)]
     yes: bool,
+    /// Show lines instead of the view, at a terminal too
+    #[arg(long)]
+    plain: bool,
     #[command(flatten)]
     budget: WorkBudget,
     /// The most attempts at tasks that the team may begin
@@ -138,7 +148,8 @@ impl Run {
                 Consent::Asked { unsaid: self.unsaid_limits(&folder, &written)?, trusting: self.trusting() }
             }
         };
-        run_team(&folder, &config, &again, &consent, out)
+        let shown = if self.plain { Shown::Lines } else { Shown::View };
+        run_team(&folder, &config, &again, &consent, shown, out)
     }
 
     /// The command by which the user trusts what the configuration asks for.
@@ -177,6 +188,7 @@ impl Run {
             .option("config", config)
             .flag("approve-plan", self.approve_plan)
             .flag("yes", self.yes)
+            .flag("plain", self.plain)
             .option("budget-usd", self.budget.budget_usd.filter(|_| file.micro_usd.is_some()).map(dollars))
             .option("budget-tokens", self.budget.budget_tokens.filter(|_| file.tokens.is_some()))
             .option("budget-turns", self.budget.budget_turns.filter(|_| file.turns.is_some()))
@@ -283,12 +295,22 @@ pub enum Consent {
     },
 }
 
+/// How a run is shown at a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// By the view.
+    View,
+    /// By lines.
+    Lines,
+}
+
 /// Runs a team as a configuration describes it, and says what happens and what came of it.
 pub fn run_team(
     folder: &TeamFolder,
     config: &Config,
     again: &Again,
     consent: &Consent,
+    shown: Shown,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     let yes = matches!(consent, Consent::Given);
@@ -314,14 +336,27 @@ pub fn run_team(
     }
     let team = assembled.team;
     live.count(team.queue());
+    let telemetry = Telemetry::begin(&live, team.queue());
     let timeout = config.timeout;
+    let asks = !yes && somebody_is_there();
+    let has_view = shown == Shown::View && live.moves() && watch::has_terminal() && !is_automatic();
+    let has_view = has_view && team.queue().team_log().folder().is_some();
+    let colors = out.colors();
+    out.flush()?;
     let report = block_on_all(async {
         let stop = team.stop();
-        let watching = tokio::spawn(stop_on_interrupt(stop, live.clone()));
+        let watching = tokio::spawn(stop_on_interrupt(stop.clone(), live.clone()));
         let agreeing = yes.then(|| tokio::spawn(agree_to_the_leads_tasks(team.queue().clone())));
-        let asks = !yes && somebody_is_there();
-        let asking = asks.then(|| tokio::spawn(approve_plans(team.queue().clone(), live.clone())));
+        let queue = team.queue().clone();
+        let view = View { queue: queue.clone(), colors, stop: Some(stop), feed: live.feed().clone() };
+        let viewing = has_view.then(|| tokio::spawn(view_then_lines(view, live.clone(), asks)));
+        let asking = (asks && !has_view).then(|| tokio::spawn(approve_plans(queue, live.clone())));
         let report = team.run(timeout).await;
+        live.feed().end();
+        if let Some(viewing) = viewing {
+            // The terminal is as it was before anything is printed.
+            let _ = viewing.await;
+        }
         watching.abort();
         agreeing.into_iter().chain(asking).for_each(|answering| answering.abort());
         report
@@ -330,12 +365,40 @@ pub fn run_team(
     let mut report = report?;
     report.go_on = report.go_on.map(|go_on| again.complete(&go_on));
     report::tell(&report, assembled.rehearses, out)?;
+    // Who waits for the report does not wait for a collector.
+    out.flush()?;
+    drop(telemetry);
     Ok(match report.outcome {
         RunOutcome::TimedOut => Exit::TimedOut,
         RunOutcome::Interrupted => Exit::Interrupted,
         _ if report.succeeded() => Exit::Done,
         _ => Exit::Unfinished,
     })
+}
+
+/// Shows the run until it is over, or somebody leaves the view: from then on by lines.
+async fn view_then_lines(view: View, live: Live, asks: bool) {
+    let (queue, feed) = (view.queue.clone(), view.feed.clone());
+    live.hide();
+    let over = watch::show(view).await;
+    live.show();
+    match over {
+        Ok(Over::Ended) => return,
+        Ok(Over::Left) => live.say("NOTE the run goes on; agent-team watch shows it again"),
+        Err(failure) => live.say(&format!("ERROR the view ended, the run goes on: {}", failure.words())),
+    }
+    if asks {
+        tokio::select! {
+            () = feed.ended() => {}
+            // What cannot be asked about waits for `agent-team plan`.
+            _ = approve_plans(queue, live) => {}
+        }
+    }
+}
+
+/// Whether a program runs this that keeps what is printed, as builds do.
+fn is_automatic() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 
 /// An amount of money as the command line takes it.

@@ -46,6 +46,13 @@ impl Operation for Show {
     }
 }
 
+/// All that is known of a task whose texts are in full, in lines.
+pub fn as_text(task: &TaskView) -> std::io::Result<String> {
+    let mut out = Output::kept();
+    print(task, &mut out)?;
+    Ok(out.into_kept().text)
+}
+
 /// Prints all that is known of a task whose texts are in full.
 pub(super) fn print(task: &TaskView, out: &mut Output) -> std::io::Result<()> {
     out.line(&format!("{}  {}", task.id, task.title))?;

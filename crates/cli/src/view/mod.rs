@@ -6,6 +6,6 @@ mod picture;
 mod steer;
 mod transcript_words;
 
-pub use picture::{AgentRow, GatePicture, Picture};
+pub use picture::{AgentRow, Picture};
 pub use steer::{Done, Steer};
-pub use transcript_words::words;
+pub use transcript_words::{call, words};

@@ -11,9 +11,9 @@ const CHARS: usize = 200;
 pub fn words(line: &Line) -> Vec<String> {
     match line {
         Line::Began { task, attempt, .. } => vec![format!("begins {task}, attempt {attempt}")],
-        Line::Told { parts, messages, .. } if !messages.is_empty() => said("told: ", parts),
+        Line::Told { parts, messages, .. } if !messages.is_empty() => heard(parts),
         Line::Told { .. } | Line::Session { .. } => Vec::new(),
-        Line::Answered { parts, .. } => said("", parts),
+        Line::Answered { parts, .. } => said(parts),
         Line::ToolResult { name, output, is_error, .. } => {
             let mark = if *is_error { "ERROR " } else { "" };
             let first = output.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
@@ -27,17 +27,41 @@ pub fn words(line: &Line) -> Vec<String> {
     }
 }
 
+/// What others said to it, a line each, with who did. They stand between marks.
+fn heard(parts: &[Part]) -> Vec<String> {
+    let mut from = String::new();
+    let mut lines = Vec::new();
+    for text in parts.iter().filter_map(|part| if let Part::Text { text } = part { Some(text) } else { None })
+    {
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "</message>") {
+            match line.strip_prefix("<message ") {
+                Some(mark) => {
+                    let name = mark.split_once("from=\"").and_then(|(_, rest)| rest.split_once('"'));
+                    from = name.map(|(name, _)| name.to_owned()).unwrap_or_default();
+                }
+                None => lines.push(format!("{from}: {}", cut(line))),
+            }
+        }
+    }
+    lines
+}
+
 /// What was said and called, a line each.
-fn said(before: &str, parts: &[Part]) -> Vec<String> {
+fn said(parts: &[Part]) -> Vec<String> {
     let words = parts.iter().flat_map(|part| match part {
         Part::Text { text } => {
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            lines.map(|line| format!("{before}{}", cut(line))).collect()
+            lines.map(cut).collect()
         }
-        Part::ToolCall { name, input, .. } => vec![format!("> {name} {}", cut(&arguments(input)))],
+        Part::ToolCall { name, input, .. } => vec![call(name, input)],
         Part::Opaque { .. } | Part::ToolResult { .. } => Vec::new(),
     });
     words.collect()
+}
+
+/// A call of a tool, in one line.
+pub fn call(name: &str, input: &Value) -> String {
+    format!("> {name} {}", cut(&arguments(input)))
 }
 
 /// The arguments of a call: their values, since the names say little.

@@ -8,8 +8,9 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::search;
@@ -43,7 +44,7 @@ pub struct Asked {
 }
 
 pub async fn picture(State(site): Team, Query(asked): Query<Asked>) -> Response {
-    answer(site, move |site| Ok(json!(site.shown(asked.at)?))).await
+    answer(site, move |site| site.shown(asked.at)).await
 }
 
 pub async fn task(State(site): Team, Path(id): Path<TaskId>, Query(asked): Query<Asked>) -> Response {
@@ -86,7 +87,7 @@ pub async fn records(State(site): Team, Query(asked): Query<Asked>) -> Response 
     answer(site, move |site| {
         let end = asked.at.map_or(u64::MAX, |at| at.saturating_add(1));
         let end = asked.before.map_or(end, |before| before.min(end));
-        Ok(json!(site.with_index(|index| index.before(end, asked.task.as_ref(), RECORDS))?))
+        Ok(site.with_index(|index| index.before(end, asked.task.as_ref(), RECORDS))?)
     })
     .await
 }
@@ -97,7 +98,7 @@ pub async fn timeline(State(site): Team, Query(asked): Query<Asked>) -> Response
             Some(at) => site.with_index(|index| index.at_ms(at))?,
             None => now_ms(),
         };
-        Ok(json!(Timeline::of(&site.at(asked.at)?, now_ms)?))
+        Ok(Timeline::of(&site.at(asked.at)?, now_ms)?)
     })
     .await
 }
@@ -111,7 +112,7 @@ pub async fn cost(State(site): Team, Query(asked): Query<Asked>) -> Response {
 }
 
 pub async fn search(State(site): Team, Query(asked): Query<Asked>) -> Response {
-    answer(site, move |site| Ok(json!(search::search(site.queue(), site.root(), &asked.q)?))).await
+    answer(site, move |site| Ok(search::search(site.queue(), site.root(), &asked.q)?)).await
 }
 
 /// Does what the page was told to do.
@@ -142,12 +143,17 @@ pub async fn steer(State(site): Team, steer: Result<Json<Steer>, JsonRejection>)
 }
 
 /// Answers with what a look gives, or why there is nothing.
-async fn answer(
+async fn answer<T: Serialize>(
     site: Arc<Site>,
-    look: impl FnOnce(&Site) -> Result<Value, Failure> + Send + 'static,
+    look: impl FnOnce(&Site) -> Result<T, Failure> + Send + 'static,
 ) -> Response {
-    match tokio::task::spawn_blocking(move || look(&site)).await {
-        Ok(Ok(value)) => Json(value).into_response(),
+    // A picture of a large team is some megabytes, which are written away from the threads that serve, too.
+    let written = move || {
+        let value = look(&site)?;
+        serde_json::to_vec(&value).map_err(|error| Failure::io("an answer", &error.into()))
+    };
+    match tokio::task::spawn_blocking(written).await {
+        Ok(Ok(json)) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
         Ok(Err(failure)) => (StatusCode::NOT_FOUND, Json(failure.value())).into_response(),
         Err(_) => broken(),
     }

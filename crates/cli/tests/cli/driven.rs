@@ -10,7 +10,7 @@ use crate::clients::find_in;
 use crate::support::{Ran, Team};
 
 /// A team in a git repository.
-fn project() -> Team {
+pub fn project() -> Team {
     let team = Team::new();
     let git = "git init -q -b main . && git -c user.name=ann -c user.email=ann@example.com commit -q --allow-empty -m begin";
     assert!(team.program("sh").args(["-c", git]).status().unwrap().success());
@@ -18,7 +18,7 @@ fn project() -> Team {
 }
 
 /// A fake agent that follows a script, as `--with` names it. It is seen in the sandbox.
-fn acp(team: &Team, script: &Value) -> String {
+pub fn acp(team: &Team, script: &Value) -> String {
     let folder = team.path().join("fake");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("script.json"), script.to_string()).unwrap();
@@ -35,7 +35,7 @@ fn fixture(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(path)
 }
 
-fn finishes(result: &str) -> Value {
+pub fn finishes(result: &str) -> Value {
     json!({"team": ["finish", {"result": result}]})
 }
 

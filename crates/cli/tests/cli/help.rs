@@ -2,7 +2,7 @@
 
 use crate::support::Team;
 
-const VERBS: [&str; 42] = [
+const VERBS: [&str; 43] = [
     "mcp",
     "init",
     "add",
@@ -10,6 +10,7 @@ const VERBS: [&str; 42] = [
     "list",
     "show",
     "status",
+    "watch",
     "trust",
     "claim",
     "graph",

@@ -11,6 +11,7 @@ mod budgets;
 mod checks;
 mod claims;
 mod clients;
+mod collector;
 mod driven;
 mod escapes;
 mod files;
@@ -38,7 +39,9 @@ mod steering;
 
 mod support;
 mod tasks;
+mod telemetry;
 mod templates;
 mod terminal;
 mod trust;
+mod watch;
 mod web;

@@ -6,7 +6,7 @@ use crate::id::{AgentId, Skill, TaskId};
 use crate::machine::{Failure, State, Status, Task};
 use crate::record::{Account, Role, Stage};
 
-/// A task in short: what a board shows of it.
+/// A task in short: what a board shows of it. What is not set is left out, since there may be thousands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RowView {
     /// Its id.
@@ -16,40 +16,55 @@ pub struct RowView {
     /// Where it stands.
     pub status: Status,
     /// Who holds it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentId>,
     /// The stage that is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
     /// The number of the newest attempt, from 1.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub attempt: u32,
     /// How many attempts may fail.
     pub attempts: u32,
     /// Higher goes first.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub priority: i32,
     /// The task that it is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<TaskId>,
     /// The tasks that must be completed first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<TaskId>,
     /// Words to find it by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
     /// The role that it wants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// The skill that it wants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skill: Option<Skill>,
     /// The agent that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_agent: Option<AgentId>,
     /// Why it failed for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
     /// What was said to its newest plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanWord>,
     /// Whether a lead splits it into parts, and delivers it when they are done.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub delegate: bool,
     /// When it came into its present status, in milliseconds since 1970.
     pub since_ms: u64,
     /// When it was added, in milliseconds since 1970.
     pub added_at_ms: u64,
     /// What it cost so far, in millionths of a US dollar.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub micro_usd: u64,
     /// The tokens that it cost so far, read and written.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub tokens: u64,
 }
 
@@ -63,6 +78,10 @@ pub enum PlanWord {
     Approved,
     /// Another one is wanted.
     Rejected,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// All tasks in short, in the order in which they were added.

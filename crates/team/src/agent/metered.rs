@@ -13,7 +13,7 @@ use super::AgentError;
 use super::governor::{self, Permit, Waiting};
 use crate::model::{Delta, Model, ModelError, ModelErrorKind, Prices, Request, Response, Usage};
 use crate::team_log::{TeamLog, refusal};
-use crate::{AgentId, Error, RecordId, TaskId};
+use crate::{AgentId, Error, RecordId, TaskId, telemetry};
 
 /// The longest answer that is asked for while a budget is set, in tokens: it bounds what a call can cost.
 const OUTPUT_TOKENS_MAX: u32 = 16_384;
@@ -121,6 +121,7 @@ impl Meter {
         let mut retries = 0;
         let cut_off = CutOff {
             meter: self,
+            operation: telemetry::CHAT,
             reservation,
             used: Mutex::new(Some(upper)),
             model: model.name().to_owned(),
@@ -144,7 +145,8 @@ impl Meter {
             }
             stream(delta);
         };
-        let answer = model.respond_unless_limited(request, &mut watch).await;
+        let call = model.respond_unless_limited(request, &mut watch);
+        let answer = telemetry::chat(model, &self.agent, request.max_output_tokens, call).await;
         cut_off.has_used(None);
         request.caller.retry = request.caller.retry.saturating_add(retries);
         let amount = match &answer {
@@ -157,7 +159,7 @@ impl Meter {
             }
         };
         if reservation.is_some() || answer.is_ok() {
-            self.settle(reservation, model.name(), amount)?;
+            self.settle(telemetry::CHAT, reservation, model.name(), amount)?;
         }
         Ok(answer.map(|response| (response, Spent { amount })))
     }
@@ -185,7 +187,8 @@ impl Meter {
             false => None,
         };
         let used = Mutex::new(Some(upper).filter(|_| !is_lent));
-        Ok(OpenTurn(CutOff { meter: self, reservation, used, model: name.to_owned() }))
+        let (operation, model) = (telemetry::INVOKE_AGENT, name.to_owned());
+        Ok(OpenTurn(CutOff { meter: self, operation, reservation, used, model }))
     }
 
     /// Where money is limited nothing is called whose price nobody knows.
@@ -263,10 +266,18 @@ impl Meter {
         }
     }
 
-    fn settle(&self, reservation: Option<RecordId>, model: &str, actual: Amount) -> Result<(), Error> {
-        let (agent, task, model) = (self.agent.clone(), self.task.clone(), model.to_owned());
+    fn settle(
+        &self,
+        operation: &'static str,
+        reservation: Option<RecordId>,
+        name: &str,
+        actual: Amount,
+    ) -> Result<(), Error> {
+        let (agent, task, model) = (self.agent.clone(), self.task.clone(), name.to_owned());
         let command: Command = SpendingSettled { reservation, agent, task, model, actual }.into();
-        self.team_log.submit(&self.agent, &command).map(|_| ())
+        self.team_log.submit(&self.agent, &command)?;
+        telemetry::spent(operation, name, &self.agent, actual);
+        Ok(())
     }
 
     fn amount(&self, model: &str, usage: Usage) -> Amount {
@@ -284,6 +295,8 @@ impl Meter {
 /// nobody learns what it used, and a budget may be set later.
 struct CutOff<'a> {
     meter: &'a Meter,
+    /// What it is to those who measure.
+    operation: &'static str,
     reservation: Option<RecordId>,
     /// The most that it can have used; `None` once it is known.
     used: Mutex<Option<Amount>>,
@@ -300,7 +313,7 @@ impl Drop for CutOff<'_> {
     fn drop(&mut self) {
         if let Some(used) = self.used.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             // What is not settled stays set aside, and counts as well.
-            let _ = self.meter.settle(self.reservation, &self.model, used);
+            let _ = self.meter.settle(self.operation, self.reservation, &self.model, used);
         }
     }
 }
@@ -315,7 +328,8 @@ impl OpenTurn<'_> {
     pub fn end(self, usage: Usage) -> Result<(), Error> {
         let Self(turn) = self;
         turn.has_used(None);
-        turn.meter.settle(turn.reservation, &turn.model, turn.meter.amount(&turn.model, usage))
+        let amount = turn.meter.amount(&turn.model, usage);
+        turn.meter.settle(turn.operation, turn.reservation, &turn.model, amount)
     }
 
     /// Counts nothing: each of its calls was counted.
@@ -323,7 +337,7 @@ impl OpenTurn<'_> {
         let Self(turn) = self;
         turn.has_used(None);
         match turn.reservation {
-            Some(_) => turn.meter.settle(turn.reservation, &turn.model, Amount::default()),
+            Some(_) => turn.meter.settle(turn.operation, turn.reservation, &turn.model, Amount::default()),
             None => Ok(()),
         }
     }

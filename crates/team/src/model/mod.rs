@@ -66,6 +66,11 @@ pub trait Model: Send + Sync {
         self.respond(request, stream).await
     }
 
+    /// The host and the port of the server that answers, where there is one.
+    fn server(&self) -> Option<(&str, u16)> {
+        None
+    }
+
     /// How long to wait for a limit where the provider does not say it: from
     /// [`first_wait`](RetryPolicy::first_wait) on, doubling up to [`longest_wait`](RetryPolicy::longest_wait).
     fn patience(&self) -> RetryPolicy {
@@ -129,6 +134,10 @@ impl<M: Model + ?Sized> Model for Arc<M> {
         stream: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Response, ModelError> {
         (**self).respond_unless_limited(request, stream).await
+    }
+
+    fn server(&self) -> Option<(&str, u16)> {
+        (**self).server()
     }
 
     fn patience(&self) -> RetryPolicy {

@@ -178,6 +178,10 @@ impl Model for Provided {
             Err(_) => Err(self.timed_out("no whole answer after", self.limits.overall)),
         }
     }
+
+    fn server(&self) -> Option<(&str, u16)> {
+        self.target.server()
+    }
 }
 
 fn adapter(provider: Provider) -> AdapterKind {

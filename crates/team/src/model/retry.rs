@@ -136,6 +136,10 @@ impl<M: Model> Model for Retrying<M> {
         self.call(request, stream, |error| error.kind().is_limit()).await
     }
 
+    fn server(&self) -> Option<(&str, u16)> {
+        self.model.server()
+    }
+
     fn patience(&self) -> RetryPolicy {
         self.policy
     }

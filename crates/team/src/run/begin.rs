@@ -25,7 +25,7 @@ use crate::progress::{Progress, Reporter};
 use crate::purse::Purses;
 use crate::task_queue::process_id;
 use crate::team_log::blocking;
-use crate::{AgentId, Error, Holder, Role};
+use crate::{AgentId, Error, Holder, Role, telemetry};
 
 /// The name under which checks and merges are recorded.
 pub(crate) const ORCHESTRATOR: &str = "orchestrator";
@@ -300,7 +300,7 @@ impl Run<'_> {
             output_file: outputs.join(format!("{name}.txt")),
         };
         let before = self.changes().await?;
-        let judged = judge.run(&self.team.stop.gently).await?;
+        let judged = telemetry::judged(name, None, judge.run(&self.team.stop.gently)).await?;
         let after = self.changes().await?;
         let appeared: Vec<&str> = after.difference(&before).map(String::as_str).collect();
         if !appeared.is_empty() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use agent_team_core::machine::{Agent as Known, State};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::Run;
 use crate::agent_team::Member;
@@ -74,7 +75,7 @@ impl Run<'_> {
         mate.telling = self.telling.clone();
         crew.tokens.insert(member.id.clone(), dropped.clone());
         let id = member.id.clone();
-        crew.at_work.spawn(async move {
+        let work = async move {
             let stop = mate.stop.clone();
             // Whoever is dropped takes nothing more, whatever it does at the moment.
             let gone = async {
@@ -90,7 +91,8 @@ impl Run<'_> {
                     () = &mut gone, if !is_gone => is_gone = true,
                 }
             }
-        });
+        };
+        crew.at_work.spawn(work.in_current_span());
     }
 
     /// Lets go whoever was dropped, and starts whoever was added.

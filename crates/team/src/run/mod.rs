@@ -21,6 +21,7 @@ use agent_team_core::record::{ClaimReleased, Policy};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 pub(crate) use begin::{ALONE, ORCHESTRATOR};
 use crew::Crew;
@@ -44,7 +45,7 @@ use crate::team_log::{TeamLog, refusal};
 use crate::telling::Telling;
 use crate::unfinished::{KEEP_LIMIT, Unfinished};
 use crate::verify::{Verified, Verifier};
-use crate::{Account, AgentId, ClaimOptions, Error, Holder, RecordId, Stage};
+use crate::{Account, AgentId, ClaimOptions, Error, Holder, RecordId, Stage, telemetry};
 
 /// Checks that are run at the same time.
 const VERIFIERS: u32 = 2;
@@ -103,6 +104,7 @@ struct Noted {
 pub(crate) async fn run(team: &AgentTeam, timeout: Option<Duration>) -> Result<RunReport, Error> {
     let started = std::time::Instant::now();
     let (mut run, _alone) = begin::begin(team).await?;
+    telemetry::run_began(run.id);
     let mut noted = Noted::default();
     loop {
         let left = timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
@@ -170,7 +172,7 @@ impl Run<'_> {
                 reporter: self.reporter.clone(),
                 telling: self.telling.clone(),
             };
-            stages.spawn(verify(verifier, self.over.clone()));
+            stages.spawn(verify(verifier, self.over.clone()).in_current_span());
         }
         if let Some(desk) = self.desk.clone() {
             let merger = Merger {
@@ -181,7 +183,8 @@ impl Run<'_> {
                 environment: self.environment.clone(),
                 stop: self.over.clone(),
             };
-            stages.spawn(merge(merger, self.merges_blocked.clone(), self.reporter.clone()));
+            let merging = merge(merger, self.merges_blocked.clone(), self.reporter.clone());
+            stages.spawn(merging.in_current_span());
         }
         let (team_log, over, reporter) = (queue.team_log().clone(), self.over.clone(), self.reporter.clone());
         stages.spawn(async move {

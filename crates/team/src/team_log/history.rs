@@ -77,7 +77,7 @@ impl History {
                 }
                 then.position = record.next;
                 let folded = then.state.records();
-                if folded % step == 0 {
+                if folded.is_multiple_of(step) {
                     self.kept().insert(folded, then.clone());
                 }
                 if folded == records {

@@ -224,7 +224,7 @@ impl TeamLog {
     }
 
     /// What is written nowhere.
-    pub(crate) fn secrets(&self) -> Secrets {
+    pub fn secrets(&self) -> Secrets {
         self.0.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -270,6 +270,14 @@ impl TeamLog {
         let mut replica = self.lock();
         self.catch_up(&mut replica, &mut Own::none())?;
         Ok(look(&replica.state))
+    }
+
+    /// How many records the log holds.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn records(&self) -> Result<u64, Error> {
+        self.look(State::records)
     }
 
     /// Looks at the state as this process knows it: for what it has read or written itself.

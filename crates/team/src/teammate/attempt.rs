@@ -6,6 +6,7 @@ use std::time::Duration;
 use agent_team_core::record::Stage;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::Teammate;
 use super::outcome::Outcome;
@@ -13,7 +14,7 @@ use crate::agent::{Activity, AgentError, Assignment, Context, Journal, JudgedPla
 use crate::progress::Progress;
 use crate::team_log::{blocking, refusal};
 use crate::work_time::WorkTime;
-use crate::{Account, Claimed, Error, Refusal, format_duration, liveness};
+use crate::{Account, Claimed, Error, Refusal, format_duration, liveness, telemetry};
 
 /// Plans for one attempt that may be rejected before it fails.
 const PLANS_MAX: usize = 5;
@@ -35,8 +36,12 @@ impl Teammate {
             attempt: assignment.attempt,
         });
         let limit = claimed.task.time_limit_ms.map(Duration::from_millis);
+        let (stage, with) = (claimed.task.stage, self.agent.with());
+        let span = telemetry::attempt(&self.id, self.role, &with, &assignment, token);
         // Apart, so that an agent who waits does not keep room for all that an attempt may need.
-        let attempt = Box::pin(self.attempt(assignment, claimed, limit)).await?;
+        let attempt = Box::pin(self.attempt(assignment, claimed, limit).instrument(span.clone())).await;
+        span.in_scope(|| ended(&attempt, stage));
+        let attempt = attempt?;
         let lost = attempt == Outcome::Lost;
         self.reporter.report(Progress::Idle { agent: self.id.clone() });
         if lost {
@@ -222,6 +227,23 @@ impl Teammate {
             stop,
             activity: Activity::told_to(activity).notes_to(notes),
         })
+    }
+}
+
+/// Tells those who watch what became of an attempt that has not told it itself.
+fn ended(attempt: &Result<Outcome, Error>, stage: Option<Stage>) {
+    match attempt {
+        Ok(Outcome::Written | Outcome::BrokenDown) => {}
+        Ok(Outcome::GivenBack) => telemetry::attempt_ended("given_back", stage),
+        Ok(Outcome::Lost) => telemetry::attempt_ended("lost", stage),
+        Ok(Outcome::Unable) => {
+            telemetry::failed("unable");
+            telemetry::attempt_ended("given_back", stage);
+        }
+        Err(_) => {
+            telemetry::failed("broken");
+            telemetry::attempt_ended("broken", stage);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::purse::UsedUp;
 use crate::team_log::{blocking, refusal};
 use crate::unjudged::Unjudged;
-use crate::{Amount, Claimed, Error, FeedbackCause, Refusal, TaskId};
+use crate::{Amount, Claimed, Error, FeedbackCause, Refusal, TaskId, telemetry};
 
 /// What became of an assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +120,7 @@ impl Teammate {
         reason: String,
         for_good: bool,
     ) -> Result<Outcome, Error> {
+        telemetry::failed(if for_good { "gave_up" } else { "failed" });
         let _untold = self.telling.begin(&claimed.task.id);
         let (queue, token, agent) = (self.queue.clone(), claimed.token, self.id.clone());
         let (by, task, why) = (self.id.clone(), claimed.task.id.clone(), reason.clone());
@@ -216,6 +217,7 @@ impl Teammate {
     ) -> Result<Outcome, Error> {
         match written {
             Ok(()) => {
+                telemetry::came_to(&progress, claimed.task.stage);
                 self.reporter.report(progress);
                 Ok(Outcome::Written)
             }

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tracing::{Instrument, Span};
 
 use crate::agent::metered::Meter;
 use crate::agent::{Activity, AgentError};
@@ -76,6 +77,8 @@ pub(super) struct Lending {
     meter: Meter,
     caller: Caller,
     activity: Activity,
+    /// The span of the attempt: calls come by a connection, and not from there.
+    attempt: Span,
     /// Without it nobody is answered.
     word: String,
     /// What kept a call from being made, for whoever ends the attempt.
@@ -93,7 +96,8 @@ impl Lending {
         let word = format!("agent-team-{}", uuid::Uuid::new_v4().simple());
         let (refused, failed) = (Mutex::default(), Arc::default());
         let (calls, paying) = (AtomicU64::new(0), TaskTracker::new());
-        Self { passages, meter, caller, activity, word, refused, failed, calls, paying }
+        let attempt = Span::current();
+        Self { passages, meter, caller, activity, attempt, word, refused, failed, calls, paying }
     }
 
     /// The variables by which programs find the models at an address.
@@ -217,7 +221,7 @@ impl Lending {
         let failed = passing.has_tools().then(|| self.failed.clone());
         let (refused, meter, activity) = (passing.refusal.clone(), self.meter.clone(), self.activity.clone());
         let caller = self.caller.clone();
-        let paying = AbortOnDropHandle::new(self.paying.spawn(async move {
+        let paying = async move {
             let request = passing.request(caller);
             let mut watch = |delta| match delta {
                 Delta::Waits { reason } => activity.is(format!("waits: {reason}")),
@@ -242,7 +246,8 @@ impl Lending {
                 let _ = passing.pieces.send(Err(std::io::Error::other("the answer broke off"))).await;
             }
             paid
-        }));
+        };
+        let paying = AbortOnDropHandle::new(self.paying.spawn(paying.instrument(self.attempt.clone())));
         if let Ok((status, headers)) = head.await {
             // The call sees that nobody reads any more, and knows whether there was more to read.
             drop(paying.detach());
@@ -452,6 +457,10 @@ impl Model for Passing {
             }
         }
         Ok(self.response(reading))
+    }
+
+    fn server(&self) -> Option<(&str, u16)> {
+        self.passages.0.get(self.provider.name()).and_then(|(_, passage)| passage.server())
     }
 }
 

@@ -28,11 +28,12 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use crate::Error;
 use crate::gateway::{TOOLS, Tools};
 use crate::tools::{Ending, ToolContext, Toolbox};
+use crate::{Error, telemetry};
 
 /// The variable in which a relay finds the word that lets it in.
 const WORD: &str = "AGENT_TEAM_RELAY";
@@ -84,6 +85,8 @@ struct Served {
     /// What an agent may do is in its tools: they change when its plan is approved, for example.
     toolbox: Box<dyn Fn() -> Toolbox + Send + Sync>,
     context: ToolContext,
+    /// The span of the attempt: whoever asks comes by a connection, and not from there.
+    attempt: Span,
     /// Whether somebody has asked which there are.
     is_asked_for: AtomicBool,
     /// How many calls are under way.
@@ -99,6 +102,7 @@ impl Serving {
             word: Uuid::new_v4().simple().to_string(),
             toolbox: Box::new(toolbox),
             context,
+            attempt: Span::current(),
             is_asked_for: AtomicBool::new(false),
             calls: watch::Sender::new(0),
             ending: Mutex::default(),
@@ -209,7 +213,9 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let input = Value::Object(request.arguments.unwrap_or_default());
         let under_way = UnderWay::of(&self.0.calls);
-        let output = (self.0.toolbox)().call(&request.name, input, &self.0.context).await;
+        let toolbox = (self.0.toolbox)();
+        let call = telemetry::tool(&request.name, None, toolbox.call(&request.name, input, &self.0.context));
+        let output = call.instrument(self.0.attempt.clone()).await;
         drop(under_way);
         if let Some(ending) = output.ends_turns {
             *self.0.ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(ending);

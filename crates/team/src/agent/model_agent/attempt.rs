@@ -21,7 +21,7 @@ use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment};
 use crate::model::{Caller, Delta, Message, Part, Request, Response, StopReason};
 use crate::outside::now_ms;
 use crate::tools::{Ending, ToolContext, ToolOutput, Toolbox};
-use crate::{AgentId, AgentMessage, Recipient, RecordId, Role, Stage};
+use crate::{AgentId, AgentMessage, Recipient, RecordId, Role, Stage, telemetry};
 
 /// One attempt under way.
 pub(super) struct Attempt<'a> {
@@ -343,7 +343,7 @@ impl<'a> Attempt<'a> {
             let touched = Touched::by(&name, &input, self.task.stage);
             round.calls(&name, &input);
             let ToolOutput { mut text, is_error, ends_turns } = tokio::select! {
-                result = self.toolbox.call(&name, input, &self.tools) => result,
+                result = telemetry::tool(&name, Some(&call_id), self.toolbox.call(&name, input, &self.tools)) => result,
                 // What was not done is shown to the model as interrupted, this call and those that follow.
                 interrupted = self.context.interrupted() => {
                     self.context.activity.is("interrupted");

@@ -44,6 +44,11 @@ impl Passage {
         Ok(Self { target, client })
     }
 
+    /// The host and the port of the provider.
+    pub fn server(&self) -> Option<(&str, u16)> {
+        self.target.server()
+    }
+
     /// Passes a call on, and gives the beginning of the answer, whatever its status.
     ///
     /// # Errors

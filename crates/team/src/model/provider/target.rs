@@ -15,6 +15,8 @@ pub(super) struct Target {
     /// With the version (`/v1`) where the protocol has one, and a slash at the end.
     pub(super) base_url: String,
     pub(super) key: Option<Key>,
+    /// The host and the port of the base URL.
+    server: Option<(String, u16)>,
 }
 
 /// A provider's key, which is never shown.
@@ -43,7 +45,17 @@ pub(super) fn target(
     if key.is_none() && needs_key(provider) {
         return Err(ConnectError::MissingKey { provider: provider.name(), variable: names.join(" or ") });
     }
-    Ok(Target { provider, model: model.to_owned(), base_url: normalized_base_url(provider, &url)?, key })
+    let base_url = normalized_base_url(provider, &url)?;
+    let server = reqwest::Url::parse(&base_url).ok();
+    let server = server.and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
+    Ok(Target { provider, model: model.to_owned(), base_url, key, server })
+}
+
+impl Target {
+    /// The host and the port of the server.
+    pub(super) fn server(&self) -> Option<(&str, u16)> {
+        self.server.as_ref().map(|(host, port)| (host.as_str(), *port))
+    }
 }
 
 impl Key {

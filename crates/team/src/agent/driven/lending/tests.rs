@@ -7,6 +7,11 @@ use axum::response::IntoResponse;
 use axum::{Router, body::Body as Answered};
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
+use tracing::span::{Attributes, Id};
+use tracing::{Dispatch, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
 
 use super::*;
 use crate::command::Environment;
@@ -158,6 +163,31 @@ async fn a_call_has_the_users_key_outside_and_counts_what_it_used() {
     assert_eq!(body, question());
     assert_eq!((program.tokens(), program.lending.calls()), ((10, 1), 1));
     assert_eq!(program.variable("OPENAI_BASE_URL"), None, "there is no key for it");
+}
+
+/// Keeps the names of spans, each with that of the one which it is a part of; that is empty for one that is of none.
+#[derive(Clone, Default)]
+struct Spans(Arc<Mutex<Vec<[&'static str; 2]>>>);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Spans {
+    fn on_new_span(&self, _: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let span = context.span(id).unwrap();
+        let parent = span.parent().map_or("", |parent| parent.name());
+        self.0.lock().unwrap().push([span.name(), parent]);
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_a_part_of_the_attempt_whose_program_makes_it() {
+    let spans = Spans::default();
+    // With one subscriber alone `tracing` takes the word of whichever thread comes first, and other tests' have none.
+    let _other = Dispatch::new(Registry::default());
+    let _heard_here = tracing::subscriber::set_default(Registry::default().with(spans.clone()));
+    let provided = Provided::default().says(200, ANSWER);
+    let program = Program::at(&provided).instrument(tracing::info_span!("attempt")).await;
+    assert_eq!(program.asks(&question()).await.status(), 200);
+    let spans = spans.0.lock().unwrap();
+    assert!(spans.contains(&["chat", "attempt"]), "{spans:?}");
 }
 
 #[tokio::test]

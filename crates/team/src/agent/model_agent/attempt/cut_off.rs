@@ -7,6 +7,7 @@ use crate::agent::plan_tools::SubmitPlan;
 use crate::agent::proposing::{Propose, Proposes};
 use crate::agent::team_tools::ENDINGS;
 use crate::agent::{AgentError, Answer, ending};
+use crate::telemetry;
 
 impl Attempt<'_> {
     /// Ends as the last turn wanted to, if the attempt was cut off before its result was delivered. Calls that end an
@@ -32,8 +33,9 @@ impl Attempt<'_> {
             Ordering::Greater => Ok(None),
             Ordering::Equal => self.act(calls.drain(ending..=ending).collect()).await,
             Ordering::Less => {
-                let Call { name, input, .. } = calls.swap_remove(ending);
-                let ended = self.toolbox.call(&name, input, &self.tools).await.ends_turns;
+                let Call { id, name, input } = calls.swap_remove(ending);
+                let call = self.toolbox.call(&name, input, &self.tools);
+                let ended = telemetry::tool(&name, Some(&id), call).await.ends_turns;
                 ended.map(|ended| ending::of(ended, self.task, self.context)).transpose()
             }
         }
