@@ -27,7 +27,10 @@ function Nav({ picture, view }) {
     agents: picture.agents.filter((agent) => !agent.left).length, board: picture.tasks.length, messages: picture.messages.length, log: picture.records,
     merges: picture.tasks.reduce((all, row) => all + (row.status === "merging" || row.status === "reviewing" || row.status === "verifying"), 0),
   };
-  return html`<nav class="views" aria-label="Views">${VIEWS.map(([name, title], place) => html`<a key=${name} href=${address({ view: name, q: "" })} aria-current=${view === name ? "page" : undefined} title=${`${title}  ${place + 1}`}>
+  const strip = useRef(null);
+  // On a phone it is a strip, of which a part is in sight.
+  useEffect(() => strip.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [view]);
+  return html`<nav class="views" ref=${strip} aria-label="Views">${VIEWS.map(([name, title], place) => html`<a key=${name} href=${address({ view: name, q: "" })} aria-current=${view === name ? "page" : undefined} title=${`${title}  ${place + 1}`}>
     <span>${title}</span>${many[name] > 0 && html`<span class="n">${count(many[name])}</span>`}</a>`)}</nav>`;
 }
 

@@ -9,12 +9,13 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 COMMAND = os.environ["AGENT_TEAM_COMMAND"]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # What is waited for at most, in seconds; nothing is waited for longer than it takes.
 PATIENCE = 20
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 def environment(home):
