@@ -61,6 +61,8 @@ export function Panel() {
   const box = useRef(null);
   const { kind, id, tab } = open;
   useEffect(() => { box.current.scrollTop = 0; }, [kind, id, tab]);
+  // On a phone it takes the place of all else.
+  useEffect(() => { if (matchMedia("(max-width: 760px)").matches) box.current.focus(); }, [kind, id]);
   const inside = { task: () => html`<${TaskPanel} key=${id} id=${id} tab=${tab} />`, agent: () => html`<${AgentPanel} id=${id} />`, message: () => html`<${MessagePanel} id=${id} />`,
     transcript: () => html`<div class="panel-title"><h2>Transcript</h2></div><${Transcript} key=${id} token=${id} within=${box} />`, waiting: () => html`<${Waiting} />` }[kind];
   return html`<aside class="panel" ref=${box} tabindex="-1" id="panel" aria-label=${`${NAMES[kind]} ${kind === "waiting" ? "" : line(id)}`}>

@@ -65,7 +65,8 @@ export function TaskPanel({ id, tab }) {
   // While the next answer is awaited the last one stays.
   const last = useRef(null);
   if (said.value) last.current = said.value;
-  const value = last.current;
+  // Of another record the task may not be there.
+  const value = said.error ? null : last.current;
   if (!value) return html`<h2 class="panel-title"><span class="id">${line(id)}</span></h2><${Awaited} said=${said} />`;
   const { task, transcripts, messages } = value;
   return html`<div class="panel-title"><h2><span class="id">${line(id)}</span> <${Status} status=${row?.status ?? task.status} /> <span class="faint"><${Ago} ms=${row?.since_ms ?? task.since_ms} /></span></h2>
