@@ -10,9 +10,9 @@ DOCS = Path(__file__).parents[4] / "docs"
 MOST_BYTES = 250_000
 
 # Shots are taken when the page shows what it is about.
-AT_WORK = "() => document.querySelectorAll('.agent.d-working, .agent.d-waiting_for_model').length >= 4 && document.querySelectorAll('.agent .last').length >= 5"
+AT_WORK = "() => document.querySelectorAll('.agent.d-working, .agent.d-waiting_for_model').length >= 4 && [...document.querySelectorAll('.agent .last')].filter((last) => last.children.length >= 4).length >= 5"
 HALF_DONE = (
-    "() => [...document.querySelectorAll('.legend b')].some((many) => many.textContent >= 4 && many.parentNode.textContent.includes('completed'))"
+    "() => [...document.querySelectorAll('.legend b')].some((many) => many.textContent >= 6 && many.parentNode.textContent.includes('completed'))"
     " && document.querySelector('.bar-of.e-on') && document.querySelector('#panel .facts')"
 )
 

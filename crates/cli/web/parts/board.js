@@ -5,7 +5,8 @@ import { STATUSES, count, line, money } from "../words.js";
 import { Ago, Empty, Link, Status, byStatus, useNarrow } from "./common.js";
 import { Rows } from "./list.js";
 
-const HEIGHT = 92;
+/** How high a card is, with what is between two. */
+export const HEIGHT = 100;
 
 /** What is special about a task, in a few words. */
 function marks(row) {

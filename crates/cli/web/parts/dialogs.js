@@ -81,11 +81,11 @@ function Plan({ task }) {
 
 const KEYS = [
   ["/", "search"], ["?", "this help"], ["1 … 8", "the views, in their order"], ...VIEWS.map(([, title, key]) => [`g ${key}`, title]),
-  ["j, k or ↓, ↑", "next, previous in a list"], ["h, l or ←, →", "list to the left, to the right"], ["Enter", "open"], ["Esc", "close"], ["w", "what waits for you"],
-  ["[, ]", "one record back, forward"], ["{, }", "a twentieth of the log back, forward"], ["n", "back to now"], ["t", "dark or light"],
+  ["j k ↓ ↑", "next, previous in a list"], ["h l ← →", "list to the left, to the right"], ["Enter", "open"], ["Esc", "close"], ["w", "what waits for you"],
+  ["[ ]", "one record back, forward"], ["{ }", "a twentieth of the log back, forward"], ["n", "back to now"], ["t", "dark or light"],
 ];
 
-const Help = () => html`<${Modal} title="Keys"><dl class="keys">${KEYS.map(([key, words]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${words}</dd></div>`)}</dl>
+const Help = () => html`<${Modal} title="Keys" kind="large"><dl class="keys">${KEYS.map(([key, words]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${words}</dd></div>`)}</dl>
   <p class="faint">Every button sends what you would type, and shows the command. In the graph: arrows move, + and − enlarge, 0 fits.</p>
   <div class="buttons end"><button class="do main" data-first onClick=${() => ask(null)}>Close</button></div><//>`;
 

@@ -7,6 +7,8 @@ import { Empty } from "./common.js";
 
 /** More boxes than these nobody reads, and no layout is quick. */
 const MOST = 400;
+/** So many are shown of what lies around something. */
+const NEAR = 120;
 const [WIDTH, HEIGHT] = [190, 46];
 
 /** All tasks with arrows between them: dependencies, and from parts to what they are parts of. */
@@ -21,13 +23,13 @@ function arrows(tasks) {
   return { after, before };
 }
 
-/** The tasks nearest to one, it first. */
-function around(start, { after, before }, most) {
-  const found = new Set([start]);
+/** The tasks nearest to some, these first. */
+function around(starts, { after, before }, most, fits = () => true) {
+  const found = new Set(starts);
   for (const id of found) {
     for (const near of [...(after.get(id) ?? []), ...(before.get(id) ?? [])]) {
       if (found.size >= most) return found;
-      if (after.has(near)) found.add(near);
+      if (after.has(near) && fits(near)) found.add(near);
     }
   }
   return found;
@@ -72,14 +74,17 @@ function drawing(picture, how, focus) {
       words: `${count(tasks.length)} tasks, folded into ${nodes.length} layers: what lies in one waits for the one before it.` };
   }
   if (how === "around" && focus) {
-    const ids = around(focus, ways, 120);
+    const ids = around([focus], ways, NEAR);
     return part(ids, ids.size < tasks.length ? `${ids.size} of ${count(tasks.length)} tasks: those nearest to ${line(focus)}.` : "");
   }
   if (how === "open") {
     const open = tasks.filter((row) => !["completed", "cancelled"].includes(row.status));
-    const order = ["running", "merging", "reviewing", "verifying", "failed", "ready", "blocked"];
-    const kept = open.slice().sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status)).slice(0, MOST);
-    return part(new Set(kept.map((row) => row.id)), `${kept.length} of ${count(tasks.length)} tasks: those that have not ended${kept.length < open.length ? ", nearest to the work first" : ""}.`);
+    if (open.length <= MOST) return part(new Set(open.map((row) => row.id)), `${open.length} of ${count(tasks.length)} tasks: those that have not ended.`);
+    const ids = new Set(open.map((row) => row.id));
+    const some = (statuses) => open.filter((row) => statuses.includes(row.status)).slice(0, NEAR / 2).map((row) => row.id);
+    const first = some(["running", "verifying", "reviewing", "merging"]);
+    const near = around(first.length ? first : some(["ready", "failed"]).slice(0, 8), ways, NEAR, (id) => ids.has(id));
+    return part(near, `${near.size} of ${count(tasks.length)} tasks: those that have not ended and are nearest to the work.`);
   }
   const all = tasks.slice(0, MOST);
   return part(new Set(all.map((row) => row.id)), all.length < tasks.length ? `The first ${MOST} of ${count(tasks.length)} tasks.` : "");

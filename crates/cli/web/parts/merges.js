@@ -3,7 +3,7 @@ import { html } from "../lib.js";
 import { shown } from "../store.js";
 import { count, textOf } from "../words.js";
 import { Ago, Empty, Status, Task, byStatus } from "./common.js";
-import { TaskCard } from "./board.js";
+import { HEIGHT, TaskCard } from "./board.js";
 import { Rows } from "./list.js";
 
 const COLUMNS = [["verifying", "Being checked"], ["reviewing", "Being reviewed"], ["merging", "In the merge queue"], ["completed", "Done"]];
@@ -24,7 +24,7 @@ export function Merges() {
     </div>
     <div class="board">${COLUMNS.map(([status, title]) => html`<section key=${status} class="column c-${status}" aria-label=${`${title}: ${by[status].length}`}>
       <h3><${Status} status=${status} /><span class="faint">${title}</span><span class="n">${count(by[status].length)}</span></h3>
-      ${by[status].length ? html`<${Rows} items=${by[status]} height=${92} name=${(row) => row.id} label=${title} row=${(row) => html`<${TaskCard} row=${row} />`} />` : html`<${Empty}>None<//>`}
+      ${by[status].length ? html`<${Rows} items=${by[status]} height=${HEIGHT} name=${(row) => row.id} label=${title} row=${(row) => html`<${TaskCard} row=${row} />`} />` : html`<${Empty}>None<//>`}
     </section>`)}</div>
   </section>`;
 }
