@@ -1,12 +1,13 @@
 // The page: what stands where. What is in it is in parts/, what is known in store.js, where one is in route.js.
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./lib.js";
 import { listenToKeys } from "./keys.js";
-import { VIEWS, address, read } from "./route.js";
+import { VIEWS, address, go, read } from "./route.js";
 import { begin, goTo, listen, shown, store } from "./store.js";
 import { wear } from "./theme.js";
 import { count, line } from "./words.js";
 import { Agents } from "./parts/agents.js";
 import { Board } from "./parts/board.js";
+import { waitsForYou } from "./parts/common.js";
 import { Cost } from "./parts/cost.js";
 import { Dialogs } from "./parts/dialogs.js";
 import { Graph } from "./parts/graph.js";
@@ -53,7 +54,10 @@ function App() {
   useEffect(() => listen(() => draw((n) => n + 1)), []);
   useEffect(() => {
     const moved = () => {
-      if (store.now) goTo(read().at);
+      const { at } = read();
+      // There is nothing behind the newest record: that is now.
+      if (store.now && at != null && at >= store.now.records) go({ at: null }, true);
+      else if (store.now) goTo(at);
       draw((n) => n + 1);
     };
     addEventListener("hashchange", moved);
@@ -64,7 +68,8 @@ function App() {
   const picture = shown();
   if (!picture || store.error?.status === 401) return html`<${NoPicture} />`;
   const { view, open } = read();
-  document.title = `${line(picture.name)}: ${view}`;
+  const waits = waitsForYou(picture).all;
+  document.title = `${waits ? `(${waits}) ` : ""}${line(picture.name)}: ${view}`;
   const View = PARTS[view];
   return html`<div class="page ${open ? "with-panel" : ""} ${store.at != null ? "in-past" : ""}">
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>Skip to the view</a>

@@ -27,7 +27,7 @@ const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f
 
 /** A text in which marks that nobody sees, or that turn the direction of writing, are shown. */
 export const seen = (text) =>
-  String(text ?? "").replace(UNSEEN, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+  String(text ?? "").replace(UNSEEN, (c) => (c === "\r" ? "\\r" : `\\u{${c.codePointAt(0).toString(16)}}`));
 
 /** The same for what has one line: a name, a title. */
 export const line = (text) => seen(text).replace(/\n/g, "⏎").replace(/\t/g, " ");

@@ -131,7 +131,7 @@ def running(team):
     ]
     team.repository(toml, {"rules": rules})
     run = team.begin("run")
-    until(lambda: (team.folder / ".agent-team").exists() and len(team.json("plan", "list")) == 1, "the plan")
+    until(lambda: (team.folder / ".agent-team" / "log.jsonl").exists() and len(team.json("plan", "list")) == 1, "the plan")
     yield team
     if run.poll() is None:
         run.send_signal(signal.SIGINT)
@@ -143,7 +143,8 @@ def browser(tmp_path_factory):
     with sync_playwright() as playwright:
         # Debian's own browser; root has no sandbox for it.
         options = {"executable_path": CHROMIUM, "env": environment(home)}
-        made = playwright.chromium.launch(args=["--no-sandbox"] if os.geteuid() == 0 else [], **options)
+        arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        made = playwright.chromium.launch(args=arguments, **options)
         yield made
         made.close()
 

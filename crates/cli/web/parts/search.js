@@ -1,7 +1,7 @@
 // What was found.
 import { html, useEffect, useState } from "../lib.js";
 import { read } from "../route.js";
-import { shown, useAsked } from "../store.js";
+import { shown, store, useAsked } from "../store.js";
 import { line } from "../words.js";
 import { Awaited, Empty, Link, Status } from "./common.js";
 
@@ -28,16 +28,17 @@ export function Search() {
   const part = (title, found, one) => found.length > 0 && html`<h2>${title} <span class="n">${found.length}</span></h2>
     <div class="found" data-list role="list" aria-label=${title}>${found.map(one)}</div>`;
   return html`<section class="scroll search-found" aria-live="polite">
+    ${store.at != null && html`<p class="banner past">What is found is of now, not of the record that you look at.</p>`}
     ${part("Tasks", tasks, (one) => {
     const row = picture.task(one.id);
-    return html`<${Link} key=${one.id} kind="task" id=${one.id} data-row class="hit" role="listitem">
+    return html`<div key=${one.id} role="listitem"><${Link} kind="task" id=${one.id} data-row class="hit">
         <span>${row && html`<${Status} status=${row.status} short />`} <b class="id">${line(one.id)}</b> ${line(one.title)}</span>
-        ${one.where !== "title" && one.where !== "id" && html`<span class="faint">${one.where}: <${Marked} text=${one.text} words=${words} /></span>`}<//>`;
+        ${one.where !== "title" && one.where !== "id" && html`<span class="faint">${one.where}: <${Marked} text=${one.text} words=${words} /></span>`}<//></div>`;
   })}
-    ${part("Messages", messages, (one) => html`<${Link} key=${one.id} kind="message" id=${one.id} data-row class="hit" role="listitem">
-      <span><b>${line(one.from)}</b> → ${line(one.to)}</span><span class="faint"><${Marked} text=${one.text} words=${words} /></span><//>`)}
-    ${part("Transcripts", transcripts, (one) => html`<${Link} key=${one.token} kind="transcript" id=${one.token} data-row class="hit" role="listitem">
-      <span><b>${line(one.agent)}</b> on <span class="id">${line(one.task)}</span></span><span class="faint"><${Marked} text=${one.text} words=${words} /></span><//>`)}
+    ${part("Messages", messages, (one) => html`<div key=${one.id} role="listitem"><${Link} kind="message" id=${one.id} data-row class="hit">
+      <span><b>${line(one.from)}</b> → ${line(one.to)}</span><span class="faint"><${Marked} text=${one.text} words=${words} /></span><//></div>`)}
+    ${part("Transcripts", transcripts, (one) => html`<div key=${one.token} role="listitem"><${Link} kind="transcript" id=${one.token} data-row class="hit">
+      <span><b>${line(one.agent)}</b> on <span class="id">${line(one.task)}</span></span><span class="faint"><${Marked} text=${one.text} words=${words} /></span><//></div>`)}
     ${!tasks.length && !messages.length && !transcripts.length && html`<${Empty}>Nothing has “${line(words)}” in it.<//>`}
     ${more && html`<p class="faint">There may be more: say more words.</p>`}
   </section>`;

@@ -90,7 +90,8 @@ export function Transcript({ token, within }) {
   const all = useMemo(() => entries(known?.lines ?? []), [known?.lines]);
   const [many, setMany] = useState(AT_ONCE);
   const [atEnd, setAtEnd] = useState(true);
-  const end = useRef(null);
+  // How far from the end one is, while more is put before it.
+  const held = useRef(null);
   const scroller = () => within?.current;
   useLayoutEffect(() => {
     const box = scroller();
@@ -104,14 +105,24 @@ export function Transcript({ token, within }) {
     return () => box.removeEventListener("scroll", hear);
   }, []);
   if (!known?.read) return html`<${Awaited} said=${{ error: known?.error }} />`;
+  useLayoutEffect(() => {
+    const box = scroller();
+    if (held.current != null && box) box.scrollTop = box.scrollHeight - held.current;
+    held.current = null;
+  }, [many]);
+  const more = () => {
+    const box = scroller();
+    held.current = box.scrollHeight - box.scrollTop;
+    setAtEnd(false);
+    setMany(many + 500);
+  };
   const from = Math.max(0, all.length - many);
   return html`<div class="transcript">
     ${known.of && html`<p class="faint"><${Agent} id=${known.of.agent} /> on <${Task} id=${known.of.task} />, ${known.of.stage}, attempt ${known.of.attempt}</p>`}
     ${store.at != null && html`<p class="banner past">A transcript is shown as it is today, not as it was then.</p>`}
     ${!all.length && html`<${Empty}>Nothing is in it. Agents that are scripts write none.<//>`}
-    ${from > 0 && html`<button class="more" onClick=${() => { setAtEnd(false); setMany(many + 500); }}>Show what was before (${count(from)} entries)</button>`}
+    ${from > 0 && html`<button class="more" onClick=${more}>Show what was before (${count(from)} entries)</button>`}
     ${all.slice(from).map((entry, place) => html`<${Entry} key=${from + place} entry=${entry} />`)}
-    <div ref=${end}></div>
     ${!atEnd && html`<button class="to-end" onClick=${() => setAtEnd(true)}>↓ to the end</button>`}
   </div>`;
 }
