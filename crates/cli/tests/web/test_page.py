@@ -226,6 +226,42 @@ def test_the_keyboard_reaches_everything(worked, open_page):
     assert {"Skip to the view", "Add task", "Pause team", "Agents2", "Interrupt"} <= reached, reached
 
 
+def test_what_a_terminal_cannot_show_is_shown_of_a_team_that_ended(team, open_page):
+    place = team.home / "text-tools"
+    team("demo", "--dir", str(place))
+    page = open_page(team.web("--team", str(place)), 1440, 900)
+    go(page, "#/graph")
+    expect(page.locator("a.box")).to_have_count(9)
+    expect(page.locator(".edges path")).to_have_count(10)
+    boxes = page.locator("a.box rect:first-of-type").evaluate_all("all => all.map((one) => one.getBoundingClientRect()).map((box) => [box.left, box.top, box.right, box.bottom])")
+    for n, (left, top, right, bottom) in enumerate(boxes):
+        assert not any(left < r and l < right and top < b and t < bottom for l, t, r, b in boxes[n + 1 :]), "no box covers another one"
+    page.locator("a.box", has_text="uniq").first.click()
+    expect(page.locator("#panel .lead")).to_have_text("Write bin/uniq")
+    page.locator("#panel").get_by_role("link", name="Change", exact=True).click()
+    expect(page.locator(".patch .added").first).to_be_visible()
+    assert page.locator(".patch .added").first.evaluate("row => getComputedStyle(row).backgroundColor") != page.locator(".patch .hunk").first.evaluate("row => getComputedStyle(row).backgroundColor")
+    page.keyboard.press("4")
+    expect(page.locator(".bar-of.st-work.critical").first).to_be_visible()
+    expect(page.locator(".bar-of.e-failed").first).to_be_visible()
+    expect(page.locator(".waited").nth(1)).to_be_visible()
+    expect(page.locator(".path li").last).to_contain_text("top")
+    page.get_by_role("button", name="Larger").click()
+    page.wait_for_function("() => document.querySelector('.lane-box').scrollWidth > 1.5 * document.querySelector('.lane-box').clientWidth")
+    page.keyboard.press("5")
+    expect(page.locator(".chart .area").nth(4)).to_be_visible()
+    expect(page.locator("tfoot")).to_contain_text("48")
+    page.keyboard.press("7")
+    expect(page.locator(".gate")).to_contain_text("tests/gate")
+    go(page, "#/board/task/uniq")
+    page.locator("#panel").get_by_role("link", name=re.compile("^work 1")).click()
+    # Calls are folded, with what they gave.
+    expect(page.locator(".call").first).not_to_have_attribute("open", "")
+    page.locator(".call summary").first.click()
+    expect(page.locator(".call pre").last).to_have_count(1)
+    expect(page.locator(".event.e-ended")).to_contain_text("ended: ")
+
+
 EVIL = "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'><a href=\"javascript:window.pwned=3\">x</a> \u202edlrow\u202c \u200bzero \u0007bell"
 
 
