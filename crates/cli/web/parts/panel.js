@@ -1,7 +1,7 @@
 // What is open beside the view: a task, an agent, a message, a transcript, or all that waits for you.
 import { html, useEffect, useRef } from "../lib.js";
 import { go, read, to } from "../route.js";
-import { shown, shownTime } from "../store.js";
+import { shown, shownTime, store, useAsked } from "../store.js";
 import { wish } from "../steer.js";
 import { count, line, money, plural, seen, span, tokensOf } from "../words.js";
 import { Ago, Do, Doing, Empty, Link, Task, waitsForYou } from "./common.js";
@@ -36,8 +36,13 @@ function MessagePanel({ id }) {
   return html`<div class="panel-title"><h2>${all.length > 1 ? `Thread of ${all.length} messages` : "Message"}</h2></div>${all.map((one) => html`<div key=${one.id} class=${one.id === id ? "this" : ""}><${Message} one=${one} whole /></div>`)}`;
 }
 
-/** One that is not among the newest is found with its task, if it has one. */
-const OldMessage = () => html`<${Empty}>This message is not among the newest 500, or was not sent yet at this record. Search finds what it says, and its task's messages have it.<//>`;
+/** One that is not among the newest is asked for. */
+function OldMessage({ id }) {
+  const { value, error } = useAsked(`message/${encodeURIComponent(id)}`, store.at == null ? {} : { at: store.at });
+  if (error) return html`<${Empty}>${error.message}${store.at == null ? "" : ", at this record"}.<//>`;
+  if (!value) return html`<${Empty}>Reading…<//>`;
+  return html`<div class="panel-title"><h2>Message</h2></div><div class="this"><${Message} one=${value} whole /></div>`;
+}
 
 function Waiting() {
   const picture = shown();
