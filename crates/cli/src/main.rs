@@ -10,6 +10,7 @@
 //! | `operation` | what a verb and a tool of `agent-team mcp` have in common |
 //! | `live`, `report` | what is shown while a team runs, and at the end |
 //! | `telemetry/` | traces and metrics of a run, where somebody wants them |
+//! | `run_shown` | by what a run is shown at a terminal |
 //! | `again` | how a run that ended is called again |
 //! | `hooks` | the hooks of team.toml, for the verbs that bring something about |
 //! | `template` | the files of `init --template` |
@@ -31,6 +32,7 @@ mod mcp;
 mod operation;
 mod output;
 mod report;
+mod run_shown;
 mod safe_text;
 mod task_text;
 mod team_report;

@@ -9,12 +9,13 @@ use agent_team::{TaskQueue, TeamFolder, TeamLog, With};
 use clap::Args;
 use serde_json::json;
 
-use super::run::{Consent, Shown, run_team};
+use super::run::{Consent, run_team};
 use crate::again::Again;
 use crate::cli::Global;
 use crate::confinement::Commands;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::run_shown::Shown;
 
 const LONG_ABOUT: &str = "\
 Make a small repository of text tools that are still to be written, and let a team build it: the lead splits the goal, \

@@ -8,7 +8,7 @@ use agent_team::git::{GitProgram, Project};
 use agent_team::split::quote;
 use agent_team::trust::{Trust, Wish};
 use agent_team::{
-    AgentBudget, AgentId, Role, RunOutcome, Stop, Surroundings, TeamFolder, TeamLog, With, assemble,
+    AgentBudget, AgentId, Role, RunOutcome, Surroundings, TeamFolder, TeamLog, With, assemble,
     is_called_by_hook,
 };
 use clap::Args;
@@ -18,15 +18,15 @@ use crate::approve::{agree_to_the_leads_tasks, approve_plans, forget_what_was_ty
 use crate::cli::Global;
 use crate::confinement::Commands;
 use crate::exit::{Exit, Failure};
-use crate::interrupt;
 use crate::live::Live;
 use crate::output::Output;
 use crate::report;
+use crate::run_shown::{Shown, stop_on_interrupt, view_then_lines};
 use crate::telemetry::Telemetry;
 use crate::time::{parse_duration, some_time};
 use crate::verb::budget::WorkBudget;
 use crate::verb::trust;
-use crate::watch::{self, Over, View};
+use crate::watch::View;
 
 const LONG_ABOUT: &str = "\
 Run the team: its agents claim tasks, work each in a workspace of their own, and what passes its check and the gate is \
@@ -295,15 +295,6 @@ pub enum Consent {
     },
 }
 
-/// How a run is shown at a terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    /// By the view.
-    View,
-    /// By lines.
-    Lines,
-}
-
 /// Runs a team as a configuration describes it, and says what happens and what came of it.
 pub fn run_team(
     folder: &TeamFolder,
@@ -339,8 +330,7 @@ pub fn run_team(
     let telemetry = Telemetry::begin(&live, team.queue());
     let timeout = config.timeout;
     let asks = !yes && somebody_is_there();
-    let has_view = shown == Shown::View && live.moves() && watch::has_terminal() && !is_automatic();
-    let has_view = has_view && team.queue().team_log().folder().is_some();
+    let has_view = shown.has_view(&live, team.queue());
     let colors = out.colors();
     out.flush()?;
     let report = block_on_all(async {
@@ -374,31 +364,6 @@ pub fn run_team(
         _ if report.succeeded() => Exit::Done,
         _ => Exit::Unfinished,
     })
-}
-
-/// Shows the run until it is over, or somebody leaves the view: from then on by lines.
-async fn view_then_lines(view: View, live: Live, asks: bool) {
-    let (queue, feed) = (view.queue.clone(), view.feed.clone());
-    live.hide();
-    let over = watch::show(view).await;
-    live.show();
-    match over {
-        Ok(Over::Ended) => return,
-        Ok(Over::Left) => live.say("NOTE the run goes on; agent-team watch shows it again"),
-        Err(failure) => live.say(&format!("ERROR the view ended, the run goes on: {}", failure.words())),
-    }
-    if asks {
-        tokio::select! {
-            () = feed.ended() => {}
-            // What cannot be asked about waits for `agent-team plan`.
-            _ = approve_plans(queue, live) => {}
-        }
-    }
-}
-
-/// Whether a program runs this that keeps what is printed, as builds do.
-fn is_automatic() -> bool {
-    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 
 /// An amount of money as the command line takes it.
@@ -445,16 +410,6 @@ fn agreed(paid: &[String], config: &Config, consent: &Consent) -> Result<bool, F
         trust::remember(unsaid)?;
     }
     Ok(agreed)
-}
-
-/// The first Ctrl-C lets agents finish their turns, the second ends at once.
-async fn stop_on_interrupt(stop: Stop, live: Live) {
-    interrupt::interrupted().await;
-    live.say("INTERRUPTED agents finish their turns and give back what they hold; once more to end at once");
-    stop.gently();
-    interrupt::interrupted().await;
-    live.say("INTERRUPTED ending at once");
-    stop.at_once();
 }
 
 /// Runs async work on all cores.

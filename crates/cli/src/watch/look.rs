@@ -62,7 +62,7 @@ impl Looker {
                 let tail = self.tails.entry(token).or_insert_with(new);
                 // What cannot be read now has no more lines.
                 let lines = tail.reader.read(READ_BYTES).unwrap_or_default();
-                tail.lines.extend(lines.iter().flat_map(words));
+                tail.lines.extend(lines.iter().flat_map(words).map(|line| line.replace('\t', " ")));
                 tail.lines.drain(..tail.lines.len().saturating_sub(LINES));
                 tails.insert(token, tail.lines.clone());
             }
