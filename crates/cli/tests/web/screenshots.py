@@ -1,4 +1,4 @@
-"""Makes docs/web-dark.png and docs/web-light.png: the page of the demo's team at work. `scripts/screenshots` runs it."""
+"""Makes docs/web-dark.png and docs/web-light.png: the page of the demo's team at work. `scripts/picture-web` runs it."""
 
 import tempfile
 from pathlib import Path
