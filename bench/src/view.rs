@@ -46,7 +46,7 @@ pub fn frame(setting: &Setting) -> Result<Vec<Measured>> {
     let of_size = |size: usize| -> Result<Measured> {
         let figure =
             |name: &str, which: &str| figures["sizes"][size][name][which].as_f64().context("no figure");
-        Ok(Measured {
+        Ok::<_, anyhow::Error>(Measured {
             value: figure("frame", "median_us")? / 1e3,
             limit: Some(figure("raw", "median_us")? / 1e3),
             spread: None,

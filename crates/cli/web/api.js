@@ -10,7 +10,9 @@ export class Refused extends Error {
   }
 }
 
-async function answered(response) {
+async function answered(asked) {
+  let response;
+  try { response = await asked; } catch { throw new Refused(0, { error: "the server does not answer", hint: "does agent-team web still run?" }); }
   const text = await response.text();
   let said = {};
   try { said = JSON.parse(text); } catch { said = { error: text.trim() }; }
@@ -18,17 +20,16 @@ async function answered(response) {
   return said;
 }
 
-/** Asks for something, of the team after `at` records if that is given. */
-export async function get(path, at, more = {}) {
-  const query = new URLSearchParams(more);
-  if (at != null) query.set("at", at);
-  const words = query.toString();
-  return answered(await fetch(`/api/${path}${words ? `?${words}` : ""}`));
+/** Asks for something; what is `null` is not asked for. */
+export async function get(path, more = {}) {
+  const given = Object.entries(more).filter(([, value]) => value != null && value !== "");
+  const query = new URLSearchParams(given).toString();
+  return answered(fetch(`/api/${path}${query ? `?${query}` : ""}`));
 }
 
 /** Has something done. */
 export async function post(told) {
-  return answered(await fetch("/api/do", {
+  return answered(fetch("/api/do", {
     method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(told),
   }));
 }

@@ -1,109 +1,89 @@
-// The page: where one is, what is drawn there, and the keys.
-import { Component, html, render, Wrong } from "./base.js";
-import { address, go, read, VIEWS } from "./route.js";
-import { begin, changed, goTo, listen, shown, store } from "./store.js";
-import { add } from "./steer.js";
-import { seen } from "./words.js";
+// The page: what stands where. What is in it is in parts/, what is known in store.js, where one is in route.js.
+import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./lib.js";
+import { listenToKeys } from "./keys.js";
+import { VIEWS, address, go, read } from "./route.js";
+import { begin, goTo, listen, shown, store } from "./store.js";
+import { wear } from "./theme.js";
+import { count, line } from "./words.js";
 import { Agents } from "./parts/agents.js";
 import { Board } from "./parts/board.js";
+import { waitsForYou } from "./parts/common.js";
 import { Cost } from "./parts/cost.js";
-import { Dialog } from "./parts/dialogs.js";
+import { Dialogs } from "./parts/dialogs.js";
 import { Graph } from "./parts/graph.js";
-import { help, Header, Slider, turn } from "./parts/header.js";
+import { Header } from "./parts/header.js";
 import { Log } from "./parts/log.js";
 import { Merges } from "./parts/merges.js";
 import { Messages } from "./parts/messages.js";
 import { Panel } from "./parts/panel.js";
 import { Search } from "./parts/search.js";
+import { Slider } from "./parts/slider.js";
 import { Timeline } from "./parts/timeline.js";
+import { Toasts } from "./parts/toasts.js";
 
 const PARTS = { agents: Agents, board: Board, graph: Graph, timeline: Timeline, cost: Cost, messages: Messages, merges: Merges, log: Log, search: Search };
 
-class Page extends Component {
-  componentDidMount() {
-    this.end = listen(() => this.forceUpdate());
-  }
-
-  componentWillUnmount() {
-    this.end();
-  }
-
-  render() {
-    const picture = shown();
-    if (!picture) return store.error ? html`<div class="empty"><h1>agent-team</h1><${Wrong} error=${store.error} /></div>` : html`<p class="empty">Reading the log…</p>`;
-    const place = read();
-    const at = store.at;
-    const now = at == null ? store.clock : picture.at_ms;
-    const Part = PARTS[place.view];
-    document.title = `${picture.counts.completed}/${picture.counts.total} ${picture.name} · agent-team`;
-    return html`<div class=${`page ${place.open ? "opened" : ""} ${at == null ? "" : "past"}`}>
-      <${Header} picture=${picture} place=${place} now=${now} />
-      <div class="middle">
-        <main class=${`scrolls in-${place.view}`} aria-label=${place.view}><${Part} picture=${picture} now=${now} at=${at} q=${place.q} version=${place.open?.id} /></main>
-        ${place.open ? html`<${Panel} open=${place.open} picture=${picture} at=${at} now=${now} />` : null}
-      </div>
-      <${Slider} newest=${store.now.records} at=${at} />
-      ${store.dialog ? html`<${Dialog} dialog=${store.dialog} />` : null}
-      <div class="toasts" role="status" aria-live="polite">${store.toasts.map((one) => html`<p key=${one.id} class=${one.kind}>${seen(one.text)}${one.command ? html`<br /><code>${seen(one.command)}</code>` : null}</p>`)}</div>
-    </div>`;
-  }
-
-  componentDidUpdate() {
-    // How long the first drawing took, for whoever measures it.
-    if (!this.drawn && store.now) {
-      this.drawn = true;
-      performance.mark("team drawn");
-    }
-  }
+function Nav({ picture, view }) {
+  const many = {
+    agents: picture.agents.filter((agent) => !agent.left).length, board: picture.tasks.length, messages: picture.messages.length, log: picture.records,
+    merges: picture.tasks.reduce((all, row) => all + (row.status === "merging" || row.status === "reviewing" || row.status === "verifying"), 0),
+  };
+  const strip = useRef(null);
+  // On a phone it is a strip, of which a part is in sight.
+  useEffect(() => strip.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [view]);
+  return html`<nav class="views" ref=${strip} aria-label="Views">${VIEWS.map(([name, title], place) => html`<a key=${name} href=${address({ view: name, q: "" })} aria-current=${view === name ? "page" : undefined} title=${`${title}  ${place + 1}`}>
+    <span>${title}</span>${many[name] > 0 && html`<span class="n">${count(many[name])}</span>`}</a>`)}</nav>`;
 }
 
-/** Moves the focus among what can be opened. */
-function step(by) {
-  const scope = document.activeElement?.closest("aside") ?? document.querySelector("main");
-  const all = [...scope.querySelectorAll("[data-item], .plain a, .found a")];
-  const next = all[Math.max(0, Math.min(all.length - 1, all.indexOf(document.activeElement) + by))];
-  next?.focus();
+/** A part that breaks takes no other one with it. */
+function Whole({ children }) {
+  const [error, again] = useErrorBoundary((broken) => console.error(broken));
+  return error ? html`<p class="empty bad" role="alert">This part of the page broke: ${line(error.message)} <button class="do" onClick=${again}>Try again</button></p>` : children;
 }
 
-function keys(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.target.matches("input,textarea,select")) {
-    if (event.key === "Escape") event.target.blur();
-    // A slider has keys of its own, and no letters.
-    if (event.target.type !== "range") return;
-  }
-  if (store.dialog) return;
-  const here = store.at ?? store.now?.records ?? 0;
-  const back = (to) => go({ at: to >= store.now.records ? null : Math.max(0, to) });
-  const does = {
-    "/": () => document.getElementById("search")?.focus(),
-    "?": help,
-    Escape: () => { if (read().open) location.hash = address({ open: null }); },
-    j: () => step(1), ArrowDown: event.target.matches("[data-item]") ? () => step(1) : null,
-    k: () => step(-1), ArrowUp: event.target.matches("[data-item]") ? () => step(-1) : null,
-    "[": () => back(here - 1), "]": () => back(here + 1), 0: () => go({ at: null }),
-    n: () => document.querySelector("[data-waits]")?.click(), a: add, t: turn,
-  }[event.key] ?? (VIEWS[Number(event.key) - 1] ? () => go({ view: VIEWS[Number(event.key) - 1][0] }) : null);
-  if (does) {
-    event.preventDefault();
-    does();
-  }
+function NoPicture() {
+  const { error } = store;
+  if (error?.status === 401) return html`<div class="empty"><h1>This page needs its token</h1><p><code>agent-team web</code> prints the address with it, another one each time it starts. Open that one.</p></div>`;
+  if (error) return html`<div class="empty" role="alert"><h1>The team cannot be read</h1><p>${line(error.message)}</p>${error.hint && html`<p>${line(error.hint)}</p>`}<p class="faint">It is tried again.</p></div>`;
+  return html`<p class="empty">Reading the log…</p>`;
 }
 
-function moved() {
-  const { at } = read();
-  if (store.now && at !== store.at) goTo(at);
-  changed();
+function App() {
+  const [, draw] = useState(0);
+  const search = useRef(null);
+  useEffect(() => listen(() => draw((n) => n + 1)), []);
+  useEffect(() => {
+    const moved = () => {
+      const { at } = read();
+      // There is nothing behind the newest record: that is now.
+      if (store.now && at != null && at >= store.now.records) go({ at: null }, true);
+      else if (store.now) goTo(at);
+      draw((n) => n + 1);
+    };
+    addEventListener("hashchange", moved);
+    listenToKeys(search);
+    begin().then(moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
+  const picture = shown();
+  if (!picture || store.error?.status === 401) return html`<${NoPicture} />`;
+  const { view, open } = read();
+  const waits = waitsForYou(picture).all;
+  document.title = `${waits ? `(${waits}) ` : ""}${line(picture.name)}: ${view}`;
+  const View = PARTS[view];
+  return html`<div class="page ${open ? "with-panel" : ""} ${store.at != null ? "in-past" : ""}">
+    <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>Skip to the view</a>
+    <${Header} search=${search} />
+    <${Nav} picture=${picture} view=${view} />
+    <main id="main" tabindex="-1"><${Whole} key=${view}><${View} /><//></main>
+    ${open && html`<${Whole} key=${`${open.kind} ${open.id}`}><${Panel} /><//>`}
+    <${Slider} />
+    <${Toasts} />
+    <${Dialogs} />
+  </div>`;
 }
 
-try {
-  const theme = localStorage.getItem("theme");
-  if (theme) document.documentElement.dataset.theme = theme;
-} catch { /* Nothing is kept here: the system's wish counts. */ }
-addEventListener("hashchange", moved);
-addEventListener("keydown", keys);
-const page = document.getElementById("app");
-page.replaceChildren();
-render(html`<${Page} />`, page);
-await begin();
-moved();
+wear();
+const place = document.getElementById("app");
+place.replaceChildren();
+render(html`<${App} />`, place);

@@ -1,64 +1,86 @@
-// What is done to the team: asked about where it cannot be undone, and told with the command that does the same.
+// What can be done to the team: each asks for what it needs, says what came of it, and shows the command that does the same.
 import { post } from "./api.js";
-import { changed, shown, store, toast } from "./store.js";
+import { ask, changed, store, toast } from "./store.js";
 
-/** Why nothing can be done now; nothing if it can. */
-export function why() {
-  if (store.now?.read_only) return "This log is only looked at. Open `agent-team web` in its team's folder to steer it.";
-  if (store.at != null) return "This is the past. Go back to now to steer the team.";
-  return null;
+/** Why nothing can be done; nothing if it can. */
+export function whyNot() {
+  if (store.at != null) return "This is the past: go back to now to steer";
+  if (store.now?.read_only) return "This log is only looked at: agent-team web in its team's folder steers it";
+  return "";
 }
 
-/** Does something, and says what came of it. */
+/** Does it, and says what came of it. */
 export async function act(told) {
-  const no = why();
-  if (no) {
-    toast(no, "bad");
-    return false;
-  }
+  const held = whyNot();
+  if (held) { toast(held, "bad"); return false; }
   try {
-    const said = await post(told);
-    const warning = said.text.split("\n").find((line) => line.startsWith("WARNING"));
-    toast(warning ?? "Done", warning ? "warn" : "good", said.command);
+    const { text, command } = await post(told);
+    // The id of a record says nothing to whoever pressed a button.
+    toast(/^[0-9a-f]{32}$/.test(text) ? "Done" : text || "Done", "good", command);
     return true;
   } catch (error) {
-    toast(`${error.message}${error.hint ? ` — ${error.hint}` : ""}`, "bad", error.command ?? "");
+    toast(error.message, "bad", error.command, error.hint);
     return false;
-  }
+  } finally { changed(); }
 }
 
-/** Opens a dialog. */
-export function ask(dialog) {
-  const no = why();
-  if (no) toast(no, "bad");
-  else {
-    store.dialog = dialog;
-    changed();
-  }
-}
+const text = (label, more = {}) => ({ name: "text", label, kind: "text", ...more });
+const reason = { name: "reason", label: "Why (it is told so)", kind: "line" };
 
-export function close() {
-  store.dialog = null;
-  changed();
-}
-
-export const say = (to, task) => ask({ kind: "text", title: `Say something to ${to}`, label: "What to say", button: "Say it", wanted: true,
-  send: (text) => act({ do: "say", to, text, ...(task ? { task } : {}) }) });
-export const interrupt = (agent) => ask({ kind: "text", title: `Interrupt ${agent}`, button: "Interrupt", label: "What it shall know (it stops what it does, keeps its task, and goes on with this)",
-  send: (text) => act({ do: "interrupt", agent, text: text || null }) });
-export const pause = (agent) => ask({ kind: "text", title: agent ? `Pause ${agent}` : "Pause the whole team", button: "Pause", label: "Why, for whoever looks (it may stay empty)",
-  send: (reason) => act({ do: "pause", agent: agent ?? null, reason }) });
-export const resume = (agent) => act({ do: "resume", agent: agent ?? null });
-export const stop = (agent) => ask({ kind: "text", title: `Stop ${agent}`, danger: true, button: "Stop it", label: "Why (it ends at once; its task goes back to the queue, its work is kept under a ref)",
-  send: (reason) => act({ do: "stop", agent, reason }) });
-export const cancel = (task) => ask({ kind: "text", title: `Cancel ${task}`, danger: true, bare: true, button: "Cancel the task", label: "Nobody wants it any more. Whoever works on it loses it; what waits for it stays blocked until you retry it.",
-  send: () => act({ do: "cancel", task }) });
-export const retry = (task) => act({ do: "retry", task });
-export const reassign = (task) => ask({ kind: "choose", title: `Give ${task} to another agent`, button: "Give it", label: "To whom",
-  options: [["", "anyone who fits"], ...shown().agents.filter((agent) => !agent.left).map((agent) => [agent.id, `${agent.id} (${agent.role}, ${agent.words || agent.doing})`])],
-  send: (agent) => act({ do: "reassign", task, agent: agent || null }) });
-export const answer = (message) => ask({ kind: "text", title: `Answer ${message.from}`, quote: message.text, label: "The answer", button: "Answer", wanted: true,
-  send: (text) => act({ do: "answer", question: message.id, text }) });
-export const add = () => ask({ kind: "add", title: "Add a task" });
-export const plan = (task) => ask({ kind: "plan", task });
-export const review = (task) => ask({ kind: "review", task });
+/** Everything that asks before it does. */
+export const wish = {
+  say: (to, task = null) => ask({
+    title: to ? `Say something to ${to}` : "Say something", button: "Say",
+    words: "It is read between two turns; an urgent one breaks off the turn in progress.",
+    fields: [...(to ? [] : [{ name: "to", label: "To (an agent, role:worker, task:ID, everyone)", kind: "line", value: "everyone", must: true }]),
+      text("Words", { must: true }), { name: "urgent", label: "Urgent", kind: "tick" }],
+    send: (given) => act({ do: "say", to: to ?? given.to, text: given.text, task, urgent: given.urgent }),
+  }),
+  interrupt: (agent) => ask({
+    title: `Interrupt ${agent}`, button: "Interrupt", words: "Breaks off the turn in progress; that turn is paid for.",
+    fields: [text("What it shall know")], send: (given) => act({ do: "interrupt", agent, text: given.text || null }),
+  }),
+  pause: (agent = null) => ask({
+    title: agent ? `Pause ${agent}` : "Pause the team", button: "Pause",
+    words: agent ? "It finishes its turn, keeps its task, and waits." : "No claims, no checks, no merges until you resume it.",
+    fields: [reason], send: (given) => act({ do: "pause", agent, reason: given.reason }),
+  }),
+  resume: (agent = null) => act({ do: "resume", agent }),
+  stop: (agent) => ask({
+    title: `Stop ${agent}?`, button: "Stop it", danger: true,
+    words: "It is cut off at once. Others may take its task; its work so far is kept.",
+    fields: [reason], send: (given) => act({ do: "stop", agent, reason: given.reason }),
+  }),
+  retry: (task) => act({ do: "retry", task }),
+  cancel: (task) => ask({
+    title: `Cancel ${task}?`, button: "Cancel the task", danger: true, fields: [],
+    words: "Whoever works on it loses it. What waits for it stays blocked.", send: () => act({ do: "cancel", task }),
+  }),
+  reassign: (task, agents, whom) => ask({
+    title: `Reassign ${task}`, button: "Reassign", words: "Whoever has it loses it.",
+    fields: [{ name: "agent", label: "To", kind: "choice", choices: [["", "anyone who fits"], ...agents.map((id) => [id, id])], value: whom ?? "" }],
+    send: (given) => act({ do: "reassign", task, agent: given.agent || null }),
+  }),
+  answer: (question, words) => ask({
+    title: "Answer a question", button: "Answer", quote: words, fields: [text("Your answer", { must: true })],
+    send: (given) => act({ do: "answer", question, text: given.text }),
+  }),
+  review: (task, attempt, approve) => ask({
+    title: approve ? `Approve the result of ${task}` : `Send ${task} back`, button: approve ? "Approve" : "Send back",
+    danger: !approve, words: `This is the result of attempt ${attempt}. Read its change first.`,
+    fields: [text(approve ? "A word with it" : "What is to be changed", { must: !approve })],
+    send: (given) => act({ do: "review", task, attempt, approve, text: given.text }),
+  }),
+  add: () => ask({
+    title: "Add a task", button: "Add",
+    fields: [{ name: "title", label: "Title", kind: "line", must: true }, { name: "description", label: "What is to be done", kind: "text" },
+      { name: "after", label: "After (ids of tasks, separated by spaces)", kind: "line" },
+      { name: "check", label: "Check: the command that proves it", kind: "line" }],
+    send: (given) => act({
+      do: "add", title: given.title, description: given.description, after: given.after.split(/[\s,]+/).filter(Boolean),
+      check: given.check || null,
+    }),
+  }),
+  plan: (task) => ask({ kind: "plan", task }),
+  help: () => ask({ kind: "help" }),
+};

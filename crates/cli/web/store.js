@@ -1,14 +1,16 @@
-// What the page knows of the team: the picture as it is now, kept up to date by events, and one of the past while somebody looks at that.
+// What the page knows of the team: the picture as it is now, kept up to date by events, and one of the past while somebody looks
+// at that. Everything is drawn from here, once for each frame in which something changed.
+import { useEffect, useRef, useState } from "./lib.js";
 import { get } from "./api.js";
 
 const NONE = Object.freeze([]);
+// What a row leaves out.
 const ROW = { agent: null, stage: null, attempt: 0, priority: 0, parent: null, after: NONE, labels: NONE, role: null,
   skill: null, for_agent: null, failure: null, plan: null, delegate: false, micro_usd: 0, tokens: 0 };
 
-/** Everything; `version` counts up with each change of what is shown. */
 export const store = {
-  now: null, past: null, at: null, connection: "connecting", error: null, version: 0, transcripts: new Map(), toasts: [],
-  dialog: null, clock: Date.now(),
+  now: null, past: null, at: null, connection: "connecting", error: null, transcripts: new Map(), toasts: [], dialog: null,
+  clock: Date.now(),
 };
 
 const listeners = new Set();
@@ -16,7 +18,6 @@ let due = false;
 
 /** Calls those who draw, once for all changes before the next frame. */
 export function changed() {
-  store.version += 1;
   if (due) return;
   due = true;
   requestAnimationFrame(() => {
@@ -33,6 +34,9 @@ export function listen(listener) {
 /** The picture that is shown. */
 export const shown = () => (store.at == null ? store.now : store.past);
 
+/** The time that it is of. */
+export const shownTime = () => (store.at == null ? store.clock : store.past.at_ms);
+
 function taken(picture) {
   picture.places = new Map();
   picture.tasks = picture.tasks.map((row, place) => {
@@ -40,15 +44,17 @@ function taken(picture) {
     return { ...ROW, ...row };
   });
   picture.task = (id) => picture.tasks[picture.places.get(id)];
+  picture.agent = (id) => picture.agents.find((agent) => agent.id === id);
   return picture;
 }
 
 function apply(change) {
   const now = store.now;
   Object.assign(now, change.set);
-  now.newest = now.records;
+  now.records = change.records ?? now.records;
   now.at_ms = change.at_ms;
   if (change.tasks.length) {
+    // Another list, so that what was made of the old one is made anew; the rows that did not change are the same.
     now.tasks = now.tasks.slice();
     for (const row of change.tasks) {
       const place = now.places.get(row.id) ?? now.tasks.length;
@@ -61,33 +67,47 @@ function apply(change) {
 
 let events = null;
 let followed = "";
+let begins = null;
 
 /** Hears of changes from now on, of these transcripts as well. */
 function connect() {
   events?.close();
-  events = new EventSource(`/api/events?records=${store.now.records}&transcripts=${followed}`);
-  events.onopen = () => { store.connection = "live"; changed(); };
-  events.onerror = () => {
+  const mine = new EventSource(`/api/events?records=${store.now.records}&transcripts=${followed}`);
+  events = mine;
+  mine.onopen = () => {
+    store.connection = "live";
+    // What was written while nobody listened is told by no event.
+    followed.split(",").filter((token) => store.transcripts.has(token)).forEach(readOn);
+    changed();
+  };
+  mine.onerror = () => {
     store.connection = "reconnecting";
     changed();
-    // What the browser gave up on is begun anew: the server may be back, and know another state.
-    if (events.readyState === EventSource.CLOSED) setTimeout(begin, 2000);
+    // What the browser gave up on is begun anew: the server may be back, with another token.
+    if (mine.readyState === EventSource.CLOSED) again();
   };
-  events.addEventListener("change", (event) => apply(JSON.parse(event.data)));
-  events.addEventListener("transcript", (event) => readOn(JSON.parse(event.data).token));
+  mine.addEventListener("change", (event) => apply(JSON.parse(event.data)));
+  mine.addEventListener("transcript", (event) => readOn(JSON.parse(event.data).token));
+}
+
+function again() {
+  clearTimeout(begins);
+  begins = setTimeout(begin, 1500);
 }
 
 /** Reads the team, and follows it. */
 export async function begin() {
   try {
-    store.now = taken(await get("picture"));
+    const picture = await get("picture");
+    performance.mark("data");
+    store.now = taken(picture);
     store.error = null;
     connect();
   } catch (error) {
     store.error = error;
     store.connection = "reconnecting";
     // Without the token nothing gets better by itself.
-    if (error.status !== 401 && error.status !== 403) setTimeout(begin, 2000);
+    if (error.status !== 401 && error.status !== 403) again();
   }
   changed();
 }
@@ -97,6 +117,7 @@ let wanted = 0;
 /** Shows the team as it was after so many records, or as it is. */
 export async function goTo(at) {
   const asked = (wanted += 1);
+  if (at === store.at) return;
   if (at == null || at >= store.now.records) {
     store.at = null;
     store.past = null;
@@ -104,7 +125,7 @@ export async function goTo(at) {
     return;
   }
   try {
-    const past = taken(await get("picture", at));
+    const past = taken(await get("picture", { at }));
     // Somebody moved on meanwhile.
     if (asked !== wanted) return;
     store.past = past;
@@ -116,48 +137,85 @@ export async function goTo(at) {
 }
 
 /** Reads on in a transcript from where it was read to. */
-export async function readOn(token) {
-  const known = store.transcripts.get(token) ?? { lines: [], next: 0, of: null, reading: null };
-  store.transcripts.set(token, known);
+export function readOn(token) {
+  let known = store.transcripts.get(token);
+  if (!known) store.transcripts.set(token, (known = { lines: [], next: 0, of: null, queue: Promise.resolve() }));
   // One at a time, so that no line comes twice.
-  known.reading = (known.reading ?? Promise.resolve()).then(async () => {
+  known.queue = known.queue.then(async () => {
     try {
       for (;;) {
-        const page = await get(`transcript/${token}`, null, { from: known.next });
+        const page = await get(`transcript/${encodeURIComponent(token)}`, { from: known.next });
         known.of = page.of ?? known.of;
-        known.lines = known.lines.concat(page.lines);
+        if (page.lines.length) known.lines = known.lines.concat(page.lines);
         if (page.next === known.next) break;
         known.next = page.next;
       }
       known.read = true;
+      known.error = null;
     } catch (error) {
       known.error = error;
     }
     changed();
   });
-  return known.reading;
 }
 
 /** Says which transcripts are open. */
 export function follow(tokens) {
-  const now = [...tokens].sort().join(",");
-  if (now === followed || !store.now) return;
-  followed = now;
+  const wanted = [...tokens].sort().join(",");
+  if (wanted === followed || !store.now) return;
+  followed = wanted;
   connect();
+}
+
+/** What the server says to a question; asked again when `key` changes, and at most once in `pause` milliseconds. */
+export function useAsked(path, more = {}, key = "", pause = 0) {
+  const [said, setSaid] = useState({ path: null, value: null, error: null });
+  const asked = useRef({ number: 0, heard: 0, at: 0 }).current;
+  const query = JSON.stringify(more);
+  useEffect(() => {
+    if (!path) return undefined;
+    const ask = async () => {
+      const number = (asked.number += 1);
+      asked.at = Date.now();
+      let next;
+      try { next = { path, value: await get(path, more), error: null }; } catch (error) { next = { path, value: null, error }; }
+      // An older answer that comes later is no news.
+      if (number > asked.heard) {
+        asked.heard = number;
+        setSaid(next);
+      }
+    };
+    const wait = said.path === path ? asked.at + pause - Date.now() : 0;
+    if (wait <= 0) { ask(); return undefined; }
+    const timer = setTimeout(ask, wait);
+    return () => clearTimeout(timer);
+  }, [path, query, key]);
+  return said.path === path ? said : { path, value: null, error: null };
 }
 
 let toasts = 0;
 
 /** Says something that goes away by itself. */
-export function toast(text, kind = "good", command = "") {
-  const one = { id: (toasts += 1), text, kind, command };
-  store.toasts.push(one);
+export function toast(text, kind = "good", command = "", hint = "") {
+  const one = { id: (toasts += 1), text, kind, command, hint };
+  store.toasts = [...store.toasts.slice(-3), one];
   changed();
-  setTimeout(() => {
-    store.toasts = store.toasts.filter((known) => known !== one);
-    changed();
-  }, kind === "bad" ? 12000 : 6000);
+  setTimeout(() => drop(one), kind === "bad" ? 15000 : 7000);
+}
+
+export function drop(toast) {
+  store.toasts = store.toasts.filter((known) => known !== toast);
+  changed();
+}
+
+/** Opens a dialog, or closes it with `null`: at once, since the next key is for it. */
+export function ask(dialog) {
+  store.dialog = dialog;
+  listeners.forEach((listener) => listener());
 }
 
 // "since 12s" goes on while nothing happens.
-setInterval(() => { store.clock = Date.now(); if (!document.hidden) changed(); }, 1000);
+setInterval(() => {
+  store.clock = Date.now();
+  if (!document.hidden) changed();
+}, 1000);

@@ -1,62 +1,81 @@
-// How things are said: times, money, states, and text that nobody can hide anything in.
+// How things are said: times, money, states, and text in which nobody can hide anything.
 
-/** What each status of a task is called and looks like: never by colour alone. */
+/** What each status of a task looks like: never by colour alone. */
 export const STATUSES = {
-  blocked: ["◌", "blocked"], ready: ["○", "ready"], running: ["●", "running"], verifying: ["◑", "verifying"],
-  reviewing: ["◎", "reviewing"], merging: ["⇢", "merging"], completed: ["✓", "completed"], failed: ["✗", "failed"],
-  cancelled: ["–", "cancelled"],
+  blocked: "◌", ready: "○", running: "●", verifying: "◑", reviewing: "◎", merging: "⇢", completed: "✓", failed: "✗",
+  cancelled: "–",
 };
 
-/** The same for what agents do. */
+/** What agents do: a sign, words, and the colour. */
 export const DOING = {
-  working: ["●", "working"], waiting_for_model: ["◔", "waits for its model"], waiting_for_gate: ["◑", "waits for a gate"],
-  waiting_for_human: ["!", "waits for you"], waiting_for_agent: ["◐", "waits for an agent"], paused: ["‖", "paused"],
-  stopped: ["■", "stopped"], idle: ["○", "idle"], stuck: ["!", "stuck"], dead: ["✗", "dead"], gone: ["–", "gone"],
-  left: ["–", "has left"],
+  working: ["●", "working", "running"], waiting_for_model: ["◔", "waits for its model", "running"],
+  waiting_for_gate: ["◑", "waits for a gate", "verifying"], waiting_for_human: ["!", "waits for you", "you"],
+  waiting_for_agent: ["◐", "waits for an agent", "reviewing"], paused: ["‖", "paused", "you"],
+  stopped: ["■", "stopped", "failed"], idle: ["○", "idle", "ready"], stuck: ["!", "stuck", "failed"],
+  dead: ["✗", "dead", "failed"], gone: ["–", "gone", "cancelled"], left: ["–", "has left", "cancelled"],
 };
 
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+/** How claims end. */
+export const ENDINGS = {
+  done: "done", failed: "failed", released: "given back", lease_over: "its lease was over", process_gone: "its process was gone",
+  cancelled: "the task was cancelled", stuck: "no progress", reassigned: "given to another agent",
+};
+
+export const STAGES = { work: "work", verify: "check", review: "review", merge: "merge" };
+
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g;
 
 /** A text in which marks that nobody sees, or that turn the direction of writing, are shown. */
 export const seen = (text) =>
-  String(text ?? "").replace(UNSEEN, (c) => `\\u${c.codePointAt(0).toString(16).padStart(4, "0")}`);
+  String(text ?? "").replace(UNSEEN, (c) => (c === "\r" ? "\\r" : `\\u{${c.codePointAt(0).toString(16)}}`));
+
+/** The same for what has one line: a name, a title. */
+export const line = (text) => seen(text).replace(/\n/g, "⏎").replace(/\t/g, " ");
 
 /** A text of a view: as it is, or how it begins where it is kept elsewhere. */
-export const textOf = (text) => seen(text == null ? "" : typeof text === "string" ? text : `${text.head}…`);
+export const textOf = (text) => seen(text == null ? "" : typeof text === "string" ? text : `${text.head ?? ""}…`);
 
-export const firstLine = (text) => textOf(text).trim().split("\n", 1)[0];
+export const firstLine = (text) => line(textOf(text).trim().split("\n", 1)[0]);
 
 /** A length of time in its two largest units at most. */
 export function span(ms) {
   const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 1 && ms > 0) return `${Math.round(ms)}ms`;
   if (s < 60) return `${s}s`;
   if (s < 3600) return `${Math.floor(s / 60)}m${s % 60 && s < 600 ? ` ${s % 60}s` : ""}`;
   if (s < 172800) return `${Math.floor(s / 3600)}h${Math.floor((s % 3600) / 60) ? ` ${Math.floor((s % 3600) / 60)}m` : ""}`;
   return `${Math.floor(s / 86400)}d`;
 }
 
-export const clock = (ms) => (ms ? new Date(ms).toLocaleTimeString([], { hour12: false }) : "");
-export const moment = (ms) => (ms ? new Date(ms).toLocaleString([], { hour12: false }) : "");
+export const clock = (ms) => (ms ? new Date(ms).toLocaleTimeString("en-GB") : "");
+
+/** Day and time, the way that sorts. */
+export function moment(ms) {
+  if (!ms) return "";
+  const at = new Date(ms);
+  const two = (n) => String(n).padStart(2, "0");
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock(ms)}`;
+}
 
 export function money(micro) {
-  const dollars = micro / 1e6;
+  const dollars = (micro ?? 0) / 1e6;
   return `$${dollars < 0.1 && dollars > 0 ? dollars.toFixed(4) : dollars.toFixed(2)}`;
 }
 
 export function count(n) {
   if (n >= 1e6) return `${(n / 1e6).toFixed(1)}M`;
   if (n >= 10000) return `${Math.round(n / 1000)}k`;
-  return n.toLocaleString("en");
+  return (n ?? 0).toLocaleString("en");
 }
 
 export const tokensOf = (amount) => (amount?.input_tokens ?? 0) + (amount?.output_tokens ?? 0);
 
-/** Tokens and money of an amount; nothing if nothing was spent. */
-export function spent(amount) {
-  const words = [];
-  if (tokensOf(amount)) words.push(`${count(tokensOf(amount))} tokens`);
-  if (amount?.micro_usd) words.push(money(amount.micro_usd));
-  return words.join(" · ");
+/** Tokens and money; nothing if nothing was spent. */
+export function spent(tokens, micro) {
+  return [tokens ? `${count(tokens)} tokens` : "", micro ? money(micro) : ""].filter(Boolean).join(" · ");
 }
 
-export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+/** Whose account it is. */
+export const accountOf = (account) => (typeof account === "string" ? account : Object.entries(account)[0]?.join(" ") ?? "");
+
+export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;

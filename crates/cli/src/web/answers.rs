@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agent_team::view::message;
+use agent_team::view::{MessageView, message};
 use agent_team::{Recipient, RecordId, TaskId, TranscriptReader};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -17,7 +17,7 @@ use super::search;
 use super::site::{Site, now_ms};
 use super::timeline::Timeline;
 use crate::exit::Failure;
-use crate::task_text::in_full;
+use crate::task_text::{in_full, whole};
 use crate::view::{Done, Steer};
 
 /// How many records are shown at once.
@@ -61,6 +61,18 @@ pub async fn task(State(site): Team, Path(id): Path<TaskId>, Query(asked): Query
             of_task.map(|one| message(state, one)).collect::<Vec<_>>()
         })?;
         Ok(json!({ "task": task, "transcripts": transcripts, "messages": messages }))
+    })
+    .await
+}
+
+pub async fn said(State(site): Team, Path(id): Path<RecordId>, Query(asked): Query<Asked>) -> Response {
+    answer(site, move |site| {
+        let queue = site.at(asked.at)?;
+        let known = queue.team_log().look(|state| Some(message(state, state.messages().get(id)?)))?;
+        let none = || Failure::refused(format!("there is no message {id}"));
+        let known = known.ok_or_else(none)?;
+        let text = whole(&queue, &known.text).into();
+        Ok(MessageView { text, ..known })
     })
     .await
 }

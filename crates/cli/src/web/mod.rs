@@ -62,6 +62,7 @@ fn app(site: Site, guard: Guard) -> Router {
         .route("/api/picture", get(answers::picture))
         .route("/api/task/{id}", get(answers::task))
         .route("/api/task/{id}/diff", get(answers::diff))
+        .route("/api/message/{id}", get(answers::said))
         .route("/api/transcript/{token}", get(answers::transcript))
         .route("/api/records", get(answers::records))
         .route("/api/timeline", get(answers::timeline))

@@ -139,7 +139,7 @@ impl Site {
     /// # Errors
     /// When the log cannot be read.
     pub fn newest(&self) -> Result<u64, Error> {
-        self.queue.team_log().look(|state| state.records())
+        self.queue.team_log().records()
     }
 
     /// Looks at the records of the log in short, all that there are now.

@@ -237,7 +237,10 @@ fn what_is_done_on_the_page_is_done_as_on_the_command_line() {
     let (status, said) = server.post(&json!({ "do": "say", "to": "task:read", "text": "--it's" }));
     assert_eq!(status, 200, "{said}");
     assert_eq!(said["command"], r"agent-team say task:read -- '--it'\''s'");
-    assert_eq!(team.json(["inbox", "--as", "human", "--sent"])[0]["text"], "--it's");
+    let sent = &team.json(["inbox", "--as", "human", "--sent"])[0];
+    assert_eq!(sent["text"], "--it's");
+    let id = sent["id"].as_str().unwrap();
+    assert_eq!(server.get(&format!("/api/message/{id}"))["to"], "task:read");
     let (status, said) = server.post(&json!({ "do": "retry", "task": "write" }));
     assert_eq!(status, 409, "{said}");
     assert!(said["error"].as_str().unwrap().contains("write"), "{said}");

@@ -1,50 +1,45 @@
-// The agents: what each does, and the last words of its transcript.
-import { Doing, html, Link } from "../base.js";
-import { address } from "../route.js";
-import { interrupt, pause, resume, say, stop, why } from "../steer.js";
-import { seen, span, spent } from "../words.js";
+// The agents: what each does, on what, the last lines of its transcript as they come, and what it cost.
+import { html } from "../lib.js";
+import { shown } from "../store.js";
+import { wish } from "../steer.js";
+import { DOING, STAGES, line, plural, seen, spent, tokensOf } from "../words.js";
+import { Ago, Do, Doing, Empty, Link, Task } from "./common.js";
+import { Grown } from "./list.js";
 
-const ORDER = { waiting_for_human: 0, stuck: 1, dead: 2, working: 3, waiting_for_model: 3, waiting_for_gate: 4, waiting_for_agent: 4, paused: 5, stopped: 5, idle: 6, gone: 7, left: 8 };
+// Those who need somebody first, then those who work.
+const ORDER = ["waiting_for_human", "stuck", "dead", "working", "waiting_for_model", "waiting_for_agent", "waiting_for_gate", "paused",
+  "stopped", "idle", "gone", "left"];
 
-export function Agents({ picture, now }) {
-  // After a run nobody is there: then those who were are shown, with their last words.
-  const members = picture.agents.filter((agent) => !agent.left);
-  const there = members.length ? members : picture.agents;
-  const sorted = [...there].sort((one, other) => (ORDER[one.doing] ?? 9) - (ORDER[other.doing] ?? 9) || one.id.localeCompare(other.id, undefined, { numeric: true }));
-  if (!sorted.length) return html`<p class="empty">Nobody is in the team. <code>agent-team run</code> brings its agents; <code>agent-team claim --as worker-1</code> makes a script one.</p>`;
-  return html`<div class="cards">${sorted.map((agent) => html`<${Card} key=${agent.id} agent=${agent} now=${now} />`)}</div>`;
-}
-
-function Card({ agent, now }) {
-  const [held] = agent.holds;
-  return html`<article class=${`card ${agent.doing}`} aria-label=${agent.id}>
-    <header>
-      <h3><a data-item href=${address({ open: { kind: "agent", id: agent.id } })}>${seen(agent.id)}</a></h3>
-      <span class="role">${agent.role}</span>
-      <${Doing} of=${agent.doing} />
-      ${agent.since_ms ? html`<span class="since">${span(now - agent.since_ms)}</span>` : null}
-    </header>
-    <p class="words">${held ? html`<${Link} kind="task" id=${held[0]} /> ` : null}${wordsOf(agent, held)}</p>
-    ${agent.last.length ? html`<pre class="last">${agent.last.map((line) => `${seen(line)}\n`)}</pre>` : null}
-    <footer><span>${agent.completed} done${spent(agent.spent) ? ` · ${spent(agent.spent)}` : ""}${agent.unread ? ` · ${agent.unread} unread` : ""}</span><span class="with">${seen(agent.with ?? "")}</span></footer>
-    ${agent.left ? null : html`<${AgentButtons} agent=${agent} />`}
+function Card({ agent }) {
+  const held = agent.paused || agent.doing === "paused" || agent.doing === "stopped";
+  return html`<article class="card agent d-${agent.doing}" role="listitem">
+    <h3><${Link} kind="agent" id=${agent.id} data-row />
+      <span class="faint">${agent.role}${agent.skills.length ? ` (${agent.skills.map(line).join(", ")})` : ""}</span>
+      <${Doing} doing=${agent.doing} words=${line(agent.words)} /></h3>
+    ${agent.words !== DOING[agent.doing]?.[1] && html`<p class="words" title=${line(agent.words)}>${line(agent.words)}${agent.since_ms ? html` <span class="faint">for <${Ago} ms=${agent.since_ms} /></span>` : ""}</p>`}
+    ${!agent.left && html`<p class="holds">${agent.holds.length
+    ? agent.holds.slice(0, 3).map(([task, stage]) => html`<span key=${task}><${Task} id=${task} /> <span class="faint">${STAGES[stage] ?? stage}</span> </span>`)
+    : html`<span class="faint">holds no task</span>`}</p>`}
+    ${agent.last.length > 0 && html`<div class="last" aria-label="The last lines of its transcript">
+      ${agent.last.map((words, place) => html`<div key=${place} class=${words.startsWith("> ") || words.startsWith("  ") ? "tool" : ""}>${seen(words).trim()}</div>`)}</div>`}
+    <footer>
+      <span class="faint">${[agent.with && line(agent.with), spent(tokensOf(agent.spent), agent.spent.micro_usd), agent.completed ? `${plural(agent.completed, "task")} done` : "",
+    agent.unread ? `${agent.unread} unread` : ""].filter(Boolean).join(" · ")}</span>
+      ${!agent.left && agent.id !== "human" && html`<span class="buttons">
+        ${agent.transcript && html`<${Link} kind="transcript" id=${agent.transcript} class="do">Transcript<//>`}
+        <${Do} run=${() => wish.say(agent.id)}>Say<//>
+        <${Do} run=${() => wish.interrupt(agent.id)}>Interrupt<//>
+        ${held ? html`<${Do} run=${() => wish.resume(agent.id)}>Resume<//>` : html`<${Do} run=${() => wish.pause(agent.id)}>Pause<//>`}
+      </span>`}
+    </footer>
   </article>`;
 }
 
-/** What it does, without the task that is named before it. */
-function wordsOf(agent, held) {
-  const words = seen(agent.words);
-  return held && words.startsWith(held[0]) ? words.slice(held[0].length).replace(/^: /, "") : words;
-}
-
-export function AgentButtons({ agent }) {
-  const no = why();
-  const one = (words, does, kind) => html`<button class=${kind} disabled=${Boolean(no)} title=${no} onClick=${does}>${words}</button>`;
-  const held = agent.doing === "paused" || agent.doing === "stopped" || agent.paused;
-  return html`<p class="buttons small">
-    ${one("Say", () => say(agent.id))}
-    ${one("Interrupt", () => interrupt(agent.id))}
-    ${held ? one("Resume", () => resume(agent.id), "main") : one("Pause", () => pause(agent.id))}
-    ${one("Stop", () => stop(agent.id), "danger")}
-  </p>`;
+export function Agents() {
+  const { agents } = shown();
+  if (!agents.length) return html`<${Empty}>Nobody is in the team yet. <code>agent-team run</code> brings its agents, <code>agent-team claim --as NAME</code> a script of yours.<//>`;
+  const place = (agent) => (agent.id === "human" ? 99 : ORDER.indexOf(agent.doing));
+  const sorted = agents.slice().sort((a, b) => place(a) - place(b));
+  return html`<section class="scroll"><h2 class="sr">Agents</h2>
+    <${Grown} kind="cards" label="Agents" items=${sorted} one=${(agent) => html`<${Card} key=${agent.id} agent=${agent} />`} /></section>`;
 }

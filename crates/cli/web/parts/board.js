@@ -1,39 +1,58 @@
-// The board: tasks by status.
-import { html, Rows, Status, useMemo, useState } from "../base.js";
-import { address, read } from "../route.js";
-import { STATUSES, count, seen, span } from "../words.js";
+// The tasks by status.
+import { html, useState } from "../lib.js";
+import { shown } from "../store.js";
+import { STATUSES, count, line, money } from "../words.js";
+import { Ago, Empty, Link, Status, byStatus, useNarrow } from "./common.js";
+import { Rows } from "./list.js";
 
-const ALWAYS = ["ready", "running", "completed"];
-/** What ended is shown newest first. */
-const ENDED = ["completed", "failed", "cancelled"];
+/** How high a card is, with what is between two. */
+export const HEIGHT = 100;
 
-export function Board({ picture, now, version }) {
-  const [words, setWords] = useState("");
-  const columns = useMemo(() => {
-    const wanted = words.trim().toLowerCase();
-    const by = Object.fromEntries(Object.keys(STATUSES).map((status) => [status, []]));
-    for (const row of picture.tasks) {
-      const text = () => `${row.id} ${row.title} ${row.agent ?? ""} ${row.labels.join(" ")}`.toLowerCase();
-      if (!wanted || text().includes(wanted)) by[row.status]?.push(row);
-    }
-    ENDED.forEach((status) => by[status].sort((one, other) => other.since_ms - one.since_ms));
-    return Object.entries(by).filter(([status, rows]) => rows.length || (!wanted && ALWAYS.includes(status)));
-  }, [picture, picture.tasks, words, version]);
-  return html`<div class="tools"><label class="unseen" for="filter">Filter the board</label>
-      <input id="filter" type="search" placeholder="Filter by id, title, agent or label" value=${words} onInput=${(event) => setWords(event.target.value)} />
-      <span class="hint">${count(columns.reduce((sum, [, rows]) => sum + rows.length, 0))} of ${count(picture.tasks.length)} tasks</span></div>
-    <div class="board">${columns.map(([status, rows]) => html`<section key=${status} class=${`column ${status}`} aria-label=${status}>
-      <h3><${Status} of=${status} /> <span class="number">${count(rows.length)}</span></h3>
-      <${Rows} items=${rows} height=${62} name=${`${status} tasks`} empty="none" row=${(row) => html`<${Task} row=${row} now=${now} />`} />
-    </section>`)}</div>`;
+/** What is special about a task, in a few words. */
+function marks(row) {
+  const said = [];
+  if (row.plan === "waits") said.push(["you", "plan waits"]);
+  if (row.plan === "rejected") said.push(["bad", "plan rejected"]);
+  if (row.failure) said.push(["bad", row.failure.replace(/_/g, " ")]);
+  if (row.attempt > 1) said.push(["", `attempt ${row.attempt}`]);
+  if (row.priority) said.push(["", `priority ${row.priority}`]);
+  if (row.delegate) said.push(["", "in parts"]);
+  const whom = row.for_agent ?? row.skill ?? row.role;
+  if (whom && !row.agent) said.push(["", `for ${line(whom)}`]);
+  if (row.status === "blocked" && row.after.length) said.push(["", `after ${row.after.length > 1 ? row.after.length : line(row.after[0])}`]);
+  for (const label of row.labels.slice(0, 2)) said.push(["", line(label)]);
+  return said.slice(0, 3);
 }
 
-function Task({ row, now }) {
-  const open = read().open;
-  const here = open?.kind === "task" && open.id === row.id;
-  const more = [row.agent, row.attempt > 1 ? `attempt ${row.attempt}` : null, row.plan === "waits" ? "plan waits" : null, row.failure].filter(Boolean);
-  return html`<a class="task" data-item href=${address({ open: { kind: "task", id: row.id } })} aria-current=${here ? "true" : null}>
-    <span class="title">${seen(row.title)}</span>
-    <span class="about"><code>${seen(row.id)}</code> ${seen(more.join(" · "))} <span class="since">${span(now - row.since_ms)}</span></span>
-  </a>`;
+export const TaskCard = ({ row }) => html`<${Link} kind="task" id=${row.id} class="task-card" data-row title=${line(row.title)}>
+  <span class="top"><span class="id">${line(row.id)}</span><${Ago} ms=${row.since_ms} /></span>
+  <span class="title">${line(row.title)}</span>
+  <span class="below">${row.agent && html`<span class="who">${line(row.agent)}</span>`}
+    ${marks(row).map(([kind, words]) => html`<span class="mark ${kind}" key=${words}>${words}</span>`)}
+    ${row.micro_usd > 0 && html`<span class="cost">${money(row.micro_usd)}</span>`}</span><//>`;
+
+function Column({ status, rows }) {
+  return html`<section class="column c-${status}" aria-label=${`${status}: ${rows.length}`}>
+    <h3><${Status} status=${status} /><span class="n">${count(rows.length)}</span></h3>
+    <${Rows} items=${rows} height=${HEIGHT} name=${(row) => row.id} label=${status} row=${(row) => html`<${TaskCard} row=${row} />`} />
+  </section>`;
+}
+
+export function Board() {
+  const { tasks } = shown();
+  const narrow = useNarrow();
+  const [chosen, choose] = useState(null);
+  if (!tasks.length) return html`<${Empty}>No tasks yet. <code>agent-team add 'Title'</code> adds one, and so does “Add task” above.<//>`;
+  const by = byStatus(tasks);
+  const all = Object.keys(STATUSES);
+  if (narrow) {
+    const status = chosen ?? ["running", "ready", "completed"].find((one) => by[one].length) ?? all.find((one) => by[one].length);
+    return html`<div class="board one">
+      <div class="tabs" role="group" aria-label="Status">${all.filter((one) => by[one].length || one === status).map((one) => html`
+        <button key=${one} aria-pressed=${one === status} onClick=${() => choose(one)}><${Status} status=${one} /> ${count(by[one].length)}</button>`)}</div>
+      <${Column} key=${status} status=${status} rows=${by[status]} /></div>`;
+  }
+  return html`<div class="board">${all.map((status) => (by[status].length
+    ? html`<${Column} key=${status} status=${status} rows=${by[status]} />`
+    : html`<section key=${status} class="column none" aria-label=${`${status}: none`}><h3><${Status} status=${status} /><span class="n">0</span></h3></section>`))}</div>`;
 }

@@ -1,139 +1,98 @@
-// Dialogs: a text, a choice, a task, and plans and results that are read before they are judged.
-import { get } from "../api.js";
-import { html, useAsked, useEffect, useRef, useState, Wrong } from "../base.js";
-import { act, close } from "../steer.js";
-import { textOf } from "../words.js";
-import { Change } from "./change.js";
+// What is asked before something is done, the reading of a plan, and the keys.
+import { html, useLayoutEffect, useRef, useState } from "../lib.js";
+import { VIEWS } from "../route.js";
+import { ask, store, useAsked } from "../store.js";
+import { act, whyNot } from "../steer.js";
+import { line, moment, textOf } from "../words.js";
+import { Awaited } from "./common.js";
 
-/** The dialog that is open. */
-export function Dialog({ dialog }) {
-  const box = useRef();
-  useEffect(() => {
-    if (!box.current.open) box.current.showModal();
+/** A dialog of the browser's: it keeps the focus within, and gives it back. */
+function Modal({ title, kind = "", children }) {
+  const box = useRef(null);
+  useLayoutEffect(() => {
+    const before = document.activeElement;
+    box.current.showModal();
     box.current.querySelector("[data-first]")?.focus();
-  }, [dialog]);
-  const Inner = { text: Text, choose: Choose, add: Add, plan: Plan, review: Review, help: Help }[dialog.kind];
-  return html`<dialog ref=${box} class=${dialog.kind} aria-label=${dialog.title ?? dialog.kind} onClose=${close}
-      onClick=${(event) => event.target === box.current && box.current.close()}>
-    <${Inner} ...${dialog} done=${() => box.current?.close()} />
-  </dialog>`;
+    return () => before?.isConnected && before.focus();
+  }, []);
+  return html`<dialog class=${kind} ref=${box} aria-labelledby="dialog-title" onCancel=${(event) => { event.preventDefault(); ask(null); }}
+    onClick=${(event) => event.target === box.current && !kind && ask(null)}>
+    <div class="dialog"><h2 id="dialog-title">${title}</h2>${children}</div></dialog>`;
 }
 
-/** A form that is sent once at a time, and closes when it was done. */
-function Form({ title, button, danger, no, children, send, done }) {
+function Field({ field, given, set, first }) {
+  const change = (event) => set({ ...given, [field.name]: field.kind === "tick" ? event.currentTarget.checked : event.currentTarget.value });
+  const more = first ? { "data-first": true } : {};
+  const id = `field-${field.name}`;
+  if (field.kind === "tick") return html`<label class="tick"><input type="checkbox" checked=${given[field.name]} onChange=${change} /> ${field.label}</label>`;
+  const input = field.kind === "text" ? html`<textarea id=${id} rows="4" value=${given[field.name]} onInput=${change} ...${more}></textarea>`
+    : field.kind === "choice" ? html`<select id=${id} value=${given[field.name]} onChange=${change} ...${more}>${field.choices.map(([value, words]) => html`<option key=${value} value=${value}>${line(words)}</option>`)}</select>`
+      : html`<input id=${id} type="text" value=${given[field.name]} onInput=${change} ...${more} />`;
+  return html`<div class="field"><label for=${id}>${field.label}${field.must ? "" : html` <span class="faint">if you like</span>`}</label>${input}</div>`;
+}
+
+function Wish({ dialog }) {
+  const [given, set] = useState(() => Object.fromEntries(dialog.fields.map((field) => [field.name, field.value ?? (field.kind === "tick" ? false : "")])));
   const [busy, setBusy] = useState(false);
-  const submit = async (event) => {
+  const lacks = dialog.fields.find((field) => field.must && !given[field.name].trim());
+  const send = async (event) => {
     event.preventDefault();
+    if (lacks || busy) return;
     setBusy(true);
-    if (await send()) done();
+    if (await dialog.send(given)) ask(null);
     else setBusy(false);
   };
-  const keys = (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.requestSubmit();
-  };
-  return html`<form onSubmit=${submit} onKeyDown=${keys}>
-    <h2>${title}</h2>
-    ${children}
-    <p class="buttons">
-      <button type="button" onClick=${done}>Close</button>
-      <button class=${danger ? "danger" : "main"} disabled=${busy || no}>${busy ? "…" : button}</button>
-    </p>
-  </form>`;
+  const key = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(event); };
+  return html`<${Modal} title=${line(dialog.title)}><form onSubmit=${send} onKeyDown=${key}>
+    ${dialog.words && html`<p class="faint">${dialog.words}</p>`}
+    ${dialog.quote && html`<div class="text quote">${textOf(dialog.quote)}</div>`}
+    ${dialog.fields.map((field, place) => html`<${Field} key=${field.name} field=${field} given=${given} set=${set} first=${place === 0} />`)}
+    <div class="buttons end"><button type="button" class="do" onClick=${() => ask(null)} data-first=${dialog.fields.length ? undefined : true}>Not now</button>
+      <button type="submit" class="do main ${dialog.danger ? "danger" : ""}" disabled=${Boolean(lacks) || busy} title=${lacks ? `Say first: ${lacks.label}` : "Ctrl+Enter"}>${busy ? "…" : dialog.button}</button></div></form><//>`;
 }
 
-function Text({ title, label, button, danger, bare, wanted, quote, send, done }) {
-  const [text, setText] = useState("");
-  return html`<${Form} title=${title} button=${button} danger=${danger} no=${wanted && !text.trim()} send=${() => send(text)} done=${done}>
-    ${quote ? html`<blockquote class="text">${textOf(quote)}</blockquote>` : null}
-    ${bare ? html`<p>${label}</p>` : html`<label>${label}<textarea data-first rows="4" value=${text} onInput=${(event) => setText(event.target.value)} /></label>`}
-  <//>`;
-}
-
-function Choose({ title, label, button, options, send, done }) {
-  const [chosen, setChosen] = useState(options[0][0]);
-  return html`<${Form} title=${title} button=${button} send=${() => send(chosen)} done=${done}>
-    <label>${label}<select data-first value=${chosen} onChange=${(event) => setChosen(event.target.value)}>
-      ${options.map(([value, words]) => html`<option value=${value}>${words}</option>`)}
-    </select></label>
-  <//>`;
-}
-
-function Add({ title, done }) {
-  const [task, setTask] = useState({ title: "", description: "", after: "", check: "" });
-  const field = (name) => ({ value: task[name], onInput: (event) => setTask({ ...task, [name]: event.target.value }) });
-  const send = () => act({ do: "add", title: task.title, description: task.description,
-    after: task.after.split(/[\s,]+/).filter(Boolean), check: task.check.trim() || null });
-  return html`<${Form} title=${title} button="Add it" no=${!task.title.trim()} send=${send} done=${done}>
-    <label>Title<input data-first ...${field("title")} /></label>
-    <label>The whole text<textarea rows="4" ...${field("description")} /></label>
-    <label>After these tasks (ids)<input ...${field("after")} /></label>
-    <label>The command that proves it<input class="code" ...${field("check")} /></label>
-  <//>`;
-}
-
-/** Something to read, which says when its end was seen. */
-function Reading({ text, seen }) {
-  const box = useRef();
-  const look = () => {
-    const { scrollTop, clientHeight, scrollHeight } = box.current;
-    if (scrollTop + clientHeight >= scrollHeight - 4) seen();
-  };
-  useEffect(look, [text]);
-  return html`<pre class="text reading" tabindex="0" data-first ref=${box} onScroll=${look}>${text}</pre>`;
-}
-
-function Verdict({ no, judge, done }) {
+/** A plan is judged where it was read, and by its number: another one that came meanwhile is not approved by it. */
+function Plan({ task }) {
+  const said = useAsked(`task/${encodeURIComponent(task)}`, { at: store.at });
+  const plan = said.value?.task.plan;
+  const text = useRef(null);
+  const [wasRead, setRead] = useState(false);
   const [words, setWords] = useState("");
   const [busy, setBusy] = useState(false);
-  const give = async (approve) => {
+  const look = () => { const box = text.current; if (box && box.scrollTop + box.clientHeight >= box.scrollHeight - 8) setRead(true); };
+  useLayoutEffect(() => { look(); text.current?.focus(); }, [plan?.id]);
+  const open = plan && plan.approved == null;
+  const why = whyNot() || (!open ? "This plan was judged already" : "");
+  const judge = async (approve) => {
     setBusy(true);
-    if (await judge(approve, words)) done();
-    else setBusy(false);
+    if (await act({ do: approve ? "approve_plan" : "reject_plan", task, round: plan.round, text: words })) ask(null);
+    setBusy(false);
   };
-  return html`<label>A word with it; what is to be changed, if it goes back<textarea rows="2" value=${words} onInput=${(event) => setWords(event.target.value)} /></label>
-    <p class="buttons">
-      <button type="button" onClick=${done}>Close</button>
-      <button type="button" class="danger" disabled=${busy || !words.trim()} onClick=${() => give(false)}>Send it back</button>
-      <button type="button" class="main" disabled=${busy || no} title=${no ? "Read it to its end first" : null} onClick=${() => give(true)}>Approve</button>
-    </p>
-    ${no ? html`<p class="hint">Read it to its end, then you can approve it.</p>` : null}`;
-}
-
-function Plan({ task, done }) {
-  const { value, error } = useAsked(() => get(`task/${encodeURIComponent(task)}`), [task]);
-  const [read, setRead] = useState(false);
-  if (error) return html`<${Wrong} error=${error} /><p class="buttons"><button onClick=${done}>Close</button></p>`;
-  if (!value) return html`<p class="empty">Reading the plan…</p>`;
-  const plan = value.task.plan;
-  if (!plan || plan.approved != null) return html`<h2>No plan waits at ${task}</h2><p class="buttons"><button data-first onClick=${done}>Close</button></p>`;
-  const judge = (approve, text) => act({ do: approve ? "approve_plan" : "reject_plan", task, round: plan.round, text });
-  return html`<h2>Plan ${plan.round} of ${plan.author} for ${task}</h2>
-    <p class="hint">${textOf(value.task.title)}</p>
-    <${Reading} text=${textOf(plan.text)} seen=${() => setRead(true)} />
-    <${Verdict} no=${!read} judge=${judge} done=${done} />`;
-}
-
-function Review({ task, done }) {
-  const { value, error } = useAsked(() => get(`task/${encodeURIComponent(task)}`), [task]);
-  if (error) return html`<${Wrong} error=${error} /><p class="buttons"><button onClick=${done}>Close</button></p>`;
-  if (!value) return html`<p class="empty">Reading the result…</p>`;
-  const of = value.task;
-  if (of.status !== "reviewing") return html`<h2>${task} waits for no review</h2><p class="buttons"><button data-first onClick=${done}>Close</button></p>`;
-  return html`<h2>What ${of.author} delivered for ${task}, attempt ${of.attempt}</h2>
-    <pre class="text reading" tabindex="0" data-first>${textOf(of.result)}</pre>
-    ${of.check_output ? html`<details><summary>What its check said</summary><pre class="text">${textOf(of.check_output)}</pre></details>` : null}
-    <details open=${Boolean(of.commit)}><summary>The change</summary><${Change} task=${task} /></details>
-    <${Verdict} judge=${(approve, text) => act({ do: "review", task, attempt: of.attempt, approve, text })} done=${done} />`;
+  return html`<${Modal} title=${`Plan for ${line(task)}`} kind="large">
+    ${!said.value ? html`<${Awaited} said=${said} />` : !plan ? html`<p>There is no plan.</p>` : html`
+      <p class="faint">${line(said.value.task.title)} · plan ${plan.round} by ${line(plan.author)}, ${moment(plan.at_ms)}${open ? "" : ` · ${plan.approved ? "approved" : "rejected"} by ${line(plan.judged_by ?? "")}`}</p>
+      <div class="text plan" ref=${text} tabindex="0" role="region" aria-label="The plan" onScroll=${look}>${textOf(plan.text)}</div>
+      <div class="field"><label for="plan-words">What is to be changed, or a word with the approval</label><textarea id="plan-words" rows="2" value=${words} onInput=${(event) => setWords(event.currentTarget.value)}></textarea></div>
+      <p class="faint" role="status">${why || (wasRead ? "" : "Read it to its end, then it can be approved.")}</p>`}
+    <div class="buttons end"><button class="do" onClick=${() => ask(null)}>Not now</button>
+      ${plan && html`<button class="do danger" disabled=${Boolean(why) || busy || !words.trim()} title=${words.trim() ? "" : "Say what is to be changed"} onClick=${() => judge(false)}>Reject</button>
+      <button class="do main" disabled=${Boolean(why) || busy || !wasRead} onClick=${() => judge(true)}>Approve plan ${plan.round}</button>`}</div><//>`;
 }
 
 const KEYS = [
-  ["1 … 8", "the views"], ["/", "search everything"], ["j k, arrows", "the next, the one before"], ["Enter", "open"], ["Esc", "close"],
-  ["[ ]", "one record back, one forward"], ["0", "back to now"], ["n", "what waits for you"], ["a", "add a task"], ["t", "dark or light"], ["?", "this help"],
+  ["/", "search"], ["?", "this help"], ["1 … 8", "the views, in their order"], ...VIEWS.map(([, title, key]) => [`g ${key}`, title]),
+  ["j k ↓ ↑", "next, previous in a list"], ["h l ← →", "list to the left, to the right"], ["Enter", "open"], ["Esc", "close"], ["w", "what waits for you"],
+  ["[ ]", "one record back, forward"], ["{ }", "a twentieth of the log back, forward"], ["n", "back to now"], ["t", "dark or light"],
 ];
 
-function Help({ done }) {
-  return html`<h2>Keys</h2>
-    <dl class="keys">${KEYS.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`)}</dl>
-    <p class="hint">Everything here is done by commands that you can type as well; each shows its own.</p>
-    <p class="buttons"><button data-first class="main" onClick=${done}>Close</button></p>`;
+const Help = () => html`<${Modal} title="Keys" kind="large"><dl class="keys">${KEYS.map(([key, words]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${words}</dd></div>`)}</dl>
+  <p class="faint">Every button sends what you would type, and shows the command. In the graph: arrows move, + and − enlarge, 0 fits.</p>
+  <div class="buttons end"><button class="do main" data-first onClick=${() => ask(null)}>Close</button></div><//>`;
+
+export function Dialogs() {
+  const { dialog } = store;
+  if (!dialog) return null;
+  if (dialog.kind === "plan") return html`<${Plan} key=${dialog.task} task=${dialog.task} />`;
+  if (dialog.kind === "help") return html`<${Help} />`;
+  return html`<${Wish} key=${dialog.title} dialog=${dialog} />`;
 }

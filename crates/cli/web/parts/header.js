@@ -1,120 +1,117 @@
-// What stands above everything: the team, how far it is, what it cost, and what waits for you.
-import { html, useState } from "../base.js";
-import { address, go, VIEWS } from "../route.js";
-import { add, answer, pause, plan, resume, review, why } from "../steer.js";
-import { changed, goTo, store } from "../store.js";
-import { STATUSES, count, firstLine, seen, span, spent } from "../words.js";
+// What stands above everything: the team, its goal, how far it is, what it cost, and what is out of the ordinary.
+import { html } from "../lib.js";
+import { address, go, read, to } from "../route.js";
+import { shown, shownTime, store } from "../store.js";
+import { whyNot, wish } from "../steer.js";
+import { STATUSES, accountOf, count, line, money, plural, span, textOf, tokensOf } from "../words.js";
+import { Do, byStatus, useNarrow, waitsForYou } from "./common.js";
+import { nextTheme, theme } from "../theme.js";
 
-export function Header({ picture, place, now }) {
-  return html`<header class="top">
-    <h1><a href=${address({ view: "agents", open: null })}>${seen(picture.name)}</a></h1>
-    <p class="goal" title=${seen(picture.goal?.goal ?? "")}>${seen(firstLine(picture.goal?.goal ?? ""))}</p>
-    <${Find} q=${place.q} />
-    <${Connection} picture=${picture} />
-    <p class="buttons">
-      ${isHeld(picture) ? html`<button class="main" disabled=${Boolean(why())} onClick=${() => resume()}>Resume the team</button>` : html`<button disabled=${Boolean(why())} title=${why()} onClick=${() => pause()}>Pause</button>`}
-      <button disabled=${Boolean(why())} title=${why()} onClick=${add}>Add a task</button>
-      <button onClick=${turn} aria-label="dark or light" title="dark or light (t)">◐</button>
-      <button onClick=${help} aria-label="keys" title="keys (?)">?</button>
-    </p>
-  </header>
-  <${Progress} picture=${picture} />
-  <${Waiting} picture=${picture} now=${now} />
-  <nav aria-label="views">${VIEWS.map(([name, words], number) => html`<a key=${name} href=${address({ view: name, open: place.open })} aria-current=${place.view === name ? "page" : null} title=${`${words} (${number + 1})`}>${words}</a>`)}</nav>`;
-}
-
-const isHeld = (picture) => picture.pauses.some((pause) => !pause.agent);
-
-/** Help can be read in the past as well, where nothing can be done. */
-export function help() {
-  store.dialog = { kind: "help", title: "Keys" };
-  changed();
-}
-
-/** From dark to light and back; it stays so. */
-export function turn() {
-  const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-  try { localStorage.setItem("theme", root.dataset.theme); } catch { /* Then it is forgotten. */ }
-}
-
-function Find({ q }) {
-  const [words, setWords] = useState(q);
-  const find = (event) => {
-    event.preventDefault();
-    if (words.trim()) go({ view: "search", q: words.trim(), open: null });
-  };
-  return html`<form role="search" onSubmit=${find}><label class="unseen" for="search">Search everything</label>
-    <input id="search" type="search" placeholder="Search everything  /" value=${words} onInput=${(event) => setWords(event.target.value)} /></form>`;
-}
-
-function Connection({ picture }) {
-  const [kind, words] = store.at != null ? ["past", `record ${count(picture.records)} of ${count(store.now.records)}`]
-    : store.connection === "live" ? ["live", picture.read_only ? "read-only" : "live"] : ["lost", store.connection];
-  return html`<p class=${`connection ${kind}`} role="status"><span aria-hidden="true">●</span> ${words}${store.at != null ? html` <button onClick=${() => go({ at: null })}>Back to now</button>` : null}</p>`;
-}
-
-const ORDER = ["completed", "merging", "reviewing", "verifying", "running", "ready", "blocked", "failed", "cancelled"];
-
-/** How many tasks there are of each status; those of the rows, since there are more statuses than counts. */
-export function numbers(picture) {
-  const numbers = Object.fromEntries(Object.keys(STATUSES).map((status) => [status, 0]));
-  for (const row of picture.tasks) numbers[row.status] += 1;
-  return numbers;
-}
-
-function Progress({ picture }) {
-  const by = numbers(picture);
-  const total = picture.tasks.length;
-  const there = ORDER.filter((status) => by[status]);
-  const words = there.map((status) => `${count(by[status])} ${status}`).join(", ");
-  const money = spent(picture.spent);
-  const limit = picture.budgets.find((budget) => budget.account === "team" && budget.used_percent != null);
+function Progress({ by, total }) {
+  const parts = ["completed", "merging", "reviewing", "verifying", "running", "ready", "blocked", "failed", "cancelled"];
+  const there = parts.filter((status) => by[status].length);
+  const words = there.map((status) => `${by[status].length} ${status}`).join(", ");
   return html`<div class="progress">
-    <div class="whole" role="img" aria-label=${words || "no tasks"}>${there.map((status) => html`<i key=${status} class=${status} style=${{ flexGrow: by[status] }} title=${`${by[status]} ${status}`} />`)}</div>
-    <p><b>${count(by.completed)} of ${count(total)} done</b>${there.filter((status) => status !== "completed").map((status) => html` · <span class=${`state ${status}`}>${STATUSES[status][0]} ${count(by[status])} ${status}</span>`)}
-      <span class="spent">${money ? ` ${money}` : ""}${limit ? ` · ${limit.used_percent}% of the budget` : ""}</span></p>
+    <div class="bar" role="img" aria-label=${`${plural(total, "task")}: ${words || "none yet"}`}>
+      ${there.map((status) => html`<i key=${status} class="f-${status}" style=${{ flexGrow: by[status].length }}></i>`)}
+    </div>
+    <div class="legend">
+      ${there.map((status) => html`<span key=${status} class="status s-${status}">
+        <span class="sign" aria-hidden="true">${STATUSES[status]}</span><b>${count(by[status].length)}</b> ${status}</span>`)}
+      ${!total && html`<span class="faint">No tasks yet</span>`}
+    </div>
   </div>`;
 }
 
-function Waiting({ picture, now }) {
-  const reviews = picture.stuck.filter((one) => one.status === "reviewing").map((one) => one.task);
-  const button = (key, words, does) => html`<button key=${key} data-waits class="main" disabled=${Boolean(why())} onClick=${does}>${words}</button>`;
-  const all = [
-    ...picture.plans.map((task) => button(`p${task}`, `Plan of ${task}`, () => plan(task))),
-    ...picture.questions.map((id) => picture.messages.find((message) => message.id === id)).filter(Boolean).map((message) => button(`q${message.id}`, `${message.from} asks`, () => answer(message))),
-    ...reviews.map((task) => button(`r${task}`, `Result of ${task}`, () => review(task))),
-  ];
-  const notes = [];
-  for (const pause of picture.pauses) notes.push(`${pause.agent ? pause.agent : "The team"} ${pause.stopped ? "was stopped" : "is paused"}${pause.reason ? `: ${pause.reason}` : ""}`);
-  for (const limit of picture.limited) if (limit.until_ms > now) notes.push(`${limit.model} takes no calls for ${span(limit.until_ms - now)}: ${limit.reason}`);
-  for (const one of picture.stuck.filter((stuck) => stuck.status !== "reviewing").slice(0, 3)) notes.push(`${one.task} waits for ${one.reason}${one.remedy ? ` — ${one.remedy}` : ""}`);
-  if (!all.length && !notes.length) return null;
-  return html`<div class="waiting">${all.length ? html`<p class="buttons"><b>Waits for you:</b> ${all.slice(0, 8)}${all.length > 8 ? ` and ${all.length - 8} more` : ""}</p>` : null}
-    ${notes.slice(0, 4).map((note) => html`<p class="note">${seen(note)}</p>`)}</div>`;
+function Spent({ picture }) {
+  const budget = picture.budgets.filter((one) => one.used_percent != null && !one.account.task && !one.account.agent)
+    .sort((a, b) => b.used_percent - a.used_percent)[0];
+  const reserved = picture.reserved?.micro_usd ? `, ${money(picture.reserved.micro_usd)} set aside for calls under way` : "";
+  return html`<div class="spent" title=${`${plural(picture.spent.calls ?? 0, "call")} to models${reserved}`}>
+    <span><b>${money(picture.spent.micro_usd)}</b>${budget?.limit_micro_usd ? html` <span class="faint">of ${money(budget.limit_micro_usd)}</span>` : ""}</span>
+    <span class="faint">${count(tokensOf(picture.spent))} tokens</span>
+    ${budget && html`<span class=${budget.used_percent >= 100 ? "bad" : budget.is_near_end ? "warn" : "faint"}>
+      ${budget.used_percent} % of the ${accountOf(budget.account)}'s ${budget.nearest}</span>`}
+  </div>`;
 }
 
-/** The slider through the log. */
-export function Slider({ newest, at }) {
-  const here = at ?? newest;
-  const step = (by) => go({ at: Math.max(0, here + by) >= newest ? null : Math.max(0, here + by) });
-  return html`<footer class="slider">
-    <button onClick=${() => step(-1)} aria-label="one record back" title="one record back ([)">‹</button>
-    <input type="range" min="0" max=${newest} value=${here} aria-label="the team after this record" aria-valuetext=${`record ${here} of ${newest}`} onInput=${(event) => slide(Number(event.target.value), newest)} />
-    <button onClick=${() => step(1)} disabled=${at == null} aria-label="one record forward" title="one record forward (])">›</button>
-    <output>${at == null ? `now · record ${count(newest)}` : `record ${count(here)} of ${count(newest)} · ${store.past ? new Date(store.past.at_ms).toLocaleString([], { hour12: false }) : ""}`}</output>
-    <button onClick=${() => go({ at: null })} disabled=${at == null}>Now</button>
-  </footer>`;
+function Connection({ picture }) {
+  if (store.at != null) return html`<button class="state past" onClick=${() => go({ at: null })}>record ${picture.records.toLocaleString("en")} of ${store.now.records.toLocaleString("en")} · back to now</button>`;
+  if (store.connection !== "live") return html`<span class="state off" role="status">◌ reconnecting</span>`;
+  if (picture.read_only) return html`<span class="state ro" role="status">▣ read-only</span>`;
+  return html`<span class="state live" role="status">● live</span>`;
 }
 
-let sliding = null;
+function WaitsForYou({ picture }) {
+  const { plans, questions, mustReview } = waitsForYou(picture);
+  const open = (words, where, run) => html`<a class="you" href=${where} onClick=${run}>${words}</a>`;
+  const plan = (event) => {
+    if (plans.length !== 1) return;
+    event.preventDefault();
+    wish.plan(plans[0]);
+  };
+  const inbox = to("waiting", "you");
+  return html`<div class="waits">
+    ${plans.length > 0 && open(`${plural(plans.length, "plan")} to judge`, inbox, plan)}
+    ${questions.length > 0 && open(`${plural(questions.length, "question")} to answer`, questions.length === 1 ? to("message", questions[0].id) : inbox)}
+    ${mustReview.size > 0 && open(`${plural(mustReview.size, "result")} to review`, mustReview.size === 1 ? to("task", [...mustReview][0]) : inbox)}
+  </div>`;
+}
 
-/** Moves with the hand, and asks only for where it rests a moment. */
-function slide(to, newest) {
-  clearTimeout(sliding);
-  sliding = setTimeout(() => {
-    history.replaceState(null, "", address({ at: to >= newest ? null : to }));
-    goTo(to >= newest ? null : to);
-  }, 40);
+function Banners({ picture }) {
+  const now = shownTime();
+  const team = picture.pauses.find((pause) => pause.agent == null);
+  const limited = picture.limited.filter((one) => one.until_ms > now);
+  const said = [];
+  if (team) said.push(["warn", html`The team is paused for ${span(now - team.at_ms)}${team.reason ? html`: ${line(team.reason)}` : ""}.
+    ${!whyNot() && html`<button class="link" onClick=${() => wish.resume()}>Resume it</button>`}`]);
+  for (const one of limited) said.push(["warn", html`${line(one.model)} takes no calls for ${span(one.until_ms - now)}: ${line(one.reason)}`]);
+  const run = picture.runs.at(-1);
+  if (run && run.to_ms == null && !picture.is_run) said.push(["warn", html`The last run was cut off. <code>agent-team run</code> goes on where it was.`]);
+  if (picture.stuck.length) said.push(["warn", html`${plural(picture.stuck.length, "task")} ${picture.stuck.length === 1 ? "waits" : "wait"} for what will not happen by itself.
+    <a href=${to("waiting", "you")}>See what helps</a>`]);
+  return html`<div class="banners" role="status">${said.map(([kind, words], place) => html`<p key=${place} class="banner ${kind}">${words}</p>`)}</div>`;
+}
+
+function Run({ picture }) {
+  const run = picture.runs.at(-1);
+  if (!run) return html`<span class="faint">No run yet</span>`;
+  const how = run.rehearsal ? "rehearsal" : "run";
+  if (picture.is_run) return html`<span>${how} for ${span(shownTime() - run.from_ms)}</span>`;
+  return html`<span class="faint">no run now; the last one ${run.outcome ? html`ended: <b>${line(run.outcome)}</b>` : "was cut off"}</span>`;
+}
+
+export function Header({ search }) {
+  const picture = shown();
+  const by = byStatus(picture.tasks);
+  const { goal } = picture;
+  const paused = picture.pauses.some((pause) => pause.agent == null);
+  const narrow = useNarrow();
+  const team = html`<${Do} run=${wish.add}>Add task<//><${Do} run=${() => wish.say(null)}>Say<//>
+    ${paused ? html`<${Do} run=${() => wish.resume()} main>Resume<//>` : html`<${Do} run=${() => wish.pause()}>Pause team<//>`}`;
+  return html`<header>
+    <div class="head">
+      <h1><a href=${address({ view: "agents", open: null })}>${line(picture.name)}</a></h1>
+      <${Connection} picture=${picture} />
+      <${Run} picture=${picture} />
+      <${WaitsForYou} picture=${picture} />
+      <form class="search" role="search" onSubmit=${(event) => event.preventDefault()}>
+        <input ref=${search} type="search" placeholder="Search  /" aria-label="Search in tasks, messages and transcripts" value=${read().view === "search" ? read().q : ""}
+          onInput=${(event) => go({ view: "search", q: event.currentTarget.value }, read().view === "search")} />
+      </form>
+      <span class="team-do">
+        ${narrow ? html`<details class="menu"><summary class="do">Team ▾</summary><div>${team}</div></details>` : team}
+        <button class="icon" onClick=${nextTheme} title=${`Colours: ${theme()}`} aria-label=${`Colours: ${theme()}. Change`}>${{ auto: "◐", dark: "●", light: "○" }[theme()]}</button>
+        <button class="icon" onClick=${wish.help} title="Keys (?)" aria-label="Keys and help">?</button>
+      </span>
+    </div>
+    <div class="head second">
+      ${goal?.goal && html`<details class="goal"><summary>${line(goal.goal.split("\n")[0])}</summary>
+        <div class="text">${textOf(goal.goal)}</div>
+        ${goal.check && html`<p>Proved by <code>${line(goal.check)}</code></p>`}</details>`}
+      <${Progress} by=${by} total=${picture.tasks.length} />
+      <${Spent} picture=${picture} />
+    </div>
+    <${Banners} picture=${picture} />
+  </header>`;
 }

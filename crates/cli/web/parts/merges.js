@@ -1,34 +1,30 @@
-// What stands between a result and the target branch.
-import { html, Link, Status } from "../base.js";
-import { ask, plan, review, why } from "../steer.js";
-import { clock, seen, span, textOf } from "../words.js";
+// The way to the target branch: what is checked, reviewed and merged, and what the gate said last.
+import { html } from "../lib.js";
+import { shown } from "../store.js";
+import { count, textOf } from "../words.js";
+import { Ago, Empty, Status, Task, byStatus } from "./common.js";
+import { HEIGHT, TaskCard } from "./board.js";
+import { Rows } from "./list.js";
 
-const STAGES = [
-  ["verifying", "Its check is run, or waits to be"], ["reviewing", "A reviewer reads it, or is waited for"], ["merging", "It is put onto the newest tip, checked and gated, or waits for its turn"],
-];
+const COLUMNS = [["verifying", "Being checked"], ["reviewing", "Being reviewed"], ["merging", "In the merge queue"], ["completed", "Done"]];
 
-export function Merges({ picture, now }) {
-  const { gate } = picture;
-  const merged = picture.tasks.filter((row) => row.status === "completed").sort((one, other) => other.since_ms - one.since_ms).slice(0, 30);
-  return html`<div class="merges">
-    <section><h3>The gate</h3>
-      ${gate.command ? html`<p>Must hold on the target branch at all times: <code>${seen(gate.command)}</code></p>` : html`<p class="hint">There is none.</p>`}
-      ${gate.last ? html`<p>${gate.last.passed ? "✓ merged" : "✗ refused"} <${Link} kind="task" id=${gate.last.task} /> at ${clock(gate.last.at_ms)}</p>
-        ${gate.last.output ? html`<pre class="text">${textOf(gate.last.output)}</pre>` : null}` : null}
-    </section>
-    ${STAGES.map(([status, words]) => {
-      const rows = picture.tasks.filter((row) => row.status === status);
-      return html`<section key=${status}><h3><${Status} of=${status} /> <span class="number">${rows.length}</span></h3><p class="hint">${words}.</p>
-        <${Table} rows=${rows} now=${now} act=${status === "reviewing" ? review : null} /></section>`;
-    })}
-    <section><h3><${Status} of="completed" /> last</h3><${Table} rows=${merged} now=${now} /></section>
-  </div>`;
-}
-
-function Table({ rows, now, act }) {
-  if (!rows.length) return html`<p class="empty">none</p>`;
-  return html`<table><tbody>${rows.map((row) => html`<tr key=${row.id}>
-    <td><${Link} kind="task" id=${row.id} /></td><td class="wide">${seen(row.title)}</td><td>${seen(row.agent ?? "")}</td><td class="number">${span(now - row.since_ms)}</td>
-    ${act ? html`<td><button disabled=${Boolean(why())} onClick=${() => act(row.id)}>Read and judge</button></td>` : null}
-  </tr>`)}</tbody></table>`;
+export function Merges() {
+  const { gate, tasks } = shown();
+  const by = byStatus(tasks);
+  const { last } = gate;
+  return html`<section class="merges">
+    <div class="gate card">
+      <h2>Gate</h2>
+      ${gate.command ? html`<p>What must hold on the target branch at all times: <code>${textOf(gate.command)}</code></p>`
+    : html`<p class="faint">No gate is set. <code>run --gate COMMAND</code> sets one.</p>`}
+      ${last ? html`<p><span class="status s-${last.passed ? "completed" : "failed"}"><span class="sign" aria-hidden="true">${last.passed ? "✓" : "✗"}</span>${last.passed ? "merged" : "refused"}</span>
+        <${Task} id=${last.task} /> <${Ago} ms=${last.at_ms} /> ago</p>
+        ${last.output && html`<details class="fold" open><summary>What the gate said</summary><pre>${textOf(last.output)}</pre></details>`}`
+    : html`<p class="faint">Nothing was merged yet.</p>`}
+    </div>
+    <div class="board">${COLUMNS.map(([status, title]) => html`<section key=${status} class="column c-${status}" aria-label=${`${title}: ${by[status].length}`}>
+      <h3><${Status} status=${status} /><span class="faint">${title}</span><span class="n">${count(by[status].length)}</span></h3>
+      ${by[status].length ? html`<${Rows} items=${by[status]} height=${HEIGHT} name=${(row) => row.id} label=${title} row=${(row) => html`<${TaskCard} row=${row} />`} />` : html`<${Empty}>None<//>`}
+    </section>`)}</div>
+  </section>`;
 }

@@ -1,49 +1,68 @@
-// Messages, and how far each came.
-import { html, Link } from "../base.js";
-import { address, read } from "../route.js";
-import { answer, say, why } from "../steer.js";
-import { clock, firstLine, textOf } from "../words.js";
+// What was said, to whom, and how far it came.
+import { html, useState } from "../lib.js";
+import { to } from "../route.js";
+import { shown } from "../store.js";
+import { wish } from "../steer.js";
+import { firstLine, line, moment } from "../words.js";
+import { Agent, Ago, Do, Empty, Link, Task, Text } from "./common.js";
+import { Grown } from "./list.js";
 
-export function Messages({ picture }) {
-  const questions = new Set(picture.questions);
-  const all = [...picture.messages].reverse();
-  const no = why();
-  return html`<div class="tools"><button class="main" disabled=${Boolean(no)} title=${no} onClick=${() => say("everyone")}>Say something to everyone</button></div>
-    ${all.length ? html`<ul class="messages">${all.map((message) => html`<${Message} key=${message.id} message=${message} asks=${questions.has(message.id)} />`)}</ul>`
-    : html`<p class="empty">Nobody has said anything.</p>`}`;
+/** To whom, as a link where there is something to see. */
+export function To({ to: whom }) {
+  if (whom.startsWith("task:")) return html`<${Task} id=${whom.slice(5)} />`;
+  return html`<${Agent} id=${whom} />`;
 }
 
-/** Who is meant, as a link where one can be. */
-export function Whom({ to }) {
-  if (to.startsWith("task:")) return html`the thread of <${Link} kind="task" id=${to.slice(5)} />`;
-  if (to === "everyone" || to.startsWith("role:")) return to;
-  return html`<${Link} kind="agent" id=${to} />`;
+/** How far a message came with its readers. */
+export function receipts(one) {
+  if (one.returned) return "came back: its reader left";
+  if (one.nobody_reads) return "nobody read it before its task ended";
+  const by = { read: [], delivered: [], queued: [], left: [] };
+  for (const reader of one.readers) by[reader.left ? "left" : reader.receipt ?? "queued"].push(line(reader.agent));
+  const words = { read: "read by", delivered: "delivered to", queued: "queued for", left: "left unread by" };
+  return Object.entries(by).filter(([, who]) => who.length)
+    .map(([how, who]) => `${words[how]} ${who.length > 4 ? `${who.length} agents` : who.join(", ")}`).join(" · ");
 }
 
-/** How far a message came. */
-export function received(message) {
-  if (message.returned) return "returned: its reader has left";
-  if (message.nobody_reads) return "nobody reads it any more";
-  if (!message.readers.length) return "waits for a reader";
-  const far = (receipt) => message.readers.filter((reader) => reader.receipt === receipt).map((reader) => reader.agent);
-  const words = [];
-  if (far("read").length) words.push(`read by ${far("read").join(", ")}`);
-  if (far("delivered").length) words.push(`delivered to ${far("delivered").join(", ")}`);
-  if (far(null).length) words.push(`queued for ${far(null).join(", ")}`);
-  return words.join("; ");
+export function Message({ one, whole }) {
+  const picture = shown();
+  const open = picture.questions.includes(one.id);
+  const before = one.reply_to && picture.messages.find((known) => known.id === one.reply_to);
+  return html`<article class="message ${one.urgent ? "urgent" : ""} ${open ? "open" : ""}" role="listitem">
+    <h3><${Agent} id=${one.from} /> <span class="faint" aria-label="to">→</span> <${To} to=${one.to} />
+      ${one.urgent && html`<span class="mark bad">urgent</span>`}
+      ${one.asks && html`<span class="mark ${open ? "you" : ""}">${open ? "question, open" : "question"}</span>`}
+      ${one.task && one.to !== `task:${one.task}` && html`<span class="faint">about <${Task} id=${one.task} /></span>`}
+      <a class="when" href=${to("message", one.id)} data-row title=${moment(one.at_ms)}><${Ago} ms=${one.at_ms} /> ago</a></h3>
+    ${before && !whole && html`<p class="reply faint">answers <${Link} kind="message" id=${before.id}>${firstLine(before.text).slice(0, 80)}<//></p>`}
+    <${Text} text=${one.text} kind=${whole ? "" : "clamp"} />
+    <footer class="faint"><span>${receipts(one)}</span>
+      ${open && html`<${Do} main run=${() => wish.answer(one.id, one.text)}>Answer<//>`}</footer>
+  </article>`;
 }
 
-export function Message({ message, asks, whole }) {
-  const open = read().open;
-  const here = open?.kind === "message" && open.id === message.id;
-  return html`<li class=${`message ${message.urgent ? "urgent" : ""}`} aria-current=${here ? "true" : null}>
-    <p class="head"><${Link} kind="agent" id=${message.from} /> → <${Whom} to=${message.to} />
-      ${message.task && !message.to.startsWith("task:") ? html` about <${Link} kind="task" id=${message.task} />` : null}
-      ${message.urgent ? html` <strong class="tag">interrupts</strong>` : null}${message.asks ? html` <strong class="tag">asks</strong>` : null}
-      <a class="since" data-item href=${address({ open: { kind: "message", id: message.id } })} aria-label=${`message of ${message.from}: ${firstLine(message.text).slice(0, 60)}`}>${clock(message.at_ms)}</a></p>
-    <p class="text">${textOf(message.text)}</p>
-    ${message.reply_to ? html`<p class="hint">answers <${Link} kind="message" id=${message.reply_to} text="this message" /></p>` : null}
-    <p class="hint">${received(message)}</p>
-    ${asks ? html`<button class="main" disabled=${Boolean(why())} onClick=${() => answer(message)}>Answer</button>` : null}
-  </li>`;
+/** All that was said in the thread of a message, oldest first. */
+export function thread(messages, id) {
+  const by = new Map(messages.map((one) => [one.id, one]));
+  let root = by.get(id);
+  for (let steps = 0; root?.reply_to && by.has(root.reply_to) && steps < 1000; steps += 1) root = by.get(root.reply_to);
+  const within = new Set([root?.id]);
+  return messages.filter((one) => one.id === root?.id || (within.has(one.reply_to) && within.add(one.id)));
+}
+
+const KINDS = [["all", "All"], ["human", "To or from you"], ["questions", "Questions"], ["urgent", "Urgent"]];
+
+export function Messages() {
+  const { messages } = shown();
+  const [kind, choose] = useState("all");
+  const is = { all: () => true, human: (one) => one.from === "human" || one.to === "human", questions: (one) => one.asks, urgent: (one) => one.urgent }[kind];
+  const found = messages.filter(is).reverse();
+  return html`<section class="scroll messages">
+    <div class="tools"><h2 class="sr">Messages</h2><div class="tabs" role="group" aria-label="Which">${KINDS.map(([name, title]) => html`
+      <button key=${name} aria-pressed=${name === kind} onClick=${() => choose(name)}>${title}</button>`)}</div>
+      <${Do} run=${() => wish.say(null)}>Say something<//></div>
+    ${found.length ? html`<${Grown} key=${kind} label="Messages, newest first" items=${found} one=${(one) => html`<${Message} key=${one.id} one=${one} />`} />`
+    : html`<${Empty}>Nobody said anything${kind === "all" ? " yet" : " of this kind"}.<//>`}
+    ${messages.length >= 500 && html`<p class="faint">The newest 500 are shown; search finds the others.</p>`}
+  </section>`;
 }

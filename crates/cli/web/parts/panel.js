@@ -1,116 +1,76 @@
-// What is open beside the view: a task, an agent, a message, a transcript.
-import { get } from "../api.js";
-import { Doing, html, Link, Status, useAsked, useEffect, useRef, useState, Wrong } from "../base.js";
-import { address } from "../route.js";
-import { cancel, plan, reassign, retry, review, say, why } from "../steer.js";
-import { firstLine, moment, seen, span, spent, textOf } from "../words.js";
-import { AgentButtons } from "./agents.js";
-import { Change } from "./change.js";
-import { Message } from "./messages.js";
+// What is open beside the view: a task, an agent, a message, a transcript, or all that waits for you.
+import { html, useEffect, useRef } from "../lib.js";
+import { go, read, to } from "../route.js";
+import { shown, shownTime, store, useAsked } from "../store.js";
+import { wish } from "../steer.js";
+import { count, line, money, plural, seen, span, tokensOf } from "../words.js";
+import { Ago, Do, Doing, Empty, Link, Task, waitsForYou } from "./common.js";
+import { Message, thread } from "./messages.js";
+import { TaskPanel } from "./task.js";
 import { Transcript } from "./transcript.js";
 
-export function Panel({ open, picture, at, now, version }) {
-  const box = useRef();
-  useEffect(() => { box.current.querySelector("h2")?.focus(); box.current.scrollTop = 0; }, [open.kind, open.id]);
-  const Inner = { task: Task, agent: Agent, message: One, transcript: Alone }[open.kind];
-  return html`<aside class="panel scrolls" ref=${box} aria-label=${`${open.kind} ${open.id}`}>
-    <p class="closes"><a href=${address({ open: null })} aria-label="close" title="close (Esc)">✕</a></p>
-    <${Inner} key=${`${open.kind} ${open.id}`} id=${open.id} picture=${picture} at=${at} now=${now} version=${version} />
-  </aside>`;
+function AgentPanel({ id }) {
+  const picture = shown();
+  const agent = picture.agent(id);
+  if (!agent) return html`<${Empty}>Nobody of the name ${line(id)} is in the team${picture.live ? "" : " at this record"}.<//>`;
+  const held = agent.paused || agent.doing === "stopped";
+  const said = picture.messages.filter((one) => one.from === id || one.to === id || one.readers.some((reader) => reader.agent === id)).slice(-20).reverse();
+  const pause = picture.pauses.find((one) => one.agent === id);
+  return html`<div class="panel-title"><h2>${line(id)} <${Doing} doing=${agent.doing} /></h2><p class="lead">${line(agent.words)}${agent.since_ms ? html` <span class="faint">for <${Ago} ms=${agent.since_ms} /></span>` : ""}</p>
+      ${!agent.left && id !== "human" && html`<div class="buttons"><${Do} run=${() => wish.say(id)}>Say<//><${Do} run=${() => wish.interrupt(id)}>Interrupt<//>
+        ${held ? html`<${Do} main run=${() => wish.resume(id)}>Resume<//>` : html`<${Do} run=${() => wish.pause(id)}>Pause<//>`}<${Do} danger run=${() => wish.stop(id)}>Stop<//></div>`}</div>
+    ${pause?.reason && html`<p class="banner warn">${pause.stopped ? "Stopped" : "Paused"}: ${line(pause.reason)}</p>`}
+    <dl class="facts"><dt>Role</dt><dd>${agent.role}${agent.skills.length ? `, skills: ${agent.skills.map(line).join(", ")}` : ""}</dd>
+      ${agent.with && html`<dt>With</dt><dd><code>${line(agent.with)}</code></dd>`}${agent.lead && html`<dt>In the team of</dt><dd><${Link} kind="agent" id=${agent.lead} /></dd>`}
+      <dt>Holds</dt><dd>${agent.holds.length ? agent.holds.slice(0, 40).map(([task, stage]) => html`<${Task} key=${task} id=${task} /> <span class="faint">${stage}</span> `) : "nothing"}</dd>
+      <dt>Completed</dt><dd>${plural(agent.completed, "task")}</dd><dt>Spent</dt><dd>${plural(agent.spent.calls ?? 0, "call")}, ${count(tokensOf(agent.spent))} tokens, ${money(agent.spent.micro_usd)}</dd>
+      ${agent.unread > 0 && html`<dt>Unread</dt><dd>${plural(agent.unread, "message")}</dd>`}</dl>
+    ${agent.last.length > 0 && html`<h3>Last lines ${agent.transcript && html`<${Link} kind="transcript" id=${agent.transcript}>whole transcript<//>`}</h3><div class="last">${agent.last.map((words, place) => html`<div key=${place}>${seen(words)}</div>`)}</div>`}
+    <h3>Messages</h3>${said.length ? said.map((one) => html`<${Message} key=${one.id} one=${one} />`) : html`<p class="faint">None.</p>`}`;
 }
 
-const Head = ({ children }) => html`<h2 tabindex="-1">${children}</h2>`;
-
-function Fact({ name, children }) {
-  if (children == null || children === "" || (Array.isArray(children) && !children.length)) return null;
-  return html`<dt>${name}</dt><dd>${children}</dd>`;
+function MessagePanel({ id }) {
+  const picture = shown();
+  const all = thread(picture.messages, id);
+  if (!all.length) return html`<${OldMessage} id=${id} />`;
+  return html`<div class="panel-title"><h2>${all.length > 1 ? `Thread of ${all.length} messages` : "Message"}</h2></div>${all.map((one) => html`<div key=${one.id} class=${one.id === id ? "this" : ""}><${Message} one=${one} whole /></div>`)}`;
 }
 
-const Links = ({ ids, kind = "task" }) => ids.map((id, place) => html`${place ? ", " : ""}<${Link} kind=${kind} id=${id} />`);
-
-function Section({ name, children, open = true }) {
-  return html`<details class="section" open=${open}><summary><h3>${name}</h3></summary>${children}</details>`;
+/** One that is not among the newest is asked for. */
+function OldMessage({ id }) {
+  const { value, error } = useAsked(`message/${encodeURIComponent(id)}`, store.at == null ? {} : { at: store.at });
+  if (error) return html`<${Empty}>${error.message}${store.at == null ? "" : ", at this record"}.<//>`;
+  if (!value) return html`<${Empty}>Reading…<//>`;
+  return html`<div class="panel-title"><h2>Message</h2></div><div class="this"><${Message} one=${value} whole /></div>`;
 }
 
-function Task({ id, picture, at, now }) {
-  const row = picture.task(id);
-  // Asked for anew whenever its row changed, or something was said.
-  const { value, error } = useAsked(() => get(`task/${encodeURIComponent(id)}`, at), [id, row, picture.messages.length, at]);
-  if (error && !value) return html`<${Head}>${id}<//><${Wrong} error=${error} />`;
-  if (!value) return html`<${Head}>${seen(row?.title ?? id)}<//><p class="empty">Reading…</p>`;
-  const { task, transcripts, messages } = value;
-  const no = why();
-  const button = (words, does, kind) => html`<button class=${kind} disabled=${Boolean(no)} title=${no} onClick=${does}>${words}</button>`;
-  const ended = ["completed", "cancelled", "failed"].includes(task.status);
-  const waits = task.plan && task.plan.approved == null;
-  return html`<${Head}>${seen(task.title)}<//>
-    <p class="about"><code>${seen(task.id)}</code> <${Status} of=${task.status} /> <span class="since">for ${span(now - task.since_ms)}</span>${task.agent ? html` · <${Link} kind="agent" id=${task.agent} /> (${task.stage})` : null}</p>
-    ${task.waits_for ? html`<p class="waits">Waits for ${seen(task.waits_for)}${task.remedy ? html`<br /><code>${seen(task.remedy)}</code>` : null}</p>` : null}
-    ${task.failure ? html`<p class="wrong">Failed: ${task.failure.replace(/_/g, " ")}</p>` : null}
-    <p class="buttons small">
-      ${waits ? button("Read and judge its plan", () => plan(id), "main") : null}
-      ${task.status === "reviewing" ? button("Read and judge the result", () => review(id), "main") : null}
-      ${ended && task.status !== "completed" ? button("Retry", () => retry(id), "main") : null}
-      ${ended ? null : button("Say", () => say(`task:${id}`))}
-      ${ended ? null : button("Reassign", () => reassign(id))}
-      ${ended ? null : button("Cancel", () => cancel(id), "danger")}
-    </p>
-    ${textOf(task.description) ? html`<p class="text">${textOf(task.description)}</p>` : null}
-    <dl class="facts">
-      <${Fact} name="after">${task.after.length ? html`<${Links} ids=${task.after} />` : null}<//>
-      <${Fact} name="before">${task.dependents.length ? html`<${Links} ids=${task.dependents} />` : null}<//>
-      <${Fact} name="part of">${task.parent ? html`<${Link} kind="task" id=${task.parent} />` : null}<//>
-      <${Fact} name="parts">${task.parts.length ? html`<${Links} ids=${task.parts} />` : null}<//>
-      <${Fact} name="attempt">${task.attempt ? `${task.attempt} of ${task.attempts}` : null}<//>
-      <${Fact} name="check">${task.check ? html`<code>${seen(task.check)}</code>` : null}<//>
-      <${Fact} name="for">${[task.role, task.skill, task.for_agent].filter(Boolean).join(", ") || null}<//>
-      <${Fact} name="labels">${task.labels.join(", ") || null}<//>
-      <${Fact} name="review">${task.review ? `${task.approvals.length} of ${task.reviews} approvals` : null}<//>
-      <${Fact} name="merged">${task.merged ? html`<code>${task.merged.slice(0, 12)}</code>` : null}<//>
-      <${Fact} name="cost">${spent(task.spent) || null}<//>
-      <${Fact} name="added">${moment(task.added_at_ms)}${task.asked_by ? html`, as <${Link} kind="agent" id=${task.asked_by} /> asked` : null}<//>
-    </dl>
-    ${task.plan ? html`<${Section} name=${`Plan ${task.plan.round} of ${task.plan.author}: ${waits ? "waits to be judged" : task.plan.approved ? "approved" : "sent back"}`}>
-      <pre class="text">${textOf(task.plan.text)}</pre>${task.plan.feedback ? html`<p class="text"><b>${task.plan.judged_by}:</b> ${textOf(task.plan.feedback)}</p>` : null}<//>` : null}
-    ${task.result ? html`<${Section} name="Result"><pre class="text">${textOf(task.result)}</pre>${task.check_output ? html`<p class="hint">its check said</p><pre class="text">${textOf(task.check_output)}</pre>` : null}<//>` : null}
-    ${task.feedback.length ? html`<${Section} name=${`What went wrong (${task.feedback.length})`}>${[...task.feedback].reverse().map((one) => html`<div class="feedback"><p class="hint">attempt ${one.attempt} by ${one.agent}: ${one.cause.replace(/_/g, " ")}${one.reviewer ? ` by ${one.reviewer}` : ""}</p><pre class="text">${textOf(one.text)}</pre></div>`)}<//>` : null}
-    ${task.commit || task.stage === "work" ? html`<${Section} name=${task.stage === "work" ? "The change so far" : "The change"}>${at == null ? html`<${Change} task=${id} version=${row} />` : html`<p class="hint">Files are those of today; go back to now to see them.</p>`}<//>` : null}
-    ${transcripts.length ? html`<${Section} name=${`Attempts (${transcripts.length})`}><ul class="plain">${[...transcripts].reverse().map((one) => html`<li><${Link} kind="transcript" id=${one.token} text=${`${one.agent}: ${one.stage}, attempt ${one.attempt}`} />
-      <span class="since">${span((one.to_ms ?? now) - one.from_ms)}${one.ending ? `, ${one.ending.replace(/_/g, " ")}` : ", under way"}</span></li>`)}</ul><//>` : null}
-    ${messages.length ? html`<${Section} name=${`Messages (${messages.length})`}><ul class="messages">${messages.map((message) => html`<${Message} message=${message} />`)}</ul><//>` : null}
-    ${task.late.length ? html`<${Section} name="Results that came too late">${task.late.map((late) => html`<p class="hint">${late.agent}, ${moment(late.at_ms)}</p><pre class="text">${textOf(late.result)}</pre>`)}<//>` : null}`;
+function Waiting() {
+  const picture = shown();
+  const { plans, questions, reviews, mustReview } = waitsForYou(picture);
+  const limited = picture.limited.filter((one) => one.until_ms > shownTime());
+  const none = !plans.length && !questions.length && !reviews.length && !picture.stuck.length && !limited.length;
+  return html`<div class="panel-title"><h2>What waits for you</h2></div>
+    ${none && html`<${Empty}>Nothing.<//>`}
+    ${plans.length > 0 && html`<h3>Plans to judge</h3><ul class="plain" data-list>${plans.map((id) => html`<li key=${id}><${Task} id=${id} /> ${line(picture.task(id)?.title)} <${Do} main run=${() => wish.plan(id)}>Read its plan<//></li>`)}</ul>`}
+    ${questions.length > 0 && html`<h3>Questions to answer</h3>${questions.map((one) => html`<${Message} key=${one.id} one=${one} />`)}`}
+    ${reviews.length > 0 && html`<h3>Results to review</h3><ul class="plain" data-list>${reviews.slice(0, 100).map((row) => html`<li key=${row.id}><${Task} id=${row.id} /> ${line(row.title)} <span class="faint">${mustReview.has(row.id) ? "only you can" : "a reviewer will, or you"}</span> <a class="do" href=${to("task", row.id, "change")}>See its change</a></li>`)}</ul>`}
+    ${picture.stuck.length > 0 && html`<h3>What will not happen by itself</h3><ul class="plain" data-list>${picture.stuck.slice(0, 100).map((one) => html`<li key=${one.task}><${Task} id=${one.task} /> waits for ${line(one.reason)}${one.remedy && html`<br /><code>${line(one.remedy)}</code>`}</li>`)}</ul>
+      ${picture.stuck.length > 100 && html`<p class="faint">and ${picture.stuck.length - 100} more</p>`}`}
+    ${limited.length > 0 && html`<h3>Limited models</h3><ul class="plain">${limited.map((one) => html`<li key=${one.model}>${line(one.model)}: next try in ${span(one.until_ms - shownTime())}. <span class="faint">${line(one.reason)}</span></li>`)}</ul>`}`;
 }
 
-function Agent({ id, picture, at, now }) {
-  const agent = picture.agents.find((known) => known.id === id);
-  if (!agent) return html`<${Head}>${seen(id)}<//><p class="empty">${id === "human" ? "That is you." : "It is no agent of the team."}</p>`;
-  const mine = picture.messages.filter((message) => message.from === id || message.to === id);
-  return html`<${Head}>${seen(agent.id)}<//>
-    <p class="about"><span class="role">${agent.role}</span> <${Doing} of=${agent.doing} />${agent.since_ms ? html` <span class="since">for ${span(now - agent.since_ms)}</span>` : null}</p>
-    <p>${seen(agent.words)}</p>
-    ${agent.left ? null : html`<${AgentButtons} agent=${agent} />`}
-    <dl class="facts">
-      <${Fact} name="works on">${agent.holds.length ? html`<${Links} ids=${agent.holds.map(([task]) => task)} />` : null}<//>
-      <${Fact} name="with">${seen(agent.with ?? "") || null}<//>
-      <${Fact} name="skills">${agent.skills.join(", ") || null}<//>
-      <${Fact} name="lead">${agent.lead ? html`<${Link} kind="agent" id=${agent.lead} />` : null}<//>
-      <${Fact} name="done">${String(agent.completed)}<//>
-      <${Fact} name="cost">${spent(agent.spent) || null}<//>
-    </dl>
-    ${agent.transcript ? html`<${Section} name="Transcript">${at == null ? html`<${Transcript} token=${agent.transcript} />` : html`<p class="hint">Transcripts are those of today: <${Link} kind="transcript" id=${agent.transcript} text="read it" /></p>`}<//>` : null}
-    ${mine.length ? html`<${Section} name=${`Messages (${mine.length})`} open=${false}><ul class="messages">${[...mine].reverse().map((message) => html`<${Message} message=${message} />`)}</ul><//>` : null}`;
-}
+const NAMES = { task: "Task", agent: "Agent", message: "Message", transcript: "Transcript", waiting: "What waits" };
 
-function One({ id, picture }) {
-  const message = picture.messages.find((known) => known.id === id);
-  if (!message) return html`<${Head}>A message<//><p class="empty">It is not among the newest ${picture.messages.length}: search finds it.</p>`;
-  const thread = picture.messages.filter((known) => known.id === message.reply_to || known.reply_to === id);
-  return html`<${Head}>${seen(firstLine(message.text).slice(0, 80))}<//>
-    <ul class="messages"><${Message} message=${message} asks=${picture.questions.includes(id)} /></ul>
-    <p class="hint">${moment(message.at_ms)}</p>
-    ${thread.length ? html`<${Section} name="With it"><ul class="messages">${thread.map((known) => html`<${Message} message=${known} />`)}</ul><//>` : null}`;
-}
-
-function Alone({ id }) {
-  return html`<${Head}>Transcript<//><${Transcript} token=${id} />`;
+export function Panel() {
+  const { open } = read();
+  const box = useRef(null);
+  const { kind, id, tab } = open;
+  useEffect(() => { box.current.scrollTop = 0; }, [kind, id, tab]);
+  // On a phone it takes the place of all else.
+  useEffect(() => { if (matchMedia("(max-width: 760px)").matches) box.current.focus(); }, [kind, id]);
+  const inside = { task: () => html`<${TaskPanel} key=${id} id=${id} tab=${tab} />`, agent: () => html`<${AgentPanel} id=${id} />`, message: () => html`<${MessagePanel} id=${id} />`,
+    transcript: () => html`<div class="panel-title"><h2>Transcript</h2></div><${Transcript} key=${id} token=${id} within=${box} />`, waiting: () => html`<${Waiting} />` }[kind];
+  return html`<aside class="panel" ref=${box} tabindex="-1" id="panel" aria-label=${`${NAMES[kind]} ${kind === "waiting" ? "" : line(id)}`}>
+    <button class="icon close" onClick=${() => go({ open: null })} aria-label="Close (Esc)" title="Close (Esc)">×</button>
+    ${inside()}</aside>`;
 }

@@ -1,22 +1,45 @@
-// Words in everything that was said.
-import { get } from "../api.js";
-import { html, Link, useAsked, Wrong } from "../base.js";
-import { seen } from "../words.js";
+// What was found.
+import { html, useEffect, useState } from "../lib.js";
+import { read } from "../route.js";
+import { shown, store, useAsked } from "../store.js";
+import { line } from "../words.js";
+import { Awaited, Empty, Link, Status } from "./common.js";
 
-export function Search({ q }) {
-  const { value, error } = useAsked(() => get("search", null, { q }), [q]);
-  if (error) return html`<${Wrong} error=${error} />`;
-  if (!value) return html`<p class="empty">Searching…</p>`;
-  const { tasks, messages, transcripts, more } = value;
-  const hit = (text) => {
-    const at = text.toLowerCase().indexOf(q.trim().toLowerCase());
-    return at < 0 ? seen(text) : html`${seen(text.slice(0, at))}<mark>${seen(text.slice(at, at + q.trim().length))}</mark>${seen(text.slice(at + q.trim().length))}`;
-  };
-  const section = (name, found, row) => html`<section><h3>${name} <span class="number">${found.length}</span></h3>
-    ${found.length ? html`<ul class="found">${found.map((one) => html`<li>${row(one)}</li>`)}</ul>` : html`<p class="empty">none</p>`}</section>`;
-  return html`<h2>“${seen(q)}”</h2>
-    ${section("Tasks", tasks, (one) => html`<${Link} kind="task" id=${one.id} /> ${seen(one.title)}<br /><span class="hint">${one.where}: ${hit(one.text)}</span>`)}
-    ${section("Messages", messages, (one) => html`<${Link} kind="message" id=${one.id} text=${`${one.from} → ${one.to}`} /><br /><span class="hint">${hit(one.text)}</span>`)}
-    ${section("Transcripts", transcripts, (one) => html`<${Link} kind="transcript" id=${one.token} text=${`${one.agent} at ${one.task}`} /><br /><span class="hint">${hit(one.text)}</span>`)}
-    ${more ? html`<p class="hint">There may be more.</p>` : null}`;
+/** The words, marked in a text; a text all the same. */
+function Marked({ text, words }) {
+  const shownText = line(text);
+  const at = shownText.toLowerCase().indexOf(words.toLowerCase());
+  if (at < 0 || !words) return shownText;
+  return html`${shownText.slice(0, at)}<mark>${shownText.slice(at, at + words.length)}</mark>${shownText.slice(at + words.length)}`;
+}
+
+export function Search() {
+  const typed = read().q.trim();
+  const [words, settle] = useState(typed);
+  useEffect(() => {
+    const timer = setTimeout(() => settle(typed), 120);
+    return () => clearTimeout(timer);
+  }, [typed]);
+  const said = useAsked(words ? "search" : null, { q: words });
+  if (!typed) return html`<${Empty}>Type what you look for: it is searched in tasks, messages and transcripts.<//>`;
+  if (!said.value) return html`<${Awaited} said=${said} />`;
+  const { tasks, messages, transcripts, more } = said.value;
+  const picture = shown();
+  const part = (title, found, one) => found.length > 0 && html`<h2>${title} <span class="n">${found.length}</span></h2>
+    <div class="found" data-list role="list" aria-label=${title}>${found.map(one)}</div>`;
+  return html`<section class="scroll search-found" aria-live="polite">
+    ${store.at != null && html`<p class="banner past">What is found is of now, not of the record that you look at.</p>`}
+    ${part("Tasks", tasks, (one) => {
+    const row = picture.task(one.id);
+    return html`<div key=${one.id} role="listitem"><${Link} kind="task" id=${one.id} data-row class="hit">
+        <span>${row && html`<${Status} status=${row.status} short />`} <b class="id">${line(one.id)}</b> ${line(one.title)}</span>
+        ${one.where !== "title" && one.where !== "id" && html`<span class="faint">${one.where}: <${Marked} text=${one.text} words=${words} /></span>`}<//></div>`;
+  })}
+    ${part("Messages", messages, (one) => html`<div key=${one.id} role="listitem"><${Link} kind="message" id=${one.id} data-row class="hit">
+      <span><b>${line(one.from)}</b> → ${line(one.to)}</span><span class="faint"><${Marked} text=${one.text} words=${words} /></span><//></div>`)}
+    ${part("Transcripts", transcripts, (one) => html`<div key=${one.token} role="listitem"><${Link} kind="transcript" id=${one.token} data-row class="hit">
+      <span><b>${line(one.agent)}</b> on <span class="id">${line(one.task)}</span></span><span class="faint"><${Marked} text=${one.text} words=${words} /></span><//></div>`)}
+    ${!tasks.length && !messages.length && !transcripts.length && html`<${Empty}>Nothing has “${line(words)}” in it.<//>`}
+    ${more && html`<p class="faint">There may be more: say more words.</p>`}
+  </section>`;
 }

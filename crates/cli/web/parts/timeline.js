@@ -1,97 +1,156 @@
-// Who worked on what and when; where agents waited; and the critical path, which is what made it take so long.
-import { get } from "../api.js";
-import { html, Link, useAsked, useMemo, useState, Wrong } from "../base.js";
-import { address } from "../route.js";
-import { clock, seen, span } from "../words.js";
+// Who did what, when: a row for each agent, a bar for each stretch of work, what lies between them, and the critical path.
+import { html, useLayoutEffect, useMemo, useRef, useState } from "../lib.js";
+import { to } from "../route.js";
+import { shown, shownTime, store, useAsked } from "../store.js";
+import { ENDINGS, STAGES, clock, line, moment, span } from "../words.js";
+import { Agent, Awaited, Empty, Task } from "./common.js";
 
-const ROW = 26;
-const WIDE = 1000;
-/** How many bars are drawn: those that take longest. */
-const BARS = 4000;
+/** Narrower bars are drawn as one. */
+const LEAST = 3;
 
-export function Timeline({ picture, at }) {
-  // It is asked for anew as the team goes on, and not more often than it can be read.
-  const { value, error } = useAsked(() => get("timeline", at), [picture.live ? Math.floor(picture.records / 3) : picture.records]);
-  if (error && !value) return html`<${Wrong} error=${error} />`;
-  if (!value) return html`<p class="empty">Reading…</p>`;
-  if (!value.stretches.length) return html`<p class="empty">Nobody has worked yet.</p>`;
-  return html`<${Chart} of=${value} picture=${picture} />`;
-}
-
-/** The rows: one for each agent, more where it did several things at once. */
-function lanes(stretches, end) {
-  const rows = [];
-  const by = new Map();
-  for (const stretch of stretches) {
-    const mine = by.get(stretch.agent) ?? [];
-    by.set(stretch.agent, mine);
-    let row = mine.find((one) => one.end <= stretch.from_ms);
-    if (!row) {
-      row = { agent: stretch.agent, first: !mine.length, end: 0, bars: [] };
-      mine.push(row);
-    }
-    row.bars.push(stretch);
-    row.end = stretch.to_ms ?? end;
+/** The stretches of each agent in lanes, so that none covers another. */
+function lanes(stretches, now) {
+  const agents = new Map();
+  for (const one of stretches) {
+    const row = agents.get(one.agent) ?? { agent: one.agent, lanes: [] };
+    agents.set(one.agent, row);
+    const lane = row.lanes.find((known) => (known.at(-1).to_ms ?? now) <= one.from_ms);
+    if (lane) lane.push(one);
+    else row.lanes.push([one]);
   }
-  [...by.keys()].sort((one, other) => one.localeCompare(other, undefined, { numeric: true })).forEach((agent) => rows.push(...by.get(agent)));
-  return rows;
+  return [...agents.values()];
 }
 
-function Chart({ of, picture }) {
-  const [zoom, setZoom] = useState([0, 1]);
-  const critical = useMemo(() => new Set(of.critical), [of]);
-  const total = Math.max(1, of.to_ms - of.from_ms);
-  const [begin, end] = [of.from_ms + total * zoom[0], of.from_ms + total * zoom[1]];
-  const rows = useMemo(() => {
-    const most = of.stretches.length > BARS ? [...of.stretches].sort((one, other) => long(other, of) - long(one, of)).slice(0, BARS).sort((one, other) => one.from_ms - other.from_ms) : of.stretches;
-    return lanes(most, of.to_ms);
-  }, [of]);
-  const x = (ms) => ((ms - begin) / (end - begin)) * WIDE;
-  const ticks = Array.from({ length: 6 }, (_, place) => begin + ((end - begin) * place) / 5);
-  const zoomBy = (factor) => {
-    const middle = (zoom[0] + zoom[1]) / 2;
-    const half = Math.min(0.5, Math.max(0.002, ((zoom[1] - zoom[0]) / 2) * factor));
-    const from = Math.min(Math.max(0, middle - half), 1 - 2 * half);
-    setZoom([from, from + 2 * half]);
-  };
-  const shift = (part) => {
-    const wide = zoom[1] - zoom[0];
-    const from = Math.min(1 - wide, Math.max(0, zoom[0] + wide * part));
-    setZoom([from, from + wide]);
-  };
-  const name = (id) => seen(picture.task(id)?.title ?? "");
-  return html`<div class="tools" role="group" aria-label="zoom">
-      <button onClick=${() => zoomBy(0.5)} aria-label="closer">+</button><button onClick=${() => zoomBy(2)} aria-label="farther">−</button>
-      <button onClick=${() => shift(-0.5)} aria-label="earlier">←</button><button onClick=${() => shift(0.5)} aria-label="later">→</button><button onClick=${() => setZoom([0, 1])}>All</button>
-      <span class="legend"><i class="bar work" /> work <i class="bar verify" /> check <i class="bar review" /> review <i class="bar merge" /> merge <i class="bar badly" /> did not succeed <i class="bar waits" /> waited <i class="bar critical" /> critical path</span>
-    </div>
-    <div class="timeline">
-      <div class="names">${rows.map((row) => html`<div>${row.first ? (row.agent === "orchestrator" ? "the run" : html`<${Link} kind="agent" id=${row.agent} />`) : ""}</div>`)}</div>
-      <svg viewBox=${`0 0 ${WIDE} ${rows.length * ROW}`} height=${rows.length * ROW} preserveAspectRatio="none" role="group" aria-label="who worked on what, and when">
-        ${ticks.map((ms) => html`<path class="tick" d=${`M${x(ms)} 0V${rows.length * ROW}`} vector-effect="non-scaling-stroke" />`)}
-        ${rows.map((row, place) => html`<g key=${place} transform=${`translate(0 ${place * ROW})`}>
-          ${row.bars.map((bar, number) => {
-            const to = bar.to_ms ?? of.to_ms;
-            const before = number ? row.bars[number - 1] : null;
-            const gap = before && row.agent !== "orchestrator" ? bar.from_ms - (before.to_ms ?? of.to_ms) : 0;
-            if (to < begin || bar.from_ms > end) return null;
-            const well = !bar.ending || bar.ending === "done";
-            const words = `${bar.task}: ${name(bar.task)}\n${bar.stage}, attempt ${bar.attempt}, ${span(to - bar.from_ms)} from ${clock(bar.from_ms)}${bar.ending ? `, ${bar.ending.replace(/_/g, " ")}` : ", under way"}`;
-            return html`${gap > (end - begin) / 200 ? html`<rect class="bar waits" x=${x(before.to_ms)} y="11" width=${Math.max(0, x(bar.from_ms) - x(before.to_ms))} height="4"><title>${`${row.agent} waited ${span(gap)}`}</title></rect>` : null}
-              <a href=${address({ open: { kind: "task", id: bar.task } })} aria-label=${words} data-item>
-                <rect class=${`bar ${bar.stage} ${well ? "" : "badly"} ${critical.has(bar.task) && bar.stage === "work" && well ? "critical" : ""}`} x=${x(bar.from_ms)} y="4" width=${Math.max(2, x(to) - x(bar.from_ms))} height="18" vector-effect="non-scaling-stroke"><title>${words}</title></rect>
-              </a>`;
-          })}
-        </g>`)}
-      </svg>
-      <div class="names" /><div class="ticks">${ticks.map((ms) => html`<span>${clock(ms)}</span>`)}</div>
-    </div>
-    ${of.stretches.length > BARS ? html`<p class="hint">Of ${of.stretches.length} stretches of work the ${BARS} longest are drawn.</p>` : null}
-    <section><h3>The critical path <span class="number">${of.critical.length}</span></h3>
-      <p class="hint">Each of these waited for the one before it, back from the one that ended last. What would make one of them shorter would have made all of it shorter.</p>
-      <ol class="path">${of.critical.map((id) => html`<li><${Link} kind="task" id=${id} /> ${name(id)} <span class="since">${span(worked(of, id))}</span></li>`)}</ol>
-    </section>`;
+/** When an agent held nothing. */
+function gaps(row, now) {
+  const all = row.lanes.flat().sort((a, b) => a.from_ms - b.from_ms);
+  const found = [];
+  let end = all[0].from_ms;
+  for (const one of all) {
+    if (one.from_ms - end > 0) found.push([end, one.from_ms]);
+    end = Math.max(end, one.to_ms ?? now);
+  }
+  return found;
 }
 
-const long = (stretch, of) => (stretch.to_ms ?? of.to_ms) - stretch.from_ms;
-const worked = (of, id) => of.stretches.filter((stretch) => stretch.task === id).reduce((sum, stretch) => sum + long(stretch, of), 0);
+/** A lane's bars in sight; those too narrow to see become one. */
+function bars(lane, place, now, from, until) {
+  const drawn = [];
+  for (const one of lane) {
+    const [left, right] = [place(one.from_ms), place(one.to_ms ?? now)];
+    if (right < from || left > until) continue;
+    const last = drawn.at(-1);
+    if (last && right - left < LEAST && last.right - last.left < 12 && left - last.right < LEAST) {
+      last.many += 1;
+      last.right = Math.max(last.right, right);
+    } else drawn.push({ one, left, right, many: 1 });
+  }
+  return drawn;
+}
+
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800];
+
+function Ticks({ from, long, width, place }) {
+  const step = (STEPS.find((seconds) => (seconds * 1000 * width) / long > 90) ?? 2592000) * 1000;
+  const ticks = [];
+  for (let at = Math.ceil(from / step) * step; at <= from + long && ticks.length < 400; at += step) ticks.push(at);
+  return html`<div class="ticks" aria-hidden="true">${ticks.map((at) => html`<span key=${at} style=${{ left: `${place(at)}px` }}>${step >= 86400000 ? moment(at).slice(5, 10) : clock(at).slice(0, step < 60000 ? 8 : 5)}</span>`)}</div>`;
+}
+
+function Row({ row, place, now, sight, critical }) {
+  const waited = gaps(row, now);
+  return html`<div class="lane-row" role="listitem" style=${{ height: `${row.lanes.length * 26 + 8}px` }}>
+    ${waited.map(([from, until]) => {
+    const [left, right] = [place(from), place(until)];
+    if (right - left < 4 || right < sight[0] || left > sight[1]) return null;
+    return html`<span key=${`w${from}`} class="waited" style=${{ left: `${left}px`, width: `${right - left}px` }} title=${`${line(row.agent)} had no task for ${span(until - from)}, from ${moment(from)}`}>
+      ${right - left > 74 && `waited ${span(until - from)}`}</span>`;
+  })}
+    ${row.lanes.map((lane, deep) => bars(lane, place, now, ...sight).map(({ one, left, right, many }) => {
+    const goes = one.to_ms == null;
+    const words = many > 1 ? `${many} stretches of work` : `${line(one.task)}, ${STAGES[one.stage] ?? one.stage}, attempt ${one.attempt}, ${span((one.to_ms ?? now) - one.from_ms)}${goes ? ", goes on" : `: ${ENDINGS[one.ending] ?? one.ending ?? ""}`}`;
+    const style = { left: `${left}px`, width: `${Math.max(LEAST, right - left - 1)}px`, top: `${deep * 26 + 4}px` };
+    const kind = `bar-of st-${one.stage} e-${goes ? "on" : one.ending} ${critical.has(one.task) && many === 1 && one.stage === "work" ? "critical" : ""}`;
+    if (many > 1) return html`<span key=${`${deep} ${one.from_ms}`} class="${kind} many" style=${style} title=${words}></span>`;
+    return html`<a key=${`${one.task} ${one.from_ms} ${one.stage}`} class=${kind} href=${to("task", one.task)} data-row style=${style} title=${words} aria-label=${`${line(one.agent)}: ${words}`}>
+      ${right - left > 34 && html`<span>${one.stage === "work" ? "" : `${STAGES[one.stage]} `}${line(one.task)}</span>`}</a>`;
+  }))}
+  </div>`;
+}
+
+/** The critical path as a list: how long each task waited for the one before it, and took. */
+function Path({ critical, stretches, now }) {
+  const of = useMemo(() => {
+    const by = new Map(critical.map((id) => [id, { from: Infinity, to: 0, work: 0 }]));
+    for (const one of stretches) {
+      const known = by.get(one.task);
+      if (!known) continue;
+      known.from = Math.min(known.from, one.from_ms);
+      known.to = Math.max(known.to, one.to_ms ?? now);
+      if (one.stage === "work") known.work += (one.to_ms ?? now) - one.from_ms;
+    }
+    return by;
+  }, [critical, stretches]);
+  let end = null;
+  return html`<div class="path"><h3>Critical path <span class="faint">each of these waited for the one before it; what shortens one of them shortens the whole</span></h3>
+    <ol data-list>${critical.slice(0, 100).map((id) => {
+    const { from, to: until, work } = of.get(id);
+    const waited = end != null ? from - end : 0;
+    end = until;
+    const row = shown().task(id);
+    return html`<li key=${id}>${waited > 1000 && html`<span class="faint">waited ${span(waited)}, then </span>`}<${Task} id=${id} /> <span class="faint">${row && line(row.title)}</span>
+      ${Number.isFinite(from) && html` <b>${span(until - from)}</b> <span class="faint">(${span(work)} of work)</span>`}</li>`;
+  })}${critical.length > 100 && html`<li class="faint">and ${critical.length - 100} more</li>`}</ol></div>`;
+}
+
+export function Timeline() {
+  const picture = shown();
+  const said = useAsked("timeline", { at: store.at }, picture.records, 700);
+  const [zoom, setZoom] = useState(1);
+  const [sight, setSight] = useState({ left: 0, wide: 1100 });
+  const box = useRef(null);
+  const stretches = said.value?.stretches;
+  const goesOn = stretches?.some((one) => one.to_ms == null);
+  const now = goesOn ? Math.max(shownTime(), said.value.to_ms) : said.value?.to_ms ?? 0;
+  const rows = useMemo(() => (stretches ? lanes(stretches, now) : []), [stretches]);
+  const critical = useMemo(() => new Set(said.value?.critical), [said.value]);
+  const look = () => {
+    const { scrollLeft: left, clientWidth: wide } = box.current;
+    setSight((known) => (known.left === left && known.wide === wide ? known : { left, wide }));
+  };
+  const there = Boolean(stretches?.length);
+  useLayoutEffect(() => {
+    if (!there) return undefined;
+    const watch = new ResizeObserver(look);
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, [there]);
+  if (!said.value) return html`<${Awaited} said=${said} />`;
+  if (!stretches.length) return html`<${Empty}>Nobody has worked on anything yet.<//>`;
+  const from = said.value.from_ms;
+  const long = Math.max(1000, now - from);
+  const { wide } = sight;
+  const width = Math.max(200, wide - 12) * zoom;
+  const place = (ms) => ((ms - from) / long) * width;
+  const set = (next) => {
+    const middle = (box.current.scrollLeft + wide / 2) / width;
+    const factor = Math.min(400, Math.max(1, next));
+    setZoom(factor);
+    requestAnimationFrame(() => { box.current.scrollLeft = middle * Math.max(200, wide - 12) * factor - wide / 2; look(); });
+  };
+  const inSight = [sight.left - 300, sight.left + wide + 300];
+  return html`<section class="scroll timeline"><h2 class="sr">Timeline</h2>
+    <div class="tools"><span class="key"><i class="bar-of st-work"></i>work <i class="bar-of st-verify"></i>check <i class="bar-of st-review"></i>review <i class="bar-of st-merge"></i>merge
+      <i class="bar-of st-work e-failed"></i>failed <i class="waited"></i>waited <i class="bar-of st-work critical"></i>critical path</span>
+      <span class="faint">${span(long)}, from ${moment(from)}</span>
+      <span class="buttons"><button class="icon" onClick=${() => set(zoom * 2)} aria-label="Larger">+</button><button class="icon" onClick=${() => set(zoom / 2)} aria-label="Smaller" disabled=${zoom === 1}>−</button>
+        <button class="icon" onClick=${() => set(1)} aria-label="All of it">⤢</button></span></div>
+    <div class="lanes">
+      <div class="lane-names"><div class="ticks"></div>${rows.map((row) => html`<div key=${row.agent} style=${{ height: `${row.lanes.length * 26 + 8}px` }}><${Agent} id=${row.agent} /></div>`)}</div>
+      <div class="lane-box" ref=${box} onScroll=${look} tabindex="0" role="group" aria-label="Timeline">
+        <div class="lane-all" role="list" data-list style=${{ width: `${width}px` }}><${Ticks} from=${from} long=${long} width=${width} place=${place} />
+          ${rows.map((row) => html`<${Row} key=${row.agent} row=${row} place=${place} now=${now} sight=${inSight} critical=${critical} />`)}</div></div>
+    </div>
+    ${said.value.critical.length > 0 && html`<${Path} critical=${said.value.critical} stretches=${stretches} now=${now} />`}
+  </section>`;
+}

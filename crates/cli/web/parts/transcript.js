@@ -1,102 +1,128 @@
-// What an agent was told, said, called and got. Calls are folded: one line each.
-import { html, Link, useEffect, useLayoutEffect, useMemo, useRef, useState, Wrong } from "../base.js";
+// What an agent was told, said and called in an attempt, as it comes. Calls of tools are folded, with what they gave.
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib.js";
 import { follow, readOn, store } from "../store.js";
-import { clock, count, firstLine, seen } from "../words.js";
+import { clock, count, line, moment, plural, seen, span } from "../words.js";
+import { Agent, Awaited, Empty, Task } from "./common.js";
 
-/** How many steps are drawn before somebody asks for earlier ones. */
-const STEPS = 120;
-/** How much of an output is drawn at once, in characters. */
-const OUTPUT = 20000;
+/** So many of the last entries are drawn at first. */
+const AT_ONCE = 150;
 
-/** The steps of a transcript: a call and what it gave are one. */
-function steps(lines) {
-  const steps = [];
+/** The entries that are shown: a call and what it gave are one. */
+function entries(lines) {
+  const found = [];
   const calls = new Map();
-  for (const line of lines) {
-    if (line.type === "tool_result") {
-      const call = calls.get(line.call_id);
-      if (call) call.result = line;
-      else steps.push({ kind: "call", name: line.name, input: null, result: line, at_ms: line.at_ms });
+  for (const one of lines) {
+    if (one.type === "tool_result") {
+      const call = calls.get(one.call_id);
+      if (call && !call.result) call.result = one;
+      else found.push({ kind: "call", at: one.at_ms, name: one.name, result: one });
       continue;
     }
-    if (line.type === "answered" || line.type === "told" || line.type === "compacted") {
-      for (const part of line.parts) {
-        if (part.type === "text" && part.text.trim()) steps.push({ kind: line.type, text: part.text, at_ms: line.at_ms, turn: line.turn });
-        if (part.type === "tool_call") {
-          const call = { kind: "call", name: part.name, input: part.input, result: null, at_ms: line.at_ms };
-          calls.set(part.id, call);
-          steps.push(call);
-        }
+    if (one.type !== "answered") { found.push({ kind: one.type, at: one.at_ms, one }); continue; }
+    found.push({ kind: "turn", at: one.at_ms, one });
+    for (const part of one.parts ?? []) {
+      if (part.type === "text" && part.text.trim()) found.push({ kind: "said", at: one.at_ms, text: part.text });
+      if (part.type === "tool_call") {
+        const call = { kind: "call", at: one.at_ms, name: part.name, input: part.input, result: null };
+        calls.set(part.id, call);
+        found.push(call);
       }
-      continue;
     }
-    if (line.type === "began") steps.push({ kind: "note", text: `${line.agent} begins ${line.task}, attempt ${line.attempt}, with ${line.with}`, at_ms: line.at_ms });
-    if (line.type === "permission") steps.push({ kind: "note", text: `asked for ${line.what}: ${line.allowed ? "allowed" : "refused"}`, at_ms: line.at_ms });
-    if (line.type === "ended") steps.push({ kind: "note", text: `ended: ${line.outcome}`, at_ms: line.at_ms });
   }
-  return steps;
+  return found;
 }
 
-export function Transcript({ token }) {
-  const known = store.transcripts.get(token);
+/** The arguments of a call in one line: their values, since the names say little. */
+function brief(input) {
+  if (input == null) return "";
+  if (typeof input !== "object") return line(String(input));
+  return line(Object.values(input).map((value) => (typeof value === "string" ? value.split("\n")[0] : JSON.stringify(value))).join("  "));
+}
+
+function Input({ input }) {
+  if (input == null) return null;
+  if (typeof input !== "object") return html`<pre>${seen(String(input))}</pre>`;
+  return html`<dl class="args">${Object.entries(input).map(([name, value]) => html`<dt key=${name}>${line(name)}</dt><dd><pre>${seen(typeof value === "string" ? value : JSON.stringify(value, null, 2))}</pre></dd>`)}</dl>`;
+}
+
+function Call({ call }) {
+  const { result } = call;
+  const output = result?.output ?? "";
+  const how = !result ? ["running", "●", "no result yet"] : result.is_error ? ["failed", "✗", "error"] : ["completed", "✓", plural(output ? output.split("\n").length : 0, "line")];
+  return html`<details class="fold call"><summary><span class="status s-${how[0]}"><span class="sign" aria-hidden="true">${how[1]}</span></span><b>${line(call.name)}</b>
+      <span class="args-line">${brief(call.input).slice(0, 160)}</span><span class="faint how">${how[2]}${result && result.at_ms - call.at > 999 ? `, ${span(result.at_ms - call.at)}` : ""}</span></summary>
+    <${Input} input=${call.input} />${result && html`<pre class=${result.is_error ? "bad" : ""}>${seen(output)}</pre>`}</details>`;
+}
+
+const textOfParts = (parts) => (parts ?? []).filter((part) => part.type === "text").map((part) => part.text).join("\n\n");
+
+function Entry({ entry }) {
+  const { kind, one } = entry;
+  if (kind === "call") return html`<${Call} call=${entry} />`;
+  if (kind === "said") return html`<div class="text said">${seen(entry.text)}</div>`;
+  if (kind === "turn") {
+    const { usage, stop, turn } = one;
+    return html`<h4><span>turn ${turn}</span><span class="faint">${usage ? `${count(usage.input_tokens)} read${usage.cached_tokens ? ` (${count(usage.cached_tokens)} cached)` : ""}, ${count(usage.output_tokens)} written` : ""}${stop && !["end", "tool_calls"].includes(stop) ? `, ${line(stop)}` : ""}</span>
+      <time class="when" title=${moment(one.at_ms)}>${clock(one.at_ms)}</time></h4>`;
+  }
+  if (kind === "told" || kind === "compacted") {
+    const text = textOfParts(one.parts);
+    const title = kind === "told" ? (one.messages?.length ? `was told: ${plural(one.messages.length, "message")}` : "was told") : "its conversation was compacted";
+    const short = text.length < 400 && kind === "told";
+    return html`<details class="fold told" open=${short}><summary><b>${title}</b> <span class="args-line">${line(text.trim()).slice(0, 120)}</span></summary><div class="text">${seen(text)}</div></details>`;
+  }
+  const words = {
+    began: () => `begins, attempt ${one.attempt}${one.with ? `, with ${line(one.with)}` : ""}`,
+    session: () => `conversation ${line(one.id)}`,
+    permission: () => `asked for ${line(one.what)}: ${one.allowed ? "allowed" : "refused"}`,
+    ended: () => `ended: ${line(one.outcome)}`,
+  }[kind];
+  return html`<p class="event e-${kind}"><span>${words ? words() : line(kind)}</span><time class="when" title=${moment(one.at_ms)}>${clock(one.at_ms)}</time></p>`;
+}
+
+export function Transcript({ token, within }) {
   useEffect(() => {
-    follow([token]);
     readOn(token);
+    follow([token]);
     return () => follow([]);
   }, [token]);
-  const all = useMemo(() => steps(known?.lines ?? []), [known?.lines]);
-  const [more, setMore] = useState(0);
-  const end = useRef();
-  const near = useRef(false);
-  // Whoever reads at the end stays there as it grows; whoever has scrolled up is left in peace.
+  const known = store.transcripts.get(token);
+  const all = useMemo(() => entries(known?.lines ?? []), [known?.lines]);
+  const [many, setMany] = useState(AT_ONCE);
+  const [atEnd, setAtEnd] = useState(true);
+  // How far from the end one is, while more is put before it.
+  const held = useRef(null);
+  const scroller = () => within?.current;
   useLayoutEffect(() => {
-    const box = end.current?.closest(".scrolls");
+    const box = scroller();
+    if (atEnd && box) box.scrollTop = box.scrollHeight;
+  }, [all, atEnd]);
+  useEffect(() => {
+    const box = scroller();
     if (!box) return undefined;
-    const look = () => { near.current = box.scrollTop + box.clientHeight > box.scrollHeight - 60; };
-    box.addEventListener("scroll", look);
-    return () => box.removeEventListener("scroll", look);
-  }, [token]);
+    const hear = () => setAtEnd(box.scrollHeight - box.scrollTop - box.clientHeight < 60);
+    box.addEventListener("scroll", hear, { passive: true });
+    return () => box.removeEventListener("scroll", hear);
+  }, []);
+  if (!known?.read) return html`<${Awaited} said=${{ error: known?.error }} />`;
   useLayoutEffect(() => {
-    const box = end.current?.closest(".scrolls");
-    if (box && near.current) box.scrollTop = box.scrollHeight;
-  }, [all.length]);
-  if (known?.error && !all.length) return html`<${Wrong} error=${known.error} />`;
-  if (!known?.read) return html`<p class="empty">Reading…</p>`;
-  if (!all.length) return html`<p class="empty">There is no transcript: whoever worked on it kept none.</p><span ref=${end} />`;
-  const first = Math.max(0, all.length - STEPS * (more + 1));
-  const tokens = known.lines.reduce((sum, line) => sum + (line.usage ? line.usage.input_tokens + line.usage.output_tokens : 0), 0);
-  const turns = known.lines.filter((line) => line.type === "answered").length;
+    const box = scroller();
+    if (held.current != null && box) box.scrollTop = box.scrollHeight - held.current;
+    held.current = null;
+  }, [many]);
+  const more = () => {
+    const box = scroller();
+    held.current = box.scrollHeight - box.scrollTop;
+    setAtEnd(false);
+    setMany(many + 500);
+  };
+  const from = Math.max(0, all.length - many);
   return html`<div class="transcript">
-    ${known.of ? html`<p class="hint"><${Link} kind="agent" id=${known.of.agent} /> at <${Link} kind="task" id=${known.of.task} />, attempt ${known.of.attempt} (${known.of.stage}) · ${turns} turns · ${count(tokens)} tokens</p>` : null}
-    ${first ? html`<button onClick=${() => setMore(more + 1)}>Show earlier ones (${first})</button>` : null}
-    ${all.slice(first).map((step, place) => html`<${Step} key=${first + place} step=${step} />`)}
-    <span ref=${end} />
+    ${known.of && html`<p class="faint"><${Agent} id=${known.of.agent} /> on <${Task} id=${known.of.task} />, ${known.of.stage}, attempt ${known.of.attempt}</p>`}
+    ${store.at != null && html`<p class="banner past">A transcript is shown as it is today, not as it was then.</p>`}
+    ${!all.length && html`<${Empty}>Nothing is in it. Agents that are scripts write none.<//>`}
+    ${from > 0 && html`<button class="more" onClick=${more}>Show what was before (${count(from)} entries)</button>`}
+    ${all.slice(from).map((entry, place) => html`<${Entry} key=${from + place} entry=${entry} />`)}
+    ${!atEnd && html`<button class="to-end" onClick=${() => setAtEnd(true)}>↓ to the end</button>`}
   </div>`;
-}
-
-function Step({ step }) {
-  const when = html`<span class="since">${clock(step.at_ms)}</span>`;
-  if (step.kind === "note") return html`<p class="note">${when} ${seen(step.text)}</p>`;
-  if (step.kind === "call") return html`<${Call} step=${step} when=${when} />`;
-  if (step.kind === "answered") return html`<div class="said">${when}<p class="text">${seen(step.text)}</p></div>`;
-  const words = step.kind === "told" ? "told" : "compacted";
-  return html`<details class="told"><summary>${when} <b>${words}</b> ${firstLine(step.text).slice(0, 140)}</summary><p class="text">${seen(step.text)}</p></details>`;
-}
-
-/** What a call is given, in one line. */
-function given(input) {
-  if (input == null) return "";
-  if (typeof input !== "object") return String(input);
-  return Object.values(input).map((value) => (typeof value === "string" ? value.split("\n", 1)[0] : JSON.stringify(value))).join(" ");
-}
-
-function Call({ step, when }) {
-  const [open, setOpen] = useState(false);
-  const { name, input, result } = step;
-  const mark = !result ? "…" : result.is_error ? "✗" : "✓";
-  const whole = () => (typeof input === "object" && input ? Object.entries(input).map(([key, value]) => html`<dt>${seen(key)}</dt><dd><pre class="text">${seen(typeof value === "string" ? value : JSON.stringify(value, null, 2))}</pre></dd>`) : html`<dd><pre class="text">${seen(input)}</pre></dd>`);
-  return html`<details class=${`call ${result?.is_error ? "badly" : ""}`} onToggle=${(event) => setOpen(event.currentTarget.open)}>
-    <summary>${when} <span aria-label=${result ? (result.is_error ? "failed" : "done") : "under way"}>${mark}</span> <b>${seen(name)}</b> <code>${seen(given(input)).slice(0, 160)}</code></summary>
-    ${open ? html`<dl>${whole()}</dl>${result ? html`<pre class="text output">${seen(result.output.slice(0, OUTPUT))}${result.output.length > OUTPUT ? `\n… ${count(result.output.length - OUTPUT)} more characters` : ""}</pre>` : html`<p class="hint">It is under way.</p>`}` : null}
-  </details>`;
 }

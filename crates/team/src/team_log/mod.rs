@@ -272,6 +272,14 @@ impl TeamLog {
         Ok(look(&replica.state))
     }
 
+    /// How many records the log holds.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn records(&self) -> Result<u64, Error> {
+        self.look(State::records)
+    }
+
     /// Looks at the state as this process knows it: for what it has read or written itself.
     pub(crate) fn look_at_known<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.lock().state)

@@ -1,0 +1,445 @@
+"""How the page of `agent-team web` looks and feels: in a browser, on teams that the real command line made."""
+
+import hashlib
+import json
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import until
+from playwright.sync_api import expect
+
+VIEWS = ["agents", "board", "graph", "timeline", "cost", "messages", "merges", "log"]
+VENDOR = Path(__file__).parents[2] / "web" / "vendor"
+
+
+def go(page, place):
+    page.evaluate("place => { location.hash = place; }", place)
+
+
+def settled(page):
+    """Two frames later everything of before is drawn."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def test_the_team_is_there(worked, open_page):
+    page = open_page(worked.web())
+    expect(page.locator("header h1")).to_have_text("project")
+    expect(page.locator("header .legend")).to_contain_text("1 completed")
+    expect(page.locator(".state")).to_have_text("● live")
+    expect(page.locator(".agent", has_text="worker-2")).to_contain_text("docs")
+    go(page, "#/board/task/lexer")
+    expect(page.locator("#panel")).to_contain_text("lexer.c reads all tokens.")
+    assert page.url.endswith("#/board/task/lexer")
+    for view in VIEWS:
+        go(page, f"#/{view}")
+        expect(page.locator(f".views a[href^='#/{view}']")).to_have_attribute("aria-current", "page")
+        expect(page.locator("main")).not_to_contain_text("Reading…")
+        expect(page.locator("main")).not_to_contain_text("broke")
+
+
+def test_an_address_of_one_thing_opens_it(worked, open_page):
+    page = open_page(worked.web())
+    message = worked.json("inbox", "--as", "human", "--sent")[0]["id"]
+    for place, words in (("#/task/docs", "Write the docs"), ("#/agent/worker-2", "worker-2"), (f"#/message/{message}", "Keep the old API")):
+        page.goto(page.url.split("#")[0] + place)
+        expect(page.locator("#panel")).to_contain_text(words)
+
+
+def test_a_change_is_on_the_page_at_once(worked, open_page):
+    page = open_page(worked.web())
+    go(page, "#/board")
+    page.wait_for_selector(".task-card")
+    page.evaluate(
+        """() => { window.seen = {}; const look = () => { for (const card of document.querySelectorAll('.task-card .id'))
+          window.seen[card.textContent] ??= Date.now(); }; look(); new MutationObserver(look).observe(document.querySelector('.page'), { childList: true,
+          subtree: true, characterData: true }); }"""
+    )
+    expect(page.locator(".state.live")).to_be_visible()
+    took = []
+    for number in range(10):
+        name = f"later-{number}"
+        worked("add", "Later", "--id", name)
+        at = page.wait_for_function("name => window.seen[name]", arg=name, polling="raf").json_value()
+        took.append(at - worked.json("show", name)["added_at_ms"])
+    took.sort()
+    print(f"\na change reaches the page in {took[len(took) // 2]} ms (median of 10; {took[0]} to {took[-1]} ms)")
+    assert took[-1] < 1000
+
+
+def test_a_plan_is_approved_by_the_keyboard_after_it_was_read(running, open_page):
+    page = open_page(running.web())
+    expect(page.locator(".waits")).to_contain_text("1 plan to judge")
+    page.keyboard.press("w")
+    expect(page.locator("#panel")).to_contain_text("Plans to judge")
+    button = page.locator("#panel button", has_text="Read its plan").first
+    for _ in range(60):
+        if button.evaluate("node => node === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".text.plan")).to_contain_text("1. Change part 1")
+    approve = page.locator("dialog button", has_text="Approve plan")
+    expect(approve).to_be_disabled()
+    page.keyboard.press("End")
+    expect(approve).to_be_enabled()
+    for _ in range(10):
+        if approve.evaluate("node => node === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".toast").first).to_contain_text("agent-team plan approve tool --plan=1")
+    expect(page.locator("dialog")).to_have_count(0)
+    until(lambda: running.json("show", "tool")["status"] == "completed", "the work after the plan")
+    expect(page.locator(".waits")).not_to_contain_text("plan")
+
+
+def test_a_question_is_answered_and_an_agent_interrupted(running, open_page):
+    page = open_page(running.web())
+    page.locator(".waits a", has_text="question").click()
+    expect(page.locator("#panel")).to_contain_text("Tabs or <b>spaces</b>?")
+    page.locator("#panel").get_by_role("button", name="Answer").click()
+    page.keyboard.type("Spaces")
+    page.keyboard.press("Control+Enter")
+    until(lambda: running.json("show", "asked")["status"] == "completed", "what the answer was waited for with")
+    page.keyboard.press("Escape")
+    expect(page.locator(".agent", has_text="worker-2")).to_contain_text("waits for its model")
+    page.locator(".agent", has_text="worker-2").get_by_role("button", name="Interrupt").click()
+    page.keyboard.type("Do not rewrite the lexer")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".toast").last).to_contain_text("agent-team interrupt worker-2")
+    sent = running.json("inbox", "--as", "human", "--sent")
+    assert [(one["to"], one["text"], one["urgent"]) for one in sent if one["urgent"]] == [("worker-2", "Do not rewrite the lexer", True)]
+    until(lambda: running.json("show", "slow")["status"] == "completed", "what it does then")
+
+
+def test_a_transcript_grows_as_it_is_written(running, open_page):
+    page = open_page(running.web())
+    page.locator(".agent", has_text="worker-3").get_by_role("link", name="Transcript").click()
+    panel = page.locator("#panel")
+    expect(panel.locator(".call summary b")).to_have_text(["ask"])
+    expect(panel.locator(".call")).to_contain_text("no result yet")
+    panel.locator(".call summary").click()
+    expect(panel.locator(".call")).to_contain_text("Tabs or <b>spaces</b>?")
+    question = running.json("status")["questions"][0]
+    running("answer", question, "Spaces")
+    expect(panel).to_contain_text("ended: ")
+    expect(panel.locator(".call summary b")).to_have_text(["ask", "finish"])
+
+
+def test_the_slider_goes_back_and_forth(worked, open_page):
+    page = open_page(worked.web())
+    records = worked.json("status")["records"]
+    go(page, "#/board")
+    slider = page.get_by_role("slider")
+    expect(slider).to_have_value(str(records))
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(page.locator(".state.past")).to_contain_text(f"record 0 of {records}")
+    expect(page.locator("main")).to_contain_text("No tasks yet")
+    for _ in range(2):
+        page.keyboard.press("]")
+    expect(page.locator(".state.past")).to_contain_text("record 2 of")
+    expect(page.locator(".task-card")).to_have_count(2)
+    assert "at=2" in page.url
+    # In the past nothing is steered, and it is said why.
+    add = page.get_by_role("button", name="Add task")
+    expect(add).to_have_attribute("aria-disabled", "true")
+    expect(add).to_have_attribute("title", re.compile("past"))
+    # What happens meanwhile changes what can be gone to, not what is seen.
+    worked("add", "Later", "--id", "later")
+    expect(page.locator(".state.past")).to_contain_text(f"of {records + 1}")
+    expect(page.locator(".task-card")).to_have_count(2)
+    page.locator(".state.past").click()
+    expect(page.locator(".state")).to_have_text("● live")
+    expect(page.locator(".task-card", has_text="later")).to_have_count(1)
+    # A record of the log leads to the team as it was after it.
+    go(page, "#/log")
+    page.locator(".record .seq", has_text=re.compile("^4$")).click()
+    expect(page.locator(".state.past")).to_contain_text("record 4 of")
+    page.keyboard.press("n")
+    expect(page.locator(".state")).to_have_text("● live")
+
+
+@pytest.mark.parametrize("width", [360, 390, 430])
+def test_a_phone_shows_everything_in_one_column(worked, open_page, width):
+    page = open_page(worked.web(), width, 800, has_touch=True, is_mobile=True)
+    for place in [*VIEWS, "search?q=lexer", "board/task/lexer", "board/task/lexer/history", "agents/agent/worker-1", "messages/waiting/you", "board?at=4"]:
+        go(page, f"#/{place}")
+        expect(page.locator(".page")).not_to_contain_text("Reading…")
+        settled(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, place
+        assert page.evaluate("Math.max(...[...document.querySelectorAll('header, main, .slider, .views, .panel')].map((part) => part.getBoundingClientRect().right))") <= width + 0.5, place
+        small = page.evaluate(
+            """() => [...document.querySelectorAll('button, .views a, .do, input, select')].filter((node) => node.getClientRects().length && !node.closest('.goal')
+              && node.getBoundingClientRect().height < 38).map((node) => node.outerHTML.slice(0, 80))"""
+        )
+        assert not small, (place, small)
+    go(page, "#/agents")
+    page.locator(".menu summary").click()
+    page.get_by_role("button", name="Say", exact=True).first.click()
+    expect(page.locator("dialog")).to_be_visible()
+
+
+def test_the_keyboard_reaches_everything(worked, open_page):
+    page = open_page(worked.web())
+    for number, view in enumerate(VIEWS, 1):
+        page.keyboard.press(str(number))
+        expect(page.locator(".views a[aria-current=page]")).to_have_attribute("href", re.compile(f"^#/{view}"))
+    for key, view in (("b", "board"), ("a", "agents"), ("m", "messages")):
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        expect(page.locator(".views a[aria-current=page]")).to_have_attribute("href", re.compile(f"^#/{view}"))
+    page.keyboard.press("?")
+    expect(page.locator("dialog")).to_contain_text("what waits for you")
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+    page.keyboard.press("2")
+    page.keyboard.press("j")
+    first = page.evaluate("document.activeElement.getAttribute('href')")
+    page.keyboard.press("l")
+    assert page.evaluate("document.activeElement.getAttribute('href')") != first
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_have_count(0)
+    page.keyboard.press("/")
+    page.keyboard.type("tokens")
+    expect(page.locator(".hit")).to_have_count(1)
+    expect(page.locator(".hit")).to_contain_text("lexer")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel")).to_contain_text("lexer.c reads all tokens.")
+    page.keyboard.press("Escape")
+    # Tab comes to each button, and one sees where one is.
+    page.keyboard.press("1")
+    reached = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("(document.activeElement.textContent || document.activeElement.ariaLabel || '').trim().slice(0, 30)"))
+        if page.evaluate("document.activeElement !== document.body"):
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none", page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+    assert {"Skip to the view", "Add task", "Pause team", "Agents2", "Interrupt"} <= reached, reached
+
+
+def test_what_a_terminal_cannot_show_is_shown_of_a_team_that_ended(team, open_page):
+    place = team.home / "text-tools"
+    team("demo", "--dir", str(place))
+    page = open_page(team.web("--team", str(place)), 1440, 900)
+    go(page, "#/graph")
+    expect(page.locator("a.box")).to_have_count(9)
+    expect(page.locator(".edges path")).to_have_count(10)
+    boxes = page.locator("a.box rect:first-of-type").evaluate_all("all => all.map((one) => one.getBoundingClientRect()).map((box) => [box.left, box.top, box.right, box.bottom])")
+    for n, (left, top, right, bottom) in enumerate(boxes):
+        assert not any(left < r and l < right and top < b and t < bottom for l, t, r, b in boxes[n + 1 :]), "no box covers another one"
+    page.locator("a.box", has_text="uniq").first.click()
+    expect(page.locator("#panel .lead")).to_have_text("Write bin/uniq")
+    page.locator("#panel").get_by_role("link", name="Change", exact=True).click()
+    expect(page.locator(".patch .added").first).to_be_visible()
+    assert page.locator(".patch .added").first.evaluate("row => getComputedStyle(row).backgroundColor") != page.locator(".patch .hunk").first.evaluate("row => getComputedStyle(row).backgroundColor")
+    page.keyboard.press("4")
+    expect(page.locator(".bar-of.st-work.critical").first).to_be_visible()
+    expect(page.locator(".bar-of.e-failed").first).to_be_visible()
+    expect(page.locator(".waited").nth(1)).to_be_visible()
+    expect(page.locator(".path li").last).to_contain_text("top")
+    page.get_by_role("button", name="Larger").click()
+    page.wait_for_function("() => document.querySelector('.lane-box').scrollWidth > 1.5 * document.querySelector('.lane-box').clientWidth")
+    page.keyboard.press("5")
+    expect(page.locator(".chart .area").nth(4)).to_be_visible()
+    expect(page.locator("tfoot")).to_contain_text("48")
+    page.keyboard.press("7")
+    expect(page.locator(".gate")).to_contain_text("tests/gate")
+    go(page, "#/board/task/uniq")
+    page.locator("#panel").get_by_role("link", name=re.compile("^work 1")).click()
+    # Calls are folded, with what they gave.
+    expect(page.locator(".call").first).not_to_have_attribute("open", "")
+    page.locator(".call summary").first.click()
+    expect(page.locator(".call pre").last).to_have_count(1)
+    expect(page.locator(".event.e-ended")).to_contain_text("ended: ")
+
+
+EVIL = "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'><a href=\"javascript:window.pwned=3\">x</a> \u202edlrow\u202c \u200bzero \u0007bell"
+
+
+def test_text_of_agents_is_never_markup(team, open_page):
+    team("init")
+    team("add", f"T {EVIL}", "--id", "evil", "--description", f"D {EVIL}", "--label", "safe")
+    team("claim", "evil", "--as", "worker-1")
+    team("say", "everyone", f"M {EVIL}")
+    team("complete", "evil", "--as", "worker-1", "--result", f"R {EVIL}")
+    page = open_page(team.web())
+    for place in [*VIEWS, "board/task/evil", "board/task/evil/history", "board/task/evil/messages", "agents/agent/worker-1", "search?q=zero", "search?q=%3Cimg%20onerror"]:
+        go(page, f"#/{place}")
+        expect(page.locator(".page")).not_to_contain_text("Reading…")
+        settled(page)
+        assert page.evaluate("window.pwned") is None, place
+        assert page.evaluate("document.querySelectorAll('#app script, #app img, #app [onerror], #app a[href^=javascript]').length") == 0, place
+        text = page.evaluate("document.querySelector('#app').innerText + [...document.querySelectorAll('[title], [aria-label]')].map((n) => n.title + n.ariaLabel).join()")
+        assert not set(text) & set("\u202e\u202c\u200b\u0007"), place
+    go(page, "#/board/task/evil")
+    expect(page.locator("#panel")).to_contain_text("<script>window.pwned = 1</script>")
+    expect(page.locator("#panel")).to_contain_text("\\u{202e}dlrow\\u{202c} \\u{200b}zero \\u{7}bell")
+
+
+def asked(url, **headers):
+    """What the server says to a request that no browser would send so."""
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_who_has_no_token_or_comes_from_elsewhere_gets_nothing(worked, browser):
+    url = worked.web()
+    base, token = url.split("/?token=")
+    for place, headers in (("/", {}), ("/?token=wrong", {}), ("/api/picture", {"Authorization": "Bearer wrong"}), ("/assets/app.js", {})):
+        status, body = asked(base + place, **headers)
+        assert status == 401 and "lexer" not in body and "agent-team web" in body, (place, status, body)
+    bearer = {"Authorization": f"Bearer {token}"}
+    for headers in ({"Origin": "http://example.invalid"}, {"Host": "example.invalid"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+        status, body = asked(f"{base}/api/picture", **bearer, **headers)
+        assert status == 403 and "lexer" not in body, (headers, status, body)
+    assert asked(f"{base}/api/picture", **bearer)[0] == 200
+    # In a browser: who has no token sees what to do, and nothing else.
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(base)
+    expect(page.locator("body")).to_contain_text("agent-team web")
+    context.close()
+
+
+def test_a_page_whose_token_is_over_says_so(worked, open_page):
+    url = worked.web()
+    page = open_page(url)
+    expect(page.locator(".state.live")).to_be_visible()
+    server = worked.children[-1]
+    server.kill()
+    server.wait()
+    expect(page.locator(".state.off")).to_be_visible()
+    # Another one on the same port has another token.
+    worked.web("--port", str(urlsplit(url).port))
+    expect(page.locator("h1")).to_have_text("This page needs its token")
+    open_page.errors.clear()
+
+
+def test_a_log_is_looked_at_and_nothing_else(worked, open_page, tmp_path):
+    (worked.folder / "old.jsonl").write_bytes((worked.folder / ".agent-team/log.jsonl").read_bytes())
+    page = open_page(worked.web("--log", "old.jsonl"))
+    expect(page.locator(".state.ro")).to_contain_text("read-only")
+    pause = page.get_by_role("button", name="Pause team")
+    expect(pause).to_have_attribute("aria-disabled", "true")
+    expect(pause).to_have_attribute("title", re.compile("only looked at"))
+    pause.click(force=True)
+    expect(page.locator("dialog")).to_have_count(0)
+    # Nor does the server do what another program sends.
+    status = page.evaluate("async () => (await fetch('/api/do', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{\"do\":\"pause\"}' })).status")
+    assert status == 403
+
+
+def test_a_refusal_is_said_with_its_command(worked, open_page):
+    page = open_page(worked.web())
+    page.get_by_role("button", name="Add task").click()
+    page.keyboard.type("Too late")
+    page.get_by_label("After").fill("nothing-of-this-name")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".toast.bad")).to_contain_text("agent-team add --after=nothing-of-this-name -- 'Too late'")
+    expect(page.locator("dialog")).to_be_visible()
+    page.get_by_label("After").fill("docs")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("dialog")).to_have_count(0)
+    assert any(task["title"] == "Too late" for task in worked.json("list"))
+
+
+PAINTED = """() => { new MutationObserver((_, watch) => { if (document.querySelector('.page main > *')) { watch.disconnect();
+  requestAnimationFrame(() => { const one = new MessageChannel(); one.port1.onmessage = () => { window.painted = performance.now(); }; one.port2.postMessage(0); }); } })
+  .observe(document, { childList: true, subtree: true }); }"""
+
+
+def test_ten_thousand_tasks_are_there_at_once(team, open_page, browser):
+    team("init")
+    tasks = [{"id": f"task-{n}", "title": f"Port part {n} of the library to the new interface", "after": [f"task-{n // 3}"] if n % 7 else [], "priority": n % 5} for n in range(1, 10001)]
+    # A first one for those that come after it.
+    tasks.insert(0, {"id": "task-0", "title": "Begin"})
+    (team.folder / "tasks.jsonl").write_text("\n".join(map(json.dumps, tasks)))
+    team("add", "--file", "tasks.jsonl")
+    page = open_page(team.web())
+    figures = []
+    for view in ("agents", "board"):
+        page.goto(page.url.split("#")[0] + f"#/{view}")
+        page.add_init_script(f"({PAINTED})()")
+        for _ in range(3):
+            page.reload()
+            page.wait_for_function("() => window.painted")
+            data = page.evaluate("performance.getEntriesByType('resource').find((one) => one.name.endsWith('/api/picture')).responseEnd")
+            painted = page.evaluate("window.painted")
+            figures.append((view, round(painted - data), round(painted)))
+    print()
+    for view in ("agents", "board"):
+        after, whole = min((after, whole) for of, after, whole in figures if of == view)
+        print(f"10,001 tasks, {view}: painted {after} ms after the data, {whole} ms after the address was asked for")
+    assert min(after for _, after, _ in figures) < 1000
+    go(page, "#/board")
+    cards = page.locator(".task-card")
+    expect(cards.first).to_be_visible()
+    assert cards.count() < 200
+    page.locator(".column .rows").last.evaluate("box => { box.scrollTop = box.scrollHeight; }")
+    settled(page)
+    assert cards.count() < 200
+    go(page, "#/graph")
+    expect(page.locator(".graph .tools")).to_contain_text("of 10k tasks")
+    expect(page.locator(".box").first).to_be_visible()
+    page.get_by_role("button", name="Layers").click()
+    expect(page.locator(".graph .tools")).to_contain_text("layers")
+    expect(page.locator(".box").first).to_be_visible()
+
+
+CONTRAST = """() => {
+  const ctx = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
+  const rgba = (colour) => { ctx.clearRect(0, 0, 1, 1); ctx.fillStyle = colour; ctx.fillRect(0, 0, 1, 1); return [...ctx.getImageData(0, 0, 1, 1).data]; };
+  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)).reduce((sum, c, n) => sum + c * [0.2126, 0.7152, 0.0722][n], 0);
+  const behind = (node) => { for (let one = node; one; one = one.parentElement) { const c = rgba(getComputedStyle(one).backgroundColor); if (c[3] > 250) return c; } return [255, 255, 255]; };
+  const bad = [];
+  for (const node of document.querySelectorAll('#app *')) {
+    if (![...node.childNodes].some((one) => one.nodeType === 3 && one.data.trim()) || !node.getClientRects().length || node.closest('[aria-disabled], :disabled, svg, .sr, .skip')) continue;
+    const [front, back] = [light(rgba(getComputedStyle(node).color)), light(behind(node))];
+    const ratio = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
+    if (ratio < 4.5) bad.push(`${ratio.toFixed(2)} ${node.outerHTML.slice(0, 100)}`);
+  }
+  return bad;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_everything_can_be_read_in_both_colours(running, open_page, scheme):
+    page = open_page(running.web(), color_scheme=scheme)
+    for place in [*VIEWS, "agents/waiting/you", "board/task/tool", "search?q=make"]:
+        go(page, f"#/{place}")
+        expect(page.locator(".page")).not_to_contain_text("Reading…")
+        settled(page)
+        assert page.evaluate(CONTRAST) == [], place
+
+
+def test_the_colours_that_somebody_chose_are_kept(worked, open_page):
+    page = open_page(worked.web(), color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.keyboard.press("t")
+    page.wait_for_function(f"() => {ground} !== '{light}'")
+    dark = page.evaluate(ground)
+    page.reload()
+    page.wait_for_selector(".page")
+    assert page.evaluate(ground) == dark
+
+
+def test_the_libraries_of_others_are_unchanged():
+    readme = (VENDOR / "README.md").read_text()
+    named = re.findall(r"^\| (\S+\.js) \|.*`([0-9a-f]{64})` \|$", readme, re.MULTILINE)
+    assert sorted(name for name, _ in named) == sorted(file.name for file in VENDOR.glob("*.js"))
+    for name, sha256 in named:
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == sha256, name
