@@ -5,23 +5,12 @@ import { VIEWS, address, go, read } from "./route.js";
 import { begin, goTo, listen, shown, store } from "./store.js";
 import { wear } from "./theme.js";
 import { count, line } from "./words.js";
-import { Agents } from "./parts/agents.js";
-import { Board } from "./parts/board.js";
+import { Later, load, loadAll } from "./later.js";
 import { waitsForYou } from "./parts/common.js";
-import { Cost } from "./parts/cost.js";
 import { Dialogs } from "./parts/dialogs.js";
-import { Graph } from "./parts/graph.js";
 import { Header } from "./parts/header.js";
-import { Log } from "./parts/log.js";
-import { Merges } from "./parts/merges.js";
-import { Messages } from "./parts/messages.js";
-import { Panel } from "./parts/panel.js";
-import { Search } from "./parts/search.js";
 import { Slider } from "./parts/slider.js";
-import { Timeline } from "./parts/timeline.js";
 import { Toasts } from "./parts/toasts.js";
-
-const PARTS = { agents: Agents, board: Board, graph: Graph, timeline: Timeline, cost: Cost, messages: Messages, merges: Merges, log: Log, search: Search };
 
 function Nav({ picture, view }) {
   const many = {
@@ -62,7 +51,7 @@ function App() {
     };
     addEventListener("hashchange", moved);
     listenToKeys(search);
-    begin().then(moved);
+    begin().then(moved).then(() => setTimeout(loadAll, 500));
     return () => removeEventListener("hashchange", moved);
   }, []);
   const picture = shown();
@@ -70,13 +59,12 @@ function App() {
   const { view, open } = read();
   const waits = waitsForYou(picture).all;
   document.title = `${waits ? `(${waits}) ` : ""}${line(picture.name)}: ${view}`;
-  const View = PARTS[view];
   return html`<div class="page ${open ? "with-panel" : ""} ${store.at != null ? "in-past" : ""}">
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>Skip to the view</a>
     <${Header} search=${search} />
     <${Nav} picture=${picture} view=${view} />
-    <main id="main" tabindex="-1"><${Whole} key=${view}><${View} /><//></main>
-    ${open && html`<${Whole} key=${`${open.kind} ${open.id}`}><${Panel} /><//>`}
+    <main id="main" tabindex="-1"><${Whole} key=${view}><${Later} part=${view} /><//></main>
+    ${open && html`<${Whole} key=${`${open.kind} ${open.id}`}><${Later} part="panel" /><//>`}
     <${Slider} />
     <${Toasts} />
     <${Dialogs} />
@@ -84,6 +72,10 @@ function App() {
 }
 
 wear();
+// Their files come while the picture does.
+const { view, open } = read();
+load(view);
+if (open) load("panel");
 const place = document.getElementById("app");
 place.replaceChildren();
 render(html`<${App} />`, place);

@@ -369,20 +369,22 @@ def test_ten_thousand_tasks_are_there_at_once(team, open_page, browser):
     (team.folder / "tasks.jsonl").write_text("\n".join(map(json.dumps, tasks)))
     team("add", "--file", "tasks.jsonl")
     page = open_page(team.web())
-    figures = []
+    figures, firsts = [], []
     for view in ("agents", "board"):
         page.goto(page.url.split("#")[0] + f"#/{view}")
         page.add_init_script(f"({PAINTED})()")
-        for _ in range(3):
+        for _ in range(5):
             page.reload()
             page.wait_for_function("() => window.painted")
             data = page.evaluate("performance.getEntriesByType('resource').find((one) => one.name.endsWith('/api/picture')).responseEnd")
             painted = page.evaluate("window.painted")
             figures.append((view, round(painted - data), round(painted)))
+            firsts.append(round(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")))
     print()
+    print(f"10,001 tasks: first contentful paint after {sorted(firsts)[5]} ms (median; the longest {max(firsts)})")
     for view in ("agents", "board"):
-        after, whole = min((after, whole) for of, after, whole in figures if of == view)
-        print(f"10,001 tasks, {view}: painted {after} ms after the data, {whole} ms after the address was asked for")
+        after, whole = (sorted(times) for times in zip(*(figure[1:] for figure in figures if figure[0] == view)))
+        print(f"10,001 tasks, {view}: drawn {after[2]} ms after the data, {whole[2]} ms after the address was asked for (medians; the longest {whole[4]})")
     assert min(after for _, after, _ in figures) < 1000
     go(page, "#/board")
     cards = page.locator(".task-card")

@@ -3,7 +3,7 @@ import { html } from "../lib.js";
 import { address, go, read, to } from "../route.js";
 import { shown, shownTime, store } from "../store.js";
 import { whyNot, wish } from "../steer.js";
-import { STATUSES, accountOf, count, line, money, plural, span, textOf, tokensOf } from "../words.js";
+import { STATUSES, accountOf, count, line, money, number, plural, span, textOf, tokensOf } from "../words.js";
 import { Do, byStatus, useNarrow, waitsForYou } from "./common.js";
 import { nextTheme, theme } from "../theme.js";
 
@@ -36,7 +36,7 @@ function Spent({ picture }) {
 }
 
 function Connection({ picture }) {
-  if (store.at != null) return html`<button class="state past" onClick=${() => go({ at: null })}>record ${picture.records.toLocaleString("en")} of ${store.now.records.toLocaleString("en")} · back to now</button>`;
+  if (store.at != null) return html`<button class="state past" onClick=${() => go({ at: null })}>record ${number(picture.records)} of ${number(store.now.records)} · back to now</button>`;
   if (store.connection !== "live") return html`<span class="state off" role="status">◌ reconnecting</span>`;
   if (picture.read_only) return html`<span class="state ro" role="status">▣ read-only</span>`;
   return html`<span class="state live" role="status">● live</span>`;

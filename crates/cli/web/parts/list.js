@@ -1,5 +1,6 @@
 // Lists: of any length at the cost of what is seen of them.
 import { html, useLayoutEffect, useRef, useState } from "../lib.js";
+import { number } from "../words.js";
 
 const MORE = 6;
 
@@ -44,5 +45,5 @@ export function Grown({ items, one, step = 40, kind = "", label }) {
   }, [many, more]);
   return html`<div class="grown ${kind}" data-list role="list" aria-label=${label}>${items.slice(0, many).map(one)}</div>
     ${more && html`<button class="more" ref=${end} onClick=${() => setMany(many + step)}>
-      Show more (${(items.length - many).toLocaleString("en")} left)</button>`}`;
+      Show more (${number(items.length - many)} left)</button>`}`;
 }

@@ -2,7 +2,7 @@
 import { html, useEffect, useState } from "../lib.js";
 import { go, read } from "../route.js";
 import { shown, store } from "../store.js";
-import { moment } from "../words.js";
+import { moment, number } from "../words.js";
 
 /** Goes to a record, within what there is; to the newest means to now. */
 export function step(by, passing = true) {
@@ -23,7 +23,7 @@ export function Slider() {
     return () => clearTimeout(timer);
   }, [drawn]);
   const place = drawn ?? at;
-  const words = store.at == null && drawn == null ? `now, record ${newest.toLocaleString("en")}` : `record ${place.toLocaleString("en")} of ${newest.toLocaleString("en")}`;
+  const words = store.at == null && drawn == null ? `now, record ${number(newest)}` : `record ${number(place)} of ${number(newest)}`;
   return html`<div class="slider" role="group" aria-label="Back through the log">
     <button class="icon" onClick=${() => step(-1)} disabled=${at === 0} aria-label="One record back" title="One record back  [">◂</button>
     <input type="range" min="0" max=${newest} step="1" value=${place} aria-label="Record of the log" aria-valuetext=${words} onInput=${(event) => draw(Number(event.currentTarget.value))} />

@@ -24,8 +24,6 @@ pub struct RowView {
     /// The number of the newest attempt, from 1.
     #[serde(default, skip_serializing_if = "is_default")]
     pub attempt: u32,
-    /// How many attempts may fail.
-    pub attempts: u32,
     /// Higher goes first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub priority: i32,
@@ -58,8 +56,6 @@ pub struct RowView {
     pub delegate: bool,
     /// When it came into its present status, in milliseconds since 1970.
     pub since_ms: u64,
-    /// When it was added, in milliseconds since 1970.
-    pub added_at_ms: u64,
     /// What it cost so far, in millionths of a US dollar.
     #[serde(default, skip_serializing_if = "is_default")]
     pub micro_usd: u64,
@@ -104,7 +100,6 @@ fn row(state: &State, task: &Task) -> RowView {
         agent: claim.map(|claim| claim.agent.clone()),
         stage: claim.map(|claim| claim.stage),
         attempt: task.attempt,
-        attempts: spec.attempts,
         priority: spec.priority,
         parent: spec.parent.clone(),
         after: spec.after.clone(),
@@ -116,7 +111,6 @@ fn row(state: &State, task: &Task) -> RowView {
         plan,
         delegate: spec.delegate,
         since_ms: task.since_ms,
-        added_at_ms: task.added_at_ms,
         micro_usd: spent.micro_usd,
         tokens: spent.tokens(),
     }
