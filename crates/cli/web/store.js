@@ -139,7 +139,7 @@ export async function goTo(at) {
 /** Reads on in a transcript from where it was read to. */
 export function readOn(token) {
   let known = store.transcripts.get(token);
-  if (!known) store.transcripts.set(token, (known = { lines: [], next: 0, of: null, queue: Promise.resolve() }));
+  if (!known) store.transcripts.set(token, (known = { lines: [], draft: null, next: 0, of: null, queue: Promise.resolve() }));
   // One at a time, so that no line comes twice.
   known.queue = known.queue.then(async () => {
     try {
@@ -147,6 +147,7 @@ export function readOn(token) {
         const page = await get(`transcript/${encodeURIComponent(token)}`, { from: known.next });
         known.of = page.of ?? known.of;
         if (page.lines.length) known.lines = known.lines.concat(page.lines);
+        known.draft = page.draft;
         if (page.next === known.next) break;
         known.next = page.next;
       }

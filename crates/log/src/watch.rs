@@ -94,6 +94,8 @@ impl FolderWatch {
     pub fn set(&mut self, wanted: &BTreeSet<PathBuf>) {
         use rustix::fs::inotify::{WatchFlags, add_watch, remove_watch};
 
+        // Files that come, grow and go.
+        let changes = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::DELETE;
         let notifications = &self.watch.notifications;
         self.folders.retain(|folder, watched| {
             let keep = wanted.contains(folder) && folder.is_dir();
@@ -105,7 +107,7 @@ impl FolderWatch {
         });
         for folder in wanted {
             if !self.folders.contains_key(folder)
-                && let Ok(watched) = add_watch(notifications, folder, WatchFlags::MODIFY | WatchFlags::CREATE)
+                && let Ok(watched) = add_watch(notifications, folder, changes)
             {
                 self.folders.insert(folder.clone(), watched);
             }

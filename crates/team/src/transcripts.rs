@@ -13,7 +13,7 @@ use agent_team_log::FolderWatch;
 use serde::Serialize;
 use tokio::net::unix::pipe;
 
-use crate::agent::{Line, TRANSCRIPT};
+use crate::agent::{Draft, Line, TRANSCRIPT};
 use crate::follow::notified;
 use crate::{AgentId, Ending, Error, RecordId, Stage, TaskId, TaskQueue};
 
@@ -132,15 +132,17 @@ impl TaskQueue {
 /// Reads a transcript from its beginning, or near its end, and then what comes.
 #[derive(Debug)]
 pub struct TranscriptReader {
-    file: PathBuf,
+    attempt: PathBuf,
     offset: u64,
+    /// The last turn that was read.
+    turn: u32,
 }
 
 impl TranscriptReader {
     /// The transcript of this name, in the folder `.agent-team` of its team, from an offset that
     /// [`offset`](Self::offset) gave; 0 for its beginning.
     pub fn new(root: &Path, token: RecordId, offset: u64) -> Self {
-        Self { file: root.join("attempts").join(token.to_string()).join(TRANSCRIPT), offset }
+        Self { attempt: root.join("attempts").join(token.to_string()), offset, turn: 0 }
     }
 
     /// The same, from the first line that begins within so many bytes of its end.
@@ -156,7 +158,7 @@ impl TranscriptReader {
 
     /// How long the transcript is, in bytes; nothing while there is none.
     pub fn length(&self) -> u64 {
-        std::fs::metadata(&self.file).map_or(0, |known| known.len())
+        std::fs::metadata(self.attempt.join(TRANSCRIPT)).map_or(0, |known| known.len())
     }
 
     /// Where the next read begins, in bytes.
@@ -170,7 +172,7 @@ impl TranscriptReader {
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn read(&mut self, max_bytes: u64) -> io::Result<Vec<Line>> {
-        let mut file = match File::open(&self.file) {
+        let mut file = match File::open(self.attempt.join(TRANSCRIPT)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
@@ -189,7 +191,22 @@ impl TranscriptReader {
         };
         self.offset += end as u64;
         let lines = bytes.get(..end).unwrap_or_default().split(|byte| *byte == b'\n');
-        Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+        let lines: Vec<Line> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        for line in &lines {
+            match line {
+                Line::Answered { turn, .. } => self.turn = *turn,
+                Line::Ended { .. } => self.turn = u32::MAX,
+                Line::Began { .. } if self.turn == u32::MAX => self.turn = 0,
+                _ => {}
+            }
+        }
+        Ok(lines)
+    }
+
+    /// What the agent has said so far in the turn that it is at; `None` while it says nothing, where that turn was read
+    /// already, or where the attempt has ended.
+    pub fn draft(&self) -> Option<Draft> {
+        Draft::of(&self.attempt).filter(|draft| draft.turn > self.turn)
     }
 }
 

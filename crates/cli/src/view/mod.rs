@@ -8,4 +8,4 @@ mod transcript_words;
 
 pub use picture::{AgentRow, Picture};
 pub use steer::{Done, Steer};
-pub use transcript_words::{call, words};
+pub use transcript_words::{call, spoken, words};

@@ -14,7 +14,7 @@ use agent_team::{
 };
 use serde::Serialize;
 
-use super::transcript_words::words;
+use super::transcript_words::{spoken, words};
 
 /// How many messages are shown, the newest.
 const MESSAGES: usize = 500;
@@ -167,9 +167,11 @@ impl Picture {
 
 /// The last lines of a transcript, oldest first. What cannot be read has none.
 pub fn last_lines(root: &Path, token: RecordId) -> Vec<String> {
-    let lines = TranscriptReader::near_end(root, token, LAST_BYTES).read(LAST_BYTES).unwrap_or_default();
-    let mut last: Vec<String> =
-        lines.iter().rev().flat_map(|line| words(line).into_iter().rev()).take(LAST_LINES).collect();
+    let mut reader = TranscriptReader::near_end(root, token, LAST_BYTES);
+    let lines = reader.read(LAST_BYTES).unwrap_or_default();
+    let now = reader.draft().map(|draft| spoken(&draft)).unwrap_or_default();
+    let before = lines.iter().rev().flat_map(|line| words(line).into_iter().rev());
+    let mut last: Vec<String> = now.into_iter().rev().chain(before).take(LAST_LINES).collect();
     last.reverse();
     last
 }

@@ -1,6 +1,6 @@
 //! A line of a transcript in a few words each: what an agent said, called and got, for those who look on.
 
-use agent_team::agent::Line;
+use agent_team::agent::{Draft, Line};
 use agent_team::model::Part;
 use serde_json::Value;
 
@@ -25,6 +25,16 @@ pub fn words(line: &Line) -> Vec<String> {
         }
         Line::Ended { outcome, .. } => vec![format!("ended: {}", cut(outcome))],
     }
+}
+
+/// What an agent says at the moment, a line each. Of a long line the end is shown: that is what is new.
+pub fn spoken(draft: &Draft) -> Vec<String> {
+    let lines = draft.text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let end = |line: &str| match line.char_indices().rev().nth(CHARS - 1) {
+        Some((begin, _)) if begin > 0 => format!("…{}", line.get(begin..).unwrap_or_default()),
+        _ => line.to_owned(),
+    };
+    lines.map(end).chain(draft.calls.iter().map(|name| format!("> {name} …"))).collect()
 }
 
 /// What others said to it, a line each, with who did. They stand between marks.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use agent_team::agent::Line;
+use agent_team::agent::{Draft, Line};
 use agent_team::view::TaskView;
 use agent_team::{AgentId, RecordId, Status, TaskId, TaskQueue, TranscriptReader, TranscriptView};
 
@@ -84,6 +84,8 @@ pub enum Answer {
         token: RecordId,
         /// The lines.
         lines: Vec<Line>,
+        /// What is being said after them.
+        draft: Option<Draft>,
         /// Where they begin.
         from: u64,
         /// Where the next ones begin.
@@ -258,5 +260,5 @@ fn read(queue: &TaskQueue, token: RecordId, offset: Option<u64>) -> Result<Answe
     let from = reader.offset();
     let lines = reader.read(READ_BYTES).map_err(|error| Failure::io("the transcript", &error))?;
     let offset = reader.offset();
-    Ok(Answer::Lines { token, lines, from, offset, more: offset > from })
+    Ok(Answer::Lines { token, lines, draft: reader.draft(), from, offset, more: offset > from })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use agent_team::{Error, RecordId, TaskQueue, TeamFolder, TranscriptReader};
 
 use super::team::Team;
-use crate::view::{Picture, words};
+use crate::view::{Picture, spoken, words};
 
 /// How much of a transcript's end is looked at first, in bytes.
 const NEAR_END_BYTES: u64 = 32 << 10;
@@ -64,7 +64,8 @@ impl Looker {
                 let lines = tail.reader.read(READ_BYTES).unwrap_or_default();
                 tail.lines.extend(lines.iter().flat_map(words).map(|line| line.replace('\t', " ")));
                 tail.lines.drain(..tail.lines.len().saturating_sub(LINES));
-                tails.insert(token, tail.lines.clone());
+                let now = tail.reader.draft().map(|draft| spoken(&draft)).unwrap_or_default();
+                tails.insert(token, tail.lines.iter().cloned().chain(now).collect());
             }
         }
         Ok(Seen { team: Arc::new(Team::of(picture)), tails })

@@ -46,6 +46,8 @@ pub struct Laid {
 #[derive(Debug, Clone, Default)]
 pub struct Reader {
     blocks: Vec<Block>,
+    /// Whether the last block is one that will be another.
+    has_draft: bool,
     laid: Vec<Laid>,
     /// How many blocks are laid.
     done: usize,
@@ -78,10 +80,23 @@ impl Reader {
         self.lay();
     }
 
+    /// Adds text at the end that will be another one: [`cut_off_draft`](Self::cut_off_draft) takes it away.
+    pub fn push_draft(&mut self, block: Option<Block>) {
+        self.has_draft = block.is_some();
+        self.push(block);
+    }
+
+    /// Takes the draft away, if there is one.
+    pub fn cut_off_draft(&mut self) {
+        if std::mem::take(&mut self.has_draft) && self.blocks.pop().is_some() {
+            self.unlay(self.blocks.len());
+        }
+    }
+
     /// Another text in the same place, for something that has changed while it is looked at.
     pub fn replace(&mut self, blocks: Vec<Block>) {
         if self.blocks != blocks {
-            self.blocks = blocks;
+            (self.blocks, self.has_draft) = (blocks, false);
             self.unlay(0);
             self.lay();
         }
@@ -359,6 +374,23 @@ mod tests {
         reader.toggle_all();
         reader.window(20, 9);
         assert_eq!(shown(&reader), ["> call", "output", "> call", "output", "end", "more"]);
+    }
+
+    #[test]
+    fn what_is_being_said_is_at_the_end_until_it_is_another_text() {
+        let mut reader = Reader::at_end();
+        reader.push([Block::line(Tone::Plain, "before")]);
+        reader.push_draft(Some(Block::line(Tone::Plain, "I lo")));
+        reader.window(20, 5);
+        assert_eq!(shown(&reader), ["before", "I lo"]);
+        reader.cut_off_draft();
+        reader.push_draft(Some(Block::line(Tone::Plain, "I look")));
+        reader.cut_off_draft();
+        reader.push([Block::line(Tone::Plain, "I look."), Block::line(Tone::Active, "> read")]);
+        reader.push_draft(None);
+        reader.cut_off_draft();
+        reader.window(20, 5);
+        assert_eq!(shown(&reader), ["before", "I look.", "> read"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use agent_team::agent::Line;
+use agent_team::agent::{Draft, Line};
 use agent_team::{AgentId, RecordId, TaskId};
 use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
@@ -240,8 +240,8 @@ impl Screen {
                 self.open(Page::of_transcript(view));
                 return vec![Ask::Read { token, offset: None }];
             }
-            Answer::Lines { token, lines, from, offset, more } => {
-                return self.lines(token, &lines, (from, offset), more);
+            Answer::Lines { token, lines, draft, from, offset, more } => {
+                return self.lines(token, &lines, draft.as_ref(), (from, offset), more);
             }
             Answer::Done(done) => self.done(&done),
             Answer::Failed(words) => self.said = Some((Tone::Bad, words)),
@@ -280,7 +280,14 @@ impl Screen {
         }
     }
 
-    fn lines(&mut self, token: RecordId, lines: &[Line], (from, to): (u64, u64), more: bool) -> Vec<Ask> {
+    fn lines(
+        &mut self,
+        token: RecordId,
+        lines: &[Line],
+        draft: Option<&Draft>,
+        (from, to): (u64, u64),
+        more: bool,
+    ) -> Vec<Ask> {
         let Some(page) = self.pages.last_mut() else { return Vec::new() };
         let Kind::Transcript(view, offset) = &mut page.kind else { return Vec::new() };
         // The same lines may have been asked for twice.
@@ -288,7 +295,7 @@ impl Screen {
             return Vec::new();
         }
         *offset = Some(to);
-        transcript::add(&mut page.reader, lines);
+        transcript::add(&mut page.reader, lines, draft);
         if more { vec![Ask::Read { token, offset: Some(to) }] } else { Vec::new() }
     }
 

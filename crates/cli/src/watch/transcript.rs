@@ -1,6 +1,6 @@
 //! A transcript as blocks: what an agent said in full, what it called in one line each, with the output folded below.
 
-use agent_team::agent::Line;
+use agent_team::agent::{Draft, Line};
 use agent_team::model::Part;
 
 use super::reader::{Block, Reader};
@@ -10,8 +10,9 @@ use crate::view::words;
 /// How many lines of what an agent was told are seen before it is opened.
 const TOLD_LINES: usize = 3;
 
-/// Adds lines of a transcript to what is read of it.
-pub fn add(reader: &mut Reader, lines: &[Line]) {
+/// Adds lines of a transcript to what is read of it, and what is being said after them.
+pub fn add(reader: &mut Reader, lines: &[Line], draft: Option<&Draft>) {
+    reader.cut_off_draft();
     for line in lines {
         match line {
             Line::Answered { parts, .. } => reader.push(parts.iter().filter_map(answered)),
@@ -36,6 +37,13 @@ pub fn add(reader: &mut Reader, lines: &[Line]) {
             }
         }
     }
+    reader.push_draft(draft.map(drafted));
+}
+
+fn drafted(draft: &Draft) -> Block {
+    let text = draft.text.trim_end().lines().map(plain);
+    let calls = draft.calls.iter().map(|name| (Tone::Active, format!("> {name} …")));
+    Block { head: text.chain(calls).collect(), ..Block::default() }
 }
 
 fn answered(part: &Part) -> Option<Block> {

@@ -90,7 +90,7 @@ pub async fn transcript(
         let of = site.queue().transcript(token)?;
         let mut reader = TranscriptReader::new(site.root(), token, asked.from);
         let lines = reader.read(TRANSCRIPT_BYTES).map_err(|error| Failure::io("the transcript", &error))?;
-        Ok(json!({ "of": of, "lines": lines, "next": reader.offset() }))
+        Ok(json!({ "of": of, "lines": lines, "next": reader.offset(), "draft": reader.draft() }))
     })
     .await
 }

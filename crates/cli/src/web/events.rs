@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use agent_team::agent::Draft;
 use agent_team::{RecordId, TranscriptReader};
 use axum::extract::{Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -34,8 +35,8 @@ struct Page {
     /// How many records the picture is of that it came with.
     has: u64,
     known: Option<Arc<Picture>>,
-    /// How far each transcript had come when the page was told of it.
-    lengths: BTreeMap<RecordId, u64>,
+    /// How far each transcript had come when the page was told of it, and what was being said after it.
+    known_of: BTreeMap<RecordId, (u64, Option<Draft>)>,
     waiting: Vec<Event>,
 }
 
@@ -46,10 +47,10 @@ pub async fn events(
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let tokens: Vec<RecordId> =
         wanted.transcripts.split(',').filter_map(|token| token.parse().ok()).collect();
-    let lengths = tokens.iter().map(|token| (*token, length(&painter, *token))).collect();
+    let known_of = tokens.iter().map(|token| (*token, standing(&painter, *token))).collect();
     painter.refresh().await;
     let listener = painter.listen(tokens);
-    let page = Page { listener, painter, has: wanted.records, known: None, lengths, waiting: Vec::new() };
+    let page = Page { listener, painter, has: wanted.records, known: None, known_of, waiting: Vec::new() };
     let next = |mut page: Page| async move {
         loop {
             if let Some(event) = page.waiting.pop() {
@@ -90,8 +91,8 @@ impl Page {
     }
 
     fn look_at_transcripts(&mut self) {
-        for (token, known) in &mut self.lengths {
-            let now = length(&self.painter, *token);
+        for (token, known) in &mut self.known_of {
+            let now = standing(&self.painter, *token);
             if now != *known {
                 *known = now;
                 self.waiting.extend(event("transcript", &json!({ "token": token })));
@@ -100,9 +101,10 @@ impl Page {
     }
 }
 
-/// How long a transcript is.
-fn length(painter: &Painter, token: RecordId) -> u64 {
-    TranscriptReader::new(painter.site.root(), token, 0).length()
+/// How long a transcript is, and what is being said after it.
+fn standing(painter: &Painter, token: RecordId) -> (u64, Option<Draft>) {
+    let reader = TranscriptReader::new(painter.site.root(), token, 0);
+    (reader.length(), reader.draft())
 }
 
 fn event(name: &str, data: &Value) -> Option<Event> {

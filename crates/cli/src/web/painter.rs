@@ -12,6 +12,8 @@ use crate::view::Picture;
 
 /// The least time between two pictures: nobody sees more.
 const BETWEEN: Duration = Duration::from_millis(15);
+/// The same where only transcripts have grown: agents that speak do so all the time.
+const BETWEEN_WORDS: Duration = Duration::from_millis(100);
 /// How long to wait at most before looking although nothing was told: whoever died writes nothing.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -124,17 +126,29 @@ async fn paint(painter: Weak<Painter>) {
         }
         // At most half of the time goes into pictures.
         tokio::time::sleep(BETWEEN.max(begun.elapsed())).await;
-        let looks = Arc::clone(&here);
-        drop(here);
-        tokio::select! {
-            changed = news.changed() => if changed.is_err() { return },
-            () = transcripts.changed() => {
-                // Folders that came meanwhile are followed, too.
-                transcripts.follow(followed.iter().copied());
-                looks.grown.send_modify(|grown| *grown += 1);
+        let (mut due, mut told) = (begun + LOOK, begun);
+        loop {
+            tokio::select! {
+                changed = news.changed() => match changed {
+                    Ok(()) => break,
+                    Err(_) => return,
+                },
+                () = grown(&mut transcripts, told + BETWEEN) => {
+                    told = Instant::now();
+                    // Folders that came meanwhile are followed, too.
+                    transcripts.follow(followed.iter().copied());
+                    here.grown.send_modify(|grown| *grown += 1);
+                    due = due.min(begun + BETWEEN_WORDS);
+                }
+                () = here.wanted.notified() => break,
+                () = tokio::time::sleep_until(due.into()) => break,
             }
-            () = looks.wanted.notified() => {}
-            () = tokio::time::sleep(LOOK) => {}
         }
     }
+}
+
+/// Completes when transcripts may have grown, and not before a time.
+async fn grown(transcripts: &mut TranscriptNews, not_before: Instant) {
+    tokio::time::sleep_until(not_before.into()).await;
+    transcripts.changed().await;
 }

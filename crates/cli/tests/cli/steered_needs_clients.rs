@@ -1,5 +1,5 @@
-//! Words that reach a real coding agent while it works: those that are urgent break off its command, the others its model knows at its
-//! next call, where its program can hear them.
+//! Words of a real coding agent, which are heard while it says them, and words that reach it while it works: those that are urgent
+//! break off its command, the others its model knows at its next call, where its program can hear them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -69,6 +69,27 @@ impl Driven {
         team.ok(["interrupt", "worker-1", "Write b.txt instead."]);
         has_written_b(&team, run);
         drop(command_runs);
+    }
+
+    /// What it says is seen before its turn is over, and it can be interrupted in the middle of that.
+    fn is_heard_while_it_speaks(&self) {
+        let Some(installed) = clients::installed() else { return };
+        let config = format!(
+            "[[agent]]\nname = 'worker-1'\nmodel = '{}'\n[[task]]\nid = 'goal'\ntitle = 'Write a.txt'\n",
+            self.model
+        );
+        let team = self.team(&[&installed], &config);
+        let finish = self.of_team("finish", &json!({"result": "There is b.txt."}));
+        let script = json!({
+            "# Task goal:": [{"say": "I look at it first", "stays": true}],
+            "Write b.txt instead.": [(self.shell)("echo hello > b.txt"), finish, {"say": "Done."}],
+        });
+        let provider = Provider::start(&team, self.provider, &script);
+        let run = spawned(self.run(&installed, &team, &provider));
+        team.waits_for("what it says", |team| team.drafts().contains("I look at it first"));
+        team.ok(["interrupt", "worker-1", "Write b.txt instead."]);
+        has_written_b(&team, run);
+        assert_eq!(team.drafts(), "", "it says nothing any more");
     }
 }
 
@@ -166,4 +187,44 @@ fn qwen_is_interrupted_while_it_works() {
 #[test]
 fn goose_is_interrupted_while_it_works() {
     GOOSE.is_interrupted_while_it_works();
+}
+
+#[test]
+fn claude_is_heard_while_it_speaks() {
+    CLAUDE.is_heard_while_it_speaks();
+}
+
+#[test]
+fn claude_headless_is_heard_while_it_speaks() {
+    CLAUDE_HEADLESS.is_heard_while_it_speaks();
+}
+
+#[test]
+fn codex_is_heard_while_it_speaks() {
+    CODEX.is_heard_while_it_speaks();
+}
+
+#[test]
+fn codex_headless_is_heard_while_it_speaks() {
+    CODEX_HEADLESS.is_heard_while_it_speaks();
+}
+
+#[test]
+fn gemini_is_heard_while_it_speaks() {
+    GEMINI.is_heard_while_it_speaks();
+}
+
+#[test]
+fn opencode_is_heard_while_it_speaks() {
+    OPENCODE.is_heard_while_it_speaks();
+}
+
+#[test]
+fn qwen_is_heard_while_it_speaks() {
+    QWEN.is_heard_while_it_speaks();
+}
+
+#[test]
+fn goose_is_heard_while_it_speaks() {
+    GOOSE.is_heard_while_it_speaks();
 }

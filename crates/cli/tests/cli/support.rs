@@ -4,9 +4,13 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// How long anything may take that is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder of its own, with a team in it.
 pub struct Team {
@@ -81,6 +85,22 @@ impl Team {
         let files = attempts.map(|attempt| attempt.unwrap().path().join("transcript.jsonl"));
         // Attempts of the merge queue have none.
         files.filter(|file| file.exists()).map(|file| std::fs::read_to_string(file).unwrap()).collect()
+    }
+
+    /// What its agents say at the moment.
+    pub fn drafts(&self) -> String {
+        let attempts = std::fs::read_dir(self.path().join(".agent-team/attempts"));
+        let files = attempts.into_iter().flatten().map(|attempt| attempt.unwrap().path().join("draft.jsonl"));
+        files.filter_map(|file| std::fs::read_to_string(file).ok()).collect()
+    }
+
+    /// Waits until the team is as it shall be, at the pace at which it is looked at: nothing tells the test.
+    pub fn waits_for(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !holds(self) {
+            assert!(begun.elapsed() < PATIENCE, "{what}");
+            std::thread::sleep(Duration::from_millis(30));
+        }
     }
 
     /// Runs the command with a text as its standard input.

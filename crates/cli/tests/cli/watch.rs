@@ -3,10 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::Team;
-
-/// How long something may take to appear.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::{PATIENCE, Team};
 
 /// A terminal with a shell in it, in a server of its own that ends with it.
 struct Terminal<'a> {
@@ -73,15 +70,6 @@ impl Drop for Terminal<'_> {
     }
 }
 
-/// Waits until the team is as it shall be.
-fn waits_for(team: &Team, what: &str, holds: impl Fn(&Team) -> bool) {
-    let begun = Instant::now();
-    while !holds(team) {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(30));
-    }
-}
-
 /// A team in a repository, whose agents can be driven.
 fn team_of_repository() -> Team {
     let team = Team::without_init();
@@ -145,7 +133,7 @@ fn the_view_shows_and_steers_a_team_and_leaves_the_terminal_as_it_was_needs_tmux
     terminal.keys(&["q"]);
     let screen = terminal.waits_for("over 0");
     assert!(screen.contains("before") && !screen.contains("Agents"), "the old screen is back: {screen}");
-    waits_for(&team, "stty has written", |team| {
+    team.waits_for("stty has written", |team| {
         std::fs::read_to_string(team.path().join("stty-after")).is_ok_and(|text| text.contains("echo"))
     });
     let stty = |when: &str| {
@@ -273,4 +261,25 @@ fn how_long_a_frame_takes_is_measured_on_the_real_log() {
     let figures: serde_json::Value = serde_json::from_str(&team.ok(["watch", "--measure", "3"])).unwrap();
     assert_eq!((figures["tasks"].as_u64(), figures["agents"].as_u64()), (Some(3), Some(2)));
     assert!(figures["sizes"][0]["frame"]["median_us"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn what_an_agent_says_is_there_while_it_says_it_needs_tmux() {
+    let team = team_of_repository();
+    team.ok(["add", "Talk", "--id", "talk"]);
+    let words: String = (0..400).map(|n| format!("word-{n} of it.\n")).collect();
+    let script = serde_json::json!({"rules": [{"give": {"text": words, "stream_ms": 120_000}}]});
+    std::fs::write(team.path().join("talk.json"), script.to_string()).unwrap();
+    let terminal = Terminal::new(&team, 100, 30);
+    terminal.types("$AGENT_TEAM run --yes --no-gate --no-sandbox --with script:talk.json; echo over $?");
+    terminal.waits_for("word-2 of it.");
+    // In its whole transcript, too, where more comes as it is said.
+    terminal.keys(&["Enter"]);
+    terminal.waits_for("begins talk, attempt 1");
+    terminal.waits_for("word-15 of it.");
+    terminal.keys(&["C-c"]);
+    terminal.waits_for("ENDING");
+    terminal.keys(&["C-c"]);
+    terminal.waits_for("over 130");
+    assert_eq!(team.drafts(), "", "it says nothing any more");
 }

@@ -5,6 +5,7 @@ the whole conversation; so what comes next is told by how many answers stand aft
 is remembered between requests, and a conversation that is gone on with elsewhere goes on in the script, too.
 
   {"say": TEXT}            answers with a text
+  {"say": TEXT, "stays": true}  begins to, and says no more after the text until whoever asks goes away
   {"call": [TOOL, INPUT]}  calls a tool, by the name under which it is offered
   {"hang": true}           does not answer until whoever asks goes away
   {"status": CODE}         refuses with that HTTP status
@@ -68,6 +69,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 kind = f"event: {event['type']}\n" if "type" in event else ""
                 self.wfile.write(f"{kind}data: {json.dumps(event)}\n\n".encode())
                 self.wfile.flush()
+                if done.get("stays") and done["say"] in json.dumps(event):
+                    self.connection.recv(1)
+                    return
             self.wfile.write(provider.END)
         else:
             self.answer(200, provider.whole(request, done))

@@ -130,6 +130,27 @@ def test_a_transcript_grows_as_it_is_written(running, open_page):
     expect(panel.locator(".call summary b")).to_have_text(["ask", "finish"])
 
 
+def test_what_an_agent_says_is_there_while_it_says_it(team, open_page):
+    words = [f"word-{n}" for n in range(400)]
+    rules = [{"when": {"contains": "Hurry"}, "give": {"tool_calls": [{"name": "finish", "input": {"result": "Hurried."}}]}},
+             {"give": {"text": " ".join(words), "stream_ms": 60000}}]
+    team.repository('with = "script:script.json"\n[[agent]]\nname = "worker"\n[[task]]\nid = "talk"\ntitle = "Talk"\n', {"rules": rules})
+    team.begin("run")
+    page = open_page(until(lambda: (team.folder / ".agent-team/log.jsonl").exists() and team.web(), "the team"))
+    last = page.locator(".agent .last")
+    for n in (2, 5, 9):
+        expect(last).to_contain_text(f"word-{n} ")
+    page.get_by_role("link", name="Transcript").click()
+    draft = page.locator("#panel .draft")
+    said = len(draft.text_content().split())
+    for n in (said + 3, said + 6):
+        expect(draft).to_contain_text(f"word-{n} ")
+    expect(page.locator("#panel .said")).to_have_count(1)
+    team("interrupt", "worker", "Hurry")
+    expect(page.locator("#panel")).to_contain_text("ended: finished")
+    expect(draft).to_have_count(0)
+
+
 def test_the_slider_goes_back_and_forth(worked, open_page):
     page = open_page(worked.web())
     records = worked.json("status")["records"]

@@ -80,6 +80,11 @@ function Entry({ entry }) {
   return html`<p class="event e-${kind}"><span>${words ? words() : line(kind)}</span><time class="when" title=${moment(one.at_ms)}>${clock(one.at_ms)}</time></p>`;
 }
 
+/** What is being said. */
+const Draft = ({ draft }) => html`<div class="draft"><h4><span>turn ${draft.turn}</span><span class="faint">goes on</span></h4>
+  ${draft.text.trim() && html`<div class="text said">${seen(draft.text)}</div>`}
+  ${(draft.calls ?? []).map((name, place) => html`<p class="event" key=${place}>calls ${line(name)}…</p>`)}</div>`;
+
 export function Transcript({ token, within }) {
   useEffect(() => {
     readOn(token);
@@ -96,7 +101,7 @@ export function Transcript({ token, within }) {
   useLayoutEffect(() => {
     const box = scroller();
     if (atEnd && box) box.scrollTop = box.scrollHeight;
-  }, [all, atEnd]);
+  }, [all, known?.draft, atEnd]);
   useEffect(() => {
     const box = scroller();
     if (!box) return undefined;
@@ -123,6 +128,7 @@ export function Transcript({ token, within }) {
     ${!all.length && html`<${Empty}>Nothing is in it. Agents that are scripts write none.<//>`}
     ${from > 0 && html`<button class="more" onClick=${more}>Show what was before (${count(from)} entries)</button>`}
     ${all.slice(from).map((entry, place) => html`<${Entry} key=${from + place} entry=${entry} />`)}
+    ${known.draft && html`<${Draft} draft=${known.draft} />`}
     ${!atEnd && html`<button class="to-end" onClick=${() => setAtEnd(true)}>↓ to the end</button>`}
   </div>`;
 }

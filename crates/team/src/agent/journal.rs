@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::account::turns;
+use super::draft::{self, Drafting};
 use super::{Assignment, Context};
 use crate::model::{INTERRUPTED, Message, Part, Response, StopReason, Usage};
 use crate::outside::now_ms;
@@ -252,6 +253,7 @@ impl Journal {
         if !folder.join(TRANSCRIPT).exists() {
             return Ok(());
         }
+        draft::erase(folder);
         let mut journal = Self::open(folder)?;
         match journal.lines.last() {
             None | Some(Line::Ended { .. }) => Ok(()),
@@ -273,6 +275,12 @@ impl Journal {
             with,
         })?;
         Ok(journal)
+    }
+
+    /// The draft of the next turn, which stands beside the journal until it is dropped.
+    pub(super) fn drafting(&self) -> Drafting {
+        let attempt = self.file.as_ref().and_then(|(path, _)| path.parent().map(Path::to_owned));
+        Drafting::new(attempt, self.secrets.clone(), self.turns() + 1)
     }
 
     /// A journal that is kept in memory only.

@@ -8,6 +8,7 @@ mod asked_tasks;
 mod assignment;
 mod closure;
 mod compaction;
+mod draft;
 #[cfg(feature = "drivers")]
 pub mod driven;
 mod edits;
@@ -43,6 +44,7 @@ pub use activity::Activity;
 pub use asked_tasks::AskedTask;
 pub use assignment::{Assignment, Delivered, Dependency, JudgedPlan, Setback};
 pub use closure::{agent_fn, llm_fn};
+pub use draft::Draft;
 pub(crate) use governor::{Governor, Met};
 pub(crate) use handoff::last_words;
 pub(crate) use journal::TRANSCRIPT;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use self::format::{Answer, Answers, Outcome, Rule, ScriptedToolCall, ScriptedUsage, When};
 use super::{
@@ -134,7 +135,10 @@ impl Model for Script {
         let answer = self.answer(request).ok_or_else(|| self.no_rule(request))?;
         tokio::time::sleep(Duration::from_millis(answer.delay_ms)).await;
         match &answer.outcome {
-            Outcome::Says { text, tool_calls, usage } => Ok(says(request, text, tool_calls, *usage, stream)),
+            Outcome::Says { text, stream_ms, tool_calls, usage } => {
+                speak(text, Duration::from_millis(*stream_ms), stream).await;
+                Ok(says(request, text, tool_calls, *usage, stream))
+            }
             Outcome::Fails(error) => Err(ModelError::new(error.kind, "script", &error.message)
                 .with_retry_after(error.retry_after_ms.map(Duration::from_millis))),
         }
@@ -186,6 +190,19 @@ fn last_text(request: &Request) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
+/// Streams a text: by the line, or over a time by the word.
+async fn speak(text: &str, time: Duration, stream: &mut (dyn FnMut(Delta) + Send)) {
+    if time.is_zero() {
+        return text.split_inclusive('\n').for_each(|line| stream(Delta::Text(line.to_owned())));
+    }
+    let words: Vec<&str> = text.split_inclusive(char::is_whitespace).collect();
+    let (begun, count) = (Instant::now(), u32::try_from(words.len()).unwrap_or(u32::MAX));
+    for (place, word) in (1..).zip(words) {
+        stream(Delta::Text(word.to_owned()));
+        tokio::time::sleep_until(begun + time.saturating_mul(place) / count).await;
+    }
+}
+
 fn says(
     request: &Request,
     text: &str,
@@ -195,9 +212,6 @@ fn says(
 ) -> Response {
     let mut parts = Vec::new();
     if !text.is_empty() {
-        for line in text.split_inclusive('\n') {
-            stream(Delta::Text(line.to_owned()));
-        }
         parts.push(Part::text(text));
     }
     let turn = spoken(request);

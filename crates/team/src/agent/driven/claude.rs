@@ -97,6 +97,8 @@ fn command(place: &Place, id: &str, goes_on: bool) -> Vec<String> {
         "--output-format",
         "stream-json",
         "--verbose",
+        // What it writes as it writes it, and not when it has.
+        "--include-partial-messages",
         // It says when it begins with what it was told: a result before that belongs to something else.
         "--replay-user-messages",
         "--permission-prompt-tool",

@@ -108,6 +108,8 @@ pub trait Conversation: Send {
 pub enum Heard {
     /// It says a piece of text.
     Text(String),
+    /// It writes a piece of what it will have said: that comes as [`Text`](Self::Text), too, when it is whole.
+    Writes(String),
     /// It thinks.
     Thinks,
     /// It calls a tool of its own, or of a server.

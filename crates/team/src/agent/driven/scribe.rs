@@ -9,6 +9,7 @@ use agent_team_core::record::TurnJournalled;
 use super::driver::Heard;
 use super::usage::minus;
 use crate::agent::activity::doing;
+use crate::agent::draft::Drafting;
 use crate::agent::journal::{Journal, Line};
 use crate::agent::{AgentError, Context};
 use crate::model::{Part, StopReason, Usage};
@@ -23,6 +24,8 @@ pub(super) struct Scribe<'a> {
     pub journal: Journal,
     /// What was said and is in no line yet.
     said: String,
+    /// What those who look on see of it.
+    drafting: Option<Drafting>,
     /// The calls that are under way, and the tools that they call.
     open: BTreeMap<String, String>,
     /// The messages that the next turn answers.
@@ -38,7 +41,8 @@ impl<'a> Scribe<'a> {
     pub fn new(context: &'a Context, journal: Journal) -> Self {
         let (open, read) = (BTreeMap::new(), Vec::new());
         let (used, noted) = (Usage::default(), Usage::default());
-        Self { context, journal, said: String::new(), open, read, used, noted, broken: None }
+        let (said, drafting) = (String::new(), None);
+        Self { context, journal, said, drafting, open, read, used, noted, broken: None }
     }
 
     /// What the conversation is called that the attempt had last, if it had one.
@@ -78,10 +82,12 @@ impl<'a> Scribe<'a> {
     fn write_down(&mut self, heard: Heard) -> Result<(), AgentError> {
         match heard {
             Heard::Text(text) => {
-                if self.said.is_empty() {
-                    self.context.activity.is("speaks");
-                }
+                let drafting = Self::drafting(&mut self.drafting, self.context, &self.journal);
+                drafting.says_whole(self.said.len(), &text);
                 self.said += &text;
+            }
+            Heard::Writes(text) => {
+                Self::drafting(&mut self.drafting, self.context, &self.journal).says(&text);
             }
             Heard::Thinks => self.context.activity.is("thinks"),
             Heard::Calls { id, name, input } => {
@@ -117,6 +123,18 @@ impl<'a> Scribe<'a> {
         Ok(())
     }
 
+    /// The draft of what it says, which begins with its first word.
+    fn drafting<'d>(
+        drafting: &'d mut Option<Drafting>,
+        context: &Context,
+        journal: &Journal,
+    ) -> &'d mut Drafting {
+        drafting.get_or_insert_with(|| {
+            context.activity.is("speaks");
+            journal.drafting().at_once()
+        })
+    }
+
     /// Ends a turn of the conversation, and gives its last words and what it has used.
     ///
     /// # Errors
@@ -142,6 +160,7 @@ impl<'a> Scribe<'a> {
         self.noted = self.used;
         let turn = self.journal.turns() + 1;
         self.journal.write(Line::Answered { at_ms: now_ms(), turn, parts, usage, stop })?;
+        self.drafting = None;
         let read = std::mem::take(&mut self.read);
         let body = TurnJournalled { claim: self.context.token, turn, read };
         self.context.queue.team_log().submit(&self.context.agent, &body.into()).map_err(AgentError::from)?;

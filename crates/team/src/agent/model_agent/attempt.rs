@@ -302,8 +302,10 @@ impl<'a> Attempt<'a> {
         };
         context.activity.is(format!("turn {turn}: thinking"));
         let next_try = NextTry::new();
+        let mut drafting = self.journal.drafting();
         let mut watch = |delta| {
             next_try.hears(&delta);
+            drafting.hears(&delta);
             match delta {
                 Delta::Retry { wait_ms, reason } => {
                     context.activity.is(format!("waits {wait_ms} ms for the model: {reason}"));

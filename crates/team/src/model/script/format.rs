@@ -94,6 +94,8 @@ pub enum Outcome {
     Says {
         /// What it says; may be empty.
         text: String,
+        /// The time that it takes to say it, in milliseconds.
+        stream_ms: u64,
         /// The tools that it calls.
         tool_calls: Vec<ScriptedToolCall>,
         /// What the call used, if the script says it.
@@ -116,6 +118,8 @@ struct WrittenAnswer {
     usage: Option<ScriptedUsage>,
     /// The time before the answer or the error, in milliseconds.
     delay_ms: Option<u64>,
+    /// The time that it takes to say the text after that, word by word, in milliseconds.
+    stream_ms: Option<u64>,
     /// Fails the call instead of answering.
     error: Option<ScriptedError>,
 }
@@ -184,11 +188,15 @@ impl TryFrom<WrittenAnswer> for Answer {
 
     fn try_from(written: WrittenAnswer) -> Result<Self, Self::Error> {
         let delay_ms = written.delay_ms.unwrap_or(0);
+        if written.stream_ms.is_some() && written.text.is_none() {
+            return Err("`stream_ms` is the time that a `text` takes");
+        }
         let outcome = match (written.text, written.tool_calls, written.usage, written.error) {
             (None, None, None, Some(error)) => Outcome::Fails(error),
             (None, None, _, None) => return Err("an answer has `text`, `tool_calls` or both, or an `error`"),
             (text, tool_calls, usage, None) => Outcome::Says {
                 text: text.unwrap_or_default(),
+                stream_ms: written.stream_ms.unwrap_or(0),
                 tool_calls: tool_calls.unwrap_or_default(),
                 usage,
             },

@@ -151,6 +151,18 @@ async fn text_is_streamed_by_line() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn text_is_streamed_by_word_over_the_time_that_it_takes() {
+    let script = script(&json!([{"give": {"text": "one two\nthree", "delay_ms": 100, "stream_ms": 300}}]));
+    let start = Instant::now();
+    let mut heard = Vec::new();
+    let answer =
+        script.respond(&request(), &mut |delta| heard.push((delta, start.elapsed().as_millis()))).await;
+    let said = |text: &str, at| (Delta::Text(text.into()), at);
+    assert_eq!(heard, [said("one ", 100), said("two\n", 200), said("three", 300)]);
+    assert_eq!((answer.unwrap().text().as_str(), start.elapsed().as_millis()), ("one two\nthree", 400));
+}
+
 #[test]
 fn mistakes_are_shown_where_they_are() {
     let cases = [

@@ -79,6 +79,7 @@ impl Speech for Stream {
         match message["type"].as_str().unwrap_or_default() {
             "system" => return self.system(message, hear),
             "assistant" => says(message, hear),
+            "stream_event" => writes(message, hear),
             "user" if message["isReplay"] == true => {
                 self.is_begun |= message["uuid"] == *self.told;
                 let more = message["uuid"].as_str().and_then(|name| self.more.remove(name));
@@ -225,6 +226,14 @@ fn says(message: &Value, hear: &mut (dyn FnMut(Heard) + Send)) {
             }),
             _ => {}
         }
+    }
+}
+
+/// What its model writes at the moment. What a helper of its own writes is told to it, and not to us.
+fn writes(message: &Value, hear: &mut (dyn FnMut(Heard) + Send)) {
+    let delta = &message["event"]["delta"];
+    if let (Some(text), true) = (delta["text"].as_str(), message["parent_tool_use_id"].is_null()) {
+        hear(Heard::Writes(text.to_owned()));
     }
 }
 

@@ -92,6 +92,9 @@ impl Speech for Thread {
                 more.into_iter().for_each(|more| hear(Heard::Took(more)));
             }
             (Some("thread/tokenUsage/updated"), None) => self.count(params, hear),
+            (Some("item/agentMessage/delta"), None) if is_ours => {
+                hear(Heard::Writes(text(&params["delta"])));
+            }
             (Some("item/started"), None) if is_ours => self.begins(&params["item"], hear),
             (Some("item/completed"), None) if is_ours => self.ends(&params["item"], hear),
             (Some("error"), None) if is_ours && params["willRetry"] == true => hear(Heard::Thinks),

@@ -167,6 +167,19 @@ fn what_a_helper_of_its_own_says_is_not_its_word() {
     assert_eq!(says(json!("toolu_1")), []);
 }
 
+#[test]
+fn what_it_writes_is_heard_as_it_writes_it() {
+    let writes = |parent: Value, delta: Value| {
+        let event = json!({"type": "content_block_delta", "index": 0, "delta": delta});
+        let message = json!({"type": "stream_event", "event": event, "parent_tool_use_id": parent});
+        put(&mut begun(Access::Work), &[message]).heard
+    };
+    let text = json!({"type": "text_delta", "text": "Fou"});
+    assert_eq!(writes(Value::Null, text.clone()), [Heard::Writes("Fou".into())]);
+    assert_eq!(writes(json!("toolu_1"), text), []);
+    assert_eq!(writes(Value::Null, json!({"type": "input_json_delta", "partial_json": "{"})), []);
+}
+
 /// That it begins with a message.
 fn begins_with(message: &Value) -> Value {
     json!({"type": "user", "uuid": message["uuid"], "isReplay": true, "message": message["message"]})
