@@ -104,7 +104,7 @@ pub use task_queue::{ClaimOptions, Claimed, TaskQueue, Waited};
 pub use task_text::with_texts;
 pub use team_log::{Durability, History, TeamLog, Written};
 pub use teammate::Teammate;
-pub use transcripts::{TranscriptNews, TranscriptReader, TranscriptView};
+pub use transcripts::{TranscriptNews, TranscriptReader};
 pub use unfinished::KeptWork;
 pub use verify::{Verified, Verifier, is_a_commit};
 pub use with::{DriverSpec, HeadlessAgent, KnownAgent, With};

@@ -8,75 +8,23 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use agent_team_core::machine::{Claim, PastClaim, State, Task};
+use agent_team_core::machine::{State, Task};
+use agent_team_core::view::{StretchView, stretches};
 use agent_team_log::FolderWatch;
-use serde::Serialize;
 use tokio::net::unix::pipe;
 
 use crate::agent::{Draft, Line, TRANSCRIPT};
 use crate::follow::notified;
-use crate::{AgentId, Ending, Error, RecordId, Stage, TaskId, TaskQueue};
+use crate::{AgentId, Error, RecordId, Stage, TaskId, TaskQueue};
 
 /// How long to wait at most before looking although the system did not notify, where it notifies at all.
 const POLL_BEHIND_WATCH: Duration = Duration::from_secs(5);
 /// The same where it does not.
 const POLL: Duration = Duration::from_millis(500);
 
-/// A transcript that there is, or may be: an attempt by a shell worker has none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TranscriptView {
-    /// The claim that began the attempt: the transcript's name.
-    pub token: RecordId,
-    /// The task.
-    pub task: TaskId,
-    /// Who made the attempt.
-    pub agent: AgentId,
-    /// Its stage.
-    pub stage: Stage,
-    /// Which attempt at the task it was part of.
-    pub attempt: u32,
-    /// When it began, in milliseconds since 1970.
-    pub from_ms: u64,
-    /// When it ended, in milliseconds since 1970; `None` while it goes on.
-    pub to_ms: Option<u64>,
-    /// How it ended.
-    pub ending: Option<Ending>,
-}
-
-impl TranscriptView {
-    fn of_past(task: &Task, past: &PastClaim) -> Self {
-        Self {
-            token: past.resumes.unwrap_or(past.id),
-            task: task.id().clone(),
-            agent: past.agent.clone(),
-            stage: past.stage,
-            attempt: past.attempt,
-            from_ms: past.from_ms,
-            to_ms: Some(past.to_ms),
-            ending: Some(past.ending),
-        }
-    }
-
-    fn of_held(task: &Task, claim: &Claim) -> Self {
-        Self {
-            token: claim.resumes.unwrap_or(claim.id),
-            task: task.id().clone(),
-            agent: claim.agent.clone(),
-            stage: claim.stage,
-            attempt: task.attempt,
-            from_ms: claim.at_ms,
-            to_ms: None,
-            ending: None,
-        }
-    }
-
-    /// All claims of a task that an agent works under, oldest first.
-    fn of_task(task: &Task) -> impl Iterator<Item = Self> {
-        let is_agents = |stage: Stage| matches!(stage, Stage::Work | Stage::Review);
-        let past = task.past_claims.iter().filter(move |past| is_agents(past.stage));
-        let held = task.claim.iter().filter(move |claim| is_agents(claim.stage));
-        past.map(|past| Self::of_past(task, past)).chain(held.map(|claim| Self::of_held(task, claim)))
-    }
+/// The stretches of work that have a transcript: those of agents. An attempt by a shell worker has none.
+fn with_transcripts(task: &Task) -> impl Iterator<Item = StretchView> {
+    stretches(task).filter(|stretch| matches!(stretch.stage, Stage::Work | Stage::Review))
 }
 
 impl TaskQueue {
@@ -84,12 +32,12 @@ impl TaskQueue {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn transcripts_of(&self, task: &TaskId) -> Result<Vec<TranscriptView>, Error> {
+    pub fn transcripts_of(&self, task: &TaskId) -> Result<Vec<StretchView>, Error> {
         self.team_log().look(|state| {
-            let mut views: Vec<TranscriptView> = Vec::new();
-            for view in state.task(task).into_iter().flat_map(TranscriptView::of_task) {
+            let mut views: Vec<StretchView> = Vec::new();
+            for view in state.task(task).into_iter().flat_map(with_transcripts) {
                 match views.iter_mut().find(|known| known.token == view.token) {
-                    Some(known) => *known = TranscriptView { from_ms: known.from_ms, ..view },
+                    Some(known) => *known = StretchView { from_ms: known.from_ms, ..view },
                     None => views.push(view),
                 }
             }
@@ -101,11 +49,11 @@ impl TaskQueue {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn newest_transcripts(&self) -> Result<BTreeMap<AgentId, TranscriptView>, Error> {
+    pub fn newest_transcripts(&self) -> Result<BTreeMap<AgentId, StretchView>, Error> {
         self.team_log().look(|state| {
-            let mut newest: BTreeMap<AgentId, TranscriptView> = BTreeMap::new();
-            for view in state.tasks().flat_map(TranscriptView::of_task) {
-                let end = |view: &TranscriptView| view.to_ms.unwrap_or(u64::MAX);
+            let mut newest: BTreeMap<AgentId, StretchView> = BTreeMap::new();
+            for view in state.tasks().flat_map(with_transcripts) {
+                let end = |view: &StretchView| view.to_ms.unwrap_or(u64::MAX);
                 match newest.get(&view.agent) {
                     Some(known) if end(known) > end(&view) => {}
                     _ => {
@@ -121,9 +69,9 @@ impl TaskQueue {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn transcript(&self, token: RecordId) -> Result<Option<TranscriptView>, Error> {
+    pub fn transcript(&self, token: RecordId) -> Result<Option<StretchView>, Error> {
         self.team_log().look(|state: &State| {
-            let mut views = state.tasks().flat_map(TranscriptView::of_task);
+            let mut views = state.tasks().flat_map(with_transcripts);
             views.find(|view| view.token == token)
         })
     }

@@ -30,6 +30,11 @@ impl Screen {
             Action::Quit | Action::Back => self.back(),
             Action::Interrupt => return self.interrupts(),
             Action::Redraw => return vec![Ask::Redraw],
+            Action::Suspend if self.host == Host::Watch => return vec![Ask::Suspend],
+            Action::Suspend => {
+                let words = "the run would stand still: q closes the view, and the run goes on";
+                self.said = Some((Tone::Warning, words.to_owned()));
+            }
             Action::Tab(tab) => self.show_tab(tab),
             Action::NextTab => self.show_tab((self.tab + 1) % TABS.len()),
             Action::PreviousTab => self.show_tab((self.tab + TABS.len() - 1) % TABS.len()),

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use agent_team::agent::{Draft, Line};
-use agent_team::view::TaskView;
-use agent_team::{AgentId, RecordId, Status, TaskId, TaskQueue, TranscriptReader, TranscriptView};
+use agent_team::view::{StretchView, TaskView};
+use agent_team::{AgentId, RecordId, Status, TaskId, TaskQueue, TranscriptReader};
 
 use crate::exit::Failure;
 use crate::task_text::{self, full};
@@ -25,6 +25,8 @@ pub enum Ask {
     Interrupt,
     /// The whole screen is drawn anew.
     Redraw,
+    /// The shell has the terminal until it brings the view back.
+    Suspend,
     /// All that is known of a task.
     Task(TaskId),
     /// What was delivered for it.
@@ -77,7 +79,7 @@ pub enum Answer {
     /// The whole text of a message.
     Message(RecordId, String),
     /// A transcript there is.
-    Transcript(TranscriptView),
+    Transcript(StretchView),
     /// Lines of a transcript, and where the next ones begin.
     Lines {
         /// The transcript.
@@ -189,7 +191,7 @@ impl Ask {
             Self::Read { token, offset } => read(queue, token, offset)?,
             Self::Do(steer) => Answer::Done(steer.perform(workspace)),
             Self::Events => Answer::Text("What happened last".to_owned(), crate::verb::log::last(queue)?),
-            Self::Quit | Self::Interrupt | Self::Redraw => Answer::Failed(String::new()),
+            Self::Quit | Self::Interrupt | Self::Redraw | Self::Suspend => Answer::Failed(String::new()),
         })
     }
 }
@@ -238,7 +240,7 @@ fn gate(queue: &TaskQueue) -> Result<Answer, Failure> {
     Ok(Answer::Text(title, text))
 }
 
-fn beside(queue: &TaskQueue, token: RecordId, newer: bool) -> Result<TranscriptView, Failure> {
+fn beside(queue: &TaskQueue, token: RecordId, newer: bool) -> Result<StretchView, Failure> {
     let none =
         || Failure::refused(if newer { "this is the newest attempt" } else { "this is the first attempt" });
     let known = queue.transcript(token)?.ok_or_else(none)?;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use agent_team::{Error, Stop, TaskQueue, TranscriptNews};
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures::StreamExt;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use rustix::process::{Signal, getpid, kill_process};
+use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -16,7 +17,7 @@ use super::ask::{Answer, Ask};
 use super::feed::Feed;
 use super::look::{Looker, Seen};
 use super::screen::{Ending, Host, Screen};
-use super::terminal::Held;
+use super::terminal::{Held, give_back};
 use super::theme::Theme;
 use crate::exit::Failure;
 
@@ -26,6 +27,8 @@ const FRAME: Duration = Duration::from_millis(16);
 const TICK: Duration = Duration::from_secs(1);
 /// How often the team is looked at though nothing was written: who is gone writes nothing.
 const LOOK_ANYWAY: Duration = Duration::from_secs(4);
+/// How long it takes at most until this process is stopped after it was asked to be.
+const SUSPENDED: Duration = Duration::from_millis(100);
 /// The least time between two looks.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(40);
 /// How much of the time is spent looking at most: one part in so many.
@@ -121,6 +124,7 @@ impl Loop {
         let mut log = self.queue.team_log().follow();
         let mut tick = tokio::time::interval(TICK);
         let mut ends = Ends::new(self.screen.host)?;
+        let mut resumed = hear(SignalKind::from_raw(Signal::CONT.as_raw()))?;
         self.follow_transcripts();
         self.held.draw(&mut self.screen).map_err(terminal)?;
         let (mut drawn, mut is_stale) = (Instant::now(), false);
@@ -150,6 +154,8 @@ impl Loop {
                 () = feed.changed() => {}
                 () = feed.ended() => return Ok(Over::Ended),
                 over = ends.come() => return Ok(over),
+                // The shell had the terminal, and left it as it likes it.
+                _ = resumed.recv() => self.held.take_again().map_err(terminal)?,
                 () = wait_until(draw_at) => {}
                 _ = tick.tick() => self.looker.wanted |= self.looker.last.elapsed() >= LOOK_ANYWAY,
                 () = wait_until(look_at) => self.looker.look(),
@@ -176,6 +182,7 @@ impl Loop {
                         Some(stop) => stop.gently(),
                     },
                     Ask::Redraw => self.held.forget().map_err(terminal)?,
+                    Ask::Suspend => suspend().await?,
                     ask => self.ask(ask),
                 }
             }
@@ -264,16 +271,29 @@ impl Looking {
     }
 }
 
+/// Stops this process as Ctrl-Z does others, with the terminal as it was. What goes on is heard of by a signal.
+async fn suspend() -> Result<(), Failure> {
+    give_back();
+    let stopped = kill_process(getpid(), Signal::TSTP);
+    stopped.map_err(|error| Failure::io("this process", &error.into()))?;
+    // Where no shell would bring it back the system does not stop it: then it goes on by itself.
+    tokio::time::sleep(SUSPENDED).await;
+    kill_process(getpid(), Signal::CONT).map_err(|error| Failure::io("this process", &error.into()))
+}
+
+fn hear(kind: SignalKind) -> Result<SignalStream, Failure> {
+    signal(kind).map_err(|error| Failure::io("signals", &error))
+}
+
 /// What ends the view from outside.
 struct Ends {
-    terminate: Option<Signal>,
-    interrupt: Option<Signal>,
-    hangup: Option<Signal>,
+    terminate: Option<SignalStream>,
+    interrupt: Option<SignalStream>,
+    hangup: Option<SignalStream>,
 }
 
 impl Ends {
     fn new(host: Host) -> Result<Self, Failure> {
-        let hear = |kind| signal(kind).map_err(|error| Failure::io("signals", &error));
         // A run hears of those by itself: it ends in order, and the view with it.
         let (terminate, interrupt) = match host {
             Host::Watch => (Some(hear(SignalKind::terminate())?), Some(hear(SignalKind::interrupt())?)),
@@ -292,7 +312,7 @@ impl Ends {
     }
 }
 
-async fn heard(signal: &mut Option<Signal>) {
+async fn heard(signal: &mut Option<SignalStream>) {
     match signal {
         Some(signal) => {
             signal.recv().await;

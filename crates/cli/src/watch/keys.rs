@@ -52,6 +52,7 @@ pub enum Action {
     PreviousFound,
     Help,
     Redraw,
+    Suspend,
     Answer,
     Say,
     SayUrgently,
@@ -230,6 +231,13 @@ pub const EVERYWHERE: &[Binding] = &[
         short: "",
         does: "draw the screen anew",
         action: Action::Redraw,
+    },
+    Binding {
+        codes: &[(KeyCode::Char('z'), CONTROL)],
+        keys: "^Z",
+        short: "",
+        does: "leave it for the shell, until `fg`; not in a run, which would stand still",
+        action: Action::Suspend,
     },
     Binding {
         codes: &[(KeyCode::Char('c'), CONTROL)],

@@ -2,8 +2,8 @@
 //!
 //! A page knows what it is about, so that it can be made anew when that changes. It reads nothing itself.
 
-use agent_team::view::{MessageView, TaskView};
-use agent_team::{AgentId, Receipt, RecordId, TaskId, TranscriptView};
+use agent_team::view::{MessageView, StretchView, TaskView};
+use agent_team::{AgentId, Receipt, RecordId, TaskId};
 
 use super::ask::{PlanText, ReviewText};
 use super::keys::{self, Place};
@@ -36,7 +36,7 @@ pub enum Kind {
     /// A message.
     Message(RecordId),
     /// A transcript, and where its next lines begin; `None` before the first.
-    Transcript(Box<TranscriptView>, Option<u64>),
+    Transcript(Box<StretchView>, Option<u64>),
     /// The change of a task.
     Diff(TaskId),
     /// A text that stays as it is.
@@ -175,7 +175,7 @@ impl Page {
     }
 
     /// A transcript whose lines come.
-    pub fn of_transcript(view: TranscriptView) -> Self {
+    pub fn of_transcript(view: StretchView) -> Self {
         let title = format!("{} at {}, attempt {} ({})", view.agent, view.task, view.attempt, view.stage);
         let kind = Kind::Transcript(Box::new(view), None);
         Self { title, kind, reader: Reader::at_end(), searched: String::new() }

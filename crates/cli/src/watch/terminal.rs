@@ -9,8 +9,8 @@ use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{execute, queue};
 use ratatui::Terminal;
@@ -30,30 +30,36 @@ static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// The terminal, in the view's hands.
 pub struct Held {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    terminal: Screens,
+}
+
+/// What is on the terminal, and what shall be.
+type Screens = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
+
+fn new_terminal() -> io::Result<Screens> {
+    Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, stdout())))
 }
 
 impl Held {
     /// Takes the terminal.
     pub fn take(title: &str) -> io::Result<Self> {
         keep_panics();
-        enable_raw_mode()?;
-        HAS_IT.store(true, Ordering::SeqCst);
-        let entered = execute!(
-            stdout(),
-            EnterAlternateScreen,
-            EnableMouseCapture,
-            EnableBracketedPaste,
-            SetTitle(title)
-        );
-        let backend = CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, stdout()));
-        match entered.and_then(|()| Terminal::new(backend)) {
+        let entered = enter().and_then(|()| execute!(stdout(), SetTitle(title)));
+        match entered.and_then(|()| new_terminal()) {
             Ok(terminal) => Ok(Self { terminal }),
             Err(error) => {
                 give_back();
                 Err(error)
             }
         }
+    }
+
+    /// Takes it once more, after somebody else had it.
+    pub fn take_again(&mut self) -> io::Result<()> {
+        // It is not as it was left, whatever is remembered of it.
+        disable_raw_mode()?;
+        enter()?;
+        self.forget()
     }
 
     /// Draws the screen: what has changed of it, in one piece.
@@ -71,7 +77,10 @@ impl Held {
 
     /// Draws everything anew the next time: something else may have written on the screen.
     pub fn forget(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // ratatui's own way asks the terminal where its cursor is, and waits for the answer that comes among the keys.
+        execute!(stdout(), Clear(ClearType::All))?;
+        self.terminal = new_terminal()?;
+        Ok(())
     }
 }
 
@@ -83,8 +92,15 @@ impl Drop for Held {
     }
 }
 
+/// Makes the terminal what the view needs.
+fn enter() -> io::Result<()> {
+    HAS_IT.store(true, Ordering::SeqCst);
+    enable_raw_mode()?;
+    execute!(stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste)
+}
+
 /// Gives the terminal back as it was, and then says what was not said on top of the view.
-fn give_back() {
+pub fn give_back() {
     if !HAS_IT.swap(false, Ordering::SeqCst) {
         return;
     }

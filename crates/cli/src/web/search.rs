@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use agent_team::{AgentId, Error, RecordId, TaskId, TaskQueue, TranscriptReader, TranscriptView};
+use agent_team::view::StretchView;
+use agent_team::{AgentId, Error, RecordId, TaskId, TaskQueue, TranscriptReader};
 use serde::Serialize;
 
 /// How much is found of each kind, at most.
@@ -104,7 +105,7 @@ pub fn search(queue: &TaskQueue, root: &Path, wanted: &str) -> Result<Found, Err
             found.more = true;
             break;
         }
-        let TranscriptView { token, task, agent, .. } = view;
+        let StretchView { token, task, agent, .. } = view;
         if let Some(text) = in_transcript(root, token, &wanted) {
             found.transcripts.push(FoundTranscript { token, task, agent, text });
         }

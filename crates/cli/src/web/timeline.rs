@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use agent_team::{AgentId, Ending, Error, Stage, Status, TaskId, TaskQueue, view};
+use agent_team::view::{self, StretchView};
+use agent_team::{Error, Status, TaskId, TaskQueue};
 use serde::Serialize;
 
 /// The timeline of a team.
@@ -13,22 +14,9 @@ pub struct Timeline {
     /// When the last one ended.
     pub to_ms: u64,
     /// All work, in the order in which it began.
-    pub stretches: Vec<Stretch>,
+    pub stretches: Vec<StretchView>,
     /// The critical path: the tasks of which each waited for the one before it, back from the one that ended last.
     pub critical: Vec<TaskId>,
-}
-
-/// One stretch of work.
-#[derive(Debug, PartialEq, Serialize)]
-pub struct Stretch {
-    pub agent: AgentId,
-    pub task: TaskId,
-    pub stage: Stage,
-    pub attempt: u32,
-    pub from_ms: u64,
-    /// `None` while it goes on.
-    pub to_ms: Option<u64>,
-    pub ending: Option<Ending>,
 }
 
 impl Timeline {
@@ -38,27 +26,7 @@ impl Timeline {
     /// When the log cannot be read.
     pub fn of(queue: &TaskQueue, now_ms: u64) -> Result<Self, Error> {
         let (mut stretches, rows) = queue.team_log().look(|state| {
-            let mut stretches = Vec::new();
-            for task in state.tasks() {
-                stretches.extend(task.past_claims.iter().map(|past| Stretch {
-                    agent: past.agent.clone(),
-                    task: task.id().clone(),
-                    stage: past.stage,
-                    attempt: past.attempt,
-                    from_ms: past.from_ms,
-                    to_ms: Some(past.to_ms),
-                    ending: Some(past.ending),
-                }));
-                stretches.extend(task.claim.iter().map(|claim| Stretch {
-                    agent: claim.agent.clone(),
-                    task: task.id().clone(),
-                    stage: claim.stage,
-                    attempt: task.attempt,
-                    from_ms: claim.at_ms,
-                    to_ms: None,
-                    ending: None,
-                }));
-            }
+            let stretches: Vec<StretchView> = state.tasks().flat_map(view::stretches).collect();
             (stretches, view::rows(state))
         })?;
         stretches.sort_by_key(|stretch| stretch.from_ms);
@@ -87,7 +55,7 @@ fn critical(rows: &[view::RowView]) -> Vec<TaskId> {
 
 #[cfg(test)]
 mod tests {
-    use agent_team::NewTask;
+    use agent_team::{AgentId, NewTask};
 
     use super::*;
 

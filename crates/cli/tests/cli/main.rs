@@ -32,6 +32,7 @@ mod mixed_needs_clients;
 mod reports;
 mod sandbox;
 mod secrets;
+mod served;
 
 mod split;
 mod steered_needs_clients;

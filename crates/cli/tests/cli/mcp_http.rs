@@ -1,65 +1,37 @@
 //! Sessions over HTTP, as a client speaks it: who may connect, and what ends a session. And what is written for clients.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::served::{Response, Served};
 use crate::support::Team;
 
 /// `agent-team mcp --http`, which ends with it.
-struct Server {
-    child: Child,
-    authority: String,
-    token: String,
-}
-
-/// What was answered.
-#[derive(Debug)]
-struct Response {
-    status: u16,
-    session: Option<String>,
-    body: String,
-}
+struct Server(Served);
 
 impl Server {
     fn start(team: &Team) -> Self {
-        let mut command = team.command(["mcp", "--http", "127.0.0.1:0", "--json"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap();
-        let url = said["url"].as_str().unwrap();
-        let authority = url.strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap().to_owned();
-        let file = said["token_file"].as_str().unwrap();
-        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
-        Self { child, authority, token: std::fs::read_to_string(file).unwrap() }
+        let command = team.command(["mcp", "--http", "127.0.0.1:0", "--json"]);
+        Self(Served::start(command, |said| {
+            let url = said["url"].as_str().unwrap();
+            let authority = url.strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap();
+            let file = said["token_file"].as_str().unwrap();
+            assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+            (authority.to_owned(), std::fs::read_to_string(file).unwrap())
+        }))
     }
 
-    /// One request with these headers, whole.
     fn send(&self, method: &str, headers: &[(&str, &str)], body: &str) -> Response {
-        let mut stream = TcpStream::connect(&self.authority).unwrap();
-        let mut request = format!("{method} /mcp HTTP/1.1\r\nConnection: close\r\n");
-        for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
-        }
-        request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let session = head.lines().find_map(|line| line.strip_prefix("mcp-session-id: ")).map(str::to_owned);
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Response { status, session, body: body.to_owned() }
+        self.0.send(&format!("{method} /mcp"), headers, body)
     }
 
     /// A message of a session, with all that is wanted.
     fn post(&self, session: Option<&str>, message: &Value) -> Response {
-        let bearer = format!("Bearer {}", self.token);
+        let bearer = format!("Bearer {}", self.0.token);
         let mut headers = vec![
-            ("Host", self.authority.as_str()),
+            ("Host", self.0.authority.as_str()),
             ("Authorization", &bearer),
             ("Content-Type", "application/json"),
             ("Accept", "application/json, text/event-stream"),
@@ -70,7 +42,7 @@ impl Server {
 
     /// Begins a session, which joins under a name.
     fn session(&self, name: &str) -> String {
-        let session = self.post(None, &hello()).session.unwrap();
+        let session = self.post(None, &hello()).header("mcp-session-id").unwrap();
         let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
         assert_eq!(self.post(Some(&session), &ready).status, 202);
         let joined = self.call(&session, "join", &json!({"name": name}));
@@ -85,17 +57,10 @@ impl Server {
     }
 
     fn end(&self, session: &str) -> u16 {
-        let bearer = format!("Bearer {}", self.token);
+        let bearer = format!("Bearer {}", self.0.token);
         let headers =
-            [("Host", self.authority.as_str()), ("Authorization", &bearer), ("mcp-session-id", session)];
+            [("Host", self.0.authority.as_str()), ("Authorization", &bearer), ("mcp-session-id", session)];
         self.send("DELETE", &headers, "").status
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -125,7 +90,7 @@ fn each_session_is_a_member_and_one_that_is_closed_gives_back_what_it_holds() {
 fn only_who_has_the_token_and_is_no_page_of_a_browser_may_connect() {
     let team = Team::new();
     let server = Server::start(&team);
-    let bearer = format!("Bearer {}", server.token);
+    let bearer = format!("Bearer {}", server.0.token);
     let hello = hello().to_string();
     let try_with = |host: &str, more: &[(&str, &str)]| {
         let common = [
@@ -135,7 +100,7 @@ fn only_who_has_the_token_and_is_no_page_of_a_browser_may_connect() {
         ];
         server.send("POST", &[&common[..], more].concat(), &hello).status
     };
-    let (here, token) = (server.authority.clone(), ("Authorization", bearer.as_str()));
+    let (here, token) = (server.0.authority.clone(), ("Authorization", bearer.as_str()));
     assert_eq!(try_with(&here, &[token]), 200);
     assert_eq!(try_with(&here, &[]), 401);
     assert_eq!(try_with(&here, &[("Authorization", "Bearer wrong")]), 401);

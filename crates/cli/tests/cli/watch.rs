@@ -193,6 +193,24 @@ fn the_view_ends_with_a_signal_and_the_terminal_is_as_it_was_needs_tmux() {
 }
 
 #[test]
+fn the_view_is_left_for_the_shell_and_brought_back_needs_tmux() {
+    let team = team();
+    let terminal = Terminal::new(&team, 80, 24);
+    terminal.types("$AGENT_TEAM watch; echo over $?");
+    terminal.waits_for("1 Agents");
+    terminal.keys(&["C-z"]);
+    terminal.waits_for("Stopped");
+    terminal.types("stty -a | grep -o -- '-icanon'; echo cooked; fg");
+    let screen = terminal.waits_for("1 Agents");
+    assert!(!screen.contains("cooked"), "{screen}");
+    terminal.keys(&["C-l", "2"]);
+    terminal.waits_for("ready 1");
+    terminal.keys(&["q"]);
+    let screen = terminal.waits_for("cooked");
+    assert!(!screen.contains("\n-icanon"), "the shell had the terminal as it was: {screen}");
+}
+
+#[test]
 fn run_shows_the_view_and_ends_with_its_report_needs_tmux() {
     let team = team_of_repository();
     team.ok(["add", "Wait for it", "--id", "wait"]);

@@ -1,93 +1,53 @@
 //! The server of the page: who is let in, what it tells, and that it does what was asked. How the page looks and feels in a browser
 //! is tried by `scripts/web`.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::served::Served;
 use crate::support::Team;
 
 /// `agent-team web`, which ends with it.
-struct Server {
-    child: Child,
-    authority: String,
-    token: String,
-}
-
-/// What was answered.
-#[derive(Debug)]
-struct Response {
-    status: u16,
-    head: String,
-    body: String,
-}
+struct Server(Served);
 
 impl Server {
     fn start<const N: usize>(team: &Team, more: [&str; N]) -> Self {
         let mut command = team.command(["web", "--json"]);
-        let mut child = command.args(more).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap();
-        let url = said["url"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
-        let (authority, token) = url.split_once("/?token=").unwrap();
-        Self { child, authority: authority.to_owned(), token: token.to_owned() }
-    }
-
-    /// Sends a request whole, and gives the stream on which it is answered.
-    fn ask(&self, request: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.authority).unwrap();
-        let mut text = format!("{request} HTTP/1.1\r\nConnection: close\r\n");
-        for (name, value) in headers {
-            text += &format!("{name}: {value}\r\n");
-        }
-        text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(text.as_bytes()).unwrap();
-        stream
-    }
-
-    fn send(&self, request: &str, headers: &[(&str, &str)], body: &str) -> Response {
-        let mut answer = String::new();
-        self.ask(request, headers, body).read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Response { status, head: head.to_owned(), body: body.to_owned() }
+        command.args(more);
+        Self(Served::start(command, |said| {
+            let url = said["url"].as_str().unwrap().strip_prefix("http://").unwrap();
+            let (authority, token) = url.split_once("/?token=").unwrap();
+            (authority.to_owned(), token.to_owned())
+        }))
     }
 
     /// What whoever is let in is told.
     fn get(&self, path: &str) -> Value {
-        let bearer = format!("Bearer {}", self.token);
-        let headers = [("Host", self.authority.as_str()), ("Authorization", &bearer)];
-        let answer = self.send(&format!("GET {path}"), &headers, "");
+        let bearer = format!("Bearer {}", self.0.token);
+        let headers = [("Host", self.0.authority.as_str()), ("Authorization", &bearer)];
+        let answer = self.0.send(&format!("GET {path}"), &headers, "");
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         serde_json::from_str(&answer.body).unwrap()
     }
 
     fn post(&self, told: &Value) -> (u16, Value) {
-        let bearer = format!("Bearer {}", self.token);
+        let bearer = format!("Bearer {}", self.0.token);
         let headers = [
-            ("Host", self.authority.as_str()),
+            ("Host", self.0.authority.as_str()),
             ("Authorization", &bearer),
             ("Content-Type", "application/json"),
         ];
-        let answer = self.send("POST /api/do", &headers, &told.to_string());
+        let answer = self.0.send("POST /api/do", &headers, &told.to_string());
         (answer.status, serde_json::from_str(&answer.body).unwrap())
     }
 
     /// The changes from now on, one at a time.
     fn events(&self, query: &str) -> Events {
-        let bearer = format!("Bearer {}", self.token);
-        let headers = [("Host", self.authority.as_str()), ("Authorization", &bearer)];
-        Events(BufReader::new(self.ask(&format!("GET /api/events{query}"), &headers, "")))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let bearer = format!("Bearer {}", self.0.token);
+        let headers = [("Host", self.0.authority.as_str()), ("Authorization", &bearer)];
+        Events(BufReader::new(self.0.ask(&format!("GET /api/events{query}"), &headers, "")))
     }
 }
 
@@ -133,11 +93,11 @@ fn worked() -> Team {
 fn only_who_has_the_token_and_asks_from_here_is_let_in() {
     let team = worked();
     let server = Server::start(&team, []);
-    let here = server.authority.as_str();
-    let bearer = format!("Bearer {}", server.token);
+    let here = server.0.authority.as_str();
+    let bearer = format!("Bearer {}", server.0.token);
     let ask = |host: &str, more: &[(&str, &str)]| {
         let headers: Vec<_> = [("Host", host)].iter().chain(more).copied().collect();
-        server.send("GET /api/picture", &headers, "")
+        server.0.send("GET /api/picture", &headers, "")
     };
     let token = ("Authorization", bearer.as_str());
     for refused in
@@ -158,20 +118,20 @@ fn only_who_has_the_token_and_asks_from_here_is_let_in() {
         assert!(let_in.head.contains(header), "{}", let_in.head);
     }
     // The first address sets a cookie, which no program of a page can read and no other page sends.
-    let first = server.send(&format!("GET /?token={}", server.token), &[("Host", here)], "");
+    let first = server.0.send(&format!("GET /?token={}", server.0.token), &[("Host", here)], "");
     assert_eq!(first.status, 303, "{first:?}");
     let cookie = first.head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
     assert!(cookie.ends_with("HttpOnly; SameSite=Strict"), "{cookie}");
     let pair = cookie.split(';').next().unwrap();
     assert_eq!(ask(here, &[("Cookie", pair)]).status, 200);
-    assert_eq!(server.send("GET /?token=wrong", &[("Host", here)], "").status, 401);
+    assert_eq!(server.0.send("GET /?token=wrong", &[("Host", here)], "").status, 401);
     assert_eq!(
-        server.send(&format!("GET /?token={}", server.token), &[("Host", "evil.example")], "").status,
+        server.0.send(&format!("GET /?token={}", server.0.token), &[("Host", "evil.example")], "").status,
         403
     );
     // A page elsewhere could send a form, and no JSON.
     let form = [("Host", here), token, ("Content-Type", "text/plain")];
-    assert_eq!(server.send("POST /api/do", &form, r#"{"do":"pause"}"#).status, 400);
+    assert_eq!(server.0.send("POST /api/do", &form, r#"{"do":"pause"}"#).status, 400);
 }
 
 #[test]
