@@ -136,28 +136,33 @@ export async function goTo(at) {
   changed();
 }
 
-/** Reads on in a transcript from where it was read to. */
-export function readOn(token) {
+/** So much of a transcript's end is read first, in bytes. */
+const END = 1 << 18;
+
+/** Reads on in a transcript from where it was read to, or its end if it was not read yet; or all of it. */
+export function readOn(token, whole = false) {
   let known = store.transcripts.get(token);
-  if (!known) store.transcripts.set(token, (known = { lines: [], draft: null, next: 0, of: null, queue: Promise.resolve() }));
+  if (!known) store.transcripts.set(token, (known = { lines: [], draft: null, from: null, next: null, of: null, queue: Promise.resolve() }));
   // One at a time, so that no line comes twice.
   known.queue = known.queue.then(async () => {
+    let { lines, from, next, draft, of } = whole ? { ...known, lines: [], from: 0, next: 0 } : known;
     try {
       for (;;) {
-        const page = await get(`transcript/${encodeURIComponent(token)}`, { from: known.next });
-        known.of = page.of ?? known.of;
-        if (page.lines.length) known.lines = known.lines.concat(page.lines);
-        known.draft = page.draft;
-        if (page.next === known.next) break;
-        known.next = page.next;
+        const page = await get(`transcript/${encodeURIComponent(token)}`, next == null ? { end: END } : { from: next });
+        from ??= page.from;
+        of = page.of ?? of;
+        draft = page.draft;
+        if (page.lines.length) lines = lines.concat(page.lines);
+        if (page.next === next) break;
+        next = page.next;
       }
-      known.read = true;
-      known.error = null;
+      Object.assign(known, { lines, from, next, draft, of, read: true, error: null });
     } catch (error) {
       known.error = error;
     }
     changed();
   });
+  return known.queue;
 }
 
 /** Says which transcripts are open. */

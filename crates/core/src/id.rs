@@ -363,6 +363,22 @@ name!(
 pub const HUMAN: &str = "human";
 
 impl AgentId {
+    /// What puts agents into the order in which people count them.
+    ///
+    /// ```
+    /// use agent_team_core::id::AgentId;
+    ///
+    /// let mut names = ["worker-10", "lead", "worker-2"].map(|name| AgentId::try_from(name).unwrap());
+    /// names.sort_by(|one, other| one.in_order().cmp(&other.in_order()));
+    /// assert_eq!(names.map(String::from), ["lead", "worker-2", "worker-10"]);
+    /// ```
+    pub fn in_order(&self) -> impl Ord + '_ {
+        let name = self.as_str();
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let number = name.strip_prefix(stem).and_then(|digits| digits.parse::<u64>().ok());
+        (stem, number, name)
+    }
+
     /// The human in charge.
     pub fn human() -> Self {
         Self(HUMAN.into())

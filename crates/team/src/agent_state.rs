@@ -120,7 +120,9 @@ impl TaskQueue {
                 let gone = gone.and_then(|folder| whereabouts::why_gone(folder, agent));
                 Known { died_ms, gone, ..Known::of(state, agent, &held, &asked, &nudged, now_ms) }
             };
-            state.agents().map(known).collect()
+            let mut all: Vec<Known> = state.agents().map(known).collect();
+            all.sort_by(|one, other| one.agent.in_order().cmp(&other.agent.in_order()));
+            all
         })?;
         let at_duty = team_log.folder().map(at_duty::seen).unwrap_or_default();
         let doing = |known: Known| {

@@ -39,6 +39,8 @@ pub struct Asked {
     task: Option<TaskId>,
     /// A transcript from this byte on.
     from: u64,
+    /// A transcript from where so many bytes are left of it.
+    end: Option<u64>,
     /// The words that are looked for.
     q: String,
 }
@@ -88,9 +90,13 @@ pub async fn transcript(
 ) -> Response {
     answer(site, move |site| {
         let of = site.queue().transcript(token)?;
-        let mut reader = TranscriptReader::new(site.root(), token, asked.from);
+        let mut reader = match asked.end {
+            Some(bytes) => TranscriptReader::near_end(site.root(), token, bytes),
+            None => TranscriptReader::new(site.root(), token, asked.from),
+        };
+        let from = reader.offset();
         let lines = reader.read(TRANSCRIPT_BYTES).map_err(|error| Failure::io("the transcript", &error))?;
-        Ok(json!({ "of": of, "lines": lines, "next": reader.offset(), "draft": reader.draft() }))
+        Ok(json!({ "of": of, "lines": lines, "from": from, "next": reader.offset(), "draft": reader.draft() }))
     })
     .await
 }

@@ -197,6 +197,8 @@ fn a_change_by_anyone_reaches_the_page_and_a_transcript_that_grows_as_well() {
         has_grown |= name == "transcript" && data["token"] == token.as_str();
         is_shown |= data["set"]["agents"][0]["last"] == json!(["ended: it is done"]);
     }
+    let end = server.get(&format!("/api/transcript/{token}?end=10"));
+    assert_eq!((&end["lines"], &end["next"]), (&json!([]), &json!(line.len() + 1)), "no line is that short");
     let read = server.get(&format!("/api/transcript/{token}"));
     assert_eq!((&read["lines"][0]["outcome"], &read["of"]["task"]), (&json!("it is done"), &json!("read")));
     assert_eq!(server.get(&format!("/api/transcript/{token}?from={}", read["next"]))["lines"], json!([]));

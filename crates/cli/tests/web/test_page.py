@@ -130,6 +130,26 @@ def test_a_transcript_grows_as_it_is_written(running, open_page):
     expect(panel.locator(".call summary b")).to_have_text(["ask", "finish"])
 
 
+def test_of_a_long_transcript_the_end_is_read_first(running, open_page):
+    [transcript] = [at for at in (running.folder / ".agent-team/attempts").glob("*/transcript.jsonl") if '"task":"asked"' in at.read_text()]
+    # As if it had worked for long.
+    first, *rest = transcript.read_text().splitlines()
+    turns = [json.dumps({"type": "answered", "at_ms": 1, "turn": n, "parts": [{"type": "text", "text": f"step-{n} " + "x" * 2000}],
+                         "usage": {"input_tokens": 1, "cached_tokens": 0, "output_tokens": 1}, "stop": "tool_calls"}) for n in range(1, 500)]
+    transcript.write_text("\n".join([first, *turns, *rest]) + "\n")
+    page = open_page(running.web())
+    page.locator(".agent", has_text="worker-3").get_by_role("link", name="Transcript").click()
+    panel = page.locator("#panel")
+    expect(panel.locator(".call summary b")).to_have_text(["ask"])
+    expect(panel).to_contain_text("step-499 ")
+    for n in (480, 300, 1):
+        while not panel.get_by_text(f"step-{n} ").count():
+            panel.get_by_role("button", name="Show what was before").click()
+            settled(page)
+    expect(panel.get_by_role("button", name="Show what was before")).to_have_count(0)
+    expect(panel.locator(".event", has_text="begins, attempt 1")).to_have_count(1)
+
+
 def test_what_an_agent_says_is_there_while_it_says_it(team, open_page):
     words = [f"word-{n}" for n in range(400)]
     rules = [{"when": {"contains": "Hurry"}, "give": {"tool_calls": [{"name": "finish", "input": {"result": "Hurried."}}]}},

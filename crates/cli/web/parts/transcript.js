@@ -115,7 +115,8 @@ export function Transcript({ token, within }) {
     if (held.current != null && box) box.scrollTop = box.scrollHeight - held.current;
     held.current = null;
   }, [many]);
-  const more = () => {
+  const more = async () => {
+    if (!from) await readOn(token, true);
     const box = scroller();
     held.current = box.scrollHeight - box.scrollTop;
     setAtEnd(false);
@@ -126,7 +127,7 @@ export function Transcript({ token, within }) {
     ${known.of && html`<p class="faint"><${Agent} id=${known.of.agent} /> on <${Task} id=${known.of.task} />, ${known.of.stage}, attempt ${known.of.attempt}</p>`}
     ${store.at != null && html`<p class="banner past">A transcript is shown as it is today, not as it was then.</p>`}
     ${!all.length && html`<${Empty}>Nothing is in it. Agents that are scripts write none.<//>`}
-    ${from > 0 && html`<button class="more" onClick=${more}>Show what was before (${count(from)} entries)</button>`}
+    ${(from > 0 || known.from > 0) && html`<button class="more" onClick=${more}>Show what was before${from > 0 && !known.from ? ` (${count(from)} entries)` : ""}</button>`}
     ${all.slice(from).map((entry, place) => html`<${Entry} key=${from + place} entry=${entry} />`)}
     ${known.draft && html`<${Draft} draft=${known.draft} />`}
     ${!atEnd && html`<button class="to-end" onClick=${() => setAtEnd(true)}>↓ to the end</button>`}

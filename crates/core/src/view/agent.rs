@@ -38,7 +38,7 @@ pub struct AgentView {
     pub spent: Amount,
 }
 
-/// All agents that ever joined, by name.
+/// All agents that ever joined, by name: `worker-2` before `worker-10`.
 pub fn agents(state: &State) -> Vec<AgentView> {
     // One look at what is held for all agents: teams may have thousands of both.
     let mut holds: BTreeMap<&AgentId, Vec<(TaskId, Stage)>> = BTreeMap::new();
@@ -59,5 +59,7 @@ pub fn agents(state: &State) -> Vec<AgentView> {
         unread: state.messages().unread(&agent.id, Some(agent.role)).count(),
         spent: state.ledger().spent(&Account::Agent(agent.id.clone())),
     };
-    state.agents().map(view).collect()
+    let mut agents: Vec<AgentView> = state.agents().map(view).collect();
+    agents.sort_by(|one, other| one.id.in_order().cmp(&other.id.in_order()));
+    agents
 }
