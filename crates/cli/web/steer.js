@@ -1,6 +1,7 @@
 // What can be done to the team: each asks for what it needs, says what came of it, and shows the command that does the same.
-import { post } from "./api.js";
+import { Refused, post } from "./api.js";
 import { ask, changed, store, toast } from "./store.js";
+import { firstLine } from "./words.js";
 
 /** Why nothing can be done; nothing if it can. */
 export function whyNot() {
@@ -9,18 +10,18 @@ export function whyNot() {
   return "";
 }
 
-/** Does it, and says what came of it. */
-export async function act(told) {
+/** Does it, and says what came of it. Gives why it was not done; where a dialog asked for it, that says so. */
+export async function act(told, givenUp) {
   const held = whyNot();
-  if (held) { toast(held, "bad"); return false; }
   try {
-    const { text, command } = await post(told);
+    if (held) throw new Refused(0, { error: held });
+    const { text, command } = await post(told, givenUp);
     // The id of a record says nothing to whoever pressed a button.
-    toast(/^[0-9a-f]{32}$/.test(text) ? "Done" : text || "Done", "good", command);
-    return true;
+    toast(/^[0-9a-f]{32}$/.test(text) ? "Done" : firstLine(text) || "Done", "good", command);
+    return null;
   } catch (error) {
-    toast(error.message, "bad", error.command, error.hint);
-    return false;
+    if (!store.dialog || givenUp?.aborted) toast(error.message, "bad", error.command, error.hint);
+    return error;
   } finally { changed(); }
 }
 
@@ -34,52 +35,52 @@ export const wish = {
     words: "It is read between two turns; an urgent one breaks off the turn in progress.",
     fields: [...(to ? [] : [{ name: "to", label: "To (an agent, role:worker, task:ID, everyone)", kind: "line", value: "everyone", must: true }]),
       text("Words", { must: true }), { name: "urgent", label: "Urgent", kind: "tick" }],
-    send: (given) => act({ do: "say", to: to ?? given.to, text: given.text, task, urgent: given.urgent }),
+    send: (given, givenUp) => act({ do: "say", to: to ?? given.to, text: given.text, task, urgent: given.urgent }, givenUp),
   }),
   interrupt: (agent) => ask({
     title: `Interrupt ${agent}`, button: "Interrupt", words: "Breaks off the turn in progress; that turn is paid for.",
-    fields: [text("What it shall know")], send: (given) => act({ do: "interrupt", agent, text: given.text || null }),
+    fields: [text("What it shall know")], send: (given, givenUp) => act({ do: "interrupt", agent, text: given.text || null }, givenUp),
   }),
   pause: (agent = null) => ask({
     title: agent ? `Pause ${agent}` : "Pause the team", button: "Pause",
     words: agent ? "It finishes its turn, keeps its task, and waits." : "No claims, no checks, no merges until you resume it.",
-    fields: [reason], send: (given) => act({ do: "pause", agent, reason: given.reason }),
+    fields: [reason], send: (given, givenUp) => act({ do: "pause", agent, reason: given.reason }, givenUp),
   }),
   resume: (agent = null) => act({ do: "resume", agent }),
   stop: (agent) => ask({
     title: `Stop ${agent}?`, button: "Stop it", danger: true,
     words: "It is cut off at once. Others may take its task; its work so far is kept.",
-    fields: [reason], send: (given) => act({ do: "stop", agent, reason: given.reason }),
+    fields: [reason], send: (given, givenUp) => act({ do: "stop", agent, reason: given.reason }, givenUp),
   }),
   retry: (task) => act({ do: "retry", task }),
   cancel: (task) => ask({
     title: `Cancel ${task}?`, button: "Cancel the task", danger: true, fields: [],
-    words: "Whoever works on it loses it. What waits for it stays blocked.", send: () => act({ do: "cancel", task }),
+    words: "Whoever works on it loses it. What waits for it stays blocked.", send: (given, givenUp) => act({ do: "cancel", task }, givenUp),
   }),
   reassign: (task, agents, whom) => ask({
     title: `Reassign ${task}`, button: "Reassign", words: "Whoever has it loses it.",
     fields: [{ name: "agent", label: "To", kind: "choice", choices: [["", "anyone who fits"], ...agents.map((id) => [id, id])], value: whom ?? "" }],
-    send: (given) => act({ do: "reassign", task, agent: given.agent || null }),
+    send: (given, givenUp) => act({ do: "reassign", task, agent: given.agent || null }, givenUp),
   }),
   answer: (question, words) => ask({
     title: "Answer a question", button: "Answer", quote: words, fields: [text("Your answer", { must: true })],
-    send: (given) => act({ do: "answer", question, text: given.text }),
+    send: (given, givenUp) => act({ do: "answer", question, text: given.text }, givenUp),
   }),
   review: (task, attempt, approve) => ask({
     title: approve ? `Approve the result of ${task}` : `Send ${task} back`, button: approve ? "Approve" : "Send back",
     danger: !approve, words: `This is the result of attempt ${attempt}. Read its change first.`,
     fields: [text(approve ? "A word with it" : "What is to be changed", { must: !approve })],
-    send: (given) => act({ do: "review", task, attempt, approve, text: given.text }),
+    send: (given, givenUp) => act({ do: "review", task, attempt, approve, text: given.text }, givenUp),
   }),
   add: () => ask({
     title: "Add a task", button: "Add",
     fields: [{ name: "title", label: "Title", kind: "line", must: true }, { name: "description", label: "What is to be done", kind: "text" },
       { name: "after", label: "After (ids of tasks, separated by spaces)", kind: "line" },
       { name: "check", label: "Check: the command that proves it", kind: "line" }],
-    send: (given) => act({
+    send: (given, givenUp) => act({
       do: "add", title: given.title, description: given.description, after: given.after.split(/[\s,]+/).filter(Boolean),
       check: given.check || null,
-    }),
+    }, givenUp),
   }),
   plan: (task) => ask({ kind: "plan", task }),
   help: () => ask({ kind: "help" }),

@@ -1,7 +1,7 @@
 // What the page knows of the team: the picture as it is now, kept up to date by events, and one of the past while somebody looks
 // at that. Everything is drawn from here, once for each frame in which something changed.
 import { useEffect, useRef, useState } from "./lib.js";
-import { get } from "./api.js";
+import { get, hear } from "./api.js";
 
 const NONE = Object.freeze([]);
 // What a row leaves out.
@@ -65,30 +65,48 @@ function apply(change) {
   changed();
 }
 
-let events = null;
+let close = null;
 let followed = "";
 let begins = null;
 
 /** Hears of changes from now on, of these transcripts as well. */
 function connect() {
-  events?.close();
-  const mine = new EventSource(`/api/events?records=${store.now.records}&transcripts=${followed}`);
-  events = mine;
-  mine.onopen = () => {
-    store.connection = "live";
-    // What was written while nobody listened is told by no event.
-    followed.split(",").filter((token) => store.transcripts.has(token)).forEach(readOn);
-    changed();
-  };
-  mine.onerror = () => {
-    store.connection = "reconnecting";
-    changed();
-    // What the browser gave up on is begun anew: the server may be back, with another token.
-    if (mine.readyState === EventSource.CLOSED) again();
-  };
-  mine.addEventListener("change", (event) => apply(JSON.parse(event.data)));
-  mine.addEventListener("transcript", (event) => readOn(JSON.parse(event.data).token));
+  close?.();
+  close = hear(`events?records=${store.now.records}&transcripts=${followed}`, {
+    opened: () => {
+      store.connection = "live";
+      // What was written while nobody listened is told by no event.
+      followed.split(",").filter((token) => store.transcripts.has(token)).forEach((token) => readOn(token));
+      changed();
+    },
+    told: (event, said) => (event === "change" ? apply(said) : readOn(said.token)),
+    over: () => {
+      close = null;
+      store.connection = "reconnecting";
+      changed();
+      again();
+    },
+  });
 }
+
+// A browser has six connections to a server for all its tabs: tabs that nobody sees give theirs back, but for one, in whose title
+// stands what waits.
+let letGo = null;
+document.addEventListener("visibilitychange", () => {
+  if (!store.now) return;
+  if (document.hidden) {
+    navigator.locks.request("agent-team-listens-unseen", { ifAvailable: true }, (lock) => {
+      if (lock) return new Promise((resolve) => { letGo = resolve; });
+      close?.();
+      close = null;
+      return undefined;
+    });
+    return;
+  }
+  letGo?.();
+  letGo = null;
+  if (!close) connect();
+});
 
 function again() {
   clearTimeout(begins);
@@ -143,8 +161,12 @@ const END = 1 << 18;
 export function readOn(token, whole = false) {
   let known = store.transcripts.get(token);
   if (!known) store.transcripts.set(token, (known = { lines: [], draft: null, from: null, next: null, of: null, queue: Promise.resolve() }));
+  // One that has not begun yet reads what came since as well.
+  if (known.waits && !whole) return known.queue;
+  known.waits = true;
   // One at a time, so that no line comes twice.
   known.queue = known.queue.then(async () => {
+    known.waits = false;
     let { lines, from, next, draft, of } = whole ? { ...known, lines: [], from: 0, next: 0 } : known;
     try {
       for (;;) {

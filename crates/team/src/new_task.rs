@@ -199,10 +199,12 @@ impl NewTask {
         let review = self.review || self.refute || self.reviews.is_some_and(|reviews| reviews > 0);
         let ids =
             |names: &[String]| names.iter().map(|name| name.parse()).collect::<Result<Vec<TaskId>, _>>();
-        let whole = if self.description.is_empty() && defaults.title != self.title {
-            &self.title
-        } else {
-            &self.description
+        // Of a title that is too long the whole stands before the description.
+        let is_cut = !self.title.trim().is_empty() && title_line(&self.title) != self.title.trim();
+        let whole = match self.description.is_empty() {
+            true if defaults.title != self.title => self.title.clone(),
+            false if is_cut => format!("{}\n\n{}", self.title.trim(), self.description),
+            _ => self.description.clone(),
         };
         if self.approver.is_some() && self.approver == self.agent {
             return Err(Error::Input(format!(
@@ -212,7 +214,7 @@ impl NewTask {
             )));
         }
         Ok(TaskSpec {
-            description: team_log.text(whole.clone())?,
+            description: team_log.text(whole)?,
             after: ids(&self.after)?,
             priority: self.priority,
             role: self.role.or(self.delegate.then_some(Role::Lead)),

@@ -128,7 +128,7 @@ impl TeamReport {
             role: agent.role.to_string(),
             with: agent.with.clone().unwrap_or_default(),
             completed: agent.completed,
-            work_ms: work.remove(agent.id.as_str()).unwrap_or_default(),
+            work_ms: at_work(agent.spent, work.remove(agent.id.as_str()).unwrap_or_default()),
             spent: agent.spent,
         });
         let mut rows: Vec<AgentRow> = known.collect();
@@ -149,7 +149,10 @@ impl TeamReport {
     fn tasks(&self) -> impl Iterator<Item = TaskRow<'_>> {
         self.tasks.iter().map(|view| TaskRow {
             view,
-            work_ms: view.claims.iter().map(|claim| claim.to_ms.saturating_sub(claim.from_ms)).sum(),
+            work_ms: {
+                let held = view.claims.iter().map(|claim| claim.to_ms.saturating_sub(claim.from_ms)).sum();
+                at_work(view.spent, held)
+            },
             by: {
                 let last = view.claims.last().map(|claim| &claim.agent);
                 let by = view.agent.as_ref().or(view.author.as_ref()).or(last);
@@ -186,4 +189,10 @@ fn why(failure: Failure) -> &'static str {
 /// What something cost, in words; nothing if it cost nothing.
 fn cost(spent: Amount) -> String {
     if spent.micro_usd == 0 { String::new() } else { money(spent.micro_usd) }
+}
+
+/// How long somebody was at work, in milliseconds: what was counted of it, in which nobody waits for another's word. Of those of
+/// whom nothing is counted, such as scripts, as long as they held something.
+fn at_work(spent: Amount, held_ms: u64) -> u64 {
+    if spent.time_ms > 0 { spent.time_ms } else { held_ms }
 }

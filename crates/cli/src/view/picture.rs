@@ -20,6 +20,8 @@ use super::transcript_words::{spoken, words};
 const MESSAGES: usize = 500;
 /// How many lines of each agent's transcript.
 const LAST_LINES: usize = 4;
+/// How much of a long line that is being said, in characters.
+const SPOKEN_CHARS: usize = 120;
 /// How much of a transcript's end is looked at for them, in bytes.
 const LAST_BYTES: u64 = 16 << 10;
 
@@ -169,7 +171,7 @@ impl Picture {
 pub fn last_lines(root: &Path, token: RecordId) -> Vec<String> {
     let mut reader = TranscriptReader::near_end(root, token, LAST_BYTES);
     let lines = reader.read(LAST_BYTES).unwrap_or_default();
-    let now = reader.draft().map(|draft| spoken(&draft)).unwrap_or_default();
+    let now = reader.draft().map(|draft| spoken(&draft, SPOKEN_CHARS)).unwrap_or_default();
     let before = lines.iter().rev().flat_map(|line| words(line).into_iter().rev());
     let mut last: Vec<String> = now.into_iter().rev().chain(before).take(LAST_LINES).collect();
     last.reverse();

@@ -14,6 +14,8 @@ pub fn words(line: &Line) -> Vec<String> {
         Line::Told { parts, messages, .. } if !messages.is_empty() => heard(parts),
         Line::Told { .. } | Line::Session { .. } => Vec::new(),
         Line::Answered { parts, .. } => said(parts),
+        // What it asked somebody was answered.
+        Line::ToolResult { output, .. } if output.starts_with("<message ") => heard_in(output).collect(),
         Line::ToolResult { name, output, is_error, .. } => {
             let mark = if *is_error { "ERROR " } else { "" };
             let first = output.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
@@ -27,33 +29,35 @@ pub fn words(line: &Line) -> Vec<String> {
     }
 }
 
-/// What an agent says at the moment, a line each. Of a long line the end is shown: that is what is new.
-pub fn spoken(draft: &Draft) -> Vec<String> {
+/// What an agent says at the moment, a line each. Of a long line so many characters of the end are shown: that is what is new.
+pub fn spoken(draft: &Draft, chars: usize) -> Vec<String> {
     let lines = draft.text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let end = |line: &str| match line.char_indices().rev().nth(CHARS - 1) {
+    let end = |line: &str| match line.char_indices().rev().nth(chars - 1) {
         Some((begin, _)) if begin > 0 => format!("…{}", line.get(begin..).unwrap_or_default()),
         _ => line.to_owned(),
     };
     lines.map(end).chain(draft.calls.iter().map(|name| format!("> {name} …"))).collect()
 }
 
-/// What others said to it, a line each, with who did. They stand between marks.
+/// What others said to it, a line each, with who did.
 fn heard(parts: &[Part]) -> Vec<String> {
+    let texts =
+        parts.iter().filter_map(|part| if let Part::Text { text } = part { Some(text) } else { None });
+    texts.flat_map(|text| heard_in(text)).collect()
+}
+
+/// The same in a text, where they stand between marks.
+fn heard_in(text: &str) -> impl Iterator<Item = String> {
     let mut from = String::new();
-    let mut lines = Vec::new();
-    for text in parts.iter().filter_map(|part| if let Part::Text { text } = part { Some(text) } else { None })
-    {
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "</message>") {
-            match line.strip_prefix("<message ") {
-                Some(mark) => {
-                    let name = mark.split_once("from=\"").and_then(|(_, rest)| rest.split_once('"'));
-                    from = name.map(|(name, _)| name.to_owned()).unwrap_or_default();
-                }
-                None => lines.push(format!("{from}: {}", cut(line))),
-            }
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "</message>");
+    lines.filter_map(move |line| match line.strip_prefix("<message ") {
+        Some(mark) => {
+            let name = mark.split_once("from=\"").and_then(|(_, rest)| rest.split_once('"'));
+            from = name.map(|(name, _)| name.to_owned()).unwrap_or_default();
+            None
         }
-    }
-    lines
+        None => Some(format!("{from}: {}", cut(line))),
+    })
 }
 
 /// What was said and called, a line each.

@@ -132,6 +132,7 @@ impl Screen {
 
     fn interrupts(&mut self) -> Vec<Ask> {
         if self.host == Host::Run {
+            self.said = None;
             self.ending = if self.ending == Ending::No { Ending::Gently } else { Ending::AtOnce };
         }
         vec![Ask::Interrupt]
@@ -161,10 +162,8 @@ impl Screen {
         match self.team.calls.first().cloned() {
             Some(Call::Plan(task)) => vec![Ask::Plan(task)],
             Some(Call::Review(task)) => vec![Ask::Review(task)],
-            Some(Call::Question(question)) => {
-                self.answer_question(question);
-                Vec::new()
-            }
+            // It is read whole first, as plans are: `r` answers it there.
+            Some(Call::Question(question)) => vec![Ask::Message(question)],
             None => {
                 self.said = Some((Tone::Faint, "nothing waits for you".to_owned()));
                 Vec::new()
@@ -178,7 +177,7 @@ impl Screen {
         }
         let text: Vec<&str> = self.told.iter().map(String::as_str).collect();
         let mut page = Page::of_text("What happened in this run", &text.join("\n"));
-        page.reader.go_to_end(false);
+        page.reader.go_to_end(true);
         self.pages.push(page);
         Vec::new()
     }

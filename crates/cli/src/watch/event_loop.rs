@@ -193,7 +193,7 @@ impl Loop {
             is_stale = true;
             // What a key shows is seen before the next key counts: whoever pages through a text has seen each page.
             if is_key || drawn.elapsed() >= FRAME {
-                self.screen.now_ms = now_ms();
+                self.screen.clock(now_ms());
                 self.held.draw(&mut self.screen).map_err(terminal)?;
                 (drawn, is_stale) = (Instant::now(), false);
             }

@@ -13,6 +13,8 @@ use crate::view::{Picture, spoken, words};
 const NEAR_END_BYTES: u64 = 32 << 10;
 /// How much of it is read at once later, in bytes.
 const READ_BYTES: u64 = 256 << 10;
+/// How much of a long line that is being said is shown, in characters.
+const SPOKEN_CHARS: usize = 4_000;
 /// How many lines are kept of each.
 const LINES: usize = 60;
 
@@ -64,7 +66,7 @@ impl Looker {
                 let lines = tail.reader.read(READ_BYTES).unwrap_or_default();
                 tail.lines.extend(lines.iter().flat_map(words).map(|line| line.replace('\t', " ")));
                 tail.lines.drain(..tail.lines.len().saturating_sub(LINES));
-                let now = tail.reader.draft().map(|draft| spoken(&draft)).unwrap_or_default();
+                let now = tail.reader.draft().map(|draft| spoken(&draft, SPOKEN_CHARS)).unwrap_or_default();
                 tails.insert(token, tail.lines.iter().cloned().chain(now).collect());
             }
         }

@@ -285,7 +285,7 @@ impl Reader {
 }
 
 /// A line in pieces of a width, broken between words where it can be.
-fn broken(text: &str, width: usize) -> Vec<String> {
+pub fn broken(text: &str, width: usize) -> Vec<String> {
     let safe = safe_text::block(text).replace('\t', "    ");
     if safe.len() <= width {
         return vec![safe];

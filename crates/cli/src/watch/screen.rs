@@ -19,6 +19,8 @@ use super::team::Team;
 use super::theme::{Theme, Tone};
 use super::transcript;
 
+/// How long the last line says what came of a command, in milliseconds.
+const SAID_MS: u64 = 12_000;
 /// How many lines of a run are kept.
 const LINES: usize = 500;
 
@@ -84,6 +86,8 @@ pub struct Screen {
     pub dialog: Option<Dialog>,
     /// What came of the last command, or what else there is to say.
     pub said: Option<(Tone, String)>,
+    /// What that was when the clock was looked at, and since when it stands there.
+    said_since: (Option<(Tone, String)>, u64),
     /// How many answers are awaited from outside.
     pub awaited: usize,
     /// The time, in milliseconds since 1970.
@@ -155,10 +159,21 @@ impl Screen {
             pages: Vec::new(),
             dialog: None,
             said: None,
+            said_since: (None, now_ms),
             awaited: 0,
             now_ms,
             hits: Vec::new(),
             drawn: Drawn::default(),
+        }
+    }
+
+    /// It is later. What was said a while ago makes room for what happens.
+    pub fn clock(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
+        if self.said != self.said_since.0 {
+            self.said_since = (self.said.clone(), now_ms);
+        } else if now_ms.saturating_sub(self.said_since.1) > SAID_MS {
+            self.said = None;
         }
     }
 
@@ -225,7 +240,7 @@ impl Screen {
             Answer::Text(title, text) => {
                 self.open(Page::of_text(title, &text));
                 if let Some(page) = self.pages.last_mut() {
-                    page.reader.go_to_end(false);
+                    page.reader.go_to_end(true);
                 }
             }
             Answer::Message(id, text) => {

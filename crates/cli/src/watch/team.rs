@@ -2,7 +2,7 @@
 //! thread, so that no frame looks at all tasks.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent_team::view::{MessageView, RowView};
 use agent_team::{AgentId, Doing, HUMAN, Recipient, RecordId, Status, TaskId};
@@ -37,12 +37,14 @@ pub struct Team {
     pub columns: [Vec<usize>; COLUMNS.len()],
     /// The tasks and what they wait for.
     pub tree: Tree,
-    /// The agents in the order in which they are shown: who is there before who has left.
+    /// The agents in the order in which they are shown: who needs somebody first, who has left last.
     pub agents: Vec<usize>,
     /// What is being proved or merged, in the order in which it came there.
     pub proving: Vec<usize>,
     /// What was completed last, newest first.
     pub completed: Vec<usize>,
+    /// The tasks at which somebody waits for an answer of the human.
+    pub asking: BTreeSet<TaskId>,
     /// What waits for the human, oldest kind first.
     pub calls: Vec<Call>,
 }
@@ -81,9 +83,17 @@ impl Team {
         let (proving, completed) = (proving.clone(), completed.iter().copied().take(MERGES).collect());
         let tree = Tree::of(tasks, &places);
         let mut agents: Vec<usize> = (0..picture.agents.len()).collect();
-        agents.sort_by_key(|place| picture.agents.get(*place).is_some_and(|row| row.agent.left));
+        let rank = |place: &usize| match picture.agents.get(*place) {
+            Some(row) if row.agent.left => 2,
+            Some(row) if matches!(row.doing, Doing::WaitingForHuman | Doing::Stuck | Doing::Dead) => 0,
+            _ => 1,
+        };
+        agents.sort_by_key(rank);
+        let questions = picture.messages.iter().filter(|message| picture.questions.contains(&message.id));
+        let asking = questions.filter(|asked| is_for_human(asked)).filter_map(|asked| asked.task.clone());
+        let asking = asking.collect();
         let calls = calls(&picture, &places);
-        Self { places, columns, tree, agents, proving, completed, calls, picture }
+        Self { places, columns, tree, agents, proving, completed, asking, calls, picture }
     }
 
     /// A task by its place.
@@ -117,6 +127,10 @@ impl Team {
     }
 }
 
+fn is_for_human(message: &MessageView) -> bool {
+    matches!(&message.to, Recipient::Agent(to) if to.as_str() == HUMAN)
+}
+
 fn calls(picture: &Picture, places: &BTreeMap<TaskId, usize>) -> Vec<Call> {
     let task = |id: &TaskId| places.get(id).and_then(|place| picture.tasks.get(*place));
     // A plan that an agent judges is that agent's as long as it waits for it.
@@ -126,11 +140,11 @@ fn calls(picture: &Picture, places: &BTreeMap<TaskId, usize>) -> Vec<Call> {
         row.is_some_and(|row| row.doing == Doing::WaitingForAgent)
     };
     let plans = picture.plans.iter().filter(|id| !is_anothers(id)).cloned().map(Call::Plan);
-    let is_for_human = |id: &&RecordId| {
+    let is_humans = |id: &&RecordId| {
         let asked = picture.messages.iter().find(|message| message.id == **id);
-        asked.is_none_or(|asked| matches!(&asked.to, Recipient::Agent(to) if to.as_str() == HUMAN))
+        asked.is_none_or(is_for_human)
     };
-    let questions = picture.questions.iter().filter(is_for_human).copied().map(Call::Question);
+    let questions = picture.questions.iter().filter(is_humans).copied().map(Call::Question);
     let is_review = |waiting: &&agent_team::view::Waiting| {
         waiting.status == Status::Reviewing && waiting.reason.contains("the human")
     };

@@ -232,14 +232,15 @@ fn text_of_agents_cannot_act_on_the_screen() {
 fn keys_steer_what_is_selected() {
     let mut all = screen();
     drawn(&mut all, 120, 40);
-    press(&mut all, "ll");
+    assert_eq!(all.agent().unwrap().agent.id, name("worker-2"), "who waits for somebody stands first");
+    press(&mut all, "llll");
     assert_eq!(all.agent().unwrap().agent.id, name("worker-1"));
     assert_eq!(does(&press(&mut all, "p")), ["agent-team pause worker-1"]);
     assert!(press(&mut all, "s").is_empty());
     assert_eq!(does(&press(&mut all, "Use spaces.⏎")), ["agent-team say worker-1 -- 'Use spaces.'"]);
     assert_eq!(does(&press(&mut all, "xtoo slow⏎")), ["agent-team stop worker-1 '--reason=too slow'"]);
     assert_eq!(does(&press(&mut all, "i⏎")), ["agent-team interrupt worker-1"]);
-    press(&mut all, "ll");
+    press(&mut all, "l");
     assert_eq!(does(&press(&mut all, "p")), ["agent-team resume worker-3"], "it is paused");
     assert_eq!(does(&press(&mut all, "P")), ["agent-team pause"]);
     press(&mut all, "2/parser⏎⎋");
@@ -346,7 +347,7 @@ fn a_click_selects_and_a_second_one_opens() {
     };
     assert!(all.mouse(click(60, 5)).is_empty());
     let selected = all.agent().unwrap().agent.id.clone();
-    assert_eq!(selected, name("reviewer-2"));
+    assert_eq!(selected, name("worker-4"));
     assert_eq!(all.mouse(click(60, 5)), [Ask::NewestBy(selected)]);
     all.mouse(click(14, 2));
     assert_eq!(all.tab, 1);

@@ -1,16 +1,18 @@
 //! Who is let in, and what a page of ours may do.
 //!
-//! Whoever may ask may steer the team. So each request needs the token, by a cookie that the first address sets; it must name this
-//! machine (a name that an attacker points here is another one), and no other page may send it. What the page may do is
-//! bounded by its policy: nothing from elsewhere, and nothing of what it shows is a program.
+//! Whoever may ask may steer the team. So each request for something of the team needs the token, in a header that no browser
+//! sends by itself; it must name this machine (a name that an attacker points here is another one), and no other page may send
+//! it. The page and its files, in which nothing of the team is, are given to the cookie that the first address sets: browsers
+//! send cookies to each server of this machine, whatever its port, so that one must be worth nothing to others. What the page
+//! may do is bounded by its policy: nothing from elsewhere, and nothing of what it shows is a program.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY,
-    SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -29,7 +31,8 @@ const NO_TOKEN: &str =
 /// What a request is measured by.
 pub struct Guard {
     token: String,
-    cookie: String,
+    /// The cookie for the page's files: its name, and what it holds.
+    cookie: (String, String),
     hosts: [String; 3],
 }
 
@@ -39,10 +42,10 @@ struct Given {
 }
 
 impl Guard {
-    /// Lets in who has this token and asks at this address.
-    pub fn new(address: SocketAddr, token: String) -> Self {
+    /// Lets in who has this token and asks at this address; who has the other one gets the page's files.
+    pub fn new(address: SocketAddr, token: String, for_files: String) -> Self {
         // Cookies know no ports: each server has a name of its own.
-        let cookie = format!("agent-team-{}", address.port());
+        let cookie = (format!("agent-team-{}", address.port()), for_files);
         Self { token, cookie, hosts: hosts(address) }
     }
 
@@ -61,12 +64,16 @@ impl Guard {
     }
 
     fn has_token(&self, headers: &HeaderMap) -> bool {
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let by_cookie = pairs.filter(|(name, _)| *name == self.cookie).map(|(_, value)| value);
         let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let by_header = bearer.and_then(|value| value.strip_prefix("Bearer "));
-        by_cookie.chain(by_header).any(|given| self.is_token(given))
+        bearer.and_then(|value| value.strip_prefix("Bearer ")).is_some_and(|given| self.is_token(given))
+    }
+
+    fn has_cookie(&self, headers: &HeaderMap) -> bool {
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs =
+            cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let (name, held) = &self.cookie;
+        pairs.any(|(known, value)| known == name && is_same(value.as_bytes(), held.as_bytes()))
     }
 
     fn is_token(&self, given: &str) -> bool {
@@ -104,8 +111,10 @@ async fn answer(guard: &Guard, request: Request, next: Next) -> Response {
         if !guard.hosts.iter().any(|known| known == host) {
             return StatusCode::FORBIDDEN.into_response();
         }
-        let cookie = format!("{}={}; Path=/; HttpOnly; SameSite=Strict", guard.cookie, guard.token);
-        return (StatusCode::SEE_OTHER, [(SET_COOKIE, cookie), (LOCATION, "/".to_owned())]).into_response();
+        let (name, held) = &guard.cookie;
+        let cookie = format!("{name}={held}; Path=/; HttpOnly; SameSite=Strict");
+        // The page keeps the token, and takes it out of its address.
+        return ([(SET_COOKIE, cookie)], next.run(request).await).into_response();
     }
     if !guard.is_from_here(headers) {
         return (
@@ -114,7 +123,9 @@ async fn answer(guard: &Guard, request: Request, next: Next) -> Response {
         )
             .into_response();
     }
-    if !guard.has_token(headers) {
+    let is_file = !request.uri().path().starts_with("/api/");
+    let is_let_in = guard.has_token(headers) || is_file && guard.has_cookie(headers);
+    if !is_let_in {
         return (StatusCode::UNAUTHORIZED, NO_TOKEN).into_response();
     }
     next.run(request).await

@@ -41,7 +41,8 @@ pub use site::Site;
 
 /// Serves a team on an address of this machine, until somebody ends this process.
 pub async fn serve(site: Site, address: SocketAddr, out: &mut Output) -> Result<Exit, Failure> {
-    let token = new_token().map_err(|error| Failure::io("no random bytes", &error))?;
+    let random = || new_token().map_err(|error| Failure::io("no random bytes", &error));
+    let (token, for_files) = (random()?, random()?);
     let (listener, address) = listen(address).await?;
     let url = format!("http://{address}/?token={token}");
     out.answer(&json!({ "url": url, "read_only": site.is_read_only() }), |out| {
@@ -51,7 +52,7 @@ pub async fn serve(site: Site, address: SocketAddr, out: &mut Output) -> Result<
         )
     })?;
     out.flush()?;
-    run(listener, app(site, Guard::new(address, token))).await
+    run(listener, app(site, Guard::new(address, token, for_files))).await
 }
 
 /// What answers requests.

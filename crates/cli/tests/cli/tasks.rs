@@ -61,6 +61,17 @@ fn tasks_and_what_they_wait_for_are_shown_as_a_picture() {
 }
 
 #[test]
+fn of_a_title_that_is_too_long_nothing_is_lost() {
+    let team = Team::new();
+    let title = "Port the parser ".repeat(20);
+    team.ok(["add", &title, "--id", "long", "--description", "And keep the API."]);
+    let shown = team.json(["show", "long"]);
+    assert!(shown["title"].as_str().unwrap().ends_with("…"), "{shown}");
+    let description = shown["description"].as_str().unwrap();
+    assert_eq!(description, format!("{}\n\nAnd keep the API.", title.trim()));
+}
+
+#[test]
 fn a_task_has_what_was_asked_for() {
     let team = Team::new();
     team.ok(["add", "First", "--id", "a"]);

@@ -144,8 +144,9 @@ def test_of_a_long_transcript_the_end_is_read_first(running, open_page):
     expect(panel).to_contain_text("step-499 ")
     for n in (480, 300, 1):
         while not panel.get_by_text(f"step-{n} ").count():
+            shown = panel.locator(".said").count()
             panel.get_by_role("button", name="Show what was before").click()
-            settled(page)
+            expect(panel.locator(".said")).not_to_have_count(shown)
     expect(panel.get_by_role("button", name="Show what was before")).to_have_count(0)
     expect(panel.locator(".event", has_text="begins, attempt 1")).to_have_count(1)
 
@@ -355,6 +356,50 @@ def test_who_has_no_token_or_comes_from_elsewhere_gets_nothing(worked, browser):
     context.close()
 
 
+def test_what_other_servers_of_this_machine_are_sent_opens_nothing(worked, open_page):
+    url = worked.web()
+    page = open_page(f"{url}#/board/task/parser")
+    expect(page.locator("#panel .lead")).to_have_text("Write the parser")
+    token = url.split("token=")[1]
+    assert token not in page.url and token not in json.dumps(page.context.cookies())
+    cookie = "; ".join(f"{one['name']}={one['value']}" for one in page.context.cookies())
+    base = url.split("/?")[0]
+    assert asked(f"{base}/assets/app.js", Cookie=cookie)[0] == 200
+    assert asked(f"{base}/api/picture", Cookie=cookie)[0] == 401
+    # Another tab knows it, and so does this one after it was loaded anew.
+    page.reload()
+    expect(page.locator("#panel .lead")).to_have_text("Write the parser")
+    other = page.context.new_page()
+    other.goto(f"{base}/#/board")
+    expect(other.locator(".task-card").first).to_be_visible()
+
+
+def test_tabs_that_nobody_sees_take_no_connection_from_the_others(worked, open_page):
+    page = open_page(worked.web())
+    base = page.url.split("#")[0]
+    hides = "Object.defineProperty(document, 'hidden', { get: () => window.unseen ?? false, configurable: true })"
+    page.context.add_init_script(hides)
+    see = "unseen => { window.unseen = unseen; document.dispatchEvent(new Event('visibilitychange')); }"
+    others = []
+    for n in range(8):
+        other = page.context.new_page()
+        other.goto(f"{base}#/board")
+        expect(other.locator(".task-card").first).to_be_visible()
+        other.evaluate(see, True)
+        others.append(other)
+    # One of them is seen again, and knows at once what it missed; one that is not goes on, for its title.
+    worked("add", "Come in from outside", "--id", "outside")
+    others[7].evaluate(see, False)
+    expect(others[7].locator("main")).to_contain_text("Come in from outside")
+    worked("add", "Once more")
+    expect(others[7].locator("main")).to_contain_text("Once more")
+    page.bring_to_front()
+    page.get_by_role("button", name="Say", exact=True).first.click()
+    page.get_by_label("Words").fill("Hello")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("dialog")).to_have_count(0)
+
+
 def test_a_page_whose_token_is_over_says_so(worked, open_page):
     url = worked.web()
     page = open_page(url)
@@ -379,7 +424,7 @@ def test_a_log_is_looked_at_and_nothing_else(worked, open_page, tmp_path):
     pause.click(force=True)
     expect(page.locator("dialog")).to_have_count(0)
     # Nor does the server do what another program sends.
-    status = page.evaluate("async () => (await fetch('/api/do', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{\"do\":\"pause\"}' })).status")
+    status = page.evaluate("async () => (await fetch('/api/do', { method: 'POST', headers: { ...agentTeam.headers, 'content-type': 'application/json' }, body: '{\"do\":\"pause\"}' })).status")
     assert status == 403
 
 
@@ -389,7 +434,7 @@ def test_a_refusal_is_said_with_its_command(worked, open_page):
     page.keyboard.type("Too late")
     page.get_by_label("After").fill("nothing-of-this-name")
     page.keyboard.press("Control+Enter")
-    expect(page.locator(".toast.bad")).to_contain_text("agent-team add --after=nothing-of-this-name -- 'Too late'")
+    expect(page.locator("dialog .why")).to_contain_text("agent-team add --after=nothing-of-this-name -- 'Too late'")
     expect(page.locator("dialog")).to_be_visible()
     page.get_by_label("After").fill("docs")
     page.keyboard.press("Control+Enter")

@@ -10,13 +10,16 @@ import { Grown } from "./list.js";
 const ORDER = ["waiting_for_human", "stuck", "dead", "working", "waiting_for_model", "waiting_for_agent", "waiting_for_gate", "paused",
   "stopped", "idle", "gone", "left"];
 
+/** Since when it does that, where its words do not say so. */
+export const For = ({ agent }) => (agent.since_ms && !agent.words.includes(", for ") ? html`${" "}<span class="faint">for <${Ago} ms=${agent.since_ms} /></span>` : null);
+
 function Card({ agent }) {
   const held = agent.paused || agent.doing === "paused" || agent.doing === "stopped";
   return html`<article class="card agent d-${agent.doing}" role="listitem">
     <h3><${Link} kind="agent" id=${agent.id} data-row />
       <span class="faint">${agent.role}${agent.skills.length ? ` (${agent.skills.map(line).join(", ")})` : ""}</span>
       <${Doing} doing=${agent.doing} words=${line(agent.words)} /></h3>
-    ${agent.words !== DOING[agent.doing]?.[1] && html`<p class="words" title=${line(agent.words)}>${line(agent.words)}${agent.since_ms ? html` <span class="faint">for <${Ago} ms=${agent.since_ms} /></span>` : ""}</p>`}
+    ${agent.words !== DOING[agent.doing]?.[1] && html`<p class="words" title=${line(agent.words)}>${line(agent.words)}<${For} agent=${agent} /></p>`}
     ${!agent.left && html`<p class="holds">${agent.holds.length
     ? agent.holds.slice(0, 3).map(([task, stage]) => html`<span key=${task}><${Task} id=${task} /> <span class="faint">${STAGES[stage] ?? stage}</span> </span>`)
     : html`<span class="faint">holds no task</span>`}</p>`}

@@ -2,7 +2,7 @@
 import { html, useState } from "../lib.js";
 import { shown } from "../store.js";
 import { STATUSES, count, line, money } from "../words.js";
-import { Ago, Empty, Link, Status, byStatus, useNarrow } from "./common.js";
+import { Ago, Empty, Link, Status, byStatus, useNarrow, waitsForYou } from "./common.js";
 import { Rows } from "./list.js";
 
 /** How high a card is, with what is between two. */
@@ -11,6 +11,7 @@ export const HEIGHT = 100;
 /** What is special about a task, in a few words. */
 function marks(row) {
   const said = [];
+  if (waitsForYou(shown()).asking.has(row.id)) said.push(["you", "asks you"]);
   if (row.plan === "waits") said.push(["you", "plan waits"]);
   if (row.plan === "rejected") said.push(["bad", "plan rejected"]);
   if (row.failure) said.push(["bad", row.failure.replace(/_/g, " ")]);

@@ -88,5 +88,6 @@ export function waitsForYou(picture) {
   const asked = picture.messages.filter((one) => questions.has(one.id) && (one.to === "human" || one.to === "everyone"));
   const judged = new Set(picture.stuck.filter((one) => one.status === "reviewing").map((one) => one.task));
   const reviews = byStatus(picture.tasks).reviewing.filter((row) => !row.agent);
-  return { plans: picture.plans, questions: asked, reviews, mustReview: judged, all: picture.plans.length + asked.length + judged.size };
+  const asking = new Set(asked.map((one) => one.task).filter(Boolean));
+  return { plans: picture.plans, asking, questions: asked, reviews, mustReview: judged, all: picture.plans.length + asked.length + judged.size };
 }

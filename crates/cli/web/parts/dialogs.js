@@ -11,13 +11,38 @@ function Modal({ title, kind = "", children }) {
   const box = useRef(null);
   useLayoutEffect(() => {
     const before = document.activeElement;
-    box.current.showModal();
-    box.current.querySelector("[data-first]")?.focus();
-    return () => before?.isConnected && before.focus();
+    const dialog = box.current;
+    dialog.showModal();
+    dialog.querySelector("[data-first]")?.focus();
+    return () => {
+      // As long as it is open nothing else can have the focus.
+      dialog.close();
+      if (before?.isConnected) before.focus();
+    };
   }, []);
   return html`<dialog class=${kind} ref=${box} aria-labelledby="dialog-title" onCancel=${(event) => { event.preventDefault(); ask(null); }}
     onClick=${(event) => event.target === box.current && !kind && ask(null)}>
     <div class="dialog"><h2 id="dialog-title">${title}</h2>${children}</div></dialog>`;
+}
+
+/** Why something was not done, where it was asked for. */
+const Why = ({ error }) => (error ? html`<div class="why" role="alert"><p>${line(error.message)}</p>
+  ${error.hint && html`<p class="faint">${line(error.hint)}</p>`}${error.command && html`<code>${line(error.command)}</code>`}</div>` : null);
+
+/** Has something done, once at a time, until the dialog is left. */
+function useSending() {
+  const [state, set] = useState({ busy: false, error: null });
+  const left = useRef(new AbortController()).current;
+  useLayoutEffect(() => () => left.abort(), []);
+  const send = async (todo) => {
+    if (state.busy) return false;
+    set({ busy: true, error: null });
+    const error = await todo(left.signal);
+    if (error) set({ busy: false, error });
+    else ask(null);
+    return !error;
+  };
+  return { ...state, send };
 }
 
 function Field({ field, given, set, first }) {
@@ -33,47 +58,48 @@ function Field({ field, given, set, first }) {
 
 function Wish({ dialog }) {
   const [given, set] = useState(() => Object.fromEntries(dialog.fields.map((field) => [field.name, field.value ?? (field.kind === "tick" ? false : "")])));
-  const [busy, setBusy] = useState(false);
+  const { busy, error, send: does } = useSending();
   const lacks = dialog.fields.find((field) => field.must && !given[field.name].trim());
   const send = async (event) => {
     event.preventDefault();
-    if (lacks || busy) return;
-    setBusy(true);
-    if (await dialog.send(given)) ask(null);
-    else setBusy(false);
+    if (!lacks) await does((givenUp) => dialog.send(given, givenUp));
   };
   const key = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(event); };
   return html`<${Modal} title=${line(dialog.title)}><form onSubmit=${send} onKeyDown=${key}>
     ${dialog.words && html`<p class="faint">${dialog.words}</p>`}
     ${dialog.quote && html`<div class="text quote">${textOf(dialog.quote)}</div>`}
     ${dialog.fields.map((field, place) => html`<${Field} key=${field.name} field=${field} given=${given} set=${set} first=${place === 0} />`)}
+    <${Why} error=${error} />
     <div class="buttons end"><button type="button" class="do" onClick=${() => ask(null)} data-first=${dialog.fields.length ? undefined : true}>Not now</button>
       <button type="submit" class="do main ${dialog.danger ? "danger" : ""}" disabled=${Boolean(lacks) || busy} title=${lacks ? `Say first: ${lacks.label}` : "Ctrl+Enter"}>${busy ? "…" : dialog.button}</button></div></form><//>`;
 }
 
 /** A plan is judged where it was read, and by its number: another one that came meanwhile is not approved by it. */
 function Plan({ task }) {
-  const said = useAsked(`task/${encodeURIComponent(task)}`, { at: store.at });
+  const { busy, error, send } = useSending();
+  // One that was refused may have been judged, or replaced, meanwhile.
+  const said = useAsked(`task/${encodeURIComponent(task)}`, { at: store.at }, error ? "anew" : "");
   const plan = said.value?.task.plan;
   const text = useRef(null);
   const [wasRead, setRead] = useState(false);
   const [words, setWords] = useState("");
-  const [busy, setBusy] = useState(false);
   const look = () => { const box = text.current; if (box && box.scrollTop + box.clientHeight >= box.scrollHeight - 8) setRead(true); };
-  useLayoutEffect(() => { look(); text.current?.focus(); }, [plan?.id]);
+  useLayoutEffect(() => {
+    setRead(false);
+    if (text.current) text.current.scrollTop = 0;
+    look();
+    text.current?.focus();
+  }, [plan?.round]);
   const open = plan && plan.approved == null;
   const why = whyNot() || (!open ? "This plan was judged already" : "");
-  const judge = async (approve) => {
-    setBusy(true);
-    if (await act({ do: approve ? "approve_plan" : "reject_plan", task, round: plan.round, text: words })) ask(null);
-    setBusy(false);
-  };
+  const judge = (approve) => send((givenUp) => act({ do: approve ? "approve_plan" : "reject_plan", task, round: plan.round, text: words }, givenUp));
   return html`<${Modal} title=${`Plan for ${line(task)}`} kind="large">
     ${!said.value ? html`<${Awaited} said=${said} />` : !plan ? html`<p>There is no plan.</p>` : html`
       <p class="faint">${line(said.value.task.title)} · plan ${plan.round} by ${line(plan.author)}, ${moment(plan.at_ms)}${open ? "" : ` · ${plan.approved ? "approved" : "rejected"} by ${line(plan.judged_by ?? "")}`}</p>
       <div class="text plan" ref=${text} tabindex="0" role="region" aria-label="The plan" onScroll=${look}>${textOf(plan.text)}</div>
       <div class="field"><label for="plan-words">What is to be changed, or a word with the approval</label><textarea id="plan-words" rows="2" value=${words} onInput=${(event) => setWords(event.currentTarget.value)}></textarea></div>
       <p class="faint" role="status">${why || (wasRead ? "" : "Read it to its end, then it can be approved.")}</p>`}
+    <${Why} error=${error} />
     <div class="buttons end"><button class="do" onClick=${() => ask(null)}>Not now</button>
       ${plan && html`<button class="do danger" disabled=${Boolean(why) || busy || !words.trim()} title=${words.trim() ? "" : "Say what is to be changed"} onClick=${() => judge(false)}>Reject</button>
       <button class="do main" disabled=${Boolean(why) || busy || !wasRead} onClick=${() => judge(true)}>Approve plan ${plan.round}</button>`}</div><//>`;

@@ -63,14 +63,14 @@ function Banners({ picture }) {
   const team = picture.pauses.find((pause) => pause.agent == null);
   const limited = picture.limited.filter((one) => one.until_ms > now);
   const said = [];
-  if (team) said.push(["warn", html`The team is paused for ${span(now - team.at_ms)}${team.reason ? html`: ${line(team.reason)}` : ""}.
+  if (team) said.push(["warn", html`The team is paused for ${span(now - team.at_ms)}${team.reason ? html`: ${line(team.reason)}` : ""}.${" "}
     ${!whyNot() && html`<button class="link" onClick=${() => wish.resume()}>Resume it</button>`}`]);
   for (const one of limited) said.push(["warn", html`${line(one.model)} takes no calls for ${span(one.until_ms - now)}: ${line(one.reason)}`]);
   const run = picture.runs.at(-1);
   if (run && run.to_ms == null && !picture.is_run) said.push(["warn", html`The last run was cut off. <code>agent-team run</code> goes on where it was.`]);
   if (run?.to_ms != null && !picture.is_run && waitsForYou(picture).all > 0) said.push(["warn", html`The run ended, and something waits for you: once you have answered,
     <code>agent-team run</code> goes on with it.`]);
-  if (picture.stuck.length) said.push(["warn", html`${plural(picture.stuck.length, "task")} ${picture.stuck.length === 1 ? "waits" : "wait"} for what will not happen by itself.
+  if (picture.stuck.length) said.push(["warn", html`${plural(picture.stuck.length, "task")} ${picture.stuck.length === 1 ? "waits" : "wait"} for what will not happen by itself.${" "}
     <a href=${to("waiting", "you")}>See what helps</a>`]);
   return html`<div class="banners" role="status">${said.map(([kind, words], place) => html`<p key=${place} class="banner ${kind}">${words}</p>`)}</div>`;
 }

@@ -17,7 +17,7 @@ export function Merges() {
       <h2>Gate</h2>
       ${gate.command ? html`<p>What must hold on the target branch at all times: <code>${textOf(gate.command)}</code></p>`
     : html`<p class="faint">No gate is set. <code>run --gate COMMAND</code> sets one.</p>`}
-      ${last ? html`<p><span class="status s-${last.passed ? "completed" : "failed"}"><span class="sign" aria-hidden="true">${last.passed ? "✓" : "✗"}</span>${last.passed ? "merged" : "refused"}</span>
+      ${last ? html`<p><span class="status s-${last.passed ? "completed" : "failed"}"><span class="sign" aria-hidden="true">${last.passed ? "✓" : "✗"}</span>${last.passed ? "merged" : "refused"}</span>${" "}
         <${Task} id=${last.task} /> <${Ago} ms=${last.at_ms} /> ago</p>
         ${last.output && html`<details class="fold" open><summary>What the gate said</summary><pre>${textOf(last.output)}</pre></details>`}`
     : html`<p class="faint">Nothing was merged yet.</p>`}

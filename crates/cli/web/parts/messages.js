@@ -16,6 +16,7 @@ export function To({ to: whom }) {
 /** How far a message came with its readers. */
 export function receipts(one) {
   if (one.returned) return "came back: its reader left";
+  if (one.asks && shown().messages.some((other) => other.reply_to === one.id)) return "answered";
   if (one.nobody_reads) return "nobody read it before its task ended";
   const by = { read: [], delivered: [], queued: [], left: [] };
   for (const reader of one.readers) by[reader.left ? "left" : reader.receipt ?? "queued"].push(line(reader.agent));

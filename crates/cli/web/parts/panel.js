@@ -4,7 +4,8 @@ import { go, read, to } from "../route.js";
 import { shown, shownTime, store, useAsked } from "../store.js";
 import { wish } from "../steer.js";
 import { count, line, money, plural, seen, span, tokensOf } from "../words.js";
-import { Ago, Do, Doing, Empty, Link, Task, waitsForYou } from "./common.js";
+import { Do, Doing, Empty, Link, Task, waitsForYou } from "./common.js";
+import { For } from "./agents.js";
 import { Message, thread } from "./messages.js";
 import { TaskPanel } from "./task.js";
 import { Transcript } from "./transcript.js";
@@ -16,7 +17,7 @@ function AgentPanel({ id }) {
   const held = agent.paused || agent.doing === "stopped";
   const said = picture.messages.filter((one) => one.from === id || one.to === id || one.readers.some((reader) => reader.agent === id)).slice(-20).reverse();
   const pause = picture.pauses.find((one) => one.agent === id);
-  return html`<div class="panel-title"><h2>${line(id)} <${Doing} doing=${agent.doing} /></h2><p class="lead">${line(agent.words)}${agent.since_ms ? html` <span class="faint">for <${Ago} ms=${agent.since_ms} /></span>` : ""}</p>
+  return html`<div class="panel-title"><h2>${line(id)} <${Doing} doing=${agent.doing} /></h2><p class="lead">${line(agent.words)}<${For} agent=${agent} /></p>
       ${!agent.left && id !== "human" && html`<div class="buttons"><${Do} run=${() => wish.say(id)}>Say<//><${Do} run=${() => wish.interrupt(id)}>Interrupt<//>
         ${held ? html`<${Do} main run=${() => wish.resume(id)}>Resume<//>` : html`<${Do} run=${() => wish.pause(id)}>Pause<//>`}<${Do} danger run=${() => wish.stop(id)}>Stop<//></div>`}</div>
     ${pause?.reason && html`<p class="banner warn">${pause.stopped ? "Stopped" : "Paused"}: ${line(pause.reason)}</p>`}
@@ -67,7 +68,7 @@ export function Panel() {
   const { kind, id, tab } = open;
   useEffect(() => { box.current.scrollTop = 0; }, [kind, id, tab]);
   // On a phone it takes the place of all else.
-  useEffect(() => { if (matchMedia("(max-width: 760px)").matches) box.current.focus(); }, [kind, id]);
+  useEffect(() => { if (kind === "waiting" || matchMedia("(max-width: 760px)").matches) box.current.focus(); }, [kind, id]);
   const inside = { task: () => html`<${TaskPanel} key=${id} id=${id} tab=${tab} />`, agent: () => html`<${AgentPanel} id=${id} />`, message: () => html`<${MessagePanel} id=${id} />`,
     transcript: () => html`<div class="panel-title"><h2>Transcript</h2></div><${Transcript} key=${id} token=${id} within=${box} />`, waiting: () => html`<${Waiting} />` }[kind];
   return html`<aside class="panel" ref=${box} tabindex="-1" id="panel" aria-label=${`${NAMES[kind]} ${kind === "waiting" ? "" : line(id)}`}>

@@ -3,8 +3,8 @@ import { html, useRef } from "../lib.js";
 import { to } from "../route.js";
 import { shown, store, useAsked } from "../store.js";
 import { wish } from "../steer.js";
-import { ENDINGS, STAGES, line, moment, span, spent, textOf, tokensOf } from "../words.js";
-import { Agent, Ago, Awaited, Do, Empty, Folded, Link, Status, Task, Text } from "./common.js";
+import { ENDINGS, STAGES, firstLine, line, moment, span, spent, textOf, tokensOf } from "../words.js";
+import { Agent, Ago, Awaited, Do, Empty, Folded, Link, Status, Task, Text, waitsForYou } from "./common.js";
 import { Diff } from "./diff.js";
 import { Records } from "./log.js";
 import { Message } from "./messages.js";
@@ -28,7 +28,9 @@ const Ids = ({ title, ids }) => (ids.length ? html`<dt>${title}</dt><dd class="i
 function About({ task, transcripts }) {
   const fact = (title, value) => (value ? html`<dt>${title}</dt><dd>${value}</dd>` : null);
   return html`
-    ${task.waits_for && html`<p class="banner ${task.remedy ? "warn" : "past"}">Waits for ${line(task.waits_for)}${task.remedy ? html`<br />What helps: <code>${line(task.remedy)}</code>` : ""}</p>`}
+    ${task.waits_for && !waitsForYou(shown()).asking.has(task.id) && html`<p class="banner ${task.remedy ? "warn" : "past"}">Waits for ${line(task.waits_for)}${task.remedy ? html`<br />What helps: <code>${line(task.remedy)}</code>` : ""}</p>`}
+    ${waitsForYou(shown()).questions.filter((one) => one.task === task.id).map((one) => html`<p class="banner warn" key=${one.id}>${line(one.from)} asks you: ${firstLine(one.text)}${" "}
+      <${Do} main run=${() => wish.answer(one.id, one.text)}>Answer<//></p>`)}
     ${task.failure && html`<p class="banner bad">Failed: ${line(task.failure.replace(/_/g, " "))}</p>`}
     <${Text} text=${task.description} />
     <dl class="facts">

@@ -77,8 +77,12 @@ fn reason(state: &State, task: &Task) -> Option<(String, bool)> {
             _ => {}
         }
     }
+    let is_reviewed = task.status == Status::Reviewing && task.claim.is_none();
+    let judged = is_reviewed.then(|| review(state, task));
     let can_be_claimed = task.status.stage().is_some() && task.claim.is_none();
-    if can_be_claimed && state.pauses().any(|(agent, _)| agent.is_none()) {
+    // The human's word waits for no pause.
+    let is_humans = judged.as_ref().is_some_and(|(_, stuck)| *stuck);
+    if can_be_claimed && !is_humans && state.pauses().any(|(agent, _)| agent.is_none()) {
         return Some(("the team to be resumed".to_owned(), false));
     }
     match task.status {
@@ -89,9 +93,18 @@ fn reason(state: &State, task: &Task) -> Option<(String, bool)> {
             Some(("a check or a gate to prove it, or the user to allow `--no-gate`".to_owned(), true))
         }
         Status::Merging if task.claim.is_none() => Some(("its turn in the merge queue".to_owned(), false)),
-        Status::Reviewing if task.claim.is_none() => Some(review(state, task)),
+        Status::Reviewing => judged,
+        Status::Running => asked(state, task),
         _ => None,
     }
+}
+
+/// Whose answer whoever works on a task waits for.
+fn asked(state: &State, task: &Task) -> Option<(String, bool)> {
+    let claim = task.claim.as_ref()?;
+    let mut open = state.open_questions();
+    let question = open.find(|asked| asked.from == claim.agent && asked.task.as_ref() == Some(task.id()))?;
+    Some((format!("an answer from {}", question.to), false))
 }
 
 fn approval(state: &State, task: &Task, author: &AgentId) -> String {

@@ -134,7 +134,8 @@ mod tests {
             ..NewTask::new("P\n- safe: harmless").id("p").description("text\ncheck: make test\r- q: Q\n")
         };
         let expected = "- p: P\n    priority 99\n    labels secret\n    its plan is approved by a lead first\n    check:\n      \
-                        | true\n    text:\n      | text\n      | check: make test\n      | - q: Q\n";
+                        | true\n    text:\n      | P\n      | - safe: harmless\n      | \n      | text\n      \
+                        | check: make test\n      | - q: Q\n";
         assert_eq!(shown_as(&[task]), expected);
     }
 

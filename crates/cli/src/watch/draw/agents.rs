@@ -7,6 +7,7 @@ use ratatui::widgets::{Block, BorderType, Widget};
 use super::text::{Pen, cells};
 use super::{age, cost, scrollbar, window};
 use crate::view::AgentRow;
+use crate::watch::reader::broken;
 use crate::watch::screen::{Hit, Screen};
 use crate::watch::theme::{Tone, of_doing};
 
@@ -106,17 +107,24 @@ fn draw_pane(screen: &Screen, row: &AgentRow, pane: Rect, is_selected: bool, buf
         Pen::at(buffer, inner, 1).text(&row.words, style(tone));
         at = 2;
     }
-    let height = inner.height.saturating_sub(at);
-    let seen = lines.len().saturating_sub(usize::from(height));
-    for (row, line) in (at..inner.height).zip(lines.iter().skip(seen)) {
-        let line_style = if line.starts_with("> ") {
-            style(Tone::Active)
-        } else if line.starts_with("  ") {
-            style(Tone::Faint)
-        } else {
-            style(Tone::Plain)
+    let height = usize::from(inner.height.saturating_sub(at));
+    let mut laid: Vec<(Tone, String)> = Vec::new();
+    // From the last line back, until the pane is full.
+    for line in lines.iter().rev() {
+        if laid.len() >= height {
+            break;
+        }
+        let (tone, texts) = match line {
+            // Of a call, and of what it gave, the beginning says most.
+            line if line.starts_with("> ") => (Tone::Active, vec![(*line).to_owned()]),
+            line if line.starts_with("  ") => (Tone::Faint, vec![(*line).to_owned()]),
+            line => (Tone::Plain, broken(line, usize::from(inner.width))),
         };
-        Pen::at(buffer, inner, row).text(line, line_style);
+        laid.extend(texts.into_iter().rev().map(|text| (tone, text)));
+    }
+    laid.truncate(height);
+    for (row, (tone, text)) in (at..inner.height).zip(laid.iter().rev()) {
+        Pen::at(buffer, inner, row).text(text, style(*tone));
     }
 }
 

@@ -137,6 +137,9 @@ fn note(screen: &Screen, task: &RowView) -> (Tone, String) {
     if task.plan == Some(PlanWord::Waits) && !task.status.is_ended() {
         return (Tone::Warning, format!("plan waits {since}"));
     }
+    if screen.team.asking.contains(&task.id) {
+        return (Tone::Calls, format!("asks you {since}"));
+    }
     match (&task.agent, &task.failure, &task.for_agent) {
         (Some(agent), ..) => (Tone::Active, format!("{agent}{again} {since}")),
         (None, Some(failure), _) => (Tone::Bad, failure.as_str().to_owned()),
