@@ -31,7 +31,8 @@ pub async fn view_then_lines(view: View, live: Live, asks: bool) {
     let over = watch::show(view).await;
     live.show();
     match over {
-        Ok(Over::Ended) => return,
+        // Where the terminal is gone nobody reads on, and nobody can be asked.
+        Ok(Over::Ended | Over::Gone) => return,
         Ok(Over::Left) => live.say("NOTE the run goes on; agent-team watch shows it again"),
         Err(failure) => live.say(&format!("ERROR the view ended, the run goes on: {}", failure.words())),
     }

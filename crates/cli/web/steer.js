@@ -6,6 +6,7 @@ import { firstLine } from "./words.js";
 /** Why nothing can be done; nothing if it can. */
 export function whyNot() {
   if (store.at != null) return "This is the past: go back to now to steer";
+  if (store.connection === "reconnecting") return "The server does not answer: does agent-team web still run?";
   if (store.now?.read_only) return "This log is only looked at: agent-team web in its team's folder steers it";
   return "";
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{TeamReport, cost};
+use crate::safe_text;
 use crate::time::short;
 
 impl TeamReport {
@@ -57,8 +58,9 @@ impl TeamReport {
         for (task, failure, said) in failed {
             let _ = write!(text, "\n### {}: {}\n\n{failure}\n", plain(task.id.as_str()), plain(&task.title));
             if !said.is_empty() {
-                let fence = fence(said);
-                let _ = write!(text, "\n{fence}text\n{}\n{fence}\n", said.trim_end());
+                let said = safe_text::block(said.trim_end());
+                let fence = fence(&said);
+                let _ = write!(text, "\n{fence}text\n{said}\n{fence}\n");
             }
         }
         if let Some(gantt) = self.gantt() {
@@ -74,7 +76,7 @@ impl TeamReport {
 /// A text in which nothing is markup, in one line.
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
+    for character in safe_text::block(text).chars() {
         match character {
             '<' => plain.push_str("&lt;"),
             '&' => plain.push_str("&amp;"),
@@ -107,6 +109,7 @@ mod tests {
     #[test]
     fn no_text_is_markup() {
         assert_eq!(plain("a|b\n# <b>*c*</b>"), "a\\|b \\# &lt;b\\>\\*c\\*&lt;/b\\>");
+        assert_eq!(plain("\u{202e}x\u{1b}[31m"), "\\\\u{202e}x\\\\u{1b}\\[31m");
         assert_eq!(fence("no"), "```");
         assert_eq!(fence("````x"), "`````");
     }

@@ -159,7 +159,25 @@ impl Screen {
 
     /// What waits for the human, the first of it.
     pub fn answers(&mut self) -> Vec<Ask> {
-        match self.team.calls.first().cloned() {
+        let open = self.pages.last().and_then(|page| match &page.kind {
+            Kind::Plan(task, ..) => Some(Call::Plan(task.clone())),
+            Kind::Review(task, ..) => Some(Call::Review(task.clone())),
+            Kind::Message(message) => Some(Call::Question(*message)),
+            _ => None,
+        });
+        // From one of them to the next.
+        let calls = &self.team.calls;
+        let at = open.and_then(|open| calls.iter().position(|call| *call == open));
+        let next = at.map_or(0, |at| (at + 1) % calls.len());
+        if at == Some(next) {
+            self.said = Some((Tone::Faint, "nothing else waits for you".to_owned()));
+            return Vec::new();
+        }
+        let call = calls.get(next).cloned();
+        if at.is_some() {
+            self.pages.pop();
+        }
+        match call {
             Some(Call::Plan(task)) => vec![Ask::Plan(task)],
             Some(Call::Review(task)) => vec![Ask::Review(task)],
             // It is read whole first, as plans are: `r` answers it there.

@@ -9,6 +9,7 @@ use agent_team::{Error, Stop, TaskQueue, TranscriptNews};
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures::StreamExt;
 use rustix::process::{Signal, getpid, kill_process};
+use rustix::termios::tcgetattr;
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -39,6 +40,8 @@ const LOOK_SHARE: u32 = 4;
 pub enum Over {
     /// Whoever sat there left it.
     Left,
+    /// The terminal is gone, and with it whoever sat there.
+    Gone,
     /// The run is over, or the process is asked to end.
     Ended,
 }
@@ -114,7 +117,11 @@ pub async fn show(view: View) -> Result<Over, Failure> {
         queue,
         answers: unbounded_channel(),
     };
-    at_work.run(&feed, stop.as_ref()).await
+    match at_work.run(&feed, stop.as_ref()).await {
+        // It cannot be drawn on, either, and that may be found first.
+        Err(_) if tcgetattr(io::stdin()).is_err() => Ok(gone()),
+        over => over,
+    }
 }
 
 impl Loop {
@@ -138,8 +145,7 @@ impl Loop {
                         is_key = matches!(event, Event::Key(_));
                         asks.extend(self.event(event));
                     }
-                    // Nobody sits there any more.
-                    Some(Err(_)) | None => return Ok(Over::Left),
+                    Some(Err(_)) | None => return Ok(gone()),
                 },
                 changed = log.changed() => {
                     if changed.is_err() {
@@ -152,7 +158,7 @@ impl Loop {
                     self.looker.wanted = true;
                 }
                 () = feed.changed() => {}
-                () = feed.ended() => return Ok(Over::Ended),
+                () = feed.ended(), if !self.screen.is_over => self.screen.is_over = true,
                 over = ends.come() => return Ok(over),
                 // The shell had the terminal, and left it as it likes it.
                 _ = resumed.recv() => self.held.take_again().map_err(terminal)?,
@@ -163,6 +169,12 @@ impl Loop {
                 Some(answer) = self.answers.1.recv() => {
                     self.screen.awaited = self.screen.awaited.saturating_sub(1);
                     asks.extend(self.screen.answer(answer));
+                }
+            }
+            if self.screen.is_over {
+                self.screen.clock(now_ms());
+                if !self.screen.is_busy() {
+                    return Ok(Over::Ended);
                 }
             }
             let told = feed.take();
@@ -202,7 +214,10 @@ impl Loop {
 
     fn event(&mut self, event: Event) -> Vec<Ask> {
         match event {
-            Event::Key(key) if key.kind != KeyEventKind::Release => self.screen.press(key),
+            Event::Key(key) if key.kind != KeyEventKind::Release => {
+                self.screen.clock(now_ms());
+                self.screen.press(key)
+            }
             Event::Mouse(mouse) => self.screen.mouse(mouse),
             Event::Paste(text) => {
                 self.screen.paste(&text);
@@ -306,10 +321,20 @@ impl Ends {
         tokio::select! {
             () = heard(&mut self.terminate) => Over::Ended,
             () = heard(&mut self.interrupt) => Over::Ended,
-            // The terminal is gone, and with it whoever looked on: the team goes on.
-            () = heard(&mut self.hangup) => Over::Left,
+            () = heard(&mut self.hangup) => gone(),
         }
     }
+}
+
+/// Lets go of a terminal that is gone. Whoever reads from it is told at once, again and again, that there is nothing, and the thread
+/// that reads for crossterm asks again until something comes: from here on it waits at a pipe into which nobody writes.
+fn gone() -> Over {
+    if let Ok((end, beginning)) = io::pipe()
+        && rustix::stdio::dup2_stdin(&end).is_ok()
+    {
+        std::mem::forget(beginning);
+    }
+    Over::Gone
 }
 
 async fn heard(signal: &mut Option<SignalStream>) {

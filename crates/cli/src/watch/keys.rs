@@ -275,6 +275,7 @@ const TASK: &[Binding] = &[
     key!("w", Action::Transcript, "words", "the transcript of its newest attempt"),
     key!("o", Action::Agent, "", "the agent that holds it"),
     key!("s", Action::Say, "say", "say something to whoever works on it, now or later"),
+    key!("u", Action::SayUrgently, "", "say it at once: it interrupts the turn in progress"),
     key!("i", Action::InterruptAgent, "", "break off what its agent does"),
     key!("x", Action::Stop, "", "stop its agent"),
     key!("t", Action::Retry, "retry", "give it new attempts"),

@@ -6,19 +6,23 @@ use std::sync::Arc;
 
 use agent_team::agent::{Draft, Line};
 use agent_team::{AgentId, RecordId, TaskId};
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 
 use super::ask::{Answer, Ask};
 use super::dialog::{Dialog, Pressed};
 use super::field::Field;
-use super::keys::{self, Place};
+use super::keys::{self, Action, Place};
 use super::lists::Lists;
 use super::pages::{Kind, Page};
 use super::team::Team;
 use super::theme::{Theme, Tone};
 use super::transcript;
 
+/// Who types on has less time between two keys, in milliseconds.
+const TYPING_MS: u64 = 350;
+/// Who has not pressed a key for so long, in milliseconds, is not about to press another one.
+const RESTING_MS: u64 = 1_500;
 /// How long the last line says what came of a command, in milliseconds.
 const SAID_MS: u64 = 12_000;
 /// How many lines of a run are kept.
@@ -86,6 +90,11 @@ pub struct Screen {
     pub dialog: Option<Dialog>,
     /// What came of the last command, or what else there is to say.
     pub said: Option<(Tone, String)>,
+    /// When a key was pressed last, in milliseconds since 1970, and whether it was typed for nothing.
+    key_ms: u64,
+    typed_in_vain: bool,
+    /// Whether the run is over, and the view closes as soon as nobody is in the middle of something.
+    pub is_over: bool,
     /// What that was when the clock was looked at, and since when it stands there.
     said_since: (Option<(Tone, String)>, u64),
     /// How many answers are awaited from outside.
@@ -160,6 +169,9 @@ impl Screen {
             dialog: None,
             said: None,
             said_since: (None, now_ms),
+            key_ms: 0,
+            typed_in_vain: false,
+            is_over: false,
             awaited: 0,
             now_ms,
             hits: Vec::new(),
@@ -346,6 +358,8 @@ impl Screen {
 
     /// A key was pressed.
     pub fn press(&mut self, key: KeyEvent) -> Vec<Ask> {
+        let goes_on = self.now_ms.saturating_sub(self.key_ms) < TYPING_MS;
+        self.key_ms = self.now_ms;
         if let Some(dialog) = &mut self.dialog {
             return match dialog.press(key) {
                 Pressed::Stays => Vec::new(),
@@ -363,10 +377,34 @@ impl Screen {
             self.search_key(key);
             return Vec::new();
         }
-        match keys::action(self.place(), key) {
-            Some(action) => self.act(action),
-            None => Vec::new(),
+        // Whoever types on after a key that did nothing meant words: they are no keys.
+        let is_typed =
+            matches!(key.code, KeyCode::Char(_)) && (key.modifiers - KeyModifiers::SHIFT).is_empty();
+        if self.typed_in_vain && is_typed && goes_on {
+            return Vec::new();
         }
+        let before = self.said.clone();
+        let action = keys::action(self.place(), key);
+        let asks = match action {
+            Some(action) => self.act(action),
+            None if is_typed => {
+                let words = format!("{} does nothing here; ? shows what does", key.code);
+                self.said = Some((Tone::Warning, words));
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
+        let is_refused = matches!(self.said, Some((Tone::Warning, _))) && self.said != before;
+        // Who may not approve yet reads on, by keys.
+        let reads_on = action == Some(Action::Approve);
+        self.typed_in_vain = is_typed && is_refused && asks.is_empty() && !reads_on;
+        asks
+    }
+
+    /// Whether somebody is in the middle of something, so that the view does not close under their hands.
+    pub fn is_busy(&self) -> bool {
+        let has_just_typed = self.key_ms > 0 && self.now_ms.saturating_sub(self.key_ms) < RESTING_MS;
+        self.dialog.is_some() || self.typing.is_some() || self.awaited > 0 || has_just_typed
     }
 
     /// A text was pasted.

@@ -45,6 +45,8 @@ pub struct Team {
     pub completed: Vec<usize>,
     /// The tasks at which somebody waits for an answer of the human.
     pub asking: BTreeSet<TaskId>,
+    /// The messages that somebody has answered.
+    pub answered: BTreeSet<RecordId>,
     /// What waits for the human, oldest kind first.
     pub calls: Vec<Call>,
 }
@@ -92,8 +94,9 @@ impl Team {
         let questions = picture.messages.iter().filter(|message| picture.questions.contains(&message.id));
         let asking = questions.filter(|asked| is_for_human(asked)).filter_map(|asked| asked.task.clone());
         let asking = asking.collect();
+        let answered = picture.messages.iter().filter_map(|message| message.reply_to).collect();
         let calls = calls(&picture, &places);
-        Self { places, columns, tree, agents, proving, completed, asking, calls, picture }
+        Self { places, columns, tree, agents, proving, completed, asking, answered, calls, picture }
     }
 
     /// A task by its place.

@@ -381,3 +381,44 @@ fn ctrl_c_ends_a_run_in_two_steps_and_says_so() {
     all.press(control_c);
     assert!(text(&drawn(&mut all, 120, 40)).contains("ENDING AT ONCE"));
 }
+
+#[test]
+fn whoever_types_on_after_a_key_that_did_nothing_gives_no_commands() {
+    let mut all = screen();
+    drawn(&mut all, 120, 40);
+    // `v` is a key of another view, and what follows are words.
+    assert!(press(&mut all, "vPtx").is_empty());
+    assert!(text(&drawn(&mut all, 120, 40)).contains("v does nothing here"));
+    all.clock(NOW_MS + 2_000);
+    assert_eq!(does(&press(&mut all, "P")), ["agent-team pause"], "after a rest keys are keys");
+}
+
+#[test]
+fn what_waits_is_gone_through_one_after_the_other() {
+    let mut all = screen();
+    drawn(&mut all, 120, 40);
+    let question = all.team.picture.questions[0];
+    let license = "license".parse::<TaskId>().unwrap();
+    assert_eq!(all.team.calls, [Call::Plan(license.clone()), Call::Question(question)]);
+    assert_eq!(press(&mut all, "a"), [Ask::Plan(license.clone())]);
+    all.answer(plan(1, 2));
+    assert_eq!(press(&mut all, "a"), [Ask::Message(question)]);
+    all.answer(Answer::Message(question, "Tabs or spaces?".to_owned()));
+    assert!(text(&drawn(&mut all, 120, 40)).contains("Tabs or spaces?"));
+    assert_eq!(press(&mut all, "a"), [Ask::Plan(license)]);
+}
+
+#[test]
+fn the_view_of_a_run_that_is_over_does_not_close_under_somebodys_hands() {
+    let mut all = screen();
+    drawn(&mut all, 120, 40);
+    all.is_over = true;
+    assert!(!all.is_busy(), "nobody has touched a key");
+    press(&mut all, "sHel");
+    all.clock(NOW_MS + 60_000);
+    assert!(all.is_busy(), "a message is being written");
+    press(&mut all, "⎋");
+    assert!(all.is_busy(), "and another key may follow");
+    all.clock(NOW_MS + 62_000);
+    assert!(!all.is_busy());
+}

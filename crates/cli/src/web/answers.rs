@@ -112,11 +112,10 @@ pub async fn records(State(site): Team, Query(asked): Query<Asked>) -> Response 
 
 pub async fn timeline(State(site): Team, Query(asked): Query<Asked>) -> Response {
     answer(site, move |site| {
-        let now_ms = match asked.at {
-            Some(at) => site.with_index(|index| index.at_ms(at))?,
-            None => now_ms(),
-        };
-        Ok(Timeline::of(&site.at(asked.at)?, now_ms)?)
+        let (at_ms, waits) = site.with_index(|index| {
+            (asked.at.map(|at| index.at_ms(at)), index.waits(asked.at.unwrap_or(u64::MAX)))
+        })?;
+        Ok(Timeline::of(&site.at(asked.at)?, waits, at_ms.unwrap_or_else(now_ms))?)
     })
     .await
 }

@@ -10,6 +10,7 @@
 //! | `answers` | what the page asks for beyond that, and what it has done |
 //! | `record_index` | the records of the log in short, and what each cost |
 //! | `timeline` | who worked on what, and what held up the whole |
+//! | `waits` | when agents waited for the word of somebody else |
 //! | `search` | words in tasks, messages and transcripts |
 
 mod answers;
@@ -21,6 +22,7 @@ mod record_index;
 mod search;
 mod site;
 mod timeline;
+mod waits;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

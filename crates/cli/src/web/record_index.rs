@@ -5,11 +5,14 @@ use std::path::Path;
 use agent_team::{AgentId, Error, Records, TaskId};
 use serde::{Deserialize, Serialize};
 
+use super::waits::{Wait, Waits};
+
 /// All records so far.
 pub struct RecordIndex {
     records: Records,
     all: Vec<RecordRow>,
     costs: Vec<Cost>,
+    waits: Waits,
 }
 
 /// A record in short.
@@ -63,7 +66,12 @@ impl RecordIndex {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(log: &Path) -> Result<Self, Error> {
-        Ok(Self { records: Records::open_log(log)?, all: Vec::new(), costs: Vec::new() })
+        Ok(Self {
+            records: Records::open_log(log)?,
+            all: Vec::new(),
+            costs: Vec::new(),
+            waits: Waits::default(),
+        })
     }
 
     /// Reads what came since.
@@ -78,6 +86,9 @@ impl RecordIndex {
             }
             for record in batch {
                 let outcome = record.fate.as_str();
+                if outcome == "effective" {
+                    self.waits.take(&record);
+                }
                 if record.kind == "spending_settled"
                     && outcome == "effective"
                     && let Ok(Settled { body }) = serde_json::from_str::<Settled>(&record.json)
@@ -111,6 +122,11 @@ impl RecordIndex {
         let before = self.all.get(..end).unwrap_or_default().iter().rev();
         let wanted = before.filter(|record| task.is_none() || record.task.as_ref() == task);
         wanted.take(most).cloned().collect()
+    }
+
+    /// When agents waited for somebody's word, up to a record.
+    pub fn waits(&self, until: u64) -> Vec<Wait> {
+        self.waits.until(until)
     }
 
     /// What was spent up to a record, in order.

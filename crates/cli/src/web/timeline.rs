@@ -6,6 +6,8 @@ use agent_team::view::{self, StretchView};
 use agent_team::{Error, Status, TaskId, TaskQueue};
 use serde::Serialize;
 
+use super::waits::Wait;
+
 /// The timeline of a team.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Timeline {
@@ -15,6 +17,8 @@ pub struct Timeline {
     pub to_ms: u64,
     /// All work, in the order in which it began.
     pub stretches: Vec<StretchView>,
+    /// When agents waited for somebody's word while they held a task, in the order in which it began.
+    pub waits: Vec<Wait>,
     /// The critical path: the tasks of which each waited for the one before it, back from the one that ended last.
     pub critical: Vec<TaskId>,
 }
@@ -24,7 +28,7 @@ impl Timeline {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn of(queue: &TaskQueue, now_ms: u64) -> Result<Self, Error> {
+    pub fn of(queue: &TaskQueue, waits: Vec<Wait>, now_ms: u64) -> Result<Self, Error> {
         let (mut stretches, rows) = queue.team_log().look(|state| {
             let stretches: Vec<StretchView> = state.tasks().flat_map(view::stretches).collect();
             (stretches, view::rows(state))
@@ -33,7 +37,7 @@ impl Timeline {
         let ends = stretches.iter().map(|stretch| stretch.to_ms.unwrap_or(now_ms));
         let to_ms = ends.max().unwrap_or(now_ms);
         let from_ms = stretches.first().map_or(to_ms, |first| first.from_ms);
-        Ok(Self { from_ms, to_ms, stretches, critical: critical(&rows) })
+        Ok(Self { from_ms, to_ms, stretches, waits, critical: critical(&rows) })
     }
 }
 
@@ -75,7 +79,7 @@ mod tests {
             let claimed = queue.claim_task(&worker).unwrap().unwrap();
             queue.complete(claimed.token, &worker, "done", None, Vec::new()).unwrap();
         }
-        let timeline = Timeline::of(&queue, u64::MAX).unwrap();
+        let timeline = Timeline::of(&queue, Vec::new(), u64::MAX).unwrap();
         assert_eq!(timeline.stretches.len(), 4);
         let path: Vec<_> = timeline.critical.iter().map(TaskId::as_str).collect();
         assert_eq!(path.last(), Some(&"release"));

@@ -249,6 +249,28 @@ fn run_shows_the_view_and_ends_with_its_report_needs_tmux() {
 }
 
 #[test]
+fn a_run_outlives_its_terminal_and_lets_go_of_it_needs_tmux() {
+    let team = team_of_repository();
+    team.ok(["add", "Wait for it", "--id", "wait"]);
+    let go = team.path().join("go");
+    let agent = format!("exec:until test -e {}; do sleep 0.1; done; echo waited", go.display());
+    let terminal = Terminal::new(&team, 100, 30);
+    terminal
+        .types(&format!("echo $$ > pid; exec $AGENT_TEAM run --yes --no-gate --no-sandbox --with '{agent}'"));
+    terminal.waits_for("Wait for it");
+    let process = std::fs::read_to_string(team.path().join("pid")).unwrap();
+    let input = format!("/proc/{}/fd/0", process.trim());
+    let is_terminal = |path: &str| std::fs::read_link(path).is_ok_and(|what| what.starts_with("/dev/pts"));
+    assert!(is_terminal(&input));
+    drop(terminal);
+    // Who goes on to read from a terminal that is gone does nothing else.
+    team.waits_for("the terminal is let go of", |_| !is_terminal(&input));
+    assert!(std::fs::read_link(&input).unwrap().to_string_lossy().starts_with("pipe:"));
+    std::fs::write(&go, "").unwrap();
+    team.waits_for("the run goes on to its end", |team| team.json(["show", "wait"])["status"] == "completed");
+}
+
+#[test]
 fn ctrl_c_in_the_view_of_a_run_ends_the_run_in_order_needs_tmux() {
     let team = team_of_repository();
     team.ok(["add", "Sleep", "--id", "sleep"]);

@@ -116,6 +116,24 @@ def test_a_question_is_answered_and_an_agent_interrupted(running, open_page):
     until(lambda: running.json("show", "slow")["status"] == "completed", "what it does then")
 
 
+def test_where_agents_waited_for_a_word_is_seen(running, open_page):
+    page = open_page(running.web())
+    asks = page.locator(".agent", has_text="worker-3")
+    expect(asks).to_contain_text("waits for you")
+    go(page, "#/board/task/asked")
+    expect(page.locator("#panel")).to_contain_text("worker-3 asks you: Tabs or <b>spaces</b>?")
+    expect(page.locator(".task-card", has_text="Make asked").locator(".mark.you")).to_have_text("asks you")
+    go(page, "#/timeline")
+    expect(page.locator(".lane-box .word")).to_have_count(2)
+    expect(page.locator(".bar-of", has_text="asked")).to_have_attribute("title", re.compile("waited .* of it for somebody's word"))
+    # A pause hides nothing that only a human can do.
+    running("pause")
+    page.keyboard.press("w")
+    expect(page.locator("#panel")).to_be_focused()
+    expect(page.locator("#panel")).to_contain_text("Tabs or")
+    running("resume")
+
+
 def test_a_transcript_grows_as_it_is_written(running, open_page):
     page = open_page(running.web())
     page.locator(".agent", has_text="worker-3").get_by_role("link", name="Transcript").click()

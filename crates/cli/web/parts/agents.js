@@ -31,7 +31,7 @@ function Card({ agent }) {
       ${!agent.left && agent.id !== "human" && html`<span class="buttons">
         ${agent.transcript && html`<${Link} kind="transcript" id=${agent.transcript} class="do">Transcript<//>`}
         <${Do} run=${() => wish.say(agent.id)}>Say<//>
-        <${Do} run=${() => wish.interrupt(agent.id)}>Interrupt<//>
+        ${agent.doing !== "stopped" && html`<${Do} run=${() => wish.interrupt(agent.id)}>Interrupt<//>`}
         ${held ? html`<${Do} run=${() => wish.resume(agent.id)}>Resume<//>` : html`<${Do} run=${() => wish.pause(agent.id)}>Pause<//>`}
       </span>`}
     </footer>

@@ -52,7 +52,7 @@ function Field({ field, given, set, first }) {
   if (field.kind === "tick") return html`<label class="tick"><input type="checkbox" checked=${given[field.name]} onChange=${change} /> ${field.label}</label>`;
   const input = field.kind === "text" ? html`<textarea id=${id} rows="4" value=${given[field.name]} onInput=${change} ...${more}></textarea>`
     : field.kind === "choice" ? html`<select id=${id} value=${given[field.name]} onChange=${change} ...${more}>${field.choices.map(([value, words]) => html`<option key=${value} value=${value}>${line(words)}</option>`)}</select>`
-      : html`<input id=${id} type="text" value=${given[field.name]} onInput=${change} ...${more} />`;
+      : html`<input id=${id} type="text" value=${given[field.name]} onInput=${change} onFocus=${(event) => event.currentTarget.select()} ...${more} />`;
   return html`<div class="field"><label for=${id}>${field.label}${field.must ? "" : html` <span class="faint">if you like</span>`}</label>${input}</div>`;
 }
 

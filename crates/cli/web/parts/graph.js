@@ -114,6 +114,7 @@ const path = (points) => points.map(([x, y], place) => {
   return `C${(bx + x) / 2},${by} ${(bx + x) / 2},${y} ${x},${y}`;
 }).join("");
 const straight = (points) => `M${points.map(([x, y]) => `${x},${y}`).join("L")}`;
+// Letters are not all as wide: what is too wide all the same ends at the edge of its box.
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 function Box({ node, place: [x, y], open }) {
@@ -128,8 +129,8 @@ function Box({ node, place: [x, y], open }) {
   return html`<a href=${to("task", row.id)} data-row class="box s-${row.status} ${open ? "chosen" : ""}" aria-label=${`${line(row.id)}: ${row.status}, ${line(row.title)}`}>
     <g transform=${`translate(${x - WIDTH / 2},${y - HEIGHT / 2})`}><title>${`${line(row.id)}: ${line(row.title)} (${row.status})`}</title>
       <rect width=${WIDTH} height=${HEIGHT} rx="6" /><rect class="edge" width="4" height=${HEIGHT} rx="2" />
-      <text x="13" y="19" class="t"><tspan class="sign">${STATUSES[row.status]}</tspan> ${cut(line(row.id), 22)}</text>
-      <text x="13" y="36">${cut(line(row.agent ? `${row.agent}: ${row.title}` : row.title), 29)}</text></g></a>`;
+      <svg width=${WIDTH - 6} height=${HEIGHT}><text x="13" y="19" class="t"><tspan class="sign">${STATUSES[row.status]}</tspan> ${cut(line(row.id), 22)}</text>
+        <text x="13" y="36">${cut(line(row.agent ? `${row.agent}: ${row.title}` : row.title), 29)}</text></svg></g></a>`;
 }
 
 /** A picture that one moves by the pointer, the wheel or the arrows, and enlarges. */

@@ -9,6 +9,8 @@ export function Rows({ items, height, row, name, label, kind = "", near }) {
   const box = useRef(null);
   const [seen, setSeen] = useState({ top: 0, tall: 900 });
   const look = () => {
+    // It may be told of a size that it had.
+    if (!box.current) return;
     const { scrollTop, clientHeight } = box.current;
     const top = Math.floor(scrollTop / height);
     setSeen((known) => (known.top === top && known.tall === clientHeight ? known : { top, tall: clientHeight }));

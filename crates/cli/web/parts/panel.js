@@ -18,8 +18,8 @@ function AgentPanel({ id }) {
   const said = picture.messages.filter((one) => one.from === id || one.to === id || one.readers.some((reader) => reader.agent === id)).slice(-20).reverse();
   const pause = picture.pauses.find((one) => one.agent === id);
   return html`<div class="panel-title"><h2>${line(id)} <${Doing} doing=${agent.doing} /></h2><p class="lead">${line(agent.words)}<${For} agent=${agent} /></p>
-      ${!agent.left && id !== "human" && html`<div class="buttons"><${Do} run=${() => wish.say(id)}>Say<//><${Do} run=${() => wish.interrupt(id)}>Interrupt<//>
-        ${held ? html`<${Do} main run=${() => wish.resume(id)}>Resume<//>` : html`<${Do} run=${() => wish.pause(id)}>Pause<//>`}<${Do} danger run=${() => wish.stop(id)}>Stop<//></div>`}</div>
+      ${!agent.left && id !== "human" && html`<div class="buttons"><${Do} run=${() => wish.say(id)}>Say<//>${agent.doing !== "stopped" && html`<${Do} run=${() => wish.interrupt(id)}>Interrupt<//>`}
+        ${held ? html`<${Do} main run=${() => wish.resume(id)}>Resume<//>` : html`<${Do} run=${() => wish.pause(id)}>Pause<//>`}${agent.doing !== "stopped" && html`<${Do} danger run=${() => wish.stop(id)}>Stop<//>`}</div>`}</div>
     ${pause?.reason && html`<p class="banner warn">${pause.stopped ? "Stopped" : "Paused"}: ${line(pause.reason)}</p>`}
     <dl class="facts"><dt>Role</dt><dd>${agent.role}${agent.skills.length ? `, skills: ${agent.skills.map(line).join(", ")}` : ""}</dd>
       ${agent.with && html`<dt>With</dt><dd><code>${line(agent.with)}</code></dd>`}${agent.lead && html`<dt>In the team of</dt><dd><${Link} kind="agent" id=${agent.lead} /></dd>`}

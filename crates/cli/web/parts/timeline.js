@@ -8,6 +8,15 @@ import { Agent, Awaited, Empty, Task } from "./common.js";
 /** Narrower bars are drawn as one. */
 const LEAST = 3;
 
+/** What of a stretch its agent waited for somebody's word. */
+function held(one, waits, now) {
+  const [from, until] = [one.from_ms, one.to_ms ?? now];
+  return (waits.get(`${one.agent} ${one.task}`) ?? []).map((wait) => [Math.max(from, wait.from_ms), Math.min(until, wait.to_ms ?? now)])
+    .filter(([begin, end]) => one.stage === "work" && end > begin);
+}
+
+const sum = (parts) => parts.reduce((all, [begin, end]) => all + end - begin, 0);
+
 /** The stretches of each agent in lanes, so that none covers another. */
 function lanes(stretches, now) {
   const agents = new Map();
@@ -57,7 +66,7 @@ function Ticks({ from, long, width, place }) {
   return html`<div class="ticks" aria-hidden="true">${ticks.map((at) => html`<span key=${at} style=${{ left: `${place(at)}px` }}>${step >= 86400000 ? moment(at).slice(5, 10) : clock(at).slice(0, step < 60000 ? 8 : 5)}</span>`)}</div>`;
 }
 
-function Row({ row, place, now, sight, critical }) {
+function Row({ row, place, now, sight, critical, waits }) {
   const waited = gaps(row, now);
   return html`<div class="lane-row" role="listitem" style=${{ height: `${row.lanes.length * 26 + 8}px` }}>
     ${waited.map(([from, until]) => {
@@ -68,18 +77,20 @@ function Row({ row, place, now, sight, critical }) {
   })}
     ${row.lanes.map((lane, deep) => bars(lane, place, now, ...sight).map(({ one, left, right, many }) => {
     const goes = one.to_ms == null;
-    const words = many > 1 ? `${many} stretches of work` : `${line(one.task)}, ${STAGES[one.stage] ?? one.stage}, attempt ${one.attempt}, ${span((one.to_ms ?? now) - one.from_ms)}${goes ? ", goes on" : `: ${ENDINGS[one.ending] ?? one.ending ?? ""}`}`;
+    const parts = many > 1 ? [] : held(one, waits, now);
+    const words = many > 1 ? `${many} stretches of work` : `${line(one.task)}, ${STAGES[one.stage] ?? one.stage}, attempt ${one.attempt}, ${span((one.to_ms ?? now) - one.from_ms)}${goes ? ", goes on" : `: ${ENDINGS[one.ending] ?? one.ending ?? ""}`}${parts.length ? `; waited ${span(sum(parts))} of it for somebody's word` : ""}`;
     const style = { left: `${left}px`, width: `${Math.max(LEAST, right - left - 1)}px`, top: `${deep * 26 + 4}px` };
     const kind = `bar-of st-${one.stage} e-${goes ? "on" : one.ending} ${critical.has(one.task) && many === 1 && one.stage === "work" ? "critical" : ""}`;
     if (many > 1) return html`<span key=${`${deep} ${one.from_ms}`} class="${kind} many" style=${style} title=${words}></span>`;
     return html`<a key=${`${one.task} ${one.from_ms} ${one.stage}`} class=${kind} href=${to("task", one.task)} data-row style=${style} title=${words} aria-label=${`${line(one.agent)}: ${words}`}>
+      ${parts.map(([begin, end]) => html`<i key=${begin} class="word" style=${{ left: `${place(begin) - left}px`, width: `${place(end) - place(begin)}px` }}></i>`)}
       ${right - left > 34 && html`<span>${one.stage === "work" ? "" : `${STAGES[one.stage]} `}${line(one.task)}</span>`}</a>`;
   }))}
   </div>`;
 }
 
 /** The critical path as a list: how long each task waited for the one before it, and took. */
-function Path({ critical, stretches, now }) {
+function Path({ critical, stretches, waits, now }) {
   const of = useMemo(() => {
     const by = new Map(critical.map((id) => [id, { from: Infinity, to: 0, work: 0 }]));
     for (const one of stretches) {
@@ -87,10 +98,10 @@ function Path({ critical, stretches, now }) {
       if (!known) continue;
       known.from = Math.min(known.from, one.from_ms);
       known.to = Math.max(known.to, one.to_ms ?? now);
-      if (one.stage === "work") known.work += (one.to_ms ?? now) - one.from_ms;
+      if (one.stage === "work") known.work += (one.to_ms ?? now) - one.from_ms - sum(held(one, waits, now));
     }
     return by;
-  }, [critical, stretches]);
+  }, [critical, stretches, waits]);
   let end = null;
   return html`<div class="path"><h3>Critical path <span class="faint">each of these waited for the one before it; what shortens one of them shortens the whole</span></h3>
     <ol data-list>${critical.slice(0, 100).map((id) => {
@@ -113,6 +124,14 @@ export function Timeline() {
   const goesOn = stretches?.some((one) => one.to_ms == null);
   const now = goesOn ? Math.max(shownTime(), said.value.to_ms) : said.value?.to_ms ?? 0;
   const rows = useMemo(() => (stretches ? lanes(stretches, now) : []), [stretches]);
+  const waits = useMemo(() => {
+    const by = new Map();
+    for (const wait of said.value?.waits ?? []) {
+      const key = `${wait.agent} ${wait.task}`;
+      by.set(key, [...(by.get(key) ?? []), wait]);
+    }
+    return by;
+  }, [said.value]);
   const critical = useMemo(() => new Set(said.value?.critical), [said.value]);
   const look = () => {
     const { scrollLeft: left, clientWidth: wide } = box.current;
@@ -141,7 +160,7 @@ export function Timeline() {
   const inSight = [sight.left - 300, sight.left + wide + 300];
   return html`<section class="scroll timeline"><h2 class="sr">Timeline</h2>
     <div class="tools"><span class="key"><i class="bar-of st-work"></i>work <i class="bar-of st-verify"></i>check <i class="bar-of st-review"></i>review <i class="bar-of st-merge"></i>merge
-      <i class="bar-of st-work e-failed"></i>failed <i class="waited"></i>waited <i class="bar-of st-work critical"></i>critical path</span>
+      <i class="bar-of st-work e-failed"></i>failed <i class="waited"></i>had no task <i class="bar-of st-work"><i class="word"></i></i>waited for a word <i class="bar-of st-work critical"></i>critical path</span>
       <span class="faint">${span(long)}, from ${moment(from)}</span>
       <span class="buttons"><button class="icon" onClick=${() => set(zoom * 2)} aria-label="Larger">+</button><button class="icon" onClick=${() => set(zoom / 2)} aria-label="Smaller" disabled=${zoom === 1}>−</button>
         <button class="icon" onClick=${() => set(1)} aria-label="All of it">⤢</button></span></div>
@@ -149,8 +168,8 @@ export function Timeline() {
       <div class="lane-names"><div class="ticks"></div>${rows.map((row) => html`<div key=${row.agent} style=${{ height: `${row.lanes.length * 26 + 8}px` }}><${Agent} id=${row.agent} /></div>`)}</div>
       <div class="lane-box" ref=${box} onScroll=${look} tabindex="0" role="group" aria-label="Timeline">
         <div class="lane-all" role="list" data-list style=${{ width: `${width}px` }}><${Ticks} from=${from} long=${long} width=${width} place=${place} />
-          ${rows.map((row) => html`<${Row} key=${row.agent} row=${row} place=${place} now=${now} sight=${inSight} critical=${critical} />`)}</div></div>
+          ${rows.map((row) => html`<${Row} key=${row.agent} row=${row} place=${place} now=${now} sight=${inSight} critical=${critical} waits=${waits} />`)}</div></div>
     </div>
-    ${said.value.critical.length > 0 && html`<${Path} critical=${said.value.critical} stretches=${stretches} now=${now} />`}
+    ${said.value.critical.length > 0 && html`<${Path} critical=${said.value.critical} stretches=${stretches} waits=${waits} now=${now} />`}
   </section>`;
 }

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::text::Pen;
 use super::{age, cost, scrollbar, window};
 use crate::watch::screen::{Hit, Screen};
-use crate::watch::team::{COLUMNS, LISTED};
+use crate::watch::team::{COLUMNS, Call, LISTED};
 use crate::watch::theme::{Tone, of_status};
 
 /// The narrowest screen with columns beside each other.
@@ -139,6 +139,9 @@ fn note(screen: &Screen, task: &RowView) -> (Tone, String) {
     }
     if screen.team.asking.contains(&task.id) {
         return (Tone::Calls, format!("asks you {since}"));
+    }
+    if screen.team.calls.contains(&Call::Review(task.id.clone())) {
+        return (Tone::Calls, format!("you review {since}"));
     }
     match (&task.agent, &task.failure, &task.for_agent) {
         (Some(agent), ..) => (Tone::Active, format!("{agent}{again} {since}")),

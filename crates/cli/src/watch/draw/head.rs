@@ -59,7 +59,7 @@ fn how_far(screen: &Screen, area: Rect, buffer: &mut Buffer) {
     }
     pen.text(&format!("{}/{} done", counts.completed, counts.total), style(Tone::Good));
     for (count, word, tone) in [
-        (counts.running, "running", Tone::Active),
+        (counts.running, "under way", Tone::Active),
         (counts.failed, "failed", Tone::Bad),
         (counts.ready, "ready", Tone::Plain),
         (counts.blocked, "blocked", Tone::Faint),
@@ -100,6 +100,7 @@ fn states(screen: &Screen) -> Vec<(Tone, String)> {
         states.push((Tone::Calls, "TEAM PAUSED".to_owned()));
     }
     match screen.ending {
+        _ if screen.is_over => states.push((Tone::Calls, "THE RUN IS OVER".to_owned())),
         Ending::Gently if screen.host == Host::Run => states.push((Tone::Calls, "ENDING".to_owned())),
         Ending::AtOnce if screen.host == Host::Run => states.push((Tone::Calls, "ENDING AT ONCE".to_owned())),
         _ => {}

@@ -41,7 +41,10 @@ fn draw_row(screen: &Screen, message: &MessageView, place: Rect, is_selected: bo
     let over = if is_selected { style(Tone::Selected) } else { style(Tone::Plain) };
     let mut pen = Pen::at(buffer, place, 0).over(over);
     let is_open = screen.team.picture.questions.contains(&message.id);
-    let (tone, word) = receipt(message);
+    let (tone, word) = match screen.team.answered.contains(&message.id) {
+        true if message.asks => (Tone::Good, "✓✓ answered".to_owned()),
+        _ => receipt(message),
+    };
     pen.skip(1).right(word.as_str(), style(tone));
     if is_open {
         pen.right(" asks ", style(Tone::Calls));
