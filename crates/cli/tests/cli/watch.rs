@@ -1,5 +1,6 @@
 //! `watch`, and what `run` shows at a terminal: through a real terminal, which tmux gives, as a person would use it.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -94,6 +95,15 @@ fn team() -> Team {
     team.ok(["add", "Draw a sign", "--id", "sign"]);
     team.ok(["claim", "parse", "--as", "worker-1"]);
     team
+}
+
+/// A team with a task, an agent that does it once a file is there, and the file.
+fn team_that_waits() -> (Team, String, PathBuf) {
+    let team = team_of_repository();
+    team.ok(["add", "Wait for it", "--id", "wait"]);
+    let go = team.path().join("go");
+    let agent = format!("exec:until test -e {}; do sleep 0.1; done; echo waited", go.display());
+    (team, agent, go)
 }
 
 #[test]
@@ -212,10 +222,7 @@ fn the_view_is_left_for_the_shell_and_brought_back_needs_tmux() {
 
 #[test]
 fn run_shows_the_view_and_ends_with_its_report_needs_tmux() {
-    let team = team_of_repository();
-    team.ok(["add", "Wait for it", "--id", "wait"]);
-    let go = team.path().join("go");
-    let agent = format!("exec:until test -e {}; do sleep 0.1; done; echo waited", go.display());
+    let (team, agent, go) = team_that_waits();
     let terminal = Terminal::new(&team, 100, 30);
     terminal.types(&format!(
         "clear; $AGENT_TEAM run --yes --no-gate --no-sandbox --with '{agent}'; echo over $?"
@@ -250,10 +257,7 @@ fn run_shows_the_view_and_ends_with_its_report_needs_tmux() {
 
 #[test]
 fn a_run_outlives_its_terminal_and_lets_go_of_it_needs_tmux() {
-    let team = team_of_repository();
-    team.ok(["add", "Wait for it", "--id", "wait"]);
-    let go = team.path().join("go");
-    let agent = format!("exec:until test -e {}; do sleep 0.1; done; echo waited", go.display());
+    let (team, agent, go) = team_that_waits();
     let terminal = Terminal::new(&team, 100, 30);
     terminal
         .types(&format!("echo $$ > pid; exec $AGENT_TEAM run --yes --no-gate --no-sandbox --with '{agent}'"));
