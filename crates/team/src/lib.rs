@@ -76,12 +76,14 @@ pub use agent_team_core::id::{AgentId, BadName, HUMAN, RecordId, Skill, TaskId};
 pub use agent_team_core::machine::{Counts, Ending, Failure, FeedbackCause, Receipt, Refusal, Status};
 pub use agent_team_core::record::{
     Account, AgentJoined, Amount, Bounds, ExpiryCause, Holder, Recipient, Resource, Role, Stage, TaskChange,
+    WorkCommit,
 };
 pub use agent_team_core::text::{LongText, Text};
 pub use agent_team_core::view;
 pub use ancestry::is_called_by_hook;
 pub use assemble::{Assembled, OwnAgent, Surroundings, assemble, assemble_with};
 pub use budget::{AgentBudget, TaskBudget};
+pub use change::{Change, ChangeStage};
 pub use doctor::{DamagedStretch, Diagnosis, HolderHealth, LostText, OddRecord, SnapshotHealth};
 pub use duration::{NotADuration, format_duration, parse_duration};
 pub use error::Error;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use agent_team::agent::ModelAgent;
 use agent_team::command::Environment;
 use agent_team::sandbox::{Sandbox, SandboxChoice};
-use agent_team::{AgentTeam, Error, NewTask, Role, RunOptions, RunOutcome, Stage, Status};
+use agent_team::{AgentId, AgentTeam, Error, NewTask, Role, RunOptions, RunOutcome, Stage, Status};
 use agent_team_core::machine::Command;
 use agent_team_core::record::ReviewGiven;
 use project::{
@@ -75,6 +75,31 @@ async fn what_fails_its_check_goes_back_with_what_the_check_printed() {
     assert!(prompt.contains("two and two are four") && prompt.contains("did not pass its check"), "{prompt}");
     assert_eq!(model.asked().len(), 4);
     assert_eq!(project.commits("main").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_back_can_be_looked_at_and_so_can_what_is_delivered_after_it() {
+    let project = TestProject::new();
+    let model = script(&[
+        attempt("add", 1, &[writes("sum", "5\n"), finishes("It is five.")]),
+        attempt("add", 2, &[writes("sum", "4\n"), finishes("It is four.")]),
+    ]);
+    let mut team = project.team();
+    workers(&mut team, 1, &agent(model));
+    team.add_task(task("add").check("grep -qx 4 sum").attempts(1)).unwrap();
+    let id = "add".parse().unwrap();
+    assert_eq!(team.queue().change_of(&id).unwrap(), None);
+
+    run(&team).await;
+    let sent_back = team.queue().change_of(&id).unwrap().unwrap();
+    assert_eq!(sent_back.to_string(), "of attempt 1 by worker-1, sent back: check");
+    assert!(sent_back.patch.contains("+5\n"), "{}", sent_back.patch);
+
+    team.queue().retry(&AgentId::human(), &id).unwrap();
+    run(&team).await;
+    let delivered = team.queue().change_of(&id).unwrap().unwrap();
+    assert_eq!(delivered.to_string(), "delivered by worker-1 in attempt 2");
+    assert!(delivered.patch.contains("+4\n") && !delivered.patch.contains("+5"), "{}", delivered.patch);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,7 +232,7 @@ async fn protected_files_wait_for_the_human_or_a_task_that_allows_them() {
 
 /// The human looks at a task and approves it.
 fn approve(team: &AgentTeam, task: &str) {
-    let (log, human) = (team.queue().team_log(), agent_team::AgentId::human());
+    let (log, human) = (team.queue().team_log(), AgentId::human());
     let task: agent_team::TaskId = task.parse().unwrap();
     let holder = team.queue().this_process().unwrap();
     let claim =
@@ -365,7 +390,7 @@ async fn a_gate_for_work_that_nobody_wants_any_more_is_broken_off() {
     team.add_task(task("next")).unwrap();
     let (report, ()) = tokio::join!(run(&team), async {
         until_at(&team, "slow", Stage::Merge).await;
-        team.queue().cancel(&agent_team::AgentId::human(), &"slow".parse().unwrap(), false).unwrap();
+        team.queue().cancel(&AgentId::human(), &"slow".parse().unwrap(), false).unwrap();
     });
     assert_eq!(report.outcome, RunOutcome::Completed);
     assert_eq!(project.git(&["ls-files"]), "README\nnext");

@@ -76,6 +76,9 @@ async fn what_was_half_done_at_ctrl_c_outlives_its_workspace() {
 
     assert_eq!((report.outcome, view(&team, "half").status), (RunOutcome::Interrupted, Status::Ready));
     assert_eq!(kept(&project, &report, "worker-1", "half"), "first");
+    let change = team.queue().change_of(&id("half")).unwrap().unwrap();
+    assert_eq!(change.to_string(), "of attempt 1 by worker-1, which ended unfinished");
+    assert!(change.patch.contains("+first\n"), "{}", change.patch);
     drop(team);
     std::fs::remove_dir_all(project.root().join(".agent-team/workspaces")).unwrap();
     let (team, told) = goes_on(&project, "worker-1").await;

@@ -9,6 +9,7 @@ pub mod claim;
 pub mod complete;
 pub mod completions;
 pub mod demo;
+pub mod diff;
 pub mod doctor;
 pub mod doorway;
 pub mod fail;

@@ -1,7 +1,7 @@
 //! `show`: all that is known of one task.
 
-use agent_team::TaskId;
 use agent_team::view::{GateView, TaskView};
+use agent_team::{TaskId, WorkCommit};
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -61,13 +61,19 @@ pub(super) fn print(task: &TaskView, out: &mut Output) -> std::io::Result<()> {
     for feedback in &task.feedback {
         let reviewer = feedback.reviewer.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
         let (attempt, agent, cause) = (feedback.attempt, &feedback.agent, feedback.cause.as_str());
-        let head = format!("attempt {attempt} by {agent}: {cause}{reviewer}");
+        let commit = commit(feedback.commit.as_ref());
+        let head = format!("attempt {attempt} by {agent}: {cause}{reviewer}{commit}");
         section(out, &head, &full(&feedback.text))?;
     }
     for late in &task.late {
         section(
             out,
-            &format!("late result by {}, {}", late.agent, time::local(late.at_ms)),
+            &format!(
+                "late result by {}, {}{}",
+                late.agent,
+                time::local(late.at_ms),
+                commit(late.commit.as_ref())
+            ),
             &full(&late.result),
         )?;
     }
@@ -90,6 +96,11 @@ fn gate_words(gate: &GateView) -> String {
         Some(attempt) => format!("{not_yet}; it refused attempt {attempt}, see there"),
         None => not_yet,
     }
+}
+
+/// Where to find the work itself, for who knows git.
+fn commit(work: Option<&WorkCommit>) -> String {
+    work.map(|work| format!(", commit {}", work.commit)).unwrap_or_default()
 }
 
 fn section(out: &mut Output, head: &str, text: &str) -> std::io::Result<()> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use agent_team::agent::{Draft, Line};
 use agent_team::view::{StretchView, TaskView};
-use agent_team::{AgentId, RecordId, Status, TaskId, TaskQueue, TranscriptReader};
+use agent_team::{AgentId, Change, RecordId, Status, TaskId, TaskQueue, TranscriptReader};
 
 use crate::exit::Failure;
 use crate::task_text::{self, full};
@@ -69,7 +69,7 @@ pub enum Answer {
     /// All that is known of a task, in lines, and the task.
     Task(Box<TaskView>, String),
     /// A change.
-    Diff(TaskId, String),
+    Diff(TaskId, Change),
     /// A plan.
     Plan(Box<PlanText>),
     /// A result to be judged.
@@ -157,15 +157,14 @@ impl Ask {
             }
             Self::Diff(task) => {
                 let change = queue.change_of(&task)?;
-                let nothing = || {
-                    Failure::refused(format!("nothing was delivered for `{task}` that is a change of files"))
-                };
-                Answer::Diff(task.clone(), change.ok_or_else(nothing)?)
+                let change = change.ok_or_else(|| Failure::refused(crate::verb::diff::none(&task)))?;
+                Answer::Diff(task, change)
             }
             Self::Plan(task) => Answer::Plan(Box::new(plan(queue, &queue.get_task(&task)?)?)),
             Self::Review(task) => {
                 let view = whole(&task)?;
-                let diff = queue.change_of(&task).unwrap_or_else(|error| Some(format!("[{error}]")));
+                let change = queue.change_of(&task).map(|change| change.map(|change| change.patch));
+                let diff = change.unwrap_or_else(|error| Some(format!("[{error}]")));
                 Answer::Review(Box::new(review(&view, diff)))
             }
             Self::Message(id) => {

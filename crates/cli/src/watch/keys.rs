@@ -262,14 +262,14 @@ const AGENT: &[Binding] = &[
     key!("p", Action::Pause, "pause", "pause the agent, or let it go on"),
     key!("x", Action::Stop, "stop", "stop it, and take from it what it works on"),
     key!("o", Action::Task, "task", "the task that it works on"),
-    key!("d", Action::Diff, "", "what was delivered for its task"),
+    key!("d", Action::Diff, "", "what was changed for its task"),
     key!("t", Action::Retry, "", "give its task new attempts"),
     key!("m", Action::Reassign, "", "give its task to another agent"),
     key!("c", Action::Cancel, "", "cancel its task"),
 ];
 
 const TASK: &[Binding] = &[
-    key!("d", Action::Diff, "diff", "what was delivered"),
+    key!("d", Action::Diff, "diff", "what was changed"),
     key!("p", Action::Plan, "plan", "its plan; one that waits is judged there"),
     key!("r", Action::Reject, "review", "its result, if that waits to be judged"),
     key!("w", Action::Transcript, "words", "the transcript of its newest attempt"),

@@ -3,7 +3,7 @@
 //! A page knows what it is about, so that it can be made anew when that changes. It reads nothing itself.
 
 use agent_team::view::{MessageView, StretchView, TaskView};
-use agent_team::{AgentId, Receipt, RecordId, TaskId};
+use agent_team::{AgentId, Change, Receipt, RecordId, TaskId};
 
 use super::ask::{PlanText, ReviewText};
 use super::keys::{self, Place};
@@ -135,8 +135,10 @@ impl Page {
     }
 
     /// A change of files.
-    pub fn of_diff(task: &TaskId, diff: &str) -> Self {
-        Self::new(format!("Change of {task}"), Kind::Diff(task.clone()), diff_blocks(diff).collect())
+    pub fn of_diff(task: &TaskId, change: &Change) -> Self {
+        let head = [Block::line(Tone::Faint, change.to_string()), Block::line(Tone::Plain, "")];
+        let blocks = head.into_iter().chain(diff_blocks(&change.patch)).collect();
+        Self::new(format!("Change of {task}"), Kind::Diff(task.clone()), blocks)
     }
 
     /// A message with its whole text.

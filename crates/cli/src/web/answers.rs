@@ -80,7 +80,12 @@ pub async fn said(State(site): Team, Path(id): Path<RecordId>, Query(asked): Que
 }
 
 pub async fn diff(State(site): Team, Path(id): Path<TaskId>) -> Response {
-    answer(site, move |site| Ok(json!({ "diff": site.queue().change_of(&id)? }))).await
+    answer(site, move |site| {
+        let change = site.queue().change_of(&id)?;
+        let of = change.as_ref().map(ToString::to_string);
+        Ok(json!({ "of": of, "diff": change.map(|change| change.patch) }))
+    })
+    .await
 }
 
 pub async fn transcript(

@@ -1,5 +1,8 @@
 //! Checks and reviews, from the command line.
 
+use serde_json::{Value, json};
+
+use crate::clients;
 use crate::support::Team;
 
 #[test]
@@ -90,7 +93,45 @@ fn whoever_reviews_sees_the_result_and_what_its_check_printed() {
     }
     let json = team.json(["review", "a"]);
     assert_eq!(json["check_output"], "`echo three of three` exit code 0\nthree of three");
-    assert_eq!(json["gate"], serde_json::Value::Null, "there is none");
+    assert_eq!(json["gate"], Value::Null, "there is none");
     assert!(team.ok(["show", "a"]).contains("three of three"));
     assert_eq!(team.json(["show", "a"])["status"], "reviewing", "a look decides nothing");
+}
+
+#[test]
+fn what_an_agent_changed_is_seen_where_its_check_refused_it() {
+    let team = clients::team_in_a_repository();
+    let calls = |name: &str, input: Value| json!({"tool_calls": [{"name": name, "input": input}]});
+    let words = json!({"rules": [{"steps": [
+        calls("write", json!({"path": "sum", "content": "five\n\u{1b}[31m\n"})),
+        calls("finish", json!({"result": "It is five."})),
+    ]}]});
+    std::fs::write(team.path().join("words.json"), words.to_string()).unwrap();
+    let config = "with = 'script:words.json'\n[[agent]]\nname = 'worker-1'\n\
+                  [[task]]\nid = 'add'\ntitle = 'Add'\ncheck = 'grep -q four sum'\nattempts = 1\n\
+                  [[task]]\nid = 'later'\ntitle = 'Later'\nafter = ['add']\n";
+    std::fs::write(team.path().join("team.toml"), config).unwrap();
+    team.ok(["trust", "--yes"]);
+    let ran = team.run(["run", "--yes"]);
+    assert!(ran.code == 5 && ran.stdout.contains("ERROR add failed (attempts)"), "{ran:?}");
+
+    let shown = team.ok(["diff", "add"]);
+    assert!(shown.starts_with("add: of attempt 1 by worker-1, sent back: check\n"), "{shown}");
+    assert!(shown.contains("\n+five\n+\\u{1b}[31m\n"), "{shown}");
+    let change = &team.json(["diff", "add"])["change"];
+    assert_eq!(
+        (&change["stage"], &change["attempt"]),
+        (&json!({"sent_back": "check"}), &json!(1)),
+        "{change}"
+    );
+    let colours = team.ok(["diff", "add", "--color", "always"]);
+    assert!(colours.contains("\u{1b}[32m+five"), "{colours:?}");
+    let commit = team.json(["show", "add"])["feedback"][0]["commit"]["commit"].clone();
+    assert!(
+        team.ok(["show", "add"]).contains(&format!("worker-1: check, commit {}", commit.as_str().unwrap()))
+    );
+
+    assert!(team.ok(["diff", "later"]).starts_with("there is no change of files for `later`"));
+    assert_eq!(team.json(["diff", "later"]), json!({"change": null}));
+    team.run(["diff", "nothing"]).failed(3, "there is no task `nothing`");
 }

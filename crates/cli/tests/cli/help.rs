@@ -2,13 +2,14 @@
 
 use crate::support::Team;
 
-const VERBS: [&str; 43] = [
+const VERBS: [&str; 44] = [
     "mcp",
     "init",
     "add",
     "split",
     "list",
     "show",
+    "diff",
     "status",
     "watch",
     "trust",

@@ -299,6 +299,7 @@ def test_what_a_terminal_cannot_show_is_shown_of_a_team_that_ended(team, open_pa
     page.locator("a.box", has_text="uniq").first.click()
     expect(page.locator("#panel .lead")).to_have_text("Write bin/uniq")
     page.locator("#panel").get_by_role("link", name="Change", exact=True).click()
+    expect(page.locator(".diff")).to_contain_text(re.compile(r"delivered by worker-\d in attempt \d"))
     expect(page.locator(".patch .added").first).to_be_visible()
     assert page.locator(".patch .added").first.evaluate("row => getComputedStyle(row).backgroundColor") != page.locator(".patch .hunk").first.evaluate("row => getComputedStyle(row).backgroundColor")
     page.keyboard.press("4")

@@ -62,5 +62,5 @@ export function Diff({ task, row }) {
   const said = useAsked(`task/${encodeURIComponent(task)}/diff`, {}, `${row?.status} ${row?.attempt} ${row?.since_ms}`, 1000);
   if (!said.value) return html`<${Awaited} said=${said} />`;
   if (!said.value.diff) return html`<${Empty}>There is no change of files to see.<//>`;
-  return html`<div class="diff">${store.at != null && html`<p class="banner past">A change is shown as it is today, not as it was then.</p>`}<${Patch} patch=${said.value.diff} /></div>`;
+  return html`<div class="diff">${store.at != null && html`<p class="banner past">A change is shown as it is today, not as it was then.</p>`}<p class="faint">${line(said.value.of)}</p><${Patch} patch=${said.value.diff} /></div>`;
 }

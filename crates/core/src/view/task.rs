@@ -168,6 +168,9 @@ pub struct FeedbackView {
     /// Who sent it back, if that was a reviewer.
     #[serde(default)]
     pub reviewer: Option<AgentId>,
+    /// The commit that was sent back, where there is one.
+    #[serde(default)]
+    pub commit: Option<WorkCommit>,
 }
 
 /// A claim that has ended.
@@ -198,6 +201,9 @@ pub struct LateView {
     pub token: RecordId,
     /// What came out.
     pub result: Text,
+    /// The commit that holds it, where there is one.
+    #[serde(default)]
+    pub commit: Option<WorkCommit>,
     /// When, in milliseconds since 1970.
     pub at_ms: u64,
 }
@@ -294,6 +300,7 @@ fn feedback(task: &Task) -> Vec<FeedbackView> {
         cause: feedback.cause,
         text: feedback.text.clone(),
         reviewer: feedback.reviewer.clone(),
+        commit: feedback.commit.clone(),
     };
     task.feedback.iter().map(view).collect()
 }
@@ -317,6 +324,7 @@ fn late(state: &State, task: &Task) -> Vec<LateView> {
         agent: late.agent.clone(),
         token: late.claim,
         result: late.result.clone(),
+        commit: late.commit.clone(),
         at_ms: late.at_ms,
     };
     late.map(view).collect()

@@ -20,7 +20,7 @@ use super::separate::{MAIL_DOMAIN, SeparateRepository};
 use super::survey::{objection, survey};
 
 /// Where captures are kept in the project.
-pub(super) const ATTEMPTS: &str = "refs/agent-team/attempts";
+const ATTEMPTS: &str = "refs/agent-team/attempts";
 
 /// The largest file that is taken unless the team says otherwise: 50 MiB.
 pub const FILE_LIMIT_BYTES: u64 = 50 << 20;
@@ -169,18 +169,24 @@ pub enum Unfinished {
 }
 
 impl Project {
+    /// The base and the commit of what was captured under a token; none if nothing was.
+    ///
+    /// # Errors
+    /// [`GitError`] when git breaks or the token is not safe.
+    pub fn attempt(&self, token: &str) -> Result<Option<(String, String)>, GitError> {
+        let reference = format!("{ATTEMPTS}/{}", check_id("attempt", token)?);
+        Ok(self.read_ref(&format!("{reference}^"))?.zip(self.read_ref(&reference)?))
+    }
+
     /// What was captured under the first of these tokens that has a capture; none if none of them has one.
     ///
     /// # Errors
     /// [`GitError`] when git breaks or a token is not safe.
     pub fn unfinished(&self, tokens: &[String]) -> Result<Option<Unfinished>, GitError> {
         for token in tokens {
-            let reference = format!("{ATTEMPTS}/{}", check_id("attempt", token)?);
-            let Some(commit) = self.read_ref(&reference)? else { continue };
-            let (before, after) = (
-                self.read_ref(&format!("{commit}^1^{{tree}}"))?,
-                self.read_ref(&format!("{commit}^{{tree}}"))?,
-            );
+            let Some((base, commit)) = self.attempt(token)? else { continue };
+            let tree_of = |commit: &str| self.read_ref(&format!("{commit}^{{tree}}"));
+            let (before, after) = (tree_of(&base)?, tree_of(&commit)?);
             return Ok(Some(if before == after { Unfinished::Nothing } else { Unfinished::Commit(commit) }));
         }
         Ok(None)

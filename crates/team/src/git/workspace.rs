@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::capture::{
-    ATTEMPTS, Capture, Captured, FILE_LIMIT_BYTES, LAST, OWN, OwnCommits, Submission, capture, own_tip,
-    store, write_tree,
+    Capture, Captured, FILE_LIMIT_BYTES, LAST, OWN, OwnCommits, Submission, capture, own_tip, store,
+    write_tree,
 };
 use super::command::GitProgram;
 use super::error::{GitError, file};
@@ -113,17 +113,7 @@ impl Workspace {
         task: &str,
         token: &str,
     ) -> Result<Option<Self>, GitError> {
-        let reference = format!("{ATTEMPTS}/{}", check_id("attempt", token)?);
-        let commit_of = |name: &str| -> Result<Option<String>, GitError> {
-            let name = format!("{name}^{{commit}}");
-            let output =
-                project.git().args(["rev-parse", "--verify", "--quiet", &name]).answer(&[0, 1, 128])?;
-            Ok((output.code() == Some(0)).then(|| output.text()))
-        };
-        let (Some(commit), Some(base)) = (commit_of(&reference)?, commit_of(&format!("{reference}^"))?)
-        else {
-            return Ok(None);
-        };
+        let Some((base, commit)) = project.attempt(token)? else { return Ok(None) };
         let Prepared { workspace, .. } = Self::prepare(project, agent, task, &base)?;
         // It was made on this very base, so nothing conflicts.
         workspace.replay(&commit)?;
@@ -224,13 +214,15 @@ pub(crate) fn changes_in_workspace(
 }
 
 /// What an agent's workspace holds now, against the commit it was prepared at: the patch of files that were there, then the
-/// names of new ones. Only looks, as [`changes_in_workspace`]; nothing if there is no such workspace.
+/// names of new ones. Only looks, as [`changes_in_workspace`]; nothing if there is no such workspace, or it was prepared for
+/// another task.
 ///
 /// # Errors
 /// [`GitError`] when git breaks, or takes longer than five seconds.
 pub(crate) fn patch_of_workspace(
     program: &GitProgram,
     agent: &str,
+    task: &str,
     folder: &Path,
     limit_bytes: usize,
 ) -> Result<String, GitError> {
@@ -240,6 +232,9 @@ pub(crate) fn patch_of_workspace(
         return Ok(String::new());
     }
     let repository = SeparateRepository::of(program, &places.git_dir, &places.work_tree);
+    if repository.branch()?.is_none_or(|branch| branch.strip_prefix("task/") != Some(task)) {
+        return Ok(String::new());
+    }
     let git = || repository.git().time_limit(LOOK_LIMIT);
     let patch = git()
         .args(["diff-index", "--patch-with-stat", "--no-ext-diff", "--no-textconv", "--no-color"])

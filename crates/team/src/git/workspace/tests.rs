@@ -379,7 +379,9 @@ fn what_lies_in_a_workspace_is_seen_while_somebody_works_in_it() {
     let user = TestRepository::new();
     let workspace = user.workspace("worker-1", "T1");
     let program = GitProgram::from_process_environment();
-    let seen = || patch_of_workspace(&program, "worker-1", workspace.path(), 1 << 20).unwrap();
+    let seen_for =
+        |task: &str| patch_of_workspace(&program, "worker-1", task, workspace.path(), 1 << 20).unwrap();
+    let seen = || seen_for("T1");
     assert_eq!(seen(), "");
     write(workspace.path(), "README", "other\n");
     write(workspace.path(), "new file", "1\n");
@@ -387,5 +389,6 @@ fn what_lies_in_a_workspace_is_seen_while_somebody_works_in_it() {
     assert!(patch.contains("+other") && patch.ends_with("new file: new file\n"), "{patch}");
     // It was only looked at: what is captured is the same.
     assert_eq!(captured(&workspace, "a1").changed_files, ["README", "new file"]);
-    assert_eq!(patch_of_workspace(&program, "worker-1", user.home(), 1 << 20).unwrap(), "");
+    assert_eq!(seen_for("T2"), "");
+    assert_eq!(patch_of_workspace(&program, "worker-1", "T1", user.home(), 1 << 20).unwrap(), "");
 }
