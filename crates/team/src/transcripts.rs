@@ -15,6 +15,7 @@ use tokio::net::unix::pipe;
 
 use crate::agent::{Draft, Line, TRANSCRIPT};
 use crate::follow::notified;
+use crate::tools::OUTPUTS;
 use crate::{AgentId, Error, RecordId, Stage, TaskId, TaskQueue};
 
 /// How long to wait at most before looking although the system did not notify, where it notifies at all.
@@ -151,8 +152,8 @@ impl TranscriptReader {
         Ok(lines)
     }
 
-    /// What the agent has said so far in the turn that it is at; `None` while it says nothing, where that turn was read
-    /// already, or where the attempt has ended.
+    /// What the agent has said so far in the turn that it is at, or what the command has printed that it runs; `None` while it
+    /// does neither, where that turn was read already, or where the attempt has ended.
     pub fn draft(&self) -> Option<Draft> {
         Draft::of(&self.attempt).filter(|draft| draft.turn > self.turn)
     }
@@ -180,8 +181,10 @@ impl TranscriptNews {
     /// for which [`changed`](Self::changed) gives an occasion.
     pub fn follow(&mut self, tokens: impl IntoIterator<Item = RecordId>) {
         let attempts = self.root.join("attempts");
+        let of = |token: RecordId| attempts.join(token.to_string());
+        // Beside what is said, what commands print.
         let mut folders: BTreeSet<PathBuf> =
-            tokens.into_iter().map(|token| attempts.join(token.to_string())).collect();
+            tokens.into_iter().map(of).flat_map(|folder| [folder.join(OUTPUTS), folder]).collect();
         folders.insert(attempts);
         if let Some((watch, _)) = &mut self.watch {
             watch.set(&folders);

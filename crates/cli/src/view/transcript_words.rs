@@ -29,14 +29,17 @@ pub fn words(line: &Line) -> Vec<String> {
     }
 }
 
-/// What an agent says at the moment, a line each. Of a long line so many characters of the end are shown: that is what is new.
+/// What an agent says at the moment, or the command prints that it runs, a line each. Of a long line so many characters of the
+/// end are shown: that is what is new.
 pub fn spoken(draft: &Draft, chars: usize) -> Vec<String> {
     let lines = draft.text.lines().map(str::trim).filter(|line| !line.is_empty());
     let end = |line: &str| match line.char_indices().rev().nth(chars - 1) {
         Some((begin, _)) if begin > 0 => format!("…{}", line.get(begin..).unwrap_or_default()),
         _ => line.to_owned(),
     };
-    lines.map(end).chain(draft.calls.iter().map(|name| format!("> {name} …"))).collect()
+    let calls = draft.calls.iter().map(|name| format!("> {name} …"));
+    let printed = draft.output.lines().filter(|line| !line.trim().is_empty());
+    lines.map(end).chain(calls).chain(printed.map(|line| format!("  {}", end(line.trim_end())))).collect()
 }
 
 /// What others said to it, a line each, with who did.

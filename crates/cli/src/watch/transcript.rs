@@ -43,7 +43,8 @@ pub fn add(reader: &mut Reader, lines: &[Line], draft: Option<&Draft>) {
 fn drafted(draft: &Draft) -> Block {
     let text = draft.text.trim_end().lines().map(plain);
     let calls = draft.calls.iter().map(|name| (Tone::Active, format!("> {name} …")));
-    Block { head: text.chain(calls).collect(), ..Block::default() }
+    let printed = draft.output.trim_end().lines().map(|line| (Tone::Faint, format!("    {line}")));
+    Block { head: text.chain(calls).chain(printed).collect(), ..Block::default() }
 }
 
 fn answered(part: &Part) -> Option<Block> {

@@ -327,3 +327,34 @@ fn what_an_agent_says_is_there_while_it_says_it_needs_tmux() {
     terminal.waits_for("over 130");
     assert_eq!(team.drafts(), "", "it says nothing any more");
 }
+
+#[test]
+fn what_a_command_prints_is_there_while_it_runs_needs_tmux() {
+    let team = team_of_repository();
+    team.ok(["add", "Build", "--id", "build"]);
+    let command = "for n in 1 2 3; do until test -e go-$n; do sleep 0.02; done; echo part $n is built; done";
+    let calls = |name: &str, input| serde_json::json!({"tool_calls": [{"name": name, "input": input}]});
+    let script = serde_json::json!({"rules": [{"steps": [
+        calls("run", serde_json::json!({"command": command})),
+        calls("finish", serde_json::json!({"result": "It is built."})),
+    ]}]});
+    std::fs::write(team.path().join("build.json"), script.to_string()).unwrap();
+    let terminal = Terminal::new(&team, 100, 30);
+    terminal.types("$AGENT_TEAM run --yes --no-gate --no-sandbox --with script:build.json; echo over $?");
+    terminal.waits_for("> run for n in 1 2 3");
+    let goes_on = |part: &str| {
+        std::fs::write(team.path().join(".agent-team/workspaces/worker-1").join(part), "").unwrap();
+    };
+    goes_on("go-1");
+    terminal.waits_for("part 1 is built");
+    // In its whole transcript, too.
+    terminal.keys(&["Enter"]);
+    terminal.waits_for("begins build, attempt 1");
+    goes_on("go-2");
+    terminal.waits_for("part 2 is built");
+    goes_on("go-3");
+    terminal.waits_for("ended: finished: It is built.");
+    assert_eq!(team.drafts(), "");
+    terminal.keys(&["Escape", "q"]);
+    terminal.waits_for("over 0");
+}

@@ -190,6 +190,26 @@ def test_what_an_agent_says_is_there_while_it_says_it(team, open_page):
     expect(draft).to_have_count(0)
 
 
+def test_what_a_command_prints_is_there_while_it_runs(team, open_page):
+    command = "for n in 1 2 3; do until test -e go-$n; do sleep 0.02; done; echo part $n is built; done"
+    steps = [{"tool_calls": [{"name": name, "input": given}]} for name, given in (("run", {"command": command}), ("finish", {"result": "It is built."}))]
+    team.repository('with = "script:script.json"\n[[agent]]\nname = "worker"\n[[task]]\nid = "build"\ntitle = "Build"\n', {"rules": [{"steps": steps}]})
+    team.begin("run")
+    page = open_page(until(lambda: (team.folder / ".agent-team/log.jsonl").exists() and team.web(), "the team"))
+    expect(page.locator(".agent .last")).to_contain_text("> run for n in 1 2 3")
+    workspace = team.folder / ".agent-team/workspaces/worker"
+    (workspace / "go-1").touch()
+    expect(page.locator(".agent .last")).to_contain_text("part 1 is built")
+    page.get_by_role("link", name="Transcript").click()
+    draft = page.locator("#panel .draft")
+    expect(draft).to_contain_text("part 1 is built")
+    (workspace / "go-2").touch()
+    expect(draft).to_contain_text("part 2 is built")
+    (workspace / "go-3").touch()
+    expect(page.locator("#panel")).to_contain_text("ended: finished")
+    expect(draft).to_have_count(0)
+
+
 def test_the_slider_goes_back_and_forth(worked, open_page):
     page = open_page(worked.web())
     records = worked.json("status")["records"]

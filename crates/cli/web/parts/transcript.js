@@ -80,10 +80,14 @@ function Entry({ entry }) {
   return html`<p class="event e-${kind}"><span>${words ? words() : line(kind)}</span><time class="when" title=${moment(one.at_ms)}>${clock(one.at_ms)}</time></p>`;
 }
 
-/** What is being said. */
-const Draft = ({ draft }) => html`<div class="draft"><h4><span>turn ${draft.turn}</span><span class="faint">goes on</span></h4>
-  ${draft.text.trim() && html`<div class="text said">${seen(draft.text)}</div>`}
-  ${(draft.calls ?? []).map((name, place) => html`<p class="event" key=${place}>calls ${line(name)}…</p>`)}</div>`;
+/** What is being said, or printed by a command that runs. */
+function Draft({ draft }) {
+  if (draft.output) return html`<div class="draft"><p class="event">its command prints</p><pre class="text">${seen(draft.output)}</pre></div>`;
+  if (!draft.text && !draft.calls.length) return null;
+  return html`<div class="draft"><h4><span>turn ${draft.turn}</span><span class="faint">goes on</span></h4>
+    ${draft.text.trim() && html`<div class="text said">${seen(draft.text)}</div>`}
+    ${draft.calls.map((name, place) => html`<p class="event" key=${place}>calls ${line(name)}…</p>`)}</div>`;
+}
 
 export function Transcript({ token, within }) {
   useEffect(() => {

@@ -1,9 +1,10 @@
-//! What an agent says in a turn that is not over, for those who look on: `draft.jsonl` beside the journal, a piece on a line.
+//! What an agent says in a turn that is not over, and what the command prints that it runs, for those who look on:
+//! `draft.jsonl` beside the journal, a piece on a line.
 //!
 //! Nobody goes on from it, and no turn fails because of it: it is never synced, and gone when its turn is in the journal.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,21 +13,26 @@ use serde::{Deserialize, Serialize};
 use crate::Secrets;
 use crate::model::Delta;
 use crate::secrets::Veil;
+use crate::tools::{OUTPUTS, newest_output};
 
 /// The draft's name in the folder of an attempt.
 const DRAFT: &str = "draft.jsonl";
 /// How long a call takes before anything of it is written: an answer that is there sooner is read in the journal.
 const LONG: Duration = Duration::from_millis(100);
+/// How much of the end of a command's output is shown, in bytes.
+const OUTPUT_BYTES: u64 = 4 << 10;
 
-/// What an agent has said so far in a turn that is not over.
+/// What an agent has said so far in a turn that is not over, or what the command has printed that it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Draft {
-    /// The number that the turn will have in the journal: one that is there already is over.
+    /// The number that the turn, or the one after the command, will have in the journal: one that is there already is over.
     pub turn: u32,
     /// The text so far.
     pub text: String,
     /// The tools of which it has begun to write calls.
     pub calls: Vec<String>,
+    /// The end of what a command has printed so far, in whole lines but for the last one.
+    pub output: String,
 }
 
 /// A line of a draft.
@@ -39,6 +45,8 @@ enum Piece {
     Text(String),
     /// A call of this tool begins.
     Call(String),
+    /// A command runs, whose output is none of the first so many.
+    Runs(u32),
 }
 
 impl Draft {
@@ -53,10 +61,35 @@ impl Draft {
                 Piece::Turn(turn) => draft.turn = turn,
                 Piece::Text(text) => draft.text += &text,
                 Piece::Call(name) => draft.calls.push(name),
+                Piece::Runs(before) => draft.output = output_after(&attempt.join(OUTPUTS), before),
             }
         }
         (draft.turn > 0).then_some(draft)
     }
+}
+
+/// The end of the newest output in a folder, if it is none of the first so many.
+fn output_after(folder: &Path, before: u32) -> String {
+    let newest = newest_output(folder).filter(|(number, _)| *number > before);
+    newest.and_then(|(_, path)| end_of(&path).ok()).unwrap_or_default()
+}
+
+/// The last lines of a file that grows.
+fn end_of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let begin = file.metadata()?.len().saturating_sub(OUTPUT_BYTES);
+    file.seek(SeekFrom::Start(begin))?;
+    let mut bytes = Vec::new();
+    file.take(OUTPUT_BYTES).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    // Where it begins in the middle of a line, that one is left out, unless it is the only one.
+    let whole = match text.split_once('\n') {
+        Some((_, rest)) if begin > 0 && !rest.is_empty() => rest,
+        _ => &text,
+    };
+    // What was written over is not seen on a terminal either.
+    let seen = |line: &str| line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default().to_owned();
+    Ok(whole.split('\n').map(seen).collect::<Vec<_>>().join("\n"))
 }
 
 /// Takes away the draft in an attempt's folder: whoever spoke there is gone.
@@ -134,6 +167,12 @@ impl Drafting {
         }
         self.text.truncate(self.text.floor_char_boundary(after));
         self.text += text;
+    }
+
+    /// A command runs, whose output comes after those that are there.
+    pub fn runs(&mut self) {
+        let before = self.attempt.as_ref().and_then(|attempt| newest_output(&attempt.join(OUTPUTS)));
+        self.add(&Piece::Runs(before.map_or(0, |(number, _)| number)));
     }
 
     fn begin_anew(&mut self) {
@@ -247,6 +286,26 @@ mod tests {
         assert_eq!(seen(attempt.path()).unwrap().0, "the key is ");
         drafting.says("456789, I think");
         assert_eq!(seen(attempt.path()).unwrap().0, "the key is [redacted], I think");
+    }
+
+    #[test]
+    fn what_a_command_prints_is_seen_while_it_runs() {
+        let attempt = tempfile::tempdir().unwrap();
+        let outputs = attempt.path().join(OUTPUTS);
+        std::fs::create_dir(&outputs).unwrap();
+        std::fs::write(outputs.join("command-9.txt"), "of another command").unwrap();
+        let printed = || Draft::of(attempt.path()).map(|draft| draft.output);
+        let mut drafting = speaking(attempt.path());
+        drafting.runs();
+        assert_eq!(printed().unwrap(), "", "it has printed nothing");
+        let now = outputs.join("command-10.txt");
+        std::fs::write(&now, "one\r\n 3 %\r50 %").unwrap();
+        assert_eq!(printed().unwrap(), "one\n50 %");
+        std::fs::write(&now, "a line of it\n".repeat(10_000) + "the la").unwrap();
+        let end = printed().unwrap();
+        assert!(end.starts_with("a line of it\n") && end.ends_with("of it\nthe la"), "{end}");
+        drop(drafting);
+        assert_eq!(printed(), None);
     }
 
     #[test]

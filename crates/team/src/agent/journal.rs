@@ -283,6 +283,13 @@ impl Journal {
         Drafting::new(attempt, self.secrets.clone(), self.turns() + 1)
     }
 
+    /// The draft of what a command prints that is about to run, as [`drafting`](Self::drafting).
+    pub(super) fn running(&self) -> Drafting {
+        let mut drafting = self.drafting().at_once();
+        drafting.runs();
+        drafting
+    }
+
     /// A journal that is kept in memory only.
     pub fn in_memory() -> Self {
         Self { file: None, lines: Vec::new(), secrets: Secrets::default() }

@@ -259,7 +259,7 @@ mod tests {
     use super::*;
     use crate::agent::{Agent, Answer};
     use crate::sandbox::{Sandbox, SandboxChoice};
-    use crate::tools::{ToolContext, Toolbox};
+    use crate::tools::{OUTPUTS, ToolContext, Toolbox};
     use crate::{AgentId, Bounds, MessageBus, Role, TaskQueue};
 
     /// An agent that runs a command which does not end, by the tool that models have for it.
@@ -270,7 +270,7 @@ mod tests {
         async fn execute_task(&self, _: &Assignment, context: &Context) -> Result<Answer, AgentError> {
             let tools = ToolContext {
                 workspace: self.0.clone(),
-                output_folder: self.0.join("outputs"),
+                output_folder: self.0.join(OUTPUTS),
                 stop: CancellationToken::new(),
                 environment: context.environment.clone(),
                 command_time_limit: Duration::from_secs(3_600),

@@ -35,9 +35,13 @@ pub use list::List;
 pub use path::Workspace;
 pub use read::Read;
 pub use run::Run;
+pub(crate) use run::newest_output;
 pub use search::Search;
 pub use toolbox::Toolbox;
 pub use write::Write;
+
+/// The folder of an attempt in which whole outputs of commands are kept.
+pub(crate) const OUTPUTS: &str = "outputs";
 
 /// Something that a model may call.
 #[async_trait]

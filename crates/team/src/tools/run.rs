@@ -69,6 +69,16 @@ impl Run {
     }
 }
 
+/// The newest output of a command in a folder, and its number.
+pub(crate) fn newest_output(folder: &Path) -> Option<(u32, PathBuf)> {
+    let outputs = fs::read_dir(folder).ok()?.filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let number = path.file_name()?.to_str()?.strip_prefix("command-")?.strip_suffix(".txt")?;
+        Some((number.parse().ok()?, path))
+    });
+    outputs.max()
+}
+
 /// The first `command-N.txt` that is not there yet. Made at once, so that no two calls have the same.
 fn new_output_file(folder: &Path) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;

@@ -19,7 +19,7 @@ use crate::agent::team_tools::{NOTHING_PLANNED, with_team_tools};
 use crate::agent::{AgentError, Answer, Assignment, Context, JudgedPlan, verdict};
 use crate::command::CommandSpec;
 use crate::outside::now_ms;
-use crate::tools::{ToolContext, Toolbox};
+use crate::tools::{OUTPUTS, ToolContext, Toolbox};
 use crate::{AgentMessage, Error, RecordId, Role, Stage};
 
 /// How long an agent that has ended its task by a tool may go on talking, before it is broken off.
@@ -133,7 +133,7 @@ impl<'a> Attempt<'a> {
                 .context
                 .attempt_folder
                 .as_ref()
-                .map_or_else(std::env::temp_dir, |folder| folder.join("outputs")),
+                .map_or_else(std::env::temp_dir, |folder| folder.join(OUTPUTS)),
             stop: CancellationToken::new(),
             environment: self.context.environment.clone(),
             command_time_limit: CommandSpec::TIME_LIMIT,

@@ -20,7 +20,7 @@ use crate::agent::team_tools::NOTHING_PLANNED;
 use crate::agent::{Agent, AgentError, Answer, Assignment, Context, assignment};
 use crate::model::{Caller, Delta, Message, Part, Request, Response, StopReason};
 use crate::outside::now_ms;
-use crate::tools::{Ending, ToolContext, ToolOutput, Toolbox};
+use crate::tools::{Ending, OUTPUTS, ToolContext, ToolOutput, Toolbox};
 use crate::{AgentId, AgentMessage, Recipient, RecordId, Role, Stage, telemetry};
 
 /// One attempt under way.
@@ -64,7 +64,7 @@ impl<'a> Attempt<'a> {
         }
         let tools = ToolContext {
             workspace: context.workspace.clone().unwrap_or_default(),
-            output_folder: folder.map_or_else(std::env::temp_dir, |folder| folder.join("outputs")),
+            output_folder: folder.map_or_else(std::env::temp_dir, |folder| folder.join(OUTPUTS)),
             // What is dropped ends its commands; a turn that is finished in peace lets them end.
             stop: CancellationToken::new(),
             environment: agent.environment(context),
@@ -344,6 +344,7 @@ impl<'a> Attempt<'a> {
             self.context.activity.is(doing(&name, &input));
             let touched = Touched::by(&name, &input, self.task.stage);
             round.calls(&name, &input);
+            let drafting = (name == "run").then(|| self.journal.running());
             let ToolOutput { mut text, is_error, ends_turns } = tokio::select! {
                 result = telemetry::tool(&name, Some(&call_id), self.toolbox.call(&name, input, &self.tools)) => result,
                 // What was not done is shown to the model as interrupted, this call and those that follow.
@@ -357,6 +358,7 @@ impl<'a> Attempt<'a> {
             if let Some(ending @ Ending::Stopped) = ends_turns {
                 return ending::of(ending, self.task, self.context).map(Some);
             }
+            drop(drafting);
             if let Some(warning) = self.context.announce(touched, is_error, &mut self.told).await? {
                 text = format!("{text}\n{warning}");
             }
