@@ -95,6 +95,14 @@ impl Failure {
         self
     }
 
+    /// The code that it ends with.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Told(told) => told.exit,
+            Self::ReaderGone => Exit::Done,
+        }
+    }
+
     /// It in words, with what to do next.
     pub fn words(&self) -> String {
         let Self::Told(told) = self else { return String::new() };
@@ -116,7 +124,7 @@ impl Failure {
 
     /// Says it on standard error, and gives the code to end with.
     pub fn tell(&self, json: bool) -> Exit {
-        let Self::Told(told) = self else { return Exit::Done };
+        let Self::Told(told) = self else { return self.exit() };
         if json {
             eprintln!("{}", safe_text::json(&self.value().to_string()));
             return told.exit;

@@ -13,9 +13,9 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::search;
 use super::site::{Site, now_ms};
 use super::timeline::Timeline;
+use super::{refusals, search};
 use crate::exit::Failure;
 use crate::task_text::{in_full, whole};
 use crate::view::{Done, Steer};
@@ -176,7 +176,7 @@ async fn answer<T: Serialize>(
     };
     match tokio::task::spawn_blocking(written).await {
         Ok(Ok(json)) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
-        Ok(Err(failure)) => (StatusCode::NOT_FOUND, Json(failure.value())).into_response(),
+        Ok(Err(failure)) => refusals::of(&failure),
         Err(_) => broken(),
     }
 }

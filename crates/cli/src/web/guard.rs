@@ -19,6 +19,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::refusals;
 use crate::loopback::{hosts, is_same};
 
 /// What a page of ours may do: <https://www.w3.org/TR/CSP3/>.
@@ -83,7 +84,11 @@ impl Guard {
 
 /// Lets a request pass, or says why not.
 pub async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let is_question = request.uri().path().starts_with("/api/");
     let mut response = answer(&guard, request, next).await;
+    if is_question {
+        response = refusals::as_json(response).await;
+    }
     let headers = response.headers_mut();
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),

@@ -11,6 +11,7 @@
 //! | `record_index` | the records of the log in short, and what each cost |
 //! | `timeline` | who worked on what, and what held up the whole |
 //! | `waits` | when agents waited for the word of somebody else |
+//! | `refusals` | what an answer is that says no |
 //! | `search` | words in tasks, messages and transcripts |
 
 mod answers;
@@ -19,6 +20,7 @@ mod events;
 mod guard;
 mod painter;
 mod record_index;
+mod refusals;
 mod search;
 mod site;
 mod timeline;

@@ -95,9 +95,13 @@ impl Site {
     /// The team after so many records; as it is now without a number.
     ///
     /// # Errors
-    /// When the log cannot be read.
-    pub fn at(&self, records: Option<u64>) -> Result<TaskQueue, Error> {
+    /// When there are not so many yet, or the log cannot be read.
+    pub fn at(&self, records: Option<u64>) -> Result<TaskQueue, Failure> {
         let Some(records) = records else { return Ok(self.queue.clone()) };
+        let newest = self.newest()?;
+        if records > newest {
+            return Err(Failure::usage(format!("`at` is {records}, and the log has {newest} records")));
+        }
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, known)) = past.iter().find(|(known, _)| *known == records) {
             return Ok(known.clone());
@@ -114,7 +118,7 @@ impl Site {
     /// When the log cannot be read.
     pub fn shown(&self, records: Option<u64>) -> Result<Shown, Failure> {
         let newest = self.newest()?;
-        let records = records.filter(|records| *records < newest);
+        let records = records.filter(|records| *records != newest);
         let queue = self.at(records)?;
         let at_ms = match records {
             Some(records) => self.with_index(|index| index.at_ms(records))?,

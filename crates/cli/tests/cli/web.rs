@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use crate::served::Served;
+use crate::served::{Response, Served};
 use crate::support::Team;
 
 /// `agent-team web`, which ends with it.
@@ -23,11 +23,16 @@ impl Server {
         }))
     }
 
-    /// What whoever is let in is told.
-    fn get(&self, path: &str) -> Value {
+    /// What whoever is let in is answered.
+    fn ask(&self, path: &str) -> Response {
         let bearer = format!("Bearer {}", self.0.token);
         let headers = [("Host", self.0.authority.as_str()), ("Authorization", &bearer)];
-        let answer = self.0.send(&format!("GET {path}"), &headers, "");
+        self.0.send(&format!("GET {path}"), &headers, "")
+    }
+
+    /// What whoever is let in is told.
+    fn get(&self, path: &str) -> Value {
+        let answer = self.ask(path);
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         serde_json::from_str(&answer.body).unwrap()
     }
@@ -136,6 +141,29 @@ fn only_who_has_the_token_and_asks_from_here_is_let_in() {
     // A page elsewhere could send a form, and no JSON.
     let form = [("Host", here), token, ("Content-Type", "text/plain")];
     assert_eq!(server.0.send("POST /api/do", &form, r#"{"do":"pause"}"#).status, 400);
+}
+
+#[test]
+fn a_question_that_cannot_be_answered_is_answered_with_the_reason_as_a_value() {
+    let team = worked();
+    let server = Server::start(&team, []);
+    let newest = server.get("/api/picture")["newest"].as_u64().unwrap();
+    for (path, status, words) in [
+        ("/api/picture?at=soon", 400, "invalid digit"),
+        (&format!("/api/picture?at={}", newest + 1), 400, &*format!("the log has {newest} records")),
+        ("/api/timeline?at=999999", 400, "and the log has"),
+        ("/api/task/a%20b", 400, "only the letters"),
+        ("/api/task/nothing", 404, "there is no task `nothing`"),
+        ("/api/message/0", 400, "not a record id"),
+        ("/api/nothing", 404, "there is nothing at this address"),
+        ("/api/do", 405, "not asked by this method"),
+    ] {
+        let answer = server.ask(path);
+        let said: Value = serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{path}: {answer:?}"));
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        assert!(said["error"].as_str().unwrap().contains(words), "{path}: {said}");
+    }
+    assert!(server.ask("/api/do").head.to_lowercase().contains("allow: post"));
 }
 
 #[test]
