@@ -2,7 +2,7 @@
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./lib.js";
 import { listenToKeys } from "./keys.js";
 import { VIEWS, address, go, read } from "./route.js";
-import { begin, goTo, listen, shown, store } from "./store.js";
+import { ask, begin, goTo, listen, shown, store } from "./store.js";
 import { wear } from "./theme.js";
 import { count, line } from "./words.js";
 import { Later, load, loadAll } from "./later.js";
@@ -42,8 +42,13 @@ function App() {
   const search = useRef(null);
   useEffect(() => listen(() => draw((n) => n + 1)), []);
   useEffect(() => {
+    let before = address({ at: null });
     const moved = () => {
       const { at } = read();
+      // What a dialog asks is asked of the place where it was opened.
+      const here = address({ at: null });
+      if (here !== before && store.dialog) ask(null);
+      before = here;
       // There is nothing behind the newest record: that is now.
       if (store.now && at != null && at >= store.now.records) go({ at: null }, true);
       else if (store.now) goTo(at);

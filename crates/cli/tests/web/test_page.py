@@ -324,7 +324,7 @@ def test_what_a_terminal_cannot_show_is_shown_of_a_team_that_ended(team, open_pa
     assert page.locator(".patch .added").first.evaluate("row => getComputedStyle(row).backgroundColor") != page.locator(".patch .hunk").first.evaluate("row => getComputedStyle(row).backgroundColor")
     page.keyboard.press("4")
     expect(page.locator(".bar-of.st-work.critical").first).to_be_visible()
-    expect(page.locator(".bar-of.e-failed").first).to_be_visible()
+    expect(page.locator(".bar-of.e-sent_back").first).to_be_visible()
     expect(page.locator(".waited").nth(1)).to_be_visible()
     expect(page.locator(".path li").last).to_contain_text("top")
     page.get_by_role("button", name="Larger").click()
@@ -413,6 +413,16 @@ def test_what_other_servers_of_this_machine_are_sent_opens_nothing(worked, open_
     expect(other.locator(".task-card").first).to_be_visible()
 
 
+def test_a_wrong_token_takes_the_place_of_none_that_is_good(worked, open_page):
+    page = open_page(worked.web())
+    base = page.url.split("/#")[0].rstrip("/")
+    kept = "localStorage.getItem('agent-team-token')"
+    good = page.evaluate(kept)
+    page.goto(f"{base}/?token=wrong#/board")
+    expect(page.locator(".task-card").first).to_be_visible()
+    assert page.evaluate(kept) == good and "token" not in page.url
+
+
 def test_tabs_that_nobody_sees_take_no_connection_from_the_others(worked, open_page):
     page = open_page(worked.web())
     base = page.url.split("#")[0]
@@ -479,6 +489,23 @@ def test_a_refusal_is_said_with_its_command(worked, open_page):
     page.keyboard.press("Control+Enter")
     expect(page.locator("dialog")).to_have_count(0)
     assert any(task["title"] == "Too late" for task in worked.json("list"))
+
+
+def test_a_dialog_goes_with_the_place_where_it_was_opened(worked, open_page):
+    page = open_page(worked.web())
+    go(page, "#/board")
+    go(page, "#/board/task/docs")
+    page.locator("#panel").get_by_role("button", name="Cancel").click()
+    expect(page.locator("dialog")).to_contain_text("Cancel docs?")
+    page.go_back()
+    expect(page.locator("#panel")).to_have_count(0)
+    expect(page.locator("dialog")).to_have_count(0)
+    # The button that opened it is gone, too.
+    expect(page.locator("main")).to_be_focused()
+    page.go_forward()
+    page.locator("#panel").get_by_role("button", name="Cancel").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel").get_by_role("button", name="Cancel")).to_be_focused()
 
 
 PAINTED = """() => { new MutationObserver((_, watch) => { if (document.querySelector('.page main > *')) { watch.disconnect();

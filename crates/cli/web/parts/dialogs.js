@@ -17,7 +17,8 @@ function Modal({ title, kind = "", children }) {
     return () => {
       // As long as it is open nothing else can have the focus.
       dialog.close();
-      if (before?.isConnected) before.focus();
+      // What opened it may be gone, or go with what is drawn now.
+      queueMicrotask(() => (before?.isConnected ? before : document.querySelector(".panel") ?? document.querySelector("main"))?.focus());
     };
   }, []);
   return html`<dialog class=${kind} ref=${box} aria-labelledby="dialog-title" onCancel=${(event) => { event.preventDefault(); ask(null); }}
