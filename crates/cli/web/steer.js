@@ -1,7 +1,7 @@
 // What can be done to the team: each asks for what it needs, says what came of it, and shows the command that does the same.
 import { Refused, post } from "./api.js";
-import { ask, changed, store, toast } from "./store.js";
-import { firstLine } from "./words.js";
+import { ask, changed, shown, store, toast } from "./store.js";
+import { firstLine, line } from "./words.js";
 
 /** Why nothing can be done; nothing if it can. */
 export function whyNot() {
@@ -28,6 +28,12 @@ export async function act(told, givenUp) {
 
 const text = (label, more = {}) => ({ name: "text", label, kind: "text", ...more });
 const reason = { name: "reason", label: "Why (it is told so)", kind: "line" };
+
+/** Which task something is about, in words. */
+function aboutTask(task) {
+  const title = task && shown().task(task)?.title;
+  return task ? ` about ${line(task)}${title ? ` (${line(title)})` : ""}` : "";
+}
 
 /** Everything that asks before it does. */
 export const wish = {
@@ -63,20 +69,14 @@ export const wish = {
     fields: [{ name: "agent", label: "To", kind: "choice", choices: [["", "anyone who fits"], ...agents.map((id) => [id, id])], value: whom ?? "" }],
     send: (given, givenUp) => act({ do: "reassign", task, agent: given.agent || null }, givenUp),
   }),
-  answer: (question, words) => ask({
-    title: "Answer a question", button: "Answer", quote: words, fields: [text("Your answer", { must: true })],
-    send: (given, givenUp) => act({ do: "answer", question, text: given.text }, givenUp),
-  }),
-  review: (task, attempt, approve) => ask({
-    title: approve ? `Approve the result of ${task}` : `Send ${task} back`, button: approve ? "Approve" : "Send back",
-    danger: !approve, words: `This is the result of attempt ${attempt}. Read its change first.`,
-    fields: [text(approve ? "A word with it" : "What is to be changed", { must: !approve })],
-    send: (given, givenUp) => act({ do: "review", task, attempt, approve, text: given.text }, givenUp),
+  answer: (question) => ask({
+    title: "Answer a question", button: "Answer", words: `${line(question.from)} asks${aboutTask(question.task)}:`, quote: question.text,
+    fields: [text("Your answer", { must: true })], send: (given, givenUp) => act({ do: "answer", question: question.id, text: given.text }, givenUp),
   }),
   add: () => ask({
-    title: "Add a task", button: "Add",
+    title: "Add a task", button: "Add", keep: "add",
     fields: [{ name: "title", label: "Title", kind: "line", must: true }, { name: "description", label: "What is to be done", kind: "text" },
-      { name: "after", label: "After (ids of tasks, separated by spaces)", kind: "line" },
+      { name: "after", label: "After (ids of tasks, separated by spaces)", kind: "ids" },
       { name: "check", label: "Check: the command that proves it", kind: "line" }],
     send: (given, givenUp) => act({
       do: "add", title: given.title, description: given.description, after: given.after.split(/[\s,]+/).filter(Boolean),
@@ -84,5 +84,6 @@ export const wish = {
     }, givenUp),
   }),
   plan: (task) => ask({ kind: "plan", task }),
+  result: (task) => ask({ kind: "result", task }),
   help: () => ask({ kind: "help" }),
 };

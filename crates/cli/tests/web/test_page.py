@@ -81,9 +81,10 @@ def test_a_plan_is_approved_by_the_keyboard_after_it_was_read(running, open_page
             break
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.locator(".text.plan")).to_contain_text("1. Change part 1")
+    expect(page.locator(".to-read")).to_contain_text("1. Change part 1")
     approve = page.locator("dialog button", has_text="Approve plan")
     expect(approve).to_be_disabled()
+    expect(page.locator("dialog")).to_contain_text("Read it to its end, then it can be approved. Say what is to be changed, then it can be rejected.")
     page.keyboard.press("End")
     expect(approve).to_be_enabled()
     for _ in range(10):
@@ -97,11 +98,54 @@ def test_a_plan_is_approved_by_the_keyboard_after_it_was_read(running, open_page
     expect(page.locator(".waits")).not_to_contain_text("plan")
 
 
+def test_a_plan_that_somebody_else_judges_is_judged_in_the_open_dialog_too(running, open_page):
+    page = open_page(running.web())
+    page.locator(".waits a", has_text="plan").click()
+    dialog = page.locator("dialog")
+    page.keyboard.press("End")
+    dialog.get_by_label("What is to be changed").fill("Change it")
+    for name in ("Approve plan 1", "Reject"):
+        expect(dialog.get_by_role("button", name=name)).to_be_enabled()
+    running("plan", "approve", "tool")
+    expect(dialog).to_contain_text("approved by human")
+    expect(dialog).to_contain_text("This plan was judged already.")
+    for name in ("Approve plan 1", "Reject"):
+        expect(dialog.get_by_role("button", name=name)).to_be_disabled()
+
+
+def test_a_result_is_approved_after_it_was_read_with_its_change(team, open_page):
+    toml = 'with = "script:script.json"\ngate = "true"\n[[agent]]\nname = "worker"\n[[task]]\nid = "tool"\ntitle = "Make tool"\nreview = true\ncheck = "echo all is well"\n'
+    lines = "\n".join(f"echo {n}" for n in range(1, 200))
+    steps = [{"tool_calls": [{"name": name, "input": given}]} for name, given in (("write", {"path": "tool.sh", "content": lines}), ("finish", {"result": "It counts."}))]
+    team.repository(toml, {"rules": [{"steps": steps}]})
+    team.begin("run")
+    until(lambda: (team.folder / ".agent-team" / "log.jsonl").exists() and team.json("show", "tool")["status"] == "reviewing", "the result")
+    page = open_page(team.web())
+    page.keyboard.press("w")
+    page.locator("#panel").get_by_role("button", name="Read its result").click()
+    dialog = page.locator("dialog")
+    for words in ("It counts.", "all is well", "tool.sh", "+echo 199"):
+        expect(dialog).to_contain_text(words)
+    approve, back = (dialog.get_by_role("button", name=name) for name in ("Approve attempt 1", "Send back"))
+    expect(approve).to_be_disabled()
+    expect(back).to_be_disabled()
+    dialog.get_by_label("What is to be changed").fill("Count further")
+    expect(back).to_be_enabled()
+    expect(approve).to_be_disabled()
+    dialog.get_by_role("region", name="The result and its change").focus()
+    page.keyboard.press("End")
+    expect(approve).to_be_enabled()
+    approve.click()
+    expect(page.locator(".toast").first).to_contain_text("agent-team review tool --attempt=1")
+    assert team.json("show", "tool")["status"] in ("merging", "completed")
+
+
 def test_a_question_is_answered_and_an_agent_interrupted(running, open_page):
     page = open_page(running.web())
     page.locator(".waits a", has_text="question").click()
     expect(page.locator("#panel")).to_contain_text("Tabs or <b>spaces</b>?")
     page.locator("#panel").get_by_role("button", name="Answer").click()
+    expect(page.locator("dialog")).to_contain_text("worker-3 asks about asked (Make asked):")
     page.keyboard.type("Spaces")
     page.keyboard.press("Control+Enter")
     until(lambda: running.json("show", "asked")["status"] == "completed", "what the answer was waited for with")
@@ -481,6 +525,12 @@ def test_a_refusal_is_said_with_its_command(worked, open_page):
     page = open_page(worked.web())
     page.get_by_role("button", name="Add task").click()
     page.keyboard.type("Too late")
+    # What was typed is there the next time.
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Add task").click()
+    expect(page.get_by_label("Title")).to_have_value("Too late")
+    page.get_by_label("After").fill("docs, le")
+    expect(page.locator("datalist option")).to_have_attribute("value", "docs, lexer")
     page.get_by_label("After").fill("nothing-of-this-name")
     page.keyboard.press("Control+Enter")
     expect(page.locator("dialog .why")).to_contain_text("agent-team add --after=nothing-of-this-name -- 'Too late'")
@@ -489,6 +539,8 @@ def test_a_refusal_is_said_with_its_command(worked, open_page):
     page.keyboard.press("Control+Enter")
     expect(page.locator("dialog")).to_have_count(0)
     assert any(task["title"] == "Too late" for task in worked.json("list"))
+    page.get_by_role("button", name="Add task").click()
+    expect(page.get_by_label("Title")).to_have_value("")
 
 
 def test_a_dialog_goes_with_the_place_where_it_was_opened(worked, open_page):

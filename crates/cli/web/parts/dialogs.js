@@ -1,10 +1,11 @@
-// What is asked before something is done, the reading of a plan, and the keys.
+// What is asked before something is done, the reading of what is judged, and the keys.
 import { html, useLayoutEffect, useRef, useState } from "../lib.js";
 import { VIEWS } from "../route.js";
-import { ask, store, useAsked } from "../store.js";
+import { ask, shown, store, useAsked } from "../store.js";
 import { act, whyNot } from "../steer.js";
 import { line, moment, textOf } from "../words.js";
-import { Awaited } from "./common.js";
+import { Awaited, Text } from "./common.js";
+import { Patch } from "./diff.js";
 
 /** A dialog of the browser's: it keeps the focus within, and gives it back. */
 function Modal({ title, kind = "", children }) {
@@ -46,6 +47,14 @@ function useSending() {
   return { ...state, send };
 }
 
+/** The tasks whose ids begin or go on as the last word of a field does. */
+function Ids({ id, typed }) {
+  const [, before, word] = /^(.*?)([^\s,]*)$/s.exec(typed);
+  const fit = [];
+  for (const row of shown().tasks) if (row.id.includes(word) && fit.push(row) === 20) break;
+  return html`<datalist id=${id}>${fit.map((row) => html`<option key=${row.id} value=${before + row.id}>${line(row.title)}</option>`)}</datalist>`;
+}
+
 function Field({ field, given, set, first }) {
   const change = (event) => set({ ...given, [field.name]: field.kind === "tick" ? event.currentTarget.checked : event.currentTarget.value });
   const more = first ? { "data-first": true } : {};
@@ -53,17 +62,24 @@ function Field({ field, given, set, first }) {
   if (field.kind === "tick") return html`<label class="tick"><input type="checkbox" checked=${given[field.name]} onChange=${change} /> ${field.label}</label>`;
   const input = field.kind === "text" ? html`<textarea id=${id} rows="4" value=${given[field.name]} onInput=${change} ...${more}></textarea>`
     : field.kind === "choice" ? html`<select id=${id} value=${given[field.name]} onChange=${change} ...${more}>${field.choices.map(([value, words]) => html`<option key=${value} value=${value}>${line(words)}</option>`)}</select>`
-      : html`<input id=${id} type="text" value=${given[field.name]} onInput=${change} onFocus=${(event) => event.currentTarget.select()} ...${more} />`;
+      : html`${field.kind === "ids" && html`<${Ids} id=${`${id}-list`} typed=${given[field.name]} />`}<input id=${id} type="text" list=${field.kind === "ids" ? `${id}-list` : undefined} value=${given[field.name]} onInput=${change} onFocus=${(event) => event.currentTarget.select()} ...${more} />`;
   return html`<div class="field"><label for=${id}>${field.label}${field.must ? "" : html` <span class="faint">if you like</span>`}</label>${input}</div>`;
 }
 
+// What was typed into a dialog that says so, until it is done.
+const drafts = new Map();
+
 function Wish({ dialog }) {
-  const [given, set] = useState(() => Object.fromEntries(dialog.fields.map((field) => [field.name, field.value ?? (field.kind === "tick" ? false : "")])));
+  const [given, setGiven] = useState(() => drafts.get(dialog.keep) ?? Object.fromEntries(dialog.fields.map((field) => [field.name, field.value ?? (field.kind === "tick" ? false : "")])));
+  const set = (now) => {
+    if (dialog.keep) drafts.set(dialog.keep, now);
+    setGiven(now);
+  };
   const { busy, error, send: does } = useSending();
   const lacks = dialog.fields.find((field) => field.must && !given[field.name].trim());
   const send = async (event) => {
     event.preventDefault();
-    if (!lacks) await does((givenUp) => dialog.send(given, givenUp));
+    if (!lacks && await does((givenUp) => dialog.send(given, givenUp))) drafts.delete(dialog.keep);
   };
   const key = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(event); };
   return html`<${Modal} title=${line(dialog.title)}><form onSubmit=${send} onKeyDown=${key}>
@@ -75,35 +91,79 @@ function Wish({ dialog }) {
       <button type="submit" class="do main ${dialog.danger ? "danger" : ""}" disabled=${Boolean(lacks) || busy} title=${lacks ? `Say first: ${lacks.label}` : "Ctrl+Enter"}>${busy ? "…" : dialog.button}</button></div></form><//>`;
 }
 
-/** A plan is judged where it was read, and by its number: another one that came meanwhile is not approved by it. */
-function Plan({ task }) {
-  const { busy, error, send } = useSending();
-  // One that was refused may have been judged, or replaced, meanwhile.
-  const said = useAsked(`task/${encodeURIComponent(task)}`, { at: store.at }, error ? "anew" : "");
-  const plan = said.value?.task.plan;
-  const text = useRef(null);
-  const [wasRead, setRead] = useState(false);
-  const [words, setWords] = useState("");
-  const look = () => { const box = text.current; if (box && box.scrollTop + box.clientHeight >= box.scrollHeight - 8) setRead(true); };
+/** What is to be read before it is judged: says when its end was on screen, with all that can be unfolded there. */
+function ToRead({ of, label, ended, children }) {
+  const box = useRef(null);
+  const look = () => {
+    const { clientHeight, scrollHeight, scrollTop } = box.current;
+    if (clientHeight && scrollTop + clientHeight >= scrollHeight - 8 && !box.current.querySelector("[open] > .more")) ended();
+  };
   useLayoutEffect(() => {
-    setRead(false);
-    if (text.current) text.current.scrollTop = 0;
-    look();
-    text.current?.focus();
-  }, [plan?.round]);
-  const open = plan && plan.approved == null;
-  const why = whyNot() || (!open ? "This plan was judged already" : "");
-  const judge = (approve) => send((givenUp) => act({ do: approve ? "approve_plan" : "reject_plan", task, round: plan.round, text: words }, givenUp));
-  return html`<${Modal} title=${`Plan for ${line(task)}`} kind="large">
-    ${!said.value ? html`<${Awaited} said=${said} />` : !plan ? html`<p>There is no plan.</p>` : html`
-      <p class="faint">${line(said.value.task.title)} · plan ${plan.round} by ${line(plan.author)}, ${moment(plan.at_ms)}${open ? "" : ` · ${plan.approved ? "approved" : "rejected"} by ${line(plan.judged_by ?? "")}`}</p>
-      <div class="text plan" ref=${text} tabindex="0" role="region" aria-label="The plan" onScroll=${look}>${textOf(plan.text)}</div>
-      <div class="field"><label for="plan-words">What is to be changed, or a word with the approval</label><textarea id="plan-words" rows="2" value=${words} onInput=${(event) => setWords(event.currentTarget.value)}></textarea></div>
-      <p class="faint" role="status">${why || (wasRead ? "" : "Read it to its end, then it can be approved.")}</p>`}
+    box.current.scrollTop = 0;
+    box.current.focus();
+    // What is short is read at once, and so may be what the window has room for now.
+    const watch = new ResizeObserver(look);
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, [of]);
+  return html`<div class="to-read" ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${look} onToggleCapture=${look}>${children}</div>`;
+}
+
+/**
+ * Something is judged where it was read, and by its number: another one that came meanwhile is not approved by it. To send it back
+ * needs words; to approve it needs that it was read.
+ */
+function Judged({ title, awaited, lead, of, label, over, back, sentBack, approve, judge, children }) {
+  const { busy, error, send } = useSending();
+  const [read, setRead] = useState(null);
+  const [words, setWords] = useState("");
+  const why = whyNot() || over;
+  const lacks = why ? [why] : [read === of ? "" : "Read it to its end, then it can be approved.", words.trim() ? "" : `Say what is to be changed, then it can be ${sentBack}.`];
+  const does = (good) => send((givenUp) => judge(good, words, givenUp));
+  return html`<${Modal} title=${title} kind="large">
+    ${awaited ?? html`<p class="faint">${lead}</p>
+      <${ToRead} of=${of} label=${label} ended=${() => setRead(of)}>${children}<//>
+      <div class="field"><label for="judged-words">What is to be changed, or a word with the approval</label><textarea id="judged-words" rows="2" value=${words} onInput=${(event) => setWords(event.currentTarget.value)}></textarea></div>
+      <p class="faint" role="status">${lacks.join(" ")}</p>`}
     <${Why} error=${error} />
     <div class="buttons end"><button class="do" onClick=${() => ask(null)}>Not now</button>
-      ${plan && html`<button class="do danger" disabled=${Boolean(why) || busy || !words.trim()} title=${words.trim() ? "" : "Say what is to be changed"} onClick=${() => judge(false)}>Reject</button>
-      <button class="do main" disabled=${Boolean(why) || busy || !wasRead} onClick=${() => judge(true)}>Approve plan ${plan.round}</button>`}</div><//>`;
+      ${!awaited && html`<button class="do danger" disabled=${Boolean(why) || busy || !words.trim()} onClick=${() => does(false)}>${back}</button>
+      <button class="do main" disabled=${Boolean(why) || busy || read !== of} onClick=${() => does(true)}>${approve}</button>`}</div><//>`;
+}
+
+function Plan({ task }) {
+  const picture = shown();
+  const said = useAsked(`task/${encodeURIComponent(task)}`, { at: store.at }, picture.records, 250);
+  const plan = said.value?.task.plan;
+  const awaited = !said.value ? html`<${Awaited} said=${said} />` : plan ? null : html`<p>There is no plan.</p>`;
+  if (awaited) return html`<${Judged} title=${`Plan for ${line(task)}`} awaited=${awaited} />`;
+  const judged = plan.approved == null ? "" : ` · ${plan.approved ? "approved" : "rejected"} by ${line(plan.judged_by ?? "")}`;
+  return html`<${Judged} title=${`Plan for ${line(task)}`} of=${plan.round} label="The plan"
+    lead=${`${line(said.value.task.title)} · plan ${plan.round} by ${line(plan.author)}, ${moment(plan.at_ms)}${judged}`}
+    over=${judged || picture.task(task)?.plan !== "waits" ? "This plan was judged already." : ""}
+    back="Reject" sentBack="rejected" approve=${`Approve plan ${plan.round}`}
+    judge=${(good, text, givenUp) => act({ do: good ? "approve_plan" : "reject_plan", task, round: plan.round, text }, givenUp)}>
+    <${Text} text=${plan.text} /><//>`;
+}
+
+function Result({ task: id }) {
+  const row = shown().task(id);
+  const path = `task/${encodeURIComponent(id)}`;
+  const key = `${row?.status} ${row?.attempt} ${row?.since_ms}`;
+  const said = useAsked(path, { at: store.at }, key);
+  const change = useAsked(`${path}/diff`, {}, key);
+  const title = `Result of ${line(id)}`;
+  if (!said.value || !(change.value || change.error)) return html`<${Judged} title=${title} awaited=${html`<${Awaited} said=${said} />`} />`;
+  const { task } = said.value;
+  return html`<${Judged} title=${title} of=${task.attempt} label="The result and its change"
+    lead=${`${line(task.title)} · attempt ${task.attempt} by ${line(task.author ?? "")}`}
+    over=${row?.status !== "reviewing" || row.attempt !== task.attempt ? "This result does not wait to be judged any more." : ""}
+    back="Send back" sentBack="sent back" approve=${`Approve attempt ${task.attempt}`}
+    judge=${(approve, text, givenUp) => act({ do: "review", task: id, attempt: task.attempt, approve, text }, givenUp)}>
+    <${Text} text=${task.result} />
+    ${task.check && html`<h3>What its check said</h3><p><code>${line(task.check)}</code></p><pre>${textOf(task.check_output) || "Nothing."}</pre>`}
+    <h3>Its change</h3>
+    ${change.error ? html`<${Awaited} said=${change} />` : change.value.diff ? html`<div class="diff"><${Patch} patch=${change.value.diff} open /></div>` : html`<p class="faint">There is no change of files to see.</p>`}<//>`;
 }
 
 const KEYS = [
@@ -120,6 +180,7 @@ export function Dialogs() {
   const { dialog } = store;
   if (!dialog) return null;
   if (dialog.kind === "plan") return html`<${Plan} key=${dialog.task} task=${dialog.task} />`;
+  if (dialog.kind === "result") return html`<${Result} key=${dialog.task} task=${dialog.task} />`;
   if (dialog.kind === "help") return html`<${Help} />`;
   return html`<${Wish} key=${dialog.title} dialog=${dialog} />`;
 }

@@ -49,13 +49,13 @@ function File({ file, open }) {
 }
 
 /** A patch that is at hand. */
-export function Patch({ patch }) {
+export function Patch({ patch, open }) {
   const found = useMemo(() => files(patch), [patch]);
   if (!found.length) return html`<pre class="text">${seen(patch)}</pre>`;
   const sum = (what) => found.reduce((all, file) => all + file[what], 0);
-  const open = found.length <= 10 && found.every((file) => file.lines.length < 800);
+  const few = found.length <= 10 && found.every((file) => file.lines.length < 800);
   return html`<p>${plural(found.length, "file")} <span class="plus">+${sum("added")}</span> <span class="minus">−${sum("removed")}</span></p>
-    ${found.map((file) => html`<${File} key=${file.name} file=${file} open=${open} />`)}`;
+    ${found.map((file) => html`<${File} key=${file.name} file=${file} open=${open || few} />`)}`;
 }
 
 export function Diff({ task, row }) {

@@ -38,7 +38,7 @@ export function Message({ one, whole }) {
     ${before && !whole && html`<p class="reply faint">answers <${Link} kind="message" id=${before.id}>${firstLine(before.text).slice(0, 80)}<//></p>`}
     <${Text} text=${one.text} kind=${whole ? "" : "clamp"} />
     <footer class="faint"><span>${receipts(one)}</span>
-      ${open && html`<${Do} main run=${() => wish.answer(one.id, one.text)}>Answer<//>`}</footer>
+      ${open && html`<${Do} main run=${() => wish.answer(one)}>Answer<//>`}</footer>
   </article>`;
 }
 

@@ -16,7 +16,7 @@ function Actions({ task, row, agents }) {
   const status = row?.status ?? task.status;
   return html`<div class="buttons">
     ${task.plan && task.plan.approved == null && html`<${Do} main run=${() => wish.plan(task.id)}>Read its plan<//>`}
-    ${status === "reviewing" && html`<${Do} main run=${() => wish.review(task.id, task.attempt, true)}>Approve<//><${Do} run=${() => wish.review(task.id, task.attempt, false)}>Send back<//>`}
+    ${status === "reviewing" && html`<${Do} main run=${() => wish.result(task.id)}>Read its result<//>`}
     ${(status === "failed" || status === "cancelled") && html`<${Do} main run=${() => wish.retry(task.id)}>Retry<//>`}
     <${Do} run=${() => wish.say(`task:${task.id}`)}>Say<//>
     ${!ENDED.includes(status) && html`<${Do} run=${() => wish.reassign(task.id, agents, task.for_agent)}>Reassign<//><${Do} danger run=${() => wish.cancel(task.id)}>Cancel<//>`}
@@ -30,7 +30,7 @@ function About({ task, transcripts }) {
   return html`
     ${task.waits_for && !waitsForYou(shown()).asking.has(task.id) && html`<p class="banner ${task.remedy ? "warn" : "past"}">Waits for ${line(task.waits_for)}${task.remedy ? html`<br />What helps: <code>${line(task.remedy)}</code>` : ""}</p>`}
     ${waitsForYou(shown()).questions.filter((one) => one.task === task.id).map((one) => html`<p class="banner warn" key=${one.id}>${line(one.from)} asks you: ${firstLine(one.text)}${" "}
-      <${Do} main run=${() => wish.answer(one.id, one.text)}>Answer<//></p>`)}
+      <${Do} main run=${() => wish.answer(one)}>Answer<//></p>`)}
     ${task.failure && html`<p class="banner bad">Failed: ${line(task.failure.replace(/_/g, " "))}</p>`}
     <${Text} text=${task.description} />
     <dl class="facts">
