@@ -7,6 +7,9 @@ use crate::exit::Failure;
 use crate::output::{Output, Paint};
 use crate::time::{self, short};
 
+/// How many tasks are named that only wait their turn.
+const WAITING_SHOWN: usize = 10;
+
 /// Says what came of a run.
 pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(), Failure> {
     if out.is_json() {
@@ -48,7 +51,11 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
     }
     let stopped =
         matches!(report.outcome, RunOutcome::Interrupted | RunOutcome::TimedOut | RunOutcome::OverBudget);
-    for task in &report.unfinished {
+    // What only waits for others may be thousands of tasks, and the first ones say it all.
+    let (waiting, telling): (Vec<&TaskView>, Vec<&TaskView>) =
+        report.unfinished.iter().partition(|task| waits(task));
+    let more = waiting.len().saturating_sub(WAITING_SHOWN);
+    for task in telling.into_iter().chain(waiting.into_iter().take(WAITING_SHOWN)) {
         // What was only not reached is no error; running it again goes on with it.
         let is_error = task.failure.is_some() || !stopped;
         let mark = if is_error { "ERROR" } else { "  open" };
@@ -62,6 +69,9 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
             let line = format!("plan of {} waits to be judged: agent-team plan show {id}", plan.author);
             out.painted(&format!("  {line}; the next run goes on with the verdict"), Some(Paint::Warning))?;
         }
+    }
+    if more > 0 {
+        out.line(&format!("  … and {more} more that wait: agent-team list --status ready,blocked"))?;
     }
     for limit in &report.waited_for {
         let next = time::left(limit.until_ms).map(|left| format!("; the next try would be in {left}"));
@@ -98,6 +108,12 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
         out.line(&format!("merged work is on {}{}", landing.branch, how.unwrap_or_default()))?;
     }
     Ok(())
+}
+
+/// Whether a task only waits its turn: it has not failed, and nobody is to judge its plan.
+fn waits(task: &TaskView) -> bool {
+    let is_judged = task.plan.as_ref().is_none_or(|plan| plan.approved.is_some());
+    task.failure.is_none() && is_judged && task.attempt == 0
 }
 
 /// Why a task is not done, in one line.

@@ -16,10 +16,15 @@ export const DOING = {
 };
 
 /** How claims end. */
-export const ENDINGS = {
-  done: "done", failed: "failed", released: "given back", lease_over: "its lease was over", process_gone: "its process was gone",
-  cancelled: "the task was cancelled", stuck: "no progress", reassigned: "given to another agent",
+/** Why tasks failed for good: on a card, and in a sentence. */
+export const FAILURES = {
+  attempts: ["attempts used up", "all of its attempts failed"], given_up: ["gave up", "its agent gave up"],
+  quarantined: ["quarantined", "taken over too often"], conflicts: ["conflicts", "did not fit onto the target too often"],
+  parts: ["a part failed", "a part of it failed"],
 };
+
+/** The priority of what goes before all else. */
+export const FIRST = 2147483647;
 
 export const STAGES = { work: "work", verify: "check", review: "review", merge: "merge" };
 

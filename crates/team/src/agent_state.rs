@@ -183,11 +183,15 @@ fn nudges(state: &State) -> impl Iterator<Item = (&AgentId, &Message)> {
 /// Whether a run of the team is alive, as far as this process can know: one on another machine is taken to be.
 pub(crate) fn is_run(team_log: &TeamLog) -> Result<bool, Error> {
     // Nobody else sees a team in memory.
-    let Some(folder) = team_log.folder() else { return Ok(true) };
+    if team_log.is_in_memory() {
+        return Ok(true);
+    }
     let last = team_log.look(|state| {
         let run = state.runs().last()?;
         run.ended.is_none().then(|| run.process.clone())
     })?;
+    // Who was alive when a log said so is seen in its folder alone.
+    let Some(folder) = team_log.folder() else { return Ok(last.is_some()) };
     let alone = Some(ALONE.to_owned());
     let lives = |process| {
         let holder = Holder { process: Some(process), presence: alone, ..Holder::default() };

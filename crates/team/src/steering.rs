@@ -6,6 +6,7 @@ use agent_team_core::machine::{Command, Note, Refusal, State};
 use agent_team_core::record::{Account, Bounds, ModelLimited, NoteAdded, TaskChange};
 use agent_team_core::view::{self, BudgetView};
 
+use crate::agent_state::is_run;
 use crate::budget::said_or;
 use crate::outside::now_ms;
 use crate::team_log::{TeamLog, refusal};
@@ -95,12 +96,13 @@ impl TaskQueue {
         Ok(true)
     }
 
-    /// Whether a run of the team has begun and has not ended. One whose process died counts as long as no other began.
+    /// Whether a run of the team goes on: one that has begun, has not ended, and whose process lives, as far as this one can
+    /// know. A run on another machine is taken to be alive, and of a log without its team's folder only what it says is known.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub fn is_being_run(&self) -> Result<bool, Error> {
-        self.team_log().look(|state| state.runs().last().is_some_and(|run| run.ended.is_none()))
+        is_run(self.team_log())
     }
 
     /// Gives a task to an agent, or with `None` to anyone who fits. Whoever works on it loses it; a merge under way is

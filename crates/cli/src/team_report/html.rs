@@ -9,9 +9,9 @@ use crate::time::short;
 
 const STYLE: &str = "
 :root { color-scheme: light dark; --text: #1c2128; --faint: #5b6470; --line: #d5d9e0; --ground: #ffffff; --well: #2f7d4f; --badly: #b3373f;
-  --other: #2b64b8; }
+  --other: #2b64b8; --on: #b58a1b; }
 @media (prefers-color-scheme: dark) { :root { --text: #e6e9ef; --faint: #9aa3b0; --line: #353b45; --ground: #14171c; --well: #57b37c;
-  --badly: #e0707a; --other: #7aa7ea; } }
+  --badly: #e0707a; --other: #7aa7ea; --on: #d9b04a; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--ground); margin: 2rem auto; max-width: 64rem;
   padding: 0 1rem; }
 h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 2.5rem; } .faint { color: var(--faint); }
@@ -22,7 +22,8 @@ th { color: var(--faint); font-weight: 500; } td.number, th.number { text-align:
 pre { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; padding: .6rem; white-space: pre-wrap; }
 .completed { color: var(--well); } .failed { color: var(--badly); }
 svg text { fill: var(--text); font-size: 12px; } svg .time { fill: var(--faint); } svg .tick { stroke: var(--line); fill: none; }
-svg .well { fill: var(--well); } svg .badly { fill: var(--badly); } svg .well.review, svg .well.verify, svg .well.merge { fill: var(--other); }
+.well { --bar: var(--well); } .badly { --bar: var(--badly); } .other { --bar: var(--other); } .on { --bar: var(--on); } .off { --bar: var(--faint); }
+svg rect[class] { fill: var(--bar); } .key i { display: inline-block; width: .9em; height: .9em; margin-left: 1em; background: var(--bar); }
 .graph svg text { fill: #1c2128; }
 ";
 
@@ -56,16 +57,49 @@ impl TeamReport {
         if let Some(timeline) = self.timeline() {
             section(&mut text, "When", &format!("<div class=\"wide\">{timeline}</div>\n"));
         }
+        let mut waits = String::new();
+        for (words, remedy) in self.waits() {
+            let helps =
+                if remedy.is_empty() { String::new() } else { format!(" <code>{}</code>", escaped(&remedy)) };
+            let _ = writeln!(waits, "<li>{}{helps}</li>", escaped(&words));
+        }
+        if !waits.is_empty() {
+            section(&mut text, "What waits for somebody", &format!("<ul>\n{waits}</ul>\n"));
+        }
         let mut failed = String::new();
-        for (task, failure, said) in self.failed() {
+        for (task, failure, setbacks) in self.failed() {
             let (id, title) = (escaped(task.id.as_str()), escaped(&task.title));
             let _ = writeln!(failed, "<h3>{id}: {title}</h3>\n<p class=\"failed\">{failure}</p>");
-            if !said.is_empty() {
-                let _ = writeln!(failed, "<pre>{}</pre>", escaped(said.trim_end()));
+            for setback in setbacks {
+                let _ = writeln!(failed, "<p>In {}</p>{}", escaped(&setback.head), shown(&setback.said));
             }
         }
         if !failed.is_empty() {
             section(&mut text, "What failed, and why", &failed);
+        }
+        let mut results = String::new();
+        for (task, result) in self.results() {
+            let commit = task
+                .merged
+                .as_ref()
+                .map(|commit| format!("<p class=\"faint\">commit {}</p>", escaped(commit)));
+            let (id, title) = (escaped(task.id.as_str()), escaped(&task.title));
+            let (result, commit) = (shown(&result), commit.unwrap_or_default());
+            let _ = writeln!(results, "<details><summary>{id}: {title}</summary>{result}{commit}</details>");
+        }
+        if !results.is_empty() {
+            section(&mut text, "What came of it", &results);
+        }
+        let mut asked = String::new();
+        for question in &self.questions {
+            let _ = writeln!(asked, "<h3>{}</h3>{}", escaped(&question.head), shown(&question.text));
+            let _ = match &question.answer {
+                Some((by, answer)) => writeln!(asked, "<p>{} answered</p>{}", escaped(by), shown(answer)),
+                None => writeln!(asked, "<p class=\"failed\">Nobody has answered.</p>"),
+            };
+        }
+        if !asked.is_empty() {
+            section(&mut text, "What was asked", &asked);
         }
         let rows = self.tasks().map(|task| {
             let (id, status) = (task.view.id.to_string(), task.view.status.to_string());
@@ -80,6 +114,12 @@ impl TeamReport {
         }
         text + "</body></html>\n"
     }
+}
+
+/// A text as it is; nothing of an empty one.
+fn shown(text: &str) -> String {
+    let text = text.trim_end();
+    if text.is_empty() { String::new() } else { format!("<pre>{}</pre>", escaped(text)) }
 }
 
 fn section(text: &mut String, title: &str, content: &str) {

@@ -51,17 +51,44 @@ impl TeamReport {
                 plain(&task.view.title)
             );
         }
+        let waits = self.waits();
+        if !waits.is_empty() {
+            text += "\n## What waits for somebody\n\n";
+        }
+        for (words, remedy) in waits {
+            let helps = if remedy.is_empty() { String::new() } else { format!(": {}", plain(&remedy)) };
+            let _ = writeln!(text, "- {}{helps}", plain(&words));
+        }
         let mut failed = self.failed().peekable();
         if failed.peek().is_some() {
             text += "\n## What failed, and why\n";
         }
-        for (task, failure, said) in failed {
+        for (task, failure, setbacks) in failed {
             let _ = write!(text, "\n### {}: {}\n\n{failure}\n", plain(task.id.as_str()), plain(&task.title));
-            if !said.is_empty() {
-                let said = safe_text::block(said.trim_end());
-                let fence = fence(&said);
-                let _ = write!(text, "\n{fence}text\n{said}\n{fence}\n");
+            for setback in setbacks {
+                let _ = write!(text, "\nIn {}\n{}", plain(&setback.head), fenced(&setback.said));
             }
+        }
+        let mut results = self.results().peekable();
+        if results.peek().is_some() {
+            text += "\n## What came of it\n\n";
+        }
+        for (task, result) in results {
+            let commit = task.merged.as_ref().map(|commit| format!(" ({commit})")).unwrap_or_default();
+            let first = result.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            let more = if result.trim() == first.trim() { "" } else { " …" };
+            let _ =
+                writeln!(text, "- **{}**: {}{more}{commit}", plain(task.id.as_str()), plain(first.trim()));
+        }
+        if !self.questions.is_empty() {
+            text += "\n## What was asked\n";
+        }
+        for asked in &self.questions {
+            let _ = write!(text, "\n{}\n{}", plain(&asked.head), fenced(&asked.text));
+            let _ = match &asked.answer {
+                Some((by, answer)) => write!(text, "\n{} answered\n{}", plain(by), fenced(answer)),
+                None => writeln!(text, "\nNobody has answered."),
+            };
         }
         if let Some(gantt) = self.gantt() {
             let _ = write!(text, "\n## When\n\n```mermaid\n{gantt}```\n");
@@ -89,6 +116,16 @@ fn plain(text: &str) -> String {
         }
     }
     plain
+}
+
+/// A text as it is, in a fence; nothing of an empty one.
+fn fenced(text: &str) -> String {
+    let said = safe_text::block(text.trim_end());
+    if said.is_empty() {
+        return String::new();
+    }
+    let fence = fence(&said);
+    format!("\n{fence}text\n{said}\n{fence}\n")
 }
 
 /// A fence that no line of the text ends.

@@ -4,12 +4,14 @@ mod html;
 mod markdown;
 mod timeline;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use agent_team::view::{StatusView, TaskView};
-use agent_team::{Amount, Error, Failure, TaskGraph, TaskQueue, with_texts};
+use agent_team::view::{StatusView, StretchView, TaskView, Waiting, stretches};
+use agent_team::{Amount, Error, Failure, Stage, Status, TaskGraph, TaskQueue, with_texts};
 
 use crate::report::money;
+use crate::task_text::{approvers, full, whole};
 use crate::time::{local, short};
 
 /// All that a report tells of.
@@ -18,7 +20,26 @@ pub struct TeamReport {
     runs: Vec<RunRow>,
     status: StatusView,
     tasks: Vec<TaskView>,
+    stretches: Vec<StretchView>,
+    questions: Vec<Asked>,
+    waiting: Vec<Waiting>,
     graph: TaskGraph,
+    now_ms: u64,
+}
+
+/// A question, and what was answered.
+struct Asked {
+    /// Who asked whom, about which task.
+    head: String,
+    text: String,
+    /// Who answered, and what; `None` while nobody has.
+    answer: Option<(String, String)>,
+}
+
+/// An attempt that came to nothing, and why.
+struct Setback<'a> {
+    head: String,
+    said: Cow<'a, str>,
 }
 
 /// One run of the team.
@@ -54,13 +75,19 @@ impl TeamReport {
     /// When the log cannot be read.
     pub fn of(queue: &TaskQueue, now_ms: u64) -> Result<Self, Error> {
         let log = queue.team_log();
-        let whole = |task: TaskView| {
+        let in_full = |task: TaskView| {
             with_texts(task, |text| log.read_text(text).unwrap_or_else(|_| text.preview().into_owned()))
         };
-        let tasks: Vec<TaskView> = queue.list_tasks()?.into_iter().map(whole).collect();
-        let runs = log.look(|state| {
+        let tasks: Vec<TaskView> = queue.list_tasks()?.into_iter().map(in_full).collect();
+        let open = if queue.is_being_run()? { "under way" } else { "cut off" };
+        let (runs, stretches, newest_ms, asked) = log.look(|state| {
+            let stretches: Vec<StretchView> = state.tasks().flat_map(stretches).collect();
+            let ends = stretches.iter().map(|stretch| stretch.to_ms.unwrap_or(stretch.from_ms));
+            let newest_ms = ends.max().unwrap_or_default();
             let rows = state.runs().iter().map(|run| {
-                let (outcome, to_ms) = run.ended.clone().unwrap_or_else(|| ("under way".to_owned(), now_ms));
+                let is_on = open == "under way";
+                let now_ms = if is_on { now_ms } else { newest_ms.max(run.from_ms) };
+                let (outcome, to_ms) = run.ended.clone().unwrap_or_else(|| (open.to_owned(), now_ms));
                 RunRow {
                     goal: run.goal.clone(),
                     check: run.check.clone(),
@@ -69,13 +96,36 @@ impl TeamReport {
                     outcome: outcome.replace('_', " "),
                 }
             });
-            rows.collect()
+            let messages = state.messages();
+            let asked = messages.all().iter().filter(|message| message.asks).map(|asked| {
+                let answer =
+                    messages.answer_to(asked.id).map(|answer| (answer.from.clone(), answer.text.clone()));
+                let about = asked.task.as_ref().map(|task| format!(", about {task}")).unwrap_or_default();
+                (format!("{} asked {}{about}", asked.from, asked.to), asked.text.clone(), answer)
+            });
+            (rows.collect(), stretches, newest_ms, asked.collect::<Vec<_>>())
         })?;
+        let questions = asked.into_iter().map(|(head, text, answer)| Asked {
+            head,
+            text: whole(queue, &text),
+            answer: answer.map(|(by, text)| (by.to_string(), whole(queue, &text))),
+        });
         let name = log
             .folder()
             .and_then(|folder| folder.workspace().file_name())
             .map_or_else(|| "the team".to_owned(), |name| name.to_string_lossy().into_owned());
-        Ok(Self { name, runs, status: queue.get_status()?, graph: TaskGraph::of(&tasks), tasks })
+        Ok(Self {
+            name,
+            runs,
+            status: queue.get_status()?,
+            stretches,
+            questions: questions.collect(),
+            waiting: queue.waiting_for_run()?,
+            graph: TaskGraph::of(&tasks),
+            tasks,
+            // Where nobody is at work any more, nothing goes on until now.
+            now_ms: if open == "cut off" { newest_ms } else { now_ms },
+        })
     }
 
     /// What was asked for, each goal once.
@@ -119,9 +169,8 @@ impl TeamReport {
     /// Everybody who has done something, by name.
     fn agents(&self) -> Vec<AgentRow> {
         let mut work: BTreeMap<&str, u64> = BTreeMap::new();
-        for attempt in self.tasks.iter().flat_map(|task| &task.claims) {
-            let took = attempt.to_ms.saturating_sub(attempt.from_ms);
-            *work.entry(attempt.agent.as_str()).or_default() += took;
+        for stretch in &self.stretches {
+            *work.entry(stretch.agent.as_str()).or_default() += self.took_ms(stretch);
         }
         let known = self.status.agents.iter().map(|agent| AgentRow {
             name: agent.id.to_string(),
@@ -150,28 +199,61 @@ impl TeamReport {
         self.tasks.iter().map(|view| TaskRow {
             view,
             work_ms: {
-                let held = view.claims.iter().map(|claim| claim.to_ms.saturating_sub(claim.from_ms)).sum();
-                at_work(view.spent, held)
+                let own = self.stretches.iter().filter(|stretch| stretch.task == view.id);
+                at_work(view.spent, own.map(|stretch| self.took_ms(stretch)).sum())
             },
             by: {
-                let last = view.claims.last().map(|claim| &claim.agent);
+                let works = view.claims.iter().rev().find(|claim| claim.stage == Stage::Work);
+                let last = works.or(view.claims.last()).map(|claim| &claim.agent);
                 let by = view.agent.as_ref().or(view.author.as_ref()).or(last);
                 by.map(ToString::to_string).unwrap_or_default()
             },
         })
     }
 
-    /// The tasks that failed for good, with what was said last.
-    fn failed(&self) -> impl Iterator<Item = (&TaskView, &'static str, &str)> {
+    /// How long a stretch of work took, or has taken so far, in milliseconds.
+    fn took_ms(&self, stretch: &StretchView) -> u64 {
+        stretch.to_ms.unwrap_or(self.now_ms).saturating_sub(stretch.from_ms)
+    }
+
+    /// The tasks that failed for good, with what went wrong with each attempt.
+    fn failed(&self) -> impl Iterator<Item = (&TaskView, &'static str, Vec<Setback<'_>>)> {
         self.tasks.iter().filter_map(|task| {
             let failure = task.failure?;
-            let said = task.feedback.last();
-            let words = said.map_or("", |feedback| match &feedback.text {
-                agent_team::Text::Inline(text) => text.as_str(),
-                agent_team::Text::Blob(long) => long.head.as_str(),
+            let setbacks = task.feedback.iter().map(|feedback| Setback {
+                head: format!(
+                    "attempt {} by {}: {}",
+                    feedback.attempt,
+                    feedback.agent,
+                    feedback.cause.as_str()
+                ),
+                said: full(&feedback.text),
             });
-            Some((task, why(failure), words))
+            Some((task, why(failure), setbacks.collect()))
         })
+    }
+
+    /// What came of each task that is completed, and the commit that holds it.
+    fn results(&self) -> impl Iterator<Item = (&TaskView, Cow<'_, str>)> {
+        let done = self.tasks.iter().filter(|task| task.status == Status::Completed);
+        done.filter_map(|task| Some((task, full(task.result.as_ref()?))))
+    }
+
+    /// What waits for somebody, a line each: what it is, and what helps.
+    fn waits(&self) -> Vec<(String, String)> {
+        let asked = self.questions.iter().filter(|asked| asked.answer.is_none());
+        let mut waits: Vec<(String, String)> =
+            asked.map(|asked| (format!("{}: {}", asked.head, asked.text), String::new())).collect();
+        waits.extend(self.tasks.iter().filter_map(|task| {
+            let plan = task.plan.as_ref().filter(|plan| plan.approved.is_none())?;
+            let words = format!("{}: the plan of {} waits for {}", task.id, plan.author, approvers(task));
+            Some((words, format!("agent-team plan show {}", task.id)))
+        }));
+        waits.extend(self.status.stuck.iter().chain(&self.waiting).map(|waiting| {
+            let words = format!("{} is {}, and waits for {}", waiting.task, waiting.status, waiting.reason);
+            (words, waiting.remedy.clone().unwrap_or_default())
+        }));
+        waits
     }
 }
 

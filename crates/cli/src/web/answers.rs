@@ -81,6 +81,10 @@ pub async fn said(State(site): Team, Path(id): Path<RecordId>, Query(asked): Que
 
 pub async fn diff(State(site): Team, Path(id): Path<TaskId>) -> Response {
     answer(site, move |site| {
+        if site.is_read_only() {
+            let words = "a log holds no changes of files: `agent-team web` in its team's folder shows them";
+            return Err(Failure::refused(words));
+        }
         let change = site.queue().change_of(&id)?;
         let of = change.as_ref().map(ToString::to_string);
         Ok(json!({ "of": of, "diff": change.map(|change| change.patch) }))

@@ -1,6 +1,7 @@
 //! The team that is shown, now and at any record of its log.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -64,9 +65,11 @@ impl Site {
 
     fn new(queue: TaskQueue, log: PathBuf, workspace: Option<PathBuf>) -> Result<Self, Failure> {
         let shown = std::path::absolute(&log).unwrap_or_else(|_| log.clone());
-        // `.agent-team` says nothing: what holds it does.
+        // `.agent-team` says nothing: what holds it does. A copy of a log is called what somebody called it.
+        let own = shown.file_name() != Some(OsStr::new("log.jsonl"));
+        let copy = shown.file_stem().filter(|_| own);
         let mut above = shown.ancestors().skip(1).filter_map(Path::file_name);
-        let name = above.find(|name| *name != agent_team::FOLDER);
+        let name = copy.or_else(|| above.find(|name| *name != agent_team::FOLDER));
         let name = name.map_or_else(|| "team".to_owned(), |name| name.to_string_lossy().into_owned());
         let (history, index) = (History::of(queue.team_log()), RecordIndex::open(&log)?);
         Ok(Self { queue, name, log, workspace, history, past: Mutex::default(), index: Mutex::new(index) })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agent_team::view::{self, StretchView};
+use agent_team::view::{self, RowView, StretchView};
 use agent_team::{Error, Status, TaskId, TaskQueue};
 use serde::Serialize;
 
@@ -19,7 +19,8 @@ pub struct Timeline {
     pub stretches: Vec<StretchView>,
     /// When agents waited for somebody's word while they held a task, in the order in which it began.
     pub waits: Vec<Wait>,
-    /// The critical path: the tasks of which each waited for the one before it, back from the one that ended last.
+    /// The critical path: the tasks of which each waited for the one before it, back from the one that goes on for longest, or else
+    /// ended last.
     pub critical: Vec<TaskId>,
 }
 
@@ -42,14 +43,23 @@ impl Timeline {
 }
 
 /// The chain of tasks, first to last, in which each was the last that the next one waited for.
-fn critical(rows: &[view::RowView]) -> Vec<TaskId> {
-    let done = rows.iter().filter(|row| row.status == Status::Completed);
-    let ended: BTreeMap<&TaskId, &view::RowView> = done.map(|row| (&row.id, row)).collect();
+fn critical(rows: &[RowView]) -> Vec<TaskId> {
+    let done = rows.iter().filter(|row| matches!(row.status, Status::Completed | Status::Failed));
+    let ended: BTreeMap<&TaskId, &RowView> = done.map(|row| (&row.id, row)).collect();
+    let mut parts: BTreeMap<&TaskId, Vec<&RowView>> = BTreeMap::new();
+    for row in ended.values().copied() {
+        row.parent.iter().for_each(|parent| parts.entry(parent).or_default().push(row));
+    }
+    let under_way = rows.iter().filter(|row| {
+        matches!(row.status, Status::Running | Status::Verifying | Status::Reviewing | Status::Merging)
+    });
+    let newest = || ended.values().max_by_key(|row| (row.since_ms, &row.id)).copied();
+    let mut last = under_way.min_by_key(|row| (row.since_ms, &row.id)).or_else(newest);
     let mut chain = Vec::new();
-    let mut last = ended.values().max_by_key(|row| (row.since_ms, &row.id)).copied();
     while let Some(row) = last {
         chain.push(row.id.clone());
-        let waited_for = row.after.iter().filter_map(|id| ended.get(id).copied());
+        let waited_for = row.after.iter().chain(&row.replans).filter_map(|id| ended.get(id).copied());
+        let waited_for = waited_for.chain(parts.get(&row.id).into_iter().flatten().copied());
         // A clock that was set back must not lead in a circle; what comes after itself is in no log.
         last = waited_for.max_by_key(|row| (row.since_ms, &row.id)).filter(|_| chain.len() <= rows.len());
     }
@@ -85,5 +95,30 @@ mod tests {
         assert_eq!(path.last(), Some(&"release"));
         assert!(path == ["lexer", "parser", "release"] || path == ["docs", "release"], "{path:?}");
         assert!(timeline.from_ms <= timeline.to_ms);
+    }
+
+    #[test]
+    fn what_goes_on_ends_the_path_and_what_failed_leads_to_what_plans_it_anew() {
+        let row = |id: &str, status, since_ms| RowView { status, since_ms, ..view_of(id) };
+        let id = |name: &str| -> TaskId { name.parse().unwrap() };
+        let rows = [
+            row("first", Status::Completed, 10),
+            RowView { after: vec![id("first")], ..row("broken", Status::Failed, 20) },
+            RowView { replans: Some(id("broken")), ..row("anew", Status::Completed, 30) },
+            RowView { after: vec![id("first")], ..row("long", Status::Running, 11) },
+            row("short", Status::Running, 35),
+        ];
+        assert_eq!(critical(&rows), [id("first"), id("long")]);
+        assert_eq!(critical(&rows[..3]), [id("first"), id("broken"), id("anew")]);
+        let whole = RowView { delegate: true, ..row("whole", Status::Completed, 50) };
+        let part = RowView { parent: Some(id("whole")), ..row("part", Status::Completed, 40) };
+        assert_eq!(critical(&[whole, part]), [id("part"), id("whole")]);
+    }
+
+    /// A task as it is when it is added.
+    fn view_of(id: &str) -> RowView {
+        let queue = TaskQueue::in_memory().unwrap();
+        queue.add_task(NewTask::new(id).id(id)).unwrap();
+        queue.team_log().look(|state| view::rows(state).remove(0)).unwrap()
     }
 }

@@ -11,10 +11,11 @@ const MOST = 400;
 const NEAR = 120;
 const [WIDTH, HEIGHT] = [190, 46];
 
-/** All tasks with arrows between them: dependencies, and from parts to what they are parts of. */
+/** All tasks with arrows between them: dependencies, from parts to what they are parts of, and from failures to what plans them anew. */
 function arrows(tasks) {
   const after = new Map(tasks.map((row) => [row.id, row.after.slice()]));
   for (const row of tasks) if (row.parent && after.has(row.parent)) after.get(row.parent).push(row.id);
+  for (const row of tasks) if (after.has(row.replans)) after.get(row.id).push(row.replans);
   const before = new Map();
   for (const [id, needs] of after) for (const need of needs) {
     if (!before.has(need)) before.set(need, []);

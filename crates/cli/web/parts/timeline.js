@@ -2,7 +2,7 @@
 import { html, useLayoutEffect, useMemo, useRef, useState } from "../lib.js";
 import { to } from "../route.js";
 import { shown, shownTime, store, useAsked } from "../store.js";
-import { ENDINGS, STAGES, clock, line, moment, span } from "../words.js";
+import { STAGES, clock, line, moment, span } from "../words.js";
 import { Agent, Awaited, Empty, Task } from "./common.js";
 
 /** Narrower bars are drawn as one. */
@@ -78,9 +78,9 @@ function Row({ row, place, now, sight, critical, waits }) {
     ${row.lanes.map((lane, deep) => bars(lane, place, now, ...sight).map(({ one, left, right, many }) => {
     const goes = one.to_ms == null;
     const parts = many > 1 ? [] : held(one, waits, now);
-    const words = many > 1 ? `${many} stretches of work` : `${line(one.task)}, ${STAGES[one.stage] ?? one.stage}, attempt ${one.attempt}, ${span((one.to_ms ?? now) - one.from_ms)}${goes ? ", goes on" : `: ${ENDINGS[one.ending] ?? one.ending ?? ""}`}${parts.length ? `; waited ${span(sum(parts))} of it for somebody's word` : ""}`;
+    const words = many > 1 ? `${many} stretches of work` : `${line(one.task)}, ${STAGES[one.stage] ?? one.stage}, attempt ${one.attempt}, ${span((one.to_ms ?? now) - one.from_ms)}${goes ? ", " : ": "}${line(one.words)}${parts.length ? `; waited ${span(sum(parts))} of it for somebody's word` : ""}`;
     const style = { left: `${left}px`, width: `${Math.max(LEAST, right - left - 1)}px`, top: `${deep * 26 + 4}px` };
-    const kind = `bar-of st-${one.stage} e-${goes ? "on" : one.ending} ${critical.has(one.task) && many === 1 && one.stage === "work" ? "critical" : ""}`;
+    const kind = `bar-of st-${one.stage} e-${one.outcome} ${critical.has(one.task) && many === 1 && one.stage === "work" ? "critical" : ""}`;
     if (many > 1) return html`<span key=${`${deep} ${one.from_ms}`} class="${kind} many" style=${style} title=${words}></span>`;
     return html`<a key=${`${one.task} ${one.from_ms} ${one.stage}`} class=${kind} href=${to("task", one.task)} data-row style=${style} title=${words} aria-label=${`${line(one.agent)}: ${words}`}>
       ${parts.map(([begin, end]) => html`<i key=${begin} class="word" style=${{ left: `${place(begin) - left}px`, width: `${place(end) - place(begin)}px` }}></i>`)}
@@ -90,7 +90,7 @@ function Row({ row, place, now, sight, critical, waits }) {
 }
 
 /** The critical path as a list: how long each task waited for the one before it, and took. */
-function Path({ critical, stretches, waits, now }) {
+function Path({ critical, stretches, waits, now, goesOn }) {
   const of = useMemo(() => {
     const by = new Map(critical.map((id) => [id, { from: Infinity, to: 0, work: 0 }]));
     for (const one of stretches) {
@@ -103,7 +103,7 @@ function Path({ critical, stretches, waits, now }) {
     return by;
   }, [critical, stretches, waits]);
   let end = null;
-  return html`<div class="path"><h3>Critical path <span class="faint">each of these waited for the one before it; what shortens one of them shortens the whole</span></h3>
+  return html`<div class="path"><h3>Critical path <span class="faint">each of these waited for the one before it; ${goesOn ? "the last one goes on for longest now" : "what shortens one of them shortens the whole"}</span></h3>
     <ol data-list>${critical.slice(0, 100).map((id) => {
     const { from, to: until, work } = of.get(id);
     const waited = end != null ? from - end : 0;
@@ -160,7 +160,7 @@ export function Timeline() {
   const inSight = [sight.left - 300, sight.left + wide + 300];
   return html`<section class="scroll timeline"><h2 class="sr">Timeline</h2>
     <div class="tools"><span class="key"><i class="bar-of st-work"></i>work <i class="bar-of st-verify"></i>check <i class="bar-of st-review"></i>review <i class="bar-of st-merge"></i>merge
-      <i class="bar-of st-work e-failed"></i>failed <i class="waited"></i>had no task <i class="bar-of st-work"><i class="word"></i></i>waited for a word <i class="bar-of st-work critical"></i>critical path</span>
+      <i class="bar-of st-work e-failed"></i>failed or sent back <i class="bar-of st-review e-refused"></i>said no <i class="waited"></i>had no task <i class="bar-of st-work"><i class="word"></i></i>waited for a word <i class="bar-of st-work critical"></i>critical path</span>
       <span class="faint">${span(long)}, from ${moment(from)}</span>
       <span class="buttons"><button class="icon" onClick=${() => set(zoom * 2)} aria-label="Larger">+</button><button class="icon" onClick=${() => set(zoom / 2)} aria-label="Smaller" disabled=${zoom === 1}>−</button>
         <button class="icon" onClick=${() => set(1)} aria-label="All of it">⤢</button></span></div>
@@ -170,6 +170,6 @@ export function Timeline() {
         <div class="lane-all" role="list" data-list style=${{ width: `${width}px` }}><${Ticks} from=${from} long=${long} width=${width} place=${place} />
           ${rows.map((row) => html`<${Row} key=${row.agent} row=${row} place=${place} now=${now} sight=${inSight} critical=${critical} waits=${waits} />`)}</div></div>
     </div>
-    ${said.value.critical.length > 0 && html`<${Path} critical=${said.value.critical} stretches=${stretches} waits=${waits} now=${now} />`}
+    ${said.value.critical.length > 0 && html`<${Path} critical=${said.value.critical} stretches=${stretches} waits=${waits} now=${now} goesOn=${goesOn} />`}
   </section>`;
 }

@@ -21,6 +21,6 @@ pub use message::{MessageView, ReaderView, message};
 pub use row::{PlanWord, RowView, rows};
 pub use run::{GateRunView, RunView, last_gate, runs};
 pub use status::{GoalView, LimitView, PauseView, ReplansView, StatusView, status};
-pub use stretch::{StretchView, stretches};
+pub use stretch::{StretchOutcome, StretchView, stretches};
 pub use task::{AttemptView, FeedbackView, GateView, LateView, PlanView, TaskView, gate, plan, task};
 pub use waiting::{Waiting, remedy, stuck, waits_for};

@@ -33,6 +33,9 @@ pub struct RowView {
     /// The tasks that must be completed first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<TaskId>,
+    /// The task whose failure is planned anew by doing it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replans: Option<TaskId>,
     /// Words to find it by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
@@ -103,6 +106,7 @@ fn row(state: &State, task: &Task) -> RowView {
         priority: spec.priority,
         parent: spec.parent.clone(),
         after: spec.after.clone(),
+        replans: spec.replans.as_ref().map(|replan| replan.task.clone()),
         labels: spec.labels.clone(),
         role: spec.role,
         skill: spec.skill.clone(),

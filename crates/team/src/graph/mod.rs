@@ -15,7 +15,7 @@ use crate::{Status, TaskId};
 /// How much of a title is shown, in characters, where a form has no width of its own.
 const TITLE_CHARS: usize = 60;
 
-/// Tasks, each with those that must be completed before it.
+/// Tasks, each with those before it: those that must be completed, and the one whose failure it plans anew.
 ///
 /// ```
 /// use agent_team::{NewTask, TaskGraph, TaskQueue};
@@ -107,7 +107,8 @@ impl TaskGraph {
             title: clean_line(task.title.as_bytes()),
             status: task.status,
             agent: task.agent.as_ref().or(task.author.as_ref()).map(ToString::to_string),
-            before: task.after.iter().filter_map(|on| places.get(on).copied()).collect(),
+            // What plans a failure anew comes after it.
+            before: task.after.iter().chain(&task.replans).filter_map(|on| places.get(on).copied()).collect(),
         };
         Self { nodes: tasks.iter().map(node).collect() }
     }

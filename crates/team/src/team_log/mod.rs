@@ -212,6 +212,11 @@ impl TeamLog {
         self.0.as_of_ms.is_some()
     }
 
+    /// Whether the team lives in this process's memory alone.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.0.is_in_memory && !self.is_past()
+    }
+
     /// The team's folder; `None` for a team in memory.
     pub fn folder(&self) -> Option<&TeamFolder> {
         self.0.folder.as_ref()
