@@ -66,7 +66,7 @@ export const wish = {
   }),
   reassign: (task, agents, whom) => ask({
     title: `Reassign ${task}`, button: "Reassign", words: "Whoever has it loses it.",
-    fields: [{ name: "agent", label: "To", kind: "choice", choices: [["", "anyone who fits"], ...agents.map((id) => [id, id])], value: whom ?? "" }],
+    fields: [{ name: "agent", label: "To", kind: "choice", choices: [["", "anyone who fits"], ...agents.map((id) => [id, id])], value: agents.includes(whom) ? whom : "" }],
     send: (given, givenUp) => act({ do: "reassign", task, agent: given.agent || null }, givenUp),
   }),
   answer: (question) => ask({

@@ -560,6 +560,53 @@ def test_a_dialog_goes_with_the_place_where_it_was_opened(worked, open_page):
     expect(page.locator("#panel").get_by_role("button", name="Cancel")).to_be_focused()
 
 
+def test_what_would_help_is_offered_where_it_is_missed(worked, open_page):
+    worked("add", "Try it", "--id", "flaky", "--attempts", "1", "--priority", "2147483647")
+    worked("add", "Go on", "--id", "then", "--after", "flaky")
+    worked("claim", "flaky", "--as", "worker-1")
+    page = open_page(worked.web())
+    go(page, "#/board")
+    expect(page.locator(".task-card", has_text="Try it")).to_contain_text("first")
+    worked("fail", "flaky", "--as", "worker-1", "--error", "It does not work.")
+    expect(page.locator(".task-card", has_text="Try it").locator(".mark.bad")).to_have_text("attempts used up")
+    go(page, "#/board/task/flaky")
+    panel = page.locator("#panel")
+    expect(panel).to_contain_text("Failed: all of its attempts failed")
+    expect(panel.locator(".facts")).to_contain_text("1 of at most 1")
+    # Of its own records each says of which kind it is, and none of which task.
+    panel.get_by_role("link", name="History").click()
+    expect(panel.locator(".record .kind").last).to_have_text("task added")
+    expect(panel.locator(".record .kind").last).to_be_visible()
+    expect(panel.locator(".record a")).to_have_count(0)
+    page.keyboard.press("w")
+    panel.get_by_role("button", name="Retry flaky").click()
+    expect(page.locator(".toast")).to_contain_text("agent-team retry flaky")
+    expect(panel).not_to_contain_text("Retry flaky")
+    # Whoever has it already, has left or does other work is given no task.
+    worked("agent", "add", "judge", "--role", "reviewer")
+    worked("leave", "--as", "worker-1")
+    worked("agent", "add", "worker-3")
+    go(page, "#/board/task/docs")
+    panel.get_by_role("button", name="Reassign").click()
+    expect(page.locator("dialog option")).to_have_text(["anyone who fits", "worker-3"])
+    page.keyboard.press("Escape")
+    # What holds an agent up is taken away where it is.
+    go(page, "#/agents/agent/worker-2")
+    expect(panel.get_by_role("button", name="Pause")).to_be_visible()
+    worked("pause")
+    panel.get_by_role("button", name="Resume team").click()
+    expect(page.locator(".toast").last).to_contain_text("agent-team resume")
+    worked("pause", "worker-2")
+    expect(panel.get_by_role("button", name="Resume", exact=True)).to_be_visible()
+    worked("resume", "worker-2")
+    expect(panel.get_by_role("button", name="Pause")).to_be_visible()
+    # Nobody works as one that only a run begins.
+    go(page, "#/agents/agent/judge")
+    expect(panel.get_by_role("button", name="Say")).to_be_visible()
+    expect(panel.get_by_role("button", name="Interrupt")).to_have_count(0)
+    expect(panel.get_by_role("button", name="Pause")).to_have_count(0)
+
+
 PAINTED = """() => { new MutationObserver((_, watch) => { if (document.querySelector('.page main > *')) { watch.disconnect();
   requestAnimationFrame(() => { const one = new MessageChannel(); one.port1.onmessage = () => { window.painted = performance.now(); }; one.port2.postMessage(0); }); } })
   .observe(document, { childList: true, subtree: true }); }"""

@@ -13,8 +13,22 @@ const ORDER = ["waiting_for_human", "stuck", "dead", "working", "waiting_for_mod
 /** Since when it does that, where its words do not say so. */
 export const For = ({ agent }) => (agent.since_ms && !agent.words.includes(", for ") ? html`${" "}<span class="faint">for <${Ago} ms=${agent.since_ms} /></span>` : null);
 
+// Nobody is there whose turn could be broken off, or who could be held up.
+const AWAY = ["dead", "gone", "left"];
+
+/** What can be done to an agent: what holds it up is taken away where it is, at the agent or at the whole team. */
+export function Steered({ agent, main }) {
+  const { doing, id } = agent;
+  const { pauses } = shown();
+  const away = AWAY.includes(doing);
+  return html`<${Do} run=${() => wish.say(id)}>Say<//>
+    ${doing !== "stopped" && !away && html`<${Do} run=${() => wish.interrupt(id)}>Interrupt<//>`}
+    ${pauses.some((one) => one.agent === id) ? html`<${Do} main=${main} run=${() => wish.resume(id)}>Resume<//>`
+    : away ? null : pauses.some((one) => one.agent == null) ? html`<${Do} run=${() => wish.resume()}>Resume team<//>`
+      : html`<${Do} run=${() => wish.pause(id)}>Pause<//>`}`;
+}
+
 function Card({ agent }) {
-  const held = agent.paused || agent.doing === "paused" || agent.doing === "stopped";
   return html`<article class="card agent d-${agent.doing}" role="listitem">
     <h3><${Link} kind="agent" id=${agent.id} data-row />
       <span class="faint">${agent.role}${agent.skills.length ? ` (${agent.skills.map(line).join(", ")})` : ""}</span>
@@ -30,9 +44,7 @@ function Card({ agent }) {
     agent.unread ? `${agent.unread} unread` : ""].filter(Boolean).join(" · ")}</span>
       ${!agent.left && agent.id !== "human" && html`<span class="buttons">
         ${agent.transcript && html`<${Link} kind="transcript" id=${agent.transcript} class="do">Transcript<//>`}
-        <${Do} run=${() => wish.say(agent.id)}>Say<//>
-        ${agent.doing !== "stopped" && html`<${Do} run=${() => wish.interrupt(agent.id)}>Interrupt<//>`}
-        ${held ? html`<${Do} run=${() => wish.resume(agent.id)}>Resume<//>` : html`<${Do} run=${() => wish.pause(agent.id)}>Pause<//>`}
+        <${Steered} agent=${agent} />
       </span>`}
     </footer>
   </article>`;

@@ -1,7 +1,7 @@
 // The tasks by status.
 import { html, useState } from "../lib.js";
 import { shown } from "../store.js";
-import { STATUSES, count, line, money } from "../words.js";
+import { FAILURES, FIRST, STATUSES, count, line, money } from "../words.js";
 import { Ago, Empty, Link, Status, byStatus, useNarrow, waitsForYou } from "./common.js";
 import { Rows } from "./list.js";
 
@@ -14,9 +14,9 @@ function marks(row) {
   if (waitsForYou(shown()).asking.has(row.id)) said.push(["you", "asks you"]);
   if (row.plan === "waits") said.push(["you", "plan waits"]);
   if (row.plan === "rejected") said.push(["bad", "plan rejected"]);
-  if (row.failure) said.push(["bad", row.failure.replace(/_/g, " ")]);
+  if (row.failure) said.push(["bad", FAILURES[row.failure]?.[0] ?? row.failure]);
   if (row.attempt > 1) said.push(["", `attempt ${row.attempt}`]);
-  if (row.priority) said.push(["", `priority ${row.priority}`]);
+  if (row.priority) said.push(["", row.priority === FIRST ? "first" : `priority ${row.priority}`]);
   if (row.delegate) said.push(["", "in parts"]);
   const whom = row.for_agent ?? row.skill ?? row.role;
   if (whom && !row.agent) said.push(["", `for ${line(whom)}`]);

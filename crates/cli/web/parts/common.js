@@ -2,7 +2,7 @@
 import { html, useEffect, useState } from "../lib.js";
 import { read, to } from "../route.js";
 import { shown, shownTime } from "../store.js";
-import { whyNot } from "../steer.js";
+import { whyNot, wish } from "../steer.js";
 import { DOING, STATUSES, line, moment, span, textOf } from "../words.js";
 
 export const Status = ({ status, short }) => html`<span class="status s-${status}">
@@ -47,6 +47,14 @@ export function Do({ run, children, danger, main, held = "" }) {
   const why = whyNot() || held;
   return html`<button class="do ${danger ? "danger" : ""} ${main ? "main" : ""}" aria-disabled=${why ? "true" : undefined} title=${why || undefined}
     onClick=${() => !why && run()}>${children}</button>`;
+}
+
+const RETRY = /^try again: agent-team retry (.+)$/;
+
+/** What helps, and a button where that is another try of what failed. */
+export function Remedy({ text }) {
+  const failed = (RETRY.exec(text)?.[1].split(" ") ?? []).filter((id) => ["failed", "cancelled"].includes(shown().task(id)?.status));
+  return html`<code>${line(text)}</code>${failed.map((id) => html`${" "}<${Do} key=${id} run=${() => wish.retry(id)}>Retry ${line(id)}<//>`)}`;
 }
 
 export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;

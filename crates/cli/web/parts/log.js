@@ -54,7 +54,7 @@ export function Records({ task, height = 40 }) {
     <time title=${moment(one.at_ms)}>${clock(one.at_ms)}</time>
     <span class="by">${line(one.by ?? "")}</span>
     <span class="kind">${one.kind.replace(/_/g, " ")}</span>
-    <span class="what" title=${line(one.summary)}>${one.task ? html`<a href=${to("task", one.task)}>${line(one.task)}</a> ` : ""}${line(one.summary)}</span>
+    <span class="what" title=${line(one.summary)}>${one.task && one.task !== task ? html`<a href=${to("task", one.task)}>${line(one.task)}</a> ` : ""}${line(one.summary)}</span>
     ${one.outcome !== "effective" && html`<span class="mark bad">${one.outcome}</span>`}
   </div>`;
   return html`<${Rows} kind="records" label="Records, newest first" items=${rows} height=${height} name=${(one) => one.seq} row=${row} near=${more} />`;

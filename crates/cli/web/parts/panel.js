@@ -4,8 +4,8 @@ import { go, read, to } from "../route.js";
 import { shown, shownTime, store, useAsked } from "../store.js";
 import { wish } from "../steer.js";
 import { count, line, money, plural, seen, span, tokensOf } from "../words.js";
-import { Do, Doing, Empty, Link, Task, waitsForYou } from "./common.js";
-import { For } from "./agents.js";
+import { Do, Doing, Empty, Link, Remedy, Task, waitsForYou } from "./common.js";
+import { For, Steered } from "./agents.js";
 import { Message, thread } from "./messages.js";
 import { TaskPanel } from "./task.js";
 import { Transcript } from "./transcript.js";
@@ -14,12 +14,10 @@ function AgentPanel({ id }) {
   const picture = shown();
   const agent = picture.agent(id);
   if (!agent) return html`<${Empty}>Nobody of the name ${line(id)} is in the team${picture.live ? "" : " at this record"}.<//>`;
-  const held = agent.paused || agent.doing === "stopped";
   const said = picture.messages.filter((one) => one.from === id || one.to === id || one.readers.some((reader) => reader.agent === id)).slice(-20).reverse();
   const pause = picture.pauses.find((one) => one.agent === id);
   return html`<div class="panel-title"><h2>${line(id)} <${Doing} doing=${agent.doing} /></h2><p class="lead">${line(agent.words)}<${For} agent=${agent} /></p>
-      ${!agent.left && id !== "human" && html`<div class="buttons"><${Do} run=${() => wish.say(id)}>Say<//>${agent.doing !== "stopped" && html`<${Do} run=${() => wish.interrupt(id)}>Interrupt<//>`}
-        ${held ? html`<${Do} main run=${() => wish.resume(id)}>Resume<//>` : html`<${Do} run=${() => wish.pause(id)}>Pause<//>`}${agent.doing !== "stopped" && html`<${Do} danger run=${() => wish.stop(id)}>Stop<//>`}</div>`}</div>
+      ${!agent.left && id !== "human" && html`<div class="buttons"><${Steered} agent=${agent} main />${agent.doing !== "stopped" && html`<${Do} danger run=${() => wish.stop(id)}>Stop<//>`}</div>`}</div>
     ${pause?.reason && html`<p class="banner warn">${pause.stopped ? "Stopped" : "Paused"}: ${line(pause.reason)}</p>`}
     <dl class="facts"><dt>Role</dt><dd>${agent.role}${agent.skills.length ? `, skills: ${agent.skills.map(line).join(", ")}` : ""}</dd>
       ${agent.with && html`<dt>With</dt><dd><code>${line(agent.with)}</code></dd>`}${agent.lead && html`<dt>In the team of</dt><dd><${Link} kind="agent" id=${agent.lead} /></dd>`}
@@ -55,7 +53,7 @@ function Waiting() {
     ${plans.length > 0 && html`<h3>Plans to judge</h3><ul class="plain" data-list>${plans.map((id) => html`<li key=${id}><${Task} id=${id} /> ${line(picture.task(id)?.title)} <${Do} main run=${() => wish.plan(id)}>Read its plan<//></li>`)}</ul>`}
     ${questions.length > 0 && html`<h3>Questions to answer</h3>${questions.map((one) => html`<${Message} key=${one.id} one=${one} />`)}`}
     ${reviews.length > 0 && html`<h3>Results to review</h3><ul class="plain" data-list>${reviews.slice(0, 100).map((row) => html`<li key=${row.id}><${Task} id=${row.id} /> ${line(row.title)} <span class="faint">${mustReview.has(row.id) ? "only you can" : "a reviewer will, or you"}</span> <${Do} main=${mustReview.has(row.id)} run=${() => wish.result(row.id)}>Read its result<//></li>`)}</ul>`}
-    ${picture.stuck.length > 0 && html`<h3>What will not happen by itself</h3><ul class="plain" data-list>${picture.stuck.slice(0, 100).map((one) => html`<li key=${one.task}><${Task} id=${one.task} /> waits for ${line(one.reason)}${one.remedy && html`<br /><code>${line(one.remedy)}</code>`}</li>`)}</ul>
+    ${picture.stuck.length > 0 && html`<h3>What will not happen by itself</h3><ul class="plain" data-list>${picture.stuck.slice(0, 100).map((one) => html`<li key=${one.task}><${Task} id=${one.task} /> waits for ${line(one.reason)}${one.remedy && html`<br /><${Remedy} text=${one.remedy} />`}</li>`)}</ul>
       ${picture.stuck.length > 100 && html`<p class="faint">and ${picture.stuck.length - 100} more</p>`}`}
     ${limited.length > 0 && html`<h3>Limited models</h3><ul class="plain">${limited.map((one) => html`<li key=${one.model}>${line(one.model)}: next try in ${span(one.until_ms - shownTime())}. <span class="faint">${line(one.reason)}</span></li>`)}</ul>`}`;
 }
