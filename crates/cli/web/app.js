@@ -61,14 +61,14 @@ function App() {
   }, []);
   const picture = shown();
   if (!picture || store.error?.status === 401) return html`<${NoPicture} />`;
-  const { view, open } = read();
+  const { view, open, stray } = read();
   const waits = waitsForYou(picture).all;
   document.title = `${waits ? `(${waits}) ` : ""}${line(picture.name)}: ${view}`;
   return html`<div class="page ${open ? "with-panel" : ""} ${store.at != null ? "in-past" : ""}">
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>Skip to the view</a>
     <${Header} search=${search} />
     <${Nav} picture=${picture} view=${view} />
-    <main id="main" tabindex="-1"><${Whole} key=${view}><${Later} part=${view} /><//></main>
+    <main id="main" tabindex="-1">${stray && html`<p class="banner warn" role="alert">There is no such page: <code>${line(stray)}</code></p>`}<${Whole} key=${view}><${Later} part=${view} /><//></main>
     ${open && html`<${Whole} key=${`${open.kind} ${open.id}`}><${Later} part="panel" /><//>`}
     <${Slider} />
     <${Toasts} />

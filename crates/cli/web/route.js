@@ -16,9 +16,11 @@ function parsed(hash) {
   if (KINDS.includes(parts[0])) parts.unshift({ agent: "agents", message: "messages", waiting: "agents" }[parts[0]] ?? "board");
   const view = parts[0] === "search" || VIEWS.some(([name]) => name === parts[0]) ? parts[0] : "agents";
   const open = KINDS.includes(parts[1]) && parts[2] ? { kind: parts[1], id: parts[2], tab: parts[3] ?? "" } : null;
+  // What leads nowhere is shown as far as it leads.
+  const stray = parts.length && (parts[0] !== view || (parts[1] && !open)) ? path : "";
   const words = new URLSearchParams(query ?? "");
   const at = words.get("at");
-  return { view, open, at: at != null && /^\d{1,15}$/.test(at) ? Number(at) : null, q: words.get("q") ?? "" };
+  return { view, open, stray, at: at != null && /^\d{1,15}$/.test(at) ? Number(at) : null, q: words.get("q") ?? "" };
 }
 
 let known = { hash: null, place: null };

@@ -11,14 +11,22 @@ export function whyNot() {
   return "";
 }
 
+/** What was done, where the command prints no more than an id or a row of its list. */
+const DID = {
+  say: ({ to, urgent }) => `Said to ${to}${urgent ? ", urgently" : ""}`, interrupt: ({ agent }) => `Interrupted ${agent}`, answer: () => "Answered",
+  add: (told, text) => `Added ${firstLine(text)}`, retry: ({ task }) => `${task} has new attempts`, cancel: ({ task }) => `Cancelled ${task}`,
+  reassign: ({ task, agent }) => `Gave ${task} to ${agent ?? "anyone who fits"}`,
+  review: ({ task, approve }) => (approve ? `Approved the result of ${task}` : `Sent ${task} back`),
+  approve_plan: ({ task }) => `Approved the plan for ${task}`, reject_plan: ({ task }) => `Rejected the plan for ${task}`,
+};
+
 /** Does it, and says what came of it. Gives why it was not done; where a dialog asked for it, that says so. */
 export async function act(told, givenUp) {
   const held = whyNot();
   try {
     if (held) throw new Refused(0, { error: held });
     const { text, command } = await post(told, givenUp);
-    // The id of a record says nothing to whoever pressed a button.
-    toast(/^[0-9a-f]{32}$/.test(text) ? "Done" : firstLine(text) || "Done", "good", command);
+    toast(DID[told.do]?.(told, text) || firstLine(text) || "Done", "good", command);
     return null;
   } catch (error) {
     if (!store.dialog || givenUp?.aborted) toast(error.message, "bad", error.command, error.hint);

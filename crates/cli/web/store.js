@@ -9,7 +9,7 @@ const ROW = { agent: null, stage: null, attempt: 0, priority: 0, parent: null, a
   skill: null, for_agent: null, failure: null, plan: null, delegate: false, micro_usd: 0, tokens: 0 };
 
 export const store = {
-  now: null, past: null, at: null, connection: "connecting", error: null, transcripts: new Map(), toasts: [], dialog: null,
+  now: null, past: null, at: null, connection: "connecting", away: null, error: null, transcripts: new Map(), toasts: [], dialog: null,
   clock: Date.now(),
 };
 
@@ -69,12 +69,18 @@ let close = null;
 let followed = "";
 let begins = null;
 
+function lost() {
+  store.connection = "reconnecting";
+  store.away ??= Date.now();
+}
+
 /** Hears of changes from now on, of these transcripts as well. */
 function connect() {
   close?.();
   close = hear(`events?records=${store.now.records}&transcripts=${followed}`, {
     opened: () => {
       store.connection = "live";
+      store.away = null;
       // What was written while nobody listened is told by no event.
       followed.split(",").filter((token) => store.transcripts.has(token)).forEach((token) => readOn(token));
       changed();
@@ -82,7 +88,7 @@ function connect() {
     told: (event, said) => (event === "change" ? apply(said) : readOn(said.token)),
     over: () => {
       close = null;
-      store.connection = "reconnecting";
+      lost();
       changed();
       again();
     },
@@ -123,7 +129,7 @@ export async function begin() {
     connect();
   } catch (error) {
     store.error = error;
-    store.connection = "reconnecting";
+    lost();
     // Without the token nothing gets better by itself.
     if (error.status !== 401 && error.status !== 403) again();
   }
@@ -223,10 +229,10 @@ export function useAsked(path, more = {}, key = "", pause = 0) {
 
 let toasts = 0;
 
-/** Says something that goes away by itself. */
+/** Says something that goes away by itself, or when two others were said after it. */
 export function toast(text, kind = "good", command = "", hint = "") {
   const one = { id: (toasts += 1), text, kind, command, hint };
-  store.toasts = [...store.toasts.slice(-3), one];
+  store.toasts = [...store.toasts.slice(-1), one];
   changed();
   setTimeout(() => drop(one), kind === "bad" ? 15000 : 7000);
 }

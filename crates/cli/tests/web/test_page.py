@@ -29,7 +29,7 @@ def test_the_team_is_there(worked, open_page):
     page = open_page(worked.web())
     expect(page.locator("header h1")).to_have_text("project")
     expect(page.locator("header .legend")).to_contain_text("1 completed")
-    expect(page.locator(".state")).to_have_text("● live")
+    expect(page.locator(".state.live")).to_have_text("● connected")
     expect(page.locator(".agent", has_text="worker-2")).to_contain_text("docs")
     go(page, "#/board/task/lexer")
     expect(page.locator("#panel")).to_contain_text("lexer.c reads all tokens.")
@@ -47,6 +47,13 @@ def test_an_address_of_one_thing_opens_it(worked, open_page):
     for place, words in (("#/task/docs", "Write the docs"), ("#/agent/worker-2", "worker-2"), (f"#/message/{message}", "Keep the old API")):
         page.goto(page.url.split("#")[0] + place)
         expect(page.locator("#panel")).to_contain_text(words)
+    expect(page.locator("main [role=alert]")).to_have_count(0)
+    go(page, "#/nonsense")
+    expect(page.locator("main [role=alert]")).to_have_text("There is no such page: nonsense")
+    expect(page.locator(".agent").first).to_be_visible()
+    for token in ("nonsense", "0" * 32):
+        go(page, f"#/agents/transcript/{token}")
+        expect(page.locator("#panel")).to_contain_text("There is no such transcript.")
 
 
 def test_a_change_is_on_the_page_at_once(worked, open_page):
@@ -278,14 +285,14 @@ def test_the_slider_goes_back_and_forth(worked, open_page):
     expect(page.locator(".state.past")).to_contain_text(f"of {records + 1}")
     expect(page.locator(".task-card")).to_have_count(2)
     page.locator(".state.past").click()
-    expect(page.locator(".state")).to_have_text("● live")
+    expect(page.locator(".state.live")).to_have_text("● connected")
     expect(page.locator(".task-card", has_text="later")).to_have_count(1)
     # A record of the log leads to the team as it was after it.
     go(page, "#/log")
     page.locator(".record .seq", has_text=re.compile("^4$")).click()
     expect(page.locator(".state.past")).to_contain_text("record 4 of")
     page.keyboard.press("n")
-    expect(page.locator(".state")).to_have_text("● live")
+    expect(page.locator(".state.live")).to_have_text("● connected")
 
 
 @pytest.mark.parametrize("width", [360, 390, 430])
@@ -500,7 +507,7 @@ def test_a_page_whose_token_is_over_says_so(worked, open_page):
     server = worked.children[-1]
     server.kill()
     server.wait()
-    expect(page.locator(".state.off")).to_be_visible()
+    expect(page.locator(".state.off")).to_contain_text(re.compile(r"reconnecting since \d+s"))
     # Another one on the same port has another token.
     worked.web("--port", str(urlsplit(url).port))
     expect(page.locator("h1")).to_have_text("This page needs its token")
@@ -594,6 +601,14 @@ def test_what_would_help_is_offered_where_it_is_missed(worked, open_page):
     go(page, "#/agents/agent/worker-2")
     expect(panel.get_by_role("button", name="Pause")).to_be_visible()
     worked("pause")
+    # What was done is said in words; of what was done before the last two things nothing is left.
+    for text in ("One", "Two", "Three"):
+        panel.get_by_role("button", name="Say").click()
+        page.get_by_label("Words").fill(text)
+        page.keyboard.press("Control+Enter")
+        expect(page.locator(".toast").last).to_contain_text(f"agent-team say worker-2 -- {text}")
+    expect(page.locator(".toast p")).to_have_text(["✓ Said to worker-2"] * 2)
+    expect(page.locator(".toast code").first).to_contain_text("Two")
     panel.get_by_role("button", name="Resume team").click()
     expect(page.locator(".toast").last).to_contain_text("agent-team resume")
     worked("pause", "worker-2")

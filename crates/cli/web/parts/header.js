@@ -37,9 +37,10 @@ function Spent({ picture }) {
 
 function Connection({ picture }) {
   if (store.at != null) return html`<button class="state past" onClick=${() => go({ at: null })}>record ${number(picture.records)} of ${number(store.now.records)} · back to now</button>`;
-  if (store.connection !== "live") return html`<span class="state off" role="status">◌ reconnecting</span>`;
-  if (picture.read_only) return html`<span class="state ro" role="status">▣ read-only</span>`;
-  return html`<span class="state live" role="status">● live</span>`;
+  const [kind, sign, words] = store.connection !== "live" ? ["off", "◌", store.away ? "reconnecting" : "connecting"] : picture.read_only ? ["ro", "▣", "read-only"] : ["live", "●", "connected"];
+  // For how long is seen, and not said anew each second.
+  return html`<span class="state ${kind}" role="status" title=${words}><span aria-hidden="true">${sign}</span> <span class=${kind === "live" ? "sr" : ""}>${words}</span>
+    ${kind === "off" && store.away && html`<span aria-hidden="true"> since ${span(store.clock - store.away)}</span>`}</span>`;
 }
 
 function WaitsForYou({ picture }) {

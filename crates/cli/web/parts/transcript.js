@@ -113,6 +113,7 @@ export function Transcript({ token, within }) {
     box.addEventListener("scroll", hear, { passive: true });
     return () => box.removeEventListener("scroll", hear);
   }, []);
+  if (known?.read ? !known.of && !all.length : [400, 404].includes(known?.error?.status)) return html`<${Empty}>There is no such transcript.<//>`;
   if (!known?.read) return html`<${Awaited} said=${{ error: known?.error }} />`;
   useLayoutEffect(() => {
     const box = scroller();
