@@ -1,4 +1,5 @@
-// Where one is: `#/VIEW`, and `#/VIEW/KIND/ID` with something open beside it. `?at=N` is the slider's place.
+// Where one is: `#/VIEW`, and `#/VIEW/KIND/ID` with something open beside it. `?at=N` is the slider's place, `?find=WORDS` what is
+// looked for in an open transcript.
 
 /** The views: name, title, and the second key of `g …`. */
 export const VIEWS = [
@@ -15,10 +16,10 @@ function parsed(hash) {
   // An address of a thing alone opens it beside the view in which one would look for it.
   if (KINDS.includes(parts[0])) parts.unshift({ agent: "agents", message: "messages", waiting: "agents" }[parts[0]] ?? "board");
   const view = parts[0] === "search" || VIEWS.some(([name]) => name === parts[0]) ? parts[0] : "agents";
-  const open = KINDS.includes(parts[1]) && parts[2] ? { kind: parts[1], id: parts[2], tab: parts[3] ?? "" } : null;
+  const words = new URLSearchParams(query ?? "");
+  const open = KINDS.includes(parts[1]) && parts[2] ? { kind: parts[1], id: parts[2], tab: parts[3] ?? "", find: words.get("find") ?? "" } : null;
   // What leads nowhere is shown as far as it leads.
   const stray = parts.length && (parts[0] !== view || (parts[1] && !open)) ? path : "";
-  const words = new URLSearchParams(query ?? "");
   const at = words.get("at");
   return { view, open, stray, at: at != null && /^\d{1,15}$/.test(at) ? Number(at) : null, q: words.get("q") ?? "" };
 }
@@ -39,12 +40,13 @@ export function address(change) {
     ? `/${place.open.kind}/${encodeURIComponent(place.open.id)}${place.open.tab ? `/${place.open.tab}` : ""}` : "";
   const words = new URLSearchParams();
   if (place.view === "search" && place.q) words.set("q", place.q);
+  if (place.open?.find) words.set("find", place.open.find);
   if (place.at != null) words.set("at", place.at);
   const query = words.toString();
   return `#/${place.view}${open}${query ? `?${query}` : ""}`;
 }
 
-export const to = (kind, id, tab = "") => address({ open: { kind, id, tab } });
+export const to = (kind, id, tab = "", find = "") => address({ open: { kind, id, tab, find } });
 
 /** Goes to another place; what one passes through, as the slider does, leaves no way back to it. */
 export function go(change, passing = false) {

@@ -218,6 +218,13 @@ def test_of_a_long_transcript_the_end_is_read_first(running, open_page):
             expect(panel.locator(".said")).not_to_have_count(shown)
     expect(panel.get_by_role("button", name="Show what was before")).to_have_count(0)
     expect(panel.locator(".event", has_text="begins, attempt 1")).to_have_count(1)
+    # What was searched for is in sight, wherever in it: in what was said long ago, and in a folded call.
+    for words in ("step-30 ", "or <b>spaces"):
+        page.reload()
+        page.get_by_role("searchbox").fill(words)
+        page.locator(".found[aria-label=Transcripts] .hit").click()
+        expect(panel.locator("mark").first).to_be_in_viewport()
+        expect(panel.locator("mark").first).to_have_text(words.strip())
 
 
 def test_what_an_agent_says_is_there_while_it_says_it(team, open_page):

@@ -14,10 +14,10 @@ export function Doing({ doing, words }) {
 }
 
 /** A link to a thing, marked while it is open. */
-export function Link({ kind, id, tab, children, ...more }) {
+export function Link({ kind, id, tab, find, children, ...more }) {
   const { open } = read();
   const is = open && open.kind === kind && open.id === id;
-  return html`<a href=${to(kind, id, tab)} aria-current=${is ? "true" : undefined} ...${more}>${children ?? line(id)}</a>`;
+  return html`<a href=${to(kind, id, tab, find)} aria-current=${is ? "true" : undefined} ...${more}>${children ?? line(id)}</a>`;
 }
 
 export const Task = ({ id }) => {
@@ -31,6 +31,19 @@ export const Agent = ({ id }) => (shown().agent(id) ? html`<${Link} kind="agent"
 /** How long ago, by the time that is shown. */
 export const Ago = ({ ms, word = "" }) =>
   (ms ? html`<time title=${moment(ms)} dateTime=${new Date(ms).toISOString()}>${word}${span(shownTime() - ms)}</time>` : null);
+
+/** A text in which words are marked wherever they are; a text all the same. */
+export function Marked({ text, words }) {
+  if (!words) return text;
+  const [lower, wanted] = [text.toLowerCase(), words.toLowerCase()];
+  const parts = [];
+  let from = 0;
+  for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, from)) {
+    parts.push(text.slice(from, at), html`<mark>${text.slice(at, at + words.length)}</mark>`);
+    from = at + words.length;
+  }
+  return [...parts, text.slice(from)];
+}
 
 /** A text of an agent, which is a text and nothing else. */
 export const Text = ({ text, kind = "" }) => html`<div class="text ${kind}">${textOf(text)}</div>`;

@@ -63,12 +63,13 @@ const NAMES = { task: "Task", agent: "Agent", message: "Message", transcript: "T
 export function Panel() {
   const { open } = read();
   const box = useRef(null);
-  const { kind, id, tab } = open;
-  useEffect(() => { box.current.scrollTop = 0; }, [kind, id, tab]);
+  const { kind, id, tab, find } = open;
+  // A transcript goes to its own place.
+  useEffect(() => { if (kind !== "transcript") box.current.scrollTop = 0; }, [kind, id, tab]);
   // On a phone it takes the place of all else.
   useEffect(() => { if (kind === "waiting" || matchMedia("(max-width: 760px)").matches) box.current.focus(); }, [kind, id]);
   const inside = { task: () => html`<${TaskPanel} key=${id} id=${id} tab=${tab} />`, agent: () => html`<${AgentPanel} id=${id} />`, message: () => html`<${MessagePanel} id=${id} />`,
-    transcript: () => html`<div class="panel-title"><h2>Transcript</h2></div><${Transcript} key=${id} token=${id} within=${box} />`, waiting: () => html`<${Waiting} />` }[kind];
+    transcript: () => html`<div class="panel-title"><h2>Transcript</h2></div><${Transcript} key=${`${id} ${find}`} token=${id} find=${find} within=${box} />`, waiting: () => html`<${Waiting} />` }[kind];
   return html`<aside class="panel" ref=${box} tabindex="-1" id="panel" aria-label=${`${NAMES[kind]} ${kind === "waiting" ? "" : line(id)}`}>
     <button class="icon close" onClick=${() => go({ open: null })} aria-label="Close (Esc)" title="Close (Esc)">×</button>
     ${inside()}</aside>`;

@@ -3,15 +3,7 @@ import { html, useEffect, useState } from "../lib.js";
 import { read } from "../route.js";
 import { shown, store, useAsked } from "../store.js";
 import { line } from "../words.js";
-import { Awaited, Empty, Link, Status } from "./common.js";
-
-/** The words, marked in a text; a text all the same. */
-function Marked({ text, words }) {
-  const shownText = line(text);
-  const at = shownText.toLowerCase().indexOf(words.toLowerCase());
-  if (at < 0 || !words) return shownText;
-  return html`${shownText.slice(0, at)}<mark>${shownText.slice(at, at + words.length)}</mark>${shownText.slice(at + words.length)}`;
-}
+import { Awaited, Empty, Link, Marked, Status } from "./common.js";
 
 export function Search() {
   const typed = read().q.trim();
@@ -33,12 +25,12 @@ export function Search() {
     const row = picture.task(one.id);
     return html`<div key=${one.id} role="listitem"><${Link} kind="task" id=${one.id} data-row class="hit">
         <span>${row && html`<${Status} status=${row.status} short />`} <b class="id">${line(one.id)}</b> ${line(one.title)}</span>
-        ${one.where !== "title" && one.where !== "id" && html`<span class="faint">${one.where}: <${Marked} text=${one.text} words=${words} /></span>`}<//></div>`;
+        ${one.where !== "title" && one.where !== "id" && html`<span class="faint">${one.where}: <${Marked} text=${line(one.text)} words=${words} /></span>`}<//></div>`;
   })}
     ${part("Messages", messages, (one) => html`<div key=${one.id} role="listitem"><${Link} kind="message" id=${one.id} data-row class="hit">
-      <span><b>${line(one.from)}</b> → ${line(one.to)}</span><span class="faint"><${Marked} text=${one.text} words=${words} /></span><//></div>`)}
-    ${part("Transcripts", transcripts, (one) => html`<div key=${one.token} role="listitem"><${Link} kind="transcript" id=${one.token} data-row class="hit">
-      <span><b>${line(one.agent)}</b> on <span class="id">${line(one.task)}</span></span><span class="faint"><${Marked} text=${one.text} words=${words} /></span><//></div>`)}
+      <span><b>${line(one.from)}</b> → ${line(one.to)}</span><span class="faint"><${Marked} text=${line(one.text)} words=${words} /></span><//></div>`)}
+    ${part("Transcripts", transcripts, (one) => html`<div key=${one.token} role="listitem"><${Link} kind="transcript" id=${one.token} find=${words} data-row class="hit">
+      <span><b>${line(one.agent)}</b> on <span class="id">${line(one.task)}</span></span><span class="faint"><${Marked} text=${line(one.text)} words=${words} /></span><//></div>`)}
     ${!tasks.length && !messages.length && !transcripts.length && html`<${Empty}>Nothing has “${line(words)}” in it.<//>`}
     ${more && html`<p class="faint">There may be more: say more words.</p>`}
   </section>`;

@@ -2,7 +2,7 @@
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib.js";
 import { follow, readOn, store } from "../store.js";
 import { clock, count, line, moment, plural, seen, span } from "../words.js";
-import { Agent, Awaited, Empty, Task } from "./common.js";
+import { Agent, Awaited, Empty, Marked, Task } from "./common.js";
 
 /** So many of the last entries are drawn at first. */
 const AT_ONCE = 150;
@@ -39,27 +39,27 @@ function brief(input) {
   return line(Object.values(input).map((value) => (typeof value === "string" ? value.split("\n")[0] : JSON.stringify(value))).join("  "));
 }
 
-function Input({ input }) {
+function Input({ input, find }) {
   if (input == null) return null;
-  if (typeof input !== "object") return html`<pre>${seen(String(input))}</pre>`;
-  return html`<dl class="args">${Object.entries(input).map(([name, value]) => html`<dt key=${name}>${line(name)}</dt><dd><pre>${seen(typeof value === "string" ? value : JSON.stringify(value, null, 2))}</pre></dd>`)}</dl>`;
+  if (typeof input !== "object") return html`<pre><${Marked} text=${seen(String(input))} words=${find} /></pre>`;
+  return html`<dl class="args">${Object.entries(input).map(([name, value]) => html`<dt key=${name}>${line(name)}</dt><dd><pre><${Marked} text=${seen(typeof value === "string" ? value : JSON.stringify(value, null, 2))} words=${find} /></pre></dd>`)}</dl>`;
 }
 
-function Call({ call }) {
+function Call({ call, find }) {
   const { result } = call;
   const output = result?.output ?? "";
   const how = !result ? ["running", "●", "no result yet"] : result.is_error ? ["failed", "✗", "error"] : ["completed", "✓", plural(output ? output.split("\n").length : 0, "line")];
   return html`<details class="fold call"><summary><span class="status s-${how[0]}"><span class="sign" aria-hidden="true">${how[1]}</span></span><b>${line(call.name)}</b>
       <span class="args-line">${brief(call.input).slice(0, 160)}</span><span class="faint how">${how[2]}${result && result.at_ms - call.at > 999 ? `, ${span(result.at_ms - call.at)}` : ""}</span></summary>
-    <${Input} input=${call.input} />${result && html`<pre class=${result.is_error ? "bad" : ""}>${seen(output)}</pre>`}</details>`;
+    <${Input} input=${call.input} find=${find} />${result && html`<pre class=${result.is_error ? "bad" : ""}><${Marked} text=${seen(output)} words=${find} /></pre>`}</details>`;
 }
 
 const textOfParts = (parts) => (parts ?? []).filter((part) => part.type === "text").map((part) => part.text).join("\n\n");
 
-function Entry({ entry }) {
+function Entry({ entry, find }) {
   const { kind, one } = entry;
-  if (kind === "call") return html`<${Call} call=${entry} />`;
-  if (kind === "said") return html`<div class="text said">${seen(entry.text)}</div>`;
+  if (kind === "call") return html`<${Call} call=${entry} find=${find} />`;
+  if (kind === "said") return html`<div class="text said"><${Marked} text=${seen(entry.text)} words=${find} /></div>`;
   if (kind === "turn") {
     const { usage, stop, turn } = one;
     return html`<h4><span>turn ${turn}</span><span class="faint">${usage ? `${count(usage.input_tokens)} read${usage.cached_tokens ? ` (${count(usage.cached_tokens)} cached)` : ""}, ${count(usage.output_tokens)} written` : ""}${stop && !["end", "tool_calls"].includes(stop) ? `, ${line(stop)}` : ""}</span>
@@ -69,7 +69,7 @@ function Entry({ entry }) {
     const text = textOfParts(one.parts);
     const title = kind === "told" ? (one.messages?.length ? `was told: ${plural(one.messages.length, "message")}` : "was told") : "its conversation was compacted";
     const short = text.length < 400 && kind === "told";
-    return html`<details class="fold told" open=${short}><summary><b>${title}</b> <span class="args-line">${line(text.trim()).slice(0, 120)}</span></summary><div class="text">${seen(text)}</div></details>`;
+    return html`<details class="fold told" open=${short}><summary><b>${title}</b> <span class="args-line">${line(text.trim()).slice(0, 120)}</span></summary><div class="text"><${Marked} text=${seen(text)} words=${find} /></div></details>`;
   }
   const words = {
     began: () => `begins, attempt ${one.attempt}${one.with ? `, with ${line(one.with)}` : ""}`,
@@ -89,16 +89,23 @@ function Draft({ draft }) {
     ${draft.calls.map((name, place) => html`<p class="event" key=${place}>calls ${line(name)}…</p>`)}</div>`;
 }
 
-export function Transcript({ token, within }) {
+/** Whether words are in an entry, as they are written in JSON. */
+const holds = (entry, find) => JSON.stringify(entry).toLowerCase().includes(JSON.stringify(find).slice(1, -1).toLowerCase());
+
+export function Transcript({ token, find, within }) {
   useEffect(() => {
-    readOn(token);
+    // What is looked for may be anywhere in it.
+    readOn(token).then(() => { if (find && store.transcripts.get(token).from > 0) readOn(token, true); });
     follow([token]);
     return () => follow([]);
   }, [token]);
   const known = store.transcripts.get(token);
   const all = useMemo(() => entries(known?.lines ?? []), [known?.lines]);
-  const [many, setMany] = useState(AT_ONCE);
-  const [atEnd, setAtEnd] = useState(true);
+  const [wanted, setMany] = useState(AT_ONCE);
+  const [atEnd, setAtEnd] = useState(!find);
+  const looked = Boolean(find) && known?.from === 0;
+  const first = useMemo(() => (looked ? all.findIndex((entry) => holds(entry, find)) : -1), [all, looked]);
+  const many = first < 0 ? wanted : Math.max(wanted, all.length - first);
   // How far from the end one is, while more is put before it.
   const held = useRef(null);
   const scroller = () => within?.current;
@@ -113,13 +120,20 @@ export function Transcript({ token, within }) {
     box.addEventListener("scroll", hear, { passive: true });
     return () => box.removeEventListener("scroll", hear);
   }, []);
-  if (known?.read ? !known.of && !all.length : [400, 404].includes(known?.error?.status)) return html`<${Empty}>There is no such transcript.<//>`;
-  if (!known?.read) return html`<${Awaited} said=${{ error: known?.error }} />`;
+  useLayoutEffect(() => {
+    if (!looked) return;
+    const marks = [...scroller().querySelectorAll("mark")];
+    for (const mark of marks) mark.closest("details")?.setAttribute("open", "");
+    if (marks.length) marks[0].scrollIntoView({ block: "center" });
+    else setAtEnd(true);
+  }, [looked]);
   useLayoutEffect(() => {
     const box = scroller();
     if (held.current != null && box) box.scrollTop = box.scrollHeight - held.current;
     held.current = null;
   }, [many]);
+  if (known?.read ? !known.of && !all.length : [400, 404].includes(known?.error?.status)) return html`<${Empty}>There is no such transcript.<//>`;
+  if (!known?.read) return html`<${Awaited} said=${{ error: known?.error }} />`;
   const more = async () => {
     if (!from) await readOn(token, true);
     const box = scroller();
@@ -133,7 +147,7 @@ export function Transcript({ token, within }) {
     ${store.at != null && html`<p class="banner past">A transcript is shown as it is today, not as it was then.</p>`}
     ${!all.length && html`<${Empty}>Nothing is in it. Agents that are scripts write none.<//>`}
     ${(from > 0 || known.from > 0) && html`<button class="more" onClick=${more}>Show what was before${from > 0 && !known.from ? ` (${count(from)} entries)` : ""}</button>`}
-    ${all.slice(from).map((entry, place) => html`<${Entry} key=${from + place} entry=${entry} />`)}
+    ${all.slice(from).map((entry, place) => html`<${Entry} key=${from + place} entry=${entry} find=${find} />`)}
     ${known.draft && html`<${Draft} draft=${known.draft} />`}
     ${!atEnd && html`<button class="to-end" onClick=${() => setAtEnd(true)}>↓ to the end</button>`}
   </div>`;
