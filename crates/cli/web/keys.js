@@ -48,7 +48,7 @@ const goView = (view) => {
 };
 
 const KEYS = {
-  "?": () => wish.help(), w: () => { location.hash = to("waiting", "you"); }, t: nextTheme, n: () => go({ at: null }),
+  "?": () => wish.help(), f: () => document.querySelector("main .filter")?.focus(), w: () => { location.hash = to("waiting", "you"); }, t: nextTheme, n: () => go({ at: null }),
   "[": () => step(-1), "]": () => step(1), "{": () => step(-Math.ceil(store.now.records / 20)), "}": () => step(Math.ceil(store.now.records / 20)),
   j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1), h: () => across(-1), l: () => across(1), ArrowLeft: () => across(-1), ArrowRight: () => across(1),
 };

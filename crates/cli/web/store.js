@@ -10,6 +10,7 @@ const ROW = { agent: null, stage: null, attempt: 0, priority: 0, parent: null, a
 
 export const store = {
   now: null, past: null, at: null, connection: "connecting", away: null, error: null, transcripts: new Map(), toasts: [], dialog: null,
+  filters: { agents: "", board: "" },
   clock: Date.now(),
 };
 

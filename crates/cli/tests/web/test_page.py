@@ -629,6 +629,46 @@ def test_what_would_help_is_offered_where_it_is_missed(worked, open_page):
     expect(panel.get_by_role("button", name="Pause")).to_have_count(0)
 
 
+def test_of_many_agents_and_tasks_some_are_found(team, open_page):
+    team("init")
+    tasks = [{"id": f"task-{n}", "title": f"Port part {n}", "labels": ["odd" if n % 2 else "even"]} for n in range(1, 41)]
+    (team.folder / "tasks.jsonl").write_text("\n".join(map(json.dumps, tasks)))
+    team("add", "--file", "tasks.jsonl")
+    for n in range(1, 31):
+        team("join", "--as", f"worker-{n}")
+    team("claim", "task-7", "--as", "worker-7")
+    page = open_page(team.web())
+    expect(page.locator(".agent")).to_have_count(1)
+    expect(page.locator(".agent")).to_contain_text("worker-7")
+    expect(page.locator(".quiet > div")).to_have_count(29)
+    expect(page.locator(".quiet > div", has_text="worker-12")).to_contain_text("idle")
+    page.keyboard.press("f")
+    page.keyboard.type("worker-2")
+    # Few are seen with all that is known of them.
+    expect(page.locator(".agent h3 a")).to_have_text(["worker-2", *(f"worker-{n}" for n in range(20, 30))])
+    page.keyboard.press("Escape")
+    expect(page.locator(".quiet > div")).to_have_count(29)
+    page.keyboard.type("task-7")
+    expect(page.locator(".agent h3 a")).to_have_text(["worker-7"])
+    page.keyboard.press("Enter")
+    expect(page.locator(".agent h3 a")).to_be_focused()
+    page.keyboard.press("2")
+    page.keyboard.press("f")
+    for words, ids in (("task-39", ["task-39"]), ("worker-7", ["task-7"]), ("odd part 1", ["task-11", "task-13", "task-15", "task-17", "task-19"])):
+        page.get_by_label("Filter by id").fill(words)
+        for name in ids:
+            expect(page.locator(".task-card .top .id", has_text=re.compile(f"^{name}$"))).to_be_visible()
+        expect(page.locator("main .tools [role=status]")).to_have_text("1 task" if len(ids) == 1 else "8 tasks")
+    # It is kept while one looks at something else.
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    expect(page.locator("main .tools [role=status]")).to_have_text("8 tasks")
+    page.keyboard.press("f")
+    page.keyboard.press("Escape")
+    expect(page.locator("main .tools [role=status]")).to_have_text("40 tasks")
+
+
 PAINTED = """() => { new MutationObserver((_, watch) => { if (document.querySelector('.page main > *')) { watch.disconnect();
   requestAnimationFrame(() => { const one = new MessageChannel(); one.port1.onmessage = () => { window.painted = performance.now(); }; one.port2.postMessage(0); }); } })
   .observe(document, { childList: true, subtree: true }); }"""

@@ -3,12 +3,15 @@ import { html } from "../lib.js";
 import { shown } from "../store.js";
 import { wish } from "../steer.js";
 import { DOING, STAGES, line, plural, seen, spent, tokensOf } from "../words.js";
-import { Ago, Do, Doing, Empty, Link, Task } from "./common.js";
+import { Ago, Do, Doing, Empty, FEW, Filter, Link, Task, passes } from "./common.js";
 import { Grown } from "./list.js";
 
 // Those who need somebody first, then those who work.
 const ORDER = ["waiting_for_human", "stuck", "dead", "working", "waiting_for_model", "waiting_for_agent", "waiting_for_gate", "paused",
   "stopped", "idle", "gone", "left"];
+
+/** Whether it has nothing to do, now or once the team goes on. */
+const isQuiet = (agent) => !agent.holds.length && ["idle", "paused", "gone", "left"].includes(agent.doing);
 
 /** Since when it does that, where its words do not say so. */
 export const For = ({ agent }) => (agent.since_ms && !agent.words.includes(", for ") ? html`${" "}<span class="faint">for <${Ago} ms=${agent.since_ms} /></span>` : null);
@@ -54,7 +57,16 @@ export function Agents() {
   const { agents } = shown();
   if (!agents.length) return html`<${Empty}>Nobody is in the team yet. <code>agent-team run</code> brings its agents, <code>agent-team claim --as NAME</code> a script of yours.<//>`;
   const place = (agent) => (agent.id === "human" ? 99 : ORDER.indexOf(agent.doing));
-  const sorted = agents.slice().sort((a, b) => place(a) - place(b));
+  const pass = passes("agents");
+  const found = agents.filter((agent) => pass(agent.id, DOING[agent.doing]?.[1], agent.words, agent.role, ...agent.holds.map(([task]) => task)))
+    .sort((a, b) => place(a) - place(b));
+  // Of many, those who have nothing to do take a line each.
+  const quiet = found.length > FEW ? found.filter(isQuiet) : [];
+  const cards = quiet.length ? found.filter((agent) => !isQuiet(agent)) : found;
   return html`<section class="scroll"><h2 class="sr">Agents</h2>
-    <${Grown} kind="cards" label="Agents" items=${sorted} one=${(agent) => html`<${Card} key=${agent.id} agent=${agent} />`} /></section>`;
+    ${agents.length > FEW && html`<div class="tools"><${Filter} name="agents" label="Filter by name, state or task" /><span class="faint" role="status">${plural(found.length, "agent")}</span></div>`}
+    ${!found.length && html`<${Empty}>Nobody has that in name, state or task.<//>`}
+    ${cards.length > 0 && html`<${Grown} kind="cards" label="Agents" items=${cards} one=${(agent) => html`<${Card} key=${agent.id} agent=${agent} />`} />`}
+    ${quiet.length > 0 && html`<h3 class="quiet-title">Nothing to do <span class="n">${quiet.length}</span></h3>
+      <${Grown} kind="quiet" label="Agents that have nothing to do" step=${200} items=${quiet} one=${(agent) => html`<div key=${agent.id} role="listitem"><${Link} kind="agent" id=${agent.id} data-row /> <${Doing} doing=${agent.doing} words=${line(agent.words)} /></div>`} />`}</section>`;
 }

@@ -1,8 +1,8 @@
 // The tasks by status.
-import { html, useState } from "../lib.js";
-import { shown } from "../store.js";
-import { FAILURES, FIRST, STATUSES, count, line, money } from "../words.js";
-import { Ago, Empty, Link, Status, byStatus, useNarrow, waitsForYou } from "./common.js";
+import { html, useMemo, useState } from "../lib.js";
+import { shown, store } from "../store.js";
+import { FAILURES, FIRST, STATUSES, count, line, money, plural } from "../words.js";
+import { Ago, Empty, FEW, Filter, Link, Status, byStatus, passes, useNarrow, waitsForYou } from "./common.js";
 import { Rows } from "./list.js";
 
 /** How high a card is, with what is between two. */
@@ -43,17 +43,24 @@ export function Board() {
   const { tasks } = shown();
   const narrow = useNarrow();
   const [chosen, choose] = useState(null);
+  const grouped = byStatus(tasks);
+  const by = useMemo(() => {
+    if (!store.filters.board) return grouped;
+    const pass = passes("board");
+    return Object.fromEntries(Object.entries(grouped).map(([status, rows]) => [status, rows.filter((row) => pass(row.id, row.title, row.agent, row.for_agent, ...row.labels))]));
+  }, [grouped, store.filters.board]);
   if (!tasks.length) return html`<${Empty}>No tasks yet. <code>agent-team add 'Title'</code> adds one, and so does “Add task” above.<//>`;
-  const by = byStatus(tasks);
+  const many = Object.values(by).reduce((sum, rows) => sum + rows.length, 0);
+  const tools = tasks.length > FEW && html`<div class="tools"><${Filter} name="board" label="Filter by id, title, agent or label" /><span class="faint" role="status">${plural(many, "task")}</span></div>`;
   const all = Object.keys(STATUSES);
   if (narrow) {
-    const status = chosen ?? ["running", "ready", "completed"].find((one) => by[one].length) ?? all.find((one) => by[one].length);
-    return html`<div class="board one">
+    const status = chosen ?? ["running", "ready", "completed"].find((one) => by[one].length) ?? all.find((one) => by[one].length) ?? "ready";
+    return html`<section class="full">${tools}<div class="board one">
       <div class="tabs" role="group" aria-label="Status">${all.filter((one) => by[one].length || one === status).map((one) => html`
         <button key=${one} aria-pressed=${one === status} onClick=${() => choose(one)}><${Status} status=${one} /> ${count(by[one].length)}</button>`)}</div>
-      <${Column} key=${status} status=${status} rows=${by[status]} /></div>`;
+      <${Column} key=${status} status=${status} rows=${by[status]} /></div></section>`;
   }
-  return html`<div class="board">${all.map((status) => (by[status].length
+  return html`<section class="full">${tools}<div class="board">${all.map((status) => (by[status].length
     ? html`<${Column} key=${status} status=${status} rows=${by[status]} />`
-    : html`<section key=${status} class="column none" aria-label=${`${status}: none`}><h3><${Status} status=${status} /><span class="n">0</span></h3></section>`))}</div>`;
+    : html`<section key=${status} class="column none" aria-label=${`${status}: none`}><h3><${Status} status=${status} /><span class="n">0</span></h3></section>`))}</div></section>`;
 }

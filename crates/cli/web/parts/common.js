@@ -1,7 +1,7 @@
 // What many parts show: a status, a link to a task or an agent, a time, a text.
 import { html, useEffect, useState } from "../lib.js";
 import { read, to } from "../route.js";
-import { shown, shownTime } from "../store.js";
+import { changed, shown, shownTime, store } from "../store.js";
 import { whyNot, wish } from "../steer.js";
 import { DOING, STATUSES, line, moment, span, textOf } from "../words.js";
 
@@ -76,6 +76,26 @@ export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 export const Awaited = ({ said }) => (said.error
   ? html`<p class="empty bad" role="alert">${line(said.error.message)}${said.error.hint && html`<br />${line(said.error.hint)}`}</p>`
   : html`<p class="empty">Reading…</p>`);
+
+/** As many are seen at a glance: of more some are looked for. */
+export const FEW = 12;
+
+/** Whether something has all words of a filter in its texts. */
+export function passes(name) {
+  const words = store.filters[name].toLowerCase().split(/\s+/).filter(Boolean);
+  return (...texts) => words.every((word) => texts.some((text) => text?.toLowerCase().includes(word)));
+}
+
+/** The field of a filter. Esc empties it. */
+export function Filter({ name, label }) {
+  const set = (words) => { store.filters[name] = words; changed(); };
+  const key = (event) => {
+    if (event.key !== "Escape" || !store.filters[name]) return;
+    event.preventDefault();
+    set("");
+  };
+  return html`<input type="search" class="filter" placeholder="Filter  f" aria-label=${label} title=${label} value=${store.filters[name]} onInput=${(event) => set(event.currentTarget.value)} onKeyDown=${key} />`;
+}
 
 /** Whether the window is as narrow as a phone. */
 export function useNarrow() {

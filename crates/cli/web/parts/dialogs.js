@@ -167,7 +167,7 @@ function Result({ task: id }) {
 }
 
 const KEYS = [
-  ["/", "search"], ["?", "this help"], ["1 … 8", "the views, in their order"], ...VIEWS.map(([, title, key]) => [`g ${key}`, title]),
+  ["/", "search"], ["f", "filter agents, or the board"], ["?", "this help"], ["1 … 8", "the views, in their order"], ...VIEWS.map(([, title, key]) => [`g ${key}`, title]),
   ["j k ↓ ↑", "next, previous in a list"], ["h l ← →", "list to the left, to the right"], ["Enter", "open"], ["Esc", "close"], ["w", "what waits for you"],
   ["[ ]", "one record back, forward"], ["{ }", "a twentieth of the log back, forward"], ["n", "back to now"], ["t", "dark or light"],
 ];
