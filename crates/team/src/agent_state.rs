@@ -13,7 +13,7 @@ use agent_team_core::record::{Holder, Recipient, Stage};
 use agent_team_core::view::why_idle;
 use serde::Serialize;
 
-use crate::agent::Line;
+use crate::agent::{Draft, Line};
 use crate::at_duty;
 use crate::liveness::{self, Health};
 use crate::model::Part;
@@ -79,6 +79,8 @@ struct Known {
     /// Why it was stopped, if it was.
     stopped: Option<String>,
     left: bool,
+    /// Why it left, if that was said.
+    left_because: String,
     /// Whether only a run lets it do anything.
     orchestrated: bool,
     held: Option<(Claim, String)>,
@@ -258,6 +260,7 @@ impl Known {
             paused: state.held_up(id).is_some(),
             stopped: state.stopped(id).map(str::to_owned),
             left: agent.left,
+            left_because: agent.left_because.clone(),
             orchestrated: agent.orchestrated,
             held: held.map(|(task, claim)| (claim.clone(), task.id().to_string())),
             nudged_ms: nudged,
@@ -279,6 +282,7 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
         paused,
         stopped,
         left,
+        left_because,
         orchestrated,
         held,
         nudged_ms,
@@ -292,7 +296,8 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
     } = known;
     let is = |doing, words: String, since_ms| AgentState { agent: agent.clone(), doing, words, since_ms };
     if left {
-        return is(Doing::Left, "has left".to_owned(), None);
+        let why = if left_because.is_empty() { String::new() } else { format!(": {left_because}") };
+        return is(Doing::Left, format!("has left{why}"), None);
     }
     if let (Some(reason), None) = (stopped, &held) {
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
@@ -330,8 +335,18 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
     if is_dead {
         return is(Doing::Dead, format!("dead; {task} goes back to the queue"), None);
     }
+    let root = claim.resumes.unwrap_or(claim.id);
+    let attempt = folder.map(|folder| folder.attempt(root));
+    let last = attempt.as_deref().and_then(Line::last_step);
+    let draft = attempt.as_deref().and_then(Draft::of);
     if paused {
-        return is(Doing::Paused, format!("paused in {task}"), None);
+        // A turn that goes on is finished first.
+        let calls = matches!(&last, Some((Line::Answered { parts, .. }, _)) if !called(parts).is_empty());
+        let calls = calls && waits_for.is_none();
+        return match draft.is_some() || calls {
+            true => is(Doing::Working, format!("{task}: finishes its turn, then pauses"), None),
+            false => is(Doing::Paused, format!("paused in {task}"), None),
+        };
     }
     if let Some((whom, what, since_ms)) = waits_for {
         let doing = if whom.as_str() == HUMAN { Doing::WaitingForHuman } else { Doing::WaitingForAgent };
@@ -339,21 +354,9 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
         let long = if waited >= LONG_WAIT { format!(", for {}", roughly(waited)) } else { String::new() };
         return is(doing, format!("{task}: waits for {whom} {what}{long}"), Some(since_ms));
     }
-    let root = claim.resumes.unwrap_or(claim.id);
-    let attempt = folder.map(|folder| folder.attempt(root));
-    let last = attempt.as_deref().and_then(Line::last_step);
-    let (doing, what, since_ms) = match last {
-        Some((Line::Answered { parts, .. }, since_ms)) => (Doing::Working, called(&parts), since_ms),
-        Some((Line::Told { .. } | Line::ToolResult { .. } | Line::Compacted { .. }, since_ms)) => {
-            let limited = limited_ms.map(|until_ms| {
-                let left = Duration::from_millis(until_ms.saturating_sub(team_log.now_ms()));
-                format!(", which takes no calls for {}", roughly(left.max(Duration::from_secs(1))))
-            });
-            let what = format!("waits for its model{}", limited.unwrap_or_default());
-            (Doing::WaitingForModel, what, since_ms)
-        }
-        _ => (Doing::Working, String::new(), claim.at_ms),
-    };
+    let limited_ms = limited_ms.map(|until_ms| until_ms.saturating_sub(team_log.now_ms()));
+    let step = last.map(|(line, since_ms)| step(&line, since_ms, draft.as_ref(), limited_ms));
+    let (doing, what, since_ms) = step.unwrap_or((Doing::Working, String::new(), claim.at_ms));
     // Whoever takes over where another one stopped is not idle since then.
     let since_ms = since_ms.max(claim.at_ms);
     let stage = if claim.stage == Stage::Work { String::new() } else { format!(" ({})", claim.stage) };
@@ -368,6 +371,21 @@ fn state_of(team_log: &TeamLog, is_run: bool, known: Known, duty: Option<&at_dut
     }
     let what = if what.is_empty() { String::new() } else { format!(": {what}") };
     is(doing, format!("{task}{stage}{what}"), Some(since_ms))
+}
+
+/// What an agent is at after the last step in its transcript, and since when. `limited_ms`: for how long its model takes no calls.
+fn step(last: &Line, since_ms: u64, draft: Option<&Draft>, limited_ms: Option<u64>) -> (Doing, String, u64) {
+    if let Line::Answered { parts, .. } = last {
+        return (Doing::Working, called(parts), since_ms);
+    }
+    if draft.is_some_and(|draft| !draft.text.trim().is_empty()) {
+        return (Doing::Working, "writes".to_owned(), since_ms);
+    }
+    let limited = limited_ms.map(|left_ms| {
+        let left = Duration::from_millis(left_ms).max(Duration::from_secs(1));
+        format!(", which takes no calls for {}", roughly(left))
+    });
+    (Doing::WaitingForModel, format!("waits for its model{}", limited.unwrap_or_default()), since_ms)
 }
 
 /// A time in minutes, or in seconds as long as it is short.

@@ -16,6 +16,7 @@
 //!   workspaces/, capture/, merge/   clones of the project                         (module `git`)
 //! ```
 
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -65,7 +66,13 @@ impl TeamFolder {
         for folder in [self.root(), self.presence(), self.cache(), self.blobs()] {
             std::fs::create_dir_all(&folder).map_err(|source| Error::io("make", &folder, source))?;
         }
-        Ok(())
+        // The folder may become part of a repository later, in which nobody has told git of it.
+        let ignored = self.root().join(".gitignore");
+        match std::fs::OpenOptions::new().write(true).create_new(true).open(&ignored) {
+            Ok(mut file) => file.write_all(b"*\n").map_err(|source| Error::io("write", &ignored, source)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(source) => Err(Error::io("write", &ignored, source)),
+        }
     }
 
     /// The folder that the team works for: the one that holds `.agent-team`.

@@ -126,7 +126,7 @@ impl TaskQueue {
             held.map(|(_, claim)| claim.id).collect()
         })?;
         // First it leaves, so that it does not claim again what it loses.
-        self.team_log().submit(by, &AgentLeft { agent: agent.clone() }.into())?;
+        self.team_log().submit(by, &AgentLeft::new(agent.clone()).into())?;
         for claim in held {
             let body = ClaimReleased::new(claim, format!("{agent} {how}"));
             // If it ended meanwhile, that is what was wanted.

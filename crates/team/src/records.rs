@@ -263,7 +263,8 @@ fn summary(body: &Body, at_ms: u64) -> String {
         ),
         Body::RunEnded(body) => body.outcome.clone(),
         Body::AgentJoined(body) => format!("{} as {}", body.agent, body.role),
-        Body::AgentLeft(body) => body.agent.to_string(),
+        Body::AgentLeft(body) if body.reason.is_empty() => body.agent.to_string(),
+        Body::AgentLeft(body) => format!("{}: {}", body.agent, body.reason),
         Body::TaskAdded(body) => body.task.title.clone(),
         Body::BatchClosed(body) => format!("{} tasks", body.tasks),
         Body::TaskEdited(body) => {

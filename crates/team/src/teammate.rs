@@ -6,7 +6,7 @@ mod next;
 mod outcome;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use agent_team_core::record::{AgentLeft, Stage};
@@ -71,6 +71,8 @@ pub struct Teammate {
     pub(crate) purses: Option<Arc<Purses>>,
     /// What the agents of its run leave unfinished, if a run has it at work.
     pub(crate) unfinished: Option<Arc<Unfinished>>,
+    /// Why it can do no more, once that is so.
+    unable: OnceLock<String>,
     /// In which order things are told.
     pub(crate) telling: Arc<Telling>,
     /// How long a turn under way may take once time at work is used up.
@@ -103,6 +105,7 @@ impl Teammate {
             stays: false,
             purses: None,
             unfinished: None,
+            unable: OnceLock::new(),
             telling: Arc::default(),
             last_turn: LAST_TURN,
             tries: Arc::default(),
@@ -135,10 +138,11 @@ impl Teammate {
     /// Leaves the team, so that nobody waits for it.
     async fn leave(&self) -> Result<(), Error> {
         self.reporter.report(Progress::Note(format!("ERROR {} can do no more and leaves the team", self.id)));
+        let reason = self.unable.get().cloned().unwrap_or_else(|| "it broke down again and again".to_owned());
         let (team_log, agent) = (self.queue.team_log().clone(), self.id.clone());
         let left = blocking(move || {
             let known = team_log.look(|state| state.agent(&agent).is_some())?;
-            let submit = || team_log.submit(&agent, &AgentLeft { agent: agent.clone() }.into());
+            let submit = || team_log.submit(&agent, &AgentLeft { agent: agent.clone(), reason }.into());
             refusal(if known { submit().map(|_| ()) } else { Ok(()) })
         });
         // One who has left already need not leave.

@@ -268,6 +268,18 @@ async fn a_reviewer_sees_the_difference_and_what_it_says_goes_back() {
     let tools: Vec<Vec<String>> =
         reviews.map(|request| request.tools.into_iter().map(|tool| tool.name).collect()).collect();
     assert!(tools.iter().all(|tools| !tools.contains(&"write".into()) && tools.contains(&"review".into())));
+    let came_of_it = team.queue().team_log().look(|state| {
+        let stretches = state.tasks().flat_map(agent_team::view::stretches);
+        stretches.map(|stretch| (stretch.stage.as_str(), stretch.words)).collect::<Vec<_>>()
+    });
+    let expected = [
+        ("work", "delivered, and sent back: a reviewer wants changes"),
+        ("review", "asked for changes"),
+        ("work", "delivered"),
+        ("review", "approved"),
+        ("merge", "merged"),
+    ];
+    assert_eq!(came_of_it.unwrap(), expected.map(|(stage, words)| (stage, words.to_owned())));
 }
 
 #[tokio::test(flavor = "multi_thread")]

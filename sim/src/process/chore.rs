@@ -220,7 +220,7 @@ impl Process {
         let Ok(agent) = "guest".parse::<agent_team_core::id::AgentId>() else { return };
         let is_there = self.state.agent(&agent).is_some_and(|guest| !guest.left);
         if is_there && world.random.chance(500) {
-            self.submit(Submit::new(AgentLeft { agent }));
+            self.submit(Submit::new(AgentLeft::new(agent)));
         } else {
             let (role, skills) = (Role::Specialist, Vec::new());
             // Long, and not synced: so that there is something for a power cut to take.

@@ -126,7 +126,7 @@ fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
     );
     add("waits for", task.waits_for.clone());
     add("remedy", task.remedy.clone());
-    add("failed by", task.failure.map(|failure| failure.as_str().to_owned()));
+    add("failed", task.failure.map(|failure| failure.words().to_owned()));
     add("held by", task.agent.as_ref().zip(task.stage).map(|(agent, stage)| format!("{agent} ({stage})")));
     add("token", task.token.map(|token| token.to_string()));
     add("author", task.author.as_ref().map(ToString::to_string));
@@ -142,7 +142,8 @@ fn fields(task: &TaskView) -> Vec<Vec<Cell>> {
     );
     add("plans anew", task.replans.as_ref().map(ToString::to_string));
     add("planned anew by", task.replan.as_ref().map(ToString::to_string));
-    add("priority", (task.priority != 0).then(|| task.priority.to_string()));
+    let priority = if task.priority == i32::MAX { "first".to_owned() } else { task.priority.to_string() };
+    add("priority", (task.priority != 0).then_some(priority));
     add("role", task.role.map(|role| role.to_string()));
     add("skill", task.skill.as_ref().map(ToString::to_string));
     add("for", task.for_agent.as_ref().map(ToString::to_string));
@@ -185,7 +186,7 @@ fn attempt(task: &TaskView) -> Option<String> {
     let (number, most) = (task.attempt, task.attempts);
     match number {
         0 => None,
-        _ if number > most => Some(format!("{number}, of which {most} may fail")),
+        _ if number > most => Some(format!("{number} (failures allowed: {most})")),
         _ => Some(format!("{number} of {most}")),
     }
 }

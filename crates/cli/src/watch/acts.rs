@@ -1,7 +1,7 @@
 //! What each key brings about: on the agents and tasks that it is about, and in the view itself.
 
-use agent_team::view::RowView;
-use agent_team::{AgentId, Recipient, TaskId};
+use agent_team::view::{AgentView, RowView};
+use agent_team::{AgentId, HUMAN, Recipient, Role, TaskId};
 
 use super::ask::Ask;
 use super::dialog::{Dialog, Pick, Purpose, Words};
@@ -140,6 +140,8 @@ impl Screen {
 
     /// Shows a view. What is open over another one is closed.
     pub fn show_tab(&mut self, tab: usize) {
+        // What was said of one view says nothing of another.
+        self.said = self.said.take().filter(|_| self.tab == tab);
         self.pages.clear();
         if self.tab != tab && !self.filter.is_empty() {
             self.filter.clear();
@@ -165,7 +167,10 @@ impl Screen {
             Kind::Message(message) => Some(Call::Question(*message)),
             _ => None,
         });
-        // From one of them to the next.
+        // What is selected goes first, and then from one of them to the next.
+        if let (None, Some(call)) = (&open, self.call_of_agent()) {
+            return vec![Self::opens_call(call)];
+        }
         let calls = &self.team.calls;
         let at = open.and_then(|open| calls.iter().position(|call| *call == open));
         let next = at.map_or(0, |at| (at + 1) % calls.len());
@@ -177,16 +182,10 @@ impl Screen {
         if at.is_some() {
             self.pages.pop();
         }
-        match call {
-            Some(Call::Plan(task)) => vec![Ask::Plan(task)],
-            Some(Call::Review(task)) => vec![Ask::Review(task)],
-            // It is read whole first, as plans are: `r` answers it there.
-            Some(Call::Question(question)) => vec![Ask::Message(question)],
-            None => {
-                self.said = Some((Tone::Faint, "nothing waits for you".to_owned()));
-                Vec::new()
-            }
+        if call.is_none() {
+            self.said = Some((Tone::Faint, "nothing waits for you".to_owned()));
         }
+        call.map(Self::opens_call).into_iter().collect()
     }
 
     fn events(&mut self) -> Vec<Ask> {
@@ -229,13 +228,22 @@ impl Screen {
         let title = if urgent { "Say at once: it interrupts the turn in progress" } else { "Say" };
         let mut words = Words::new(title, Purpose::Say { task, urgent });
         words.to = Some(Field::with(&to.to_string()));
+        words.known = self.team.recipients();
+        let asks = |call: &Call| matches!(call, Call::Question(_) | Call::Plan(_));
+        if self.call_of_agent().as_ref().is_some_and(asks) {
+            words.about = "It waits for an answer, and this is none: r answers it.".to_owned();
+        }
         self.dialog = Some(Dialog::Words(words));
     }
 
     fn acts_on_agent(&mut self, action: Action) -> Vec<Ask> {
         let Some((agent, is_held)) = self.agent().map(|row| (row.agent.id.clone(), self.is_held_up(row)))
         else {
-            self.said = Some((Tone::Warning, "no agent is selected, or holds what is".to_owned()));
+            let words = match self.task() {
+                Some(task) => format!("nobody holds {}: there is no agent to do that to", task.id),
+                None => "no agent is selected".to_owned(),
+            };
+            self.said = Some((Tone::Warning, words));
             return Vec::new();
         };
         match action {
@@ -251,6 +259,10 @@ impl Screen {
                 words.about =
                     "What it works on is taken from it and kept. Enter stops it, Esc does not.".to_owned();
                 self.dialog = Some(Dialog::Words(words));
+            }
+            _ if self.team.agent(&agent).is_some_and(|row| row.agent.holds.is_empty()) => {
+                let words = format!("{agent} is at no task: there is no turn to interrupt; s says something");
+                self.said = Some((Tone::Warning, words));
             }
             _ => {
                 let mut words =
@@ -288,9 +300,10 @@ impl Screen {
                 Vec::new()
             }
             _ => {
-                let there = self.team.picture.agents.iter().filter(|row| !row.agent.left);
+                let Some(row) = self.team.task_of(&task) else { return Vec::new() };
+                let fitting = self.team.picture.agents.iter().filter(|agent| may_take(agent, row));
                 let agents: Vec<Option<AgentId>> =
-                    std::iter::once(None).chain(there.map(|row| Some(row.agent.id.clone()))).collect();
+                    std::iter::once(None).chain(fitting.map(|row| Some(row.agent.id.clone()))).collect();
                 self.dialog = Some(Dialog::Pick(Pick { task, agents, at: 0 }));
                 Vec::new()
             }
@@ -343,6 +356,14 @@ impl Screen {
             }
             Some(Kind::Message(message)) => self.answer_question(message),
             Some(Kind::Task(task) | Kind::Diff(task)) => return vec![Ask::Review(task)],
+            Some(Kind::Transcript(..)) | None if self.call_of_agent().is_some() => {
+                return self.call_of_agent().map(Self::opens_call).into_iter().collect();
+            }
+            None | Some(Kind::Transcript(..))
+                if matches!(self.place(), Place::Agents | Place::Transcript) =>
+            {
+                self.said = Some((Tone::Faint, "it waits for nothing of yours".to_owned()));
+            }
             Some(Kind::Transcript(..) | Kind::Text) => {}
             None if self.place() == Place::Messages => {
                 if let Some(message) = self.lists.message(&self.team).map(|message| message.id) {
@@ -352,6 +373,29 @@ impl Screen {
             None => return self.task().map(|task| Ask::Review(task.id.clone())).into_iter().collect(),
         }
         Vec::new()
+    }
+
+    /// What the selected agent waits for from whoever sits here.
+    fn call_of_agent(&self) -> Option<Call> {
+        let agent = self.agent()?;
+        let is_its = |task: &TaskId| agent.agent.holds.iter().any(|(held, _)| held == task);
+        let is_of_it = |call: &&Call| match call {
+            Call::Plan(task) => is_its(task),
+            Call::Question(question) => {
+                self.team.message(*question).is_some_and(|asked| asked.from == agent.agent.id)
+            }
+            Call::Review(_) => false,
+        };
+        self.team.calls.iter().find(is_of_it).cloned()
+    }
+
+    fn opens_call(call: Call) -> Ask {
+        match call {
+            Call::Plan(task) => Ask::Plan(task),
+            Call::Review(task) => Ask::Review(task),
+            // It is read whole first, as plans are: `r` answers it there.
+            Call::Question(question) => Ask::Message(question),
+        }
     }
 
     /// Answers a question, or says something to whoever sent a message that is none.
@@ -376,4 +420,17 @@ impl Screen {
         self.lists.select_message(&team, message);
         self.dialog = Some(Dialog::Words(words));
     }
+}
+
+/// Whether a task can be given to an agent.
+fn may_take(agent: &AgentRow, task: &RowView) -> bool {
+    let AgentView { id, role, skills, left, holds, .. } = &agent.agent;
+    let is_at_it = holds.iter().any(|(held, _)| *held == task.id);
+    let fits = match (task.role, &task.skill) {
+        (Some(wanted), _) if *role != wanted => false,
+        (None, _) if matches!(role, Role::Lead | Role::Reviewer) => false,
+        (_, Some(skill)) => skills.contains(skill),
+        _ => true,
+    };
+    !left && !is_at_it && id.as_str() != HUMAN && fits
 }

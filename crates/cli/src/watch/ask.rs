@@ -137,6 +137,8 @@ pub struct ReviewText {
     pub result: String,
     /// What its check said.
     pub check: Option<String>,
+    /// Why it was sent back before, each with its head, oldest first.
+    pub setbacks: Vec<(String, String)>,
     /// The change.
     pub diff: Option<String>,
 }
@@ -163,6 +165,14 @@ impl Ask {
             Self::Plan(task) => Answer::Plan(Box::new(plan(queue, &queue.get_task(&task)?)?)),
             Self::Review(task) => {
                 let view = whole(&task)?;
+                if view.result.is_none() {
+                    let why = view
+                        .feedback
+                        .last()
+                        .map(|last| format!(", {} was sent back: {}", last.agent, last.cause.as_str()));
+                    let words = format!("there is no result of {task} now{}", why.unwrap_or_default());
+                    return Err(Failure::refused(words).hint("Enter shows what was said, d what was changed"));
+                }
                 let change = queue.change_of(&task).map(|change| change.map(|change| change.patch));
                 let diff = change.unwrap_or_else(|error| Some(format!("[{error}]")));
                 Answer::Review(Box::new(review(&view, diff)))
@@ -218,6 +228,18 @@ fn review(task: &TaskView, diff: Option<String>) -> ReviewText {
         waits: task.status == Status::Reviewing,
         review: task_text::review(task),
         result: task.result.as_ref().map(|text| full(text).into_owned()).unwrap_or_default(),
+        setbacks: {
+            let said = task.feedback.iter().map(|feedback| {
+                let head = format!(
+                    "attempt {} was sent back by {}: {}",
+                    feedback.attempt,
+                    feedback.reviewer.as_ref().map_or("what tries it", AgentId::as_str),
+                    feedback.cause.as_str()
+                );
+                (head, full(&feedback.text).into_owned())
+            });
+            said.collect()
+        },
         check: task.check_output.as_ref().map(|text| full(text).into_owned()),
         diff,
     }

@@ -31,6 +31,8 @@ pub struct Words {
     pub about: String,
     /// To whom it is said, where that can be changed.
     pub to: Option<Field>,
+    /// To whom it could be said.
+    pub known: Vec<String>,
     /// The words.
     pub text: Field,
     /// Whether the words are typed, and not whom they go to.
@@ -94,6 +96,7 @@ impl Words {
             title: title.into(),
             about: String::new(),
             to: None,
+            known: Vec::new(),
             text: Field::default(),
             in_text: true,
             wrong: None,
@@ -110,6 +113,12 @@ impl Words {
             Purpose::Say { task, urgent } => {
                 let to = self.to.as_ref().map(|to| to.text().trim()).unwrap_or_default();
                 let to: Recipient = to.parse().map_err(|error| format!("to whom? {error}"))?;
+                if let Recipient::Agent(agent) = &to
+                    && !self.known.is_empty()
+                    && !self.known.iter().any(|known| known == agent.as_str())
+                {
+                    return Err(format!("nobody called {agent} is in the team: Tab, then ↑ and ↓ choose"));
+                }
                 Steer::Say { to, text: said()?, task: task.clone(), urgent: *urgent }
             }
             Purpose::Interrupt(agent) => {
@@ -143,11 +152,27 @@ impl Words {
         }
     }
 
+    /// Names the next one, or the one before, of those to whom it could be said.
+    fn choose(&mut self, next: bool) {
+        let Some(to) = &mut self.to else { return };
+        let count = self.known.len().max(1);
+        let at = self.known.iter().position(|known| known == to.text().trim());
+        let at = match at {
+            Some(at) if next => (at + 1) % count,
+            Some(at) => (at + count - 1) % count,
+            None => 0,
+        };
+        if let Some(known) = self.known.get(at) {
+            *to = Field::with(known);
+        }
+    }
+
     fn press(&mut self, key: KeyEvent) -> Pressed {
         self.wrong = None;
         match key.code {
             KeyCode::Esc => return Pressed::Closed,
             KeyCode::Tab | KeyCode::BackTab if self.to.is_some() => self.in_text = !self.in_text,
+            KeyCode::Up | KeyCode::Down if !self.in_text => self.choose(key.code == KeyCode::Down),
             KeyCode::Enter if key.modifiers.is_empty() && !self.in_text => self.in_text = true,
             KeyCode::Enter if key.modifiers.is_empty() => match self.steer() {
                 Ok(steer) => return Pressed::Does(steer),

@@ -257,6 +257,7 @@ pub const EVERYWHERE: &[Binding] = &[
 
 const AGENT: &[Binding] = &[
     key!("s", Action::Say, "say", "say something to the agent"),
+    key!("r", Action::Reject, "", "answer what it waits for from you"),
     key!("u", Action::SayUrgently, "", "say it at once: it interrupts the turn in progress"),
     key!("i", Action::InterruptAgent, "interrupt", "break off what it does, and tell it why"),
     key!("p", Action::Pause, "pause", "pause the agent, or let it go on"),
@@ -298,6 +299,7 @@ const TRANSCRIPT: &[Binding] = &[
     key!("[", Action::Older, "", "the attempt before"),
     key!("]", Action::Newer, "", "the attempt after"),
     key!("o", Action::Task, "task", "the task"),
+    key!("r", Action::Reject, "", "answer what its agent waits for from you"),
     key!("s", Action::Say, "say", "say something to the agent"),
     key!("u", Action::SayUrgently, "", "say it at once: it interrupts the turn in progress"),
     key!("i", Action::InterruptAgent, "interrupt", "break off what it does, and tell it why"),

@@ -213,7 +213,8 @@ fn holds_agent(row: &AgentRow, wanted: &str) -> bool {
         || holds(&row.words, wanted)
         || holds(&row.agent.role.to_string(), wanted)
         || row.agent.skills.iter().any(|skill| holds(skill.as_str(), wanted))
-        || holds(super::theme::of_doing(row.doing).2, wanted)
+        || holds(super::theme::of_agent(row).2, wanted)
+        || !row.agent.holds.is_empty() && holds("working", wanted)
 }
 
 fn holds_message(message: &MessageView, wanted: &str) -> bool {

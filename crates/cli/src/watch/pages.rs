@@ -51,7 +51,10 @@ impl Page {
     /// What its keys are about.
     pub fn place(&self) -> Place {
         match self.kind {
-            Kind::Task(_) | Kind::Diff(_) => Place::Task,
+            // What was judged is a text about its task, too.
+            Kind::Task(_) | Kind::Diff(_) | Kind::Plan(_, _, false) | Kind::Review(_, _, false) => {
+                Place::Task
+            }
             Kind::Plan(..) => Place::Plan,
             Kind::Review(..) => Place::Review,
             Kind::Message(_) => Place::Message,
@@ -125,6 +128,9 @@ impl Page {
         section("result:", &review.result);
         if let Some(check) = &review.check {
             section("its check:", check);
+        }
+        for (head, said) in &review.setbacks {
+            section(head, said);
         }
         if let Some(diff) = &review.diff {
             blocks.push(Block::line(Tone::Plain, ""));

@@ -23,6 +23,8 @@ use super::transcript;
 const TYPING_MS: u64 = 350;
 /// Who has not pressed a key for so long, in milliseconds, is not about to press another one.
 const RESTING_MS: u64 = 1_500;
+/// The same for who has a text open, and may be reading it.
+const READING_MS: u64 = 300_000;
 /// How long the last line says what came of a command, in milliseconds.
 const SAID_MS: u64 = 12_000;
 /// How many lines of a run are kept.
@@ -300,8 +302,11 @@ impl Screen {
             }
             Some(known) if is_successor(known) => {
                 *known = page;
+                // What came of a command that was given a moment ago is not swallowed.
+                let done = self.said.take().filter(|(tone, _)| *tone == Tone::Good);
+                let done = done.map(|(_, words)| format!("{words}; ")).unwrap_or_default();
                 self.said =
-                    Some((Tone::Warning, "this is a newer one: read it from its beginning".to_owned()));
+                    Some((Tone::Warning, format!("{done}this is a newer one: read it from its beginning")));
             }
             _ => self.pages.push(page),
         }
@@ -360,6 +365,16 @@ impl Screen {
     pub fn press(&mut self, key: KeyEvent) -> Vec<Ask> {
         let goes_on = self.now_ms.saturating_sub(self.key_ms) < TYPING_MS;
         self.key_ms = self.now_ms;
+        // What an answer is about can be read on while it is written.
+        let reads = match key.code {
+            KeyCode::PageUp => Some(Action::PageUp),
+            KeyCode::PageDown => Some(Action::PageDown),
+            _ => None,
+        };
+        if let (Some(action), Some(_), false) = (reads, &self.dialog, self.pages.is_empty()) {
+            self.moves(action);
+            return Vec::new();
+        }
         if let Some(dialog) = &mut self.dialog {
             return match dialog.press(key) {
                 Pressed::Stays => Vec::new(),
@@ -404,7 +419,10 @@ impl Screen {
     /// Whether somebody is in the middle of something, so that the view does not close under their hands.
     pub fn is_busy(&self) -> bool {
         let has_just_typed = self.key_ms > 0 && self.now_ms.saturating_sub(self.key_ms) < RESTING_MS;
-        self.dialog.is_some() || self.typing.is_some() || self.awaited > 0 || has_just_typed
+        let reads = !self.pages.is_empty()
+            && self.ending == Ending::No
+            && self.now_ms.saturating_sub(self.key_ms) < READING_MS;
+        self.dialog.is_some() || self.typing.is_some() || self.awaited > 0 || has_just_typed || reads
     }
 
     /// A text was pasted.

@@ -10,6 +10,9 @@ use agent_team::{AgentId, Doing, HUMAN, Recipient, RecordId, Status, TaskId};
 use super::tree::Tree;
 use crate::view::{AgentRow, Picture};
 
+/// So many agents are seen at once. Of more those at work stand first; few stay where they are.
+const FEW_AGENTS: usize = 12;
+
 /// How many merges are listed.
 const MERGES: usize = 200;
 
@@ -85,12 +88,8 @@ impl Team {
         let (proving, completed) = (proving.clone(), completed.iter().copied().take(MERGES).collect());
         let tree = Tree::of(tasks, &places);
         let mut agents: Vec<usize> = (0..picture.agents.len()).collect();
-        let rank = |place: &usize| match picture.agents.get(*place) {
-            Some(row) if row.agent.left => 2,
-            Some(row) if matches!(row.doing, Doing::WaitingForHuman | Doing::Stuck | Doing::Dead) => 0,
-            _ => 1,
-        };
-        agents.sort_by_key(rank);
+        let is_large = agents.len() > FEW_AGENTS;
+        agents.sort_by_key(|place| picture.agents.get(*place).map(|row| rank(row, is_large)));
         let questions = picture.messages.iter().filter(|message| picture.questions.contains(&message.id));
         let asking = questions.filter(|asked| is_for_human(asked)).filter_map(|asked| asked.task.clone());
         let asking = asking.collect();
@@ -124,9 +123,31 @@ impl Team {
         self.picture.messages.iter().find(|known| known.id == message)
     }
 
+    /// To whom something can be said.
+    pub fn recipients(&self) -> Vec<String> {
+        let agents =
+            self.picture.agents.iter().filter(|row| !row.agent.left && row.agent.id.as_str() != HUMAN);
+        let roles: BTreeSet<String> = agents.clone().map(|row| format!("role:{}", row.agent.role)).collect();
+        let names = agents.map(|row| row.agent.id.to_string());
+        std::iter::once("everyone".to_owned()).chain(names).chain(roles).collect()
+    }
+
     /// Whether the whole team is held up.
     pub fn is_paused(&self) -> bool {
         self.picture.pauses.iter().any(|pause| pause.agent.is_none())
+    }
+}
+
+/// Where an agent stands among the others: who needs somebody first, who is gone last.
+fn rank(row: &AgentRow, is_large: bool) -> u8 {
+    match row.doing {
+        _ if !row.agent.left_because.is_empty() => 0,
+        Doing::WaitingForHuman | Doing::Stuck | Doing::Dead => 0,
+        Doing::Left => 4,
+        _ if !is_large => 1,
+        Doing::Gone | Doing::Stopped => 3,
+        _ if row.agent.holds.is_empty() => 2,
+        _ => 1,
     }
 }
 

@@ -249,7 +249,7 @@ fn keys_steer_what_is_selected() {
     assert!(press(&mut all, "c").is_empty());
     assert_eq!(does(&press(&mut all, "y")), ["agent-team cancel parser"]);
     assert_eq!(does(&press(&mut all, "t")), ["agent-team retry parser"]);
-    assert_eq!(does(&press(&mut all, "m↓⏎")), ["agent-team reassign parser --to=reviewer-1"]);
+    assert_eq!(does(&press(&mut all, "m↓⏎")), ["agent-team reassign parser --to=worker-2"]);
     assert_eq!(press(&mut all, "d"), [Ask::Diff("parser".parse().unwrap())]);
     assert_eq!(does(&press(&mut all, "Aship it⏎")), ["agent-team add -- 'ship it'"]);
     assert_eq!(press(&mut all, "q"), [Ask::Quit]);
@@ -259,6 +259,15 @@ fn keys_steer_what_is_selected() {
 fn what_waits_for_the_human_is_one_key_away() {
     let mut all = screen();
     assert!(matches!(all.team.calls.as_slice(), [Call::Plan(_), Call::Question(_)]), "{:?}", all.team.calls);
+    drawn(&mut all, 120, 40);
+    let question = all.team.picture.questions[0];
+    assert_eq!(
+        press(&mut all, "a"),
+        [Ask::Message(question)],
+        "what the selected agent waits for goes first"
+    );
+    assert!(press(&mut all, "r").contains(&Ask::Message(question)), "it is read before it is answered");
+    press(&mut all, "l");
     assert_eq!(press(&mut all, "a"), [Ask::Plan("license".parse().unwrap())]);
     press(&mut all, "4");
     assert!(press(&mut all, "r").is_empty());
@@ -377,7 +386,7 @@ fn ctrl_c_ends_a_run_in_two_steps_and_says_so() {
     assert_eq!(all.press(control_c), [Ask::Interrupt]);
     assert_eq!(all.ending, Ending::Gently);
     let shown = text(&drawn(&mut all, 120, 40));
-    assert!(shown.contains(" ENDING ") && shown.contains("Ctrl-C once more"), "{shown}");
+    assert!(shown.contains(" ENDING") && shown.contains("Ctrl-C once more"), "{shown}");
     all.press(control_c);
     assert!(text(&drawn(&mut all, 120, 40)).contains("ENDING AT ONCE"));
 }
@@ -400,6 +409,7 @@ fn what_waits_is_gone_through_one_after_the_other() {
     let question = all.team.picture.questions[0];
     let license = "license".parse::<TaskId>().unwrap();
     assert_eq!(all.team.calls, [Call::Plan(license.clone()), Call::Question(question)]);
+    press(&mut all, "2");
     assert_eq!(press(&mut all, "a"), [Ask::Plan(license.clone())]);
     all.answer(plan(1, 2));
     assert_eq!(press(&mut all, "a"), [Ask::Message(question)]);

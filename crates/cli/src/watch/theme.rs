@@ -6,6 +6,8 @@
 use agent_team::{Doing, Status};
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::view::AgentRow;
+
 /// What a text means to whoever looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tone {
@@ -76,7 +78,15 @@ pub fn of_status(status: Status) -> (&'static str, Tone) {
 }
 
 /// The mark, the tone and the word of what an agent does.
-pub fn of_doing(doing: Doing) -> (&'static str, Tone, &'static str) {
+pub fn of_agent(row: &AgentRow) -> (&'static str, Tone, &'static str) {
+    // Who can do no more has not just gone home.
+    if !row.agent.left_because.is_empty() {
+        return ("✗", Tone::Bad, "left");
+    }
+    of_doing(row.doing)
+}
+
+fn of_doing(doing: Doing) -> (&'static str, Tone, &'static str) {
     match doing {
         Doing::Working => ("●", Tone::Active, "working"),
         Doing::WaitingForModel => ("◐", Tone::Active, "model"),

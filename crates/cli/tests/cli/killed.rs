@@ -73,6 +73,7 @@ fn a_command_that_outlives_its_run_writes_nothing_into_what_comes_next() {
     let workspace = team.path().join(".agent-team/workspaces/worker-1");
     let mut other = team.program("sleep").arg("600").current_dir(workspace).spawn().unwrap();
     let is_left = is_alive(command);
+    assert!(team.ok(["report"]).contains(" | cut off | "), "nothing goes on where nobody lives");
     let ran = team.run(["run", "--yes", "--no-sandbox"]);
     let (is_alive, other_lives) = (is_alive(command), other.try_wait().unwrap().is_none());
     other.kill().unwrap();

@@ -239,7 +239,7 @@ fn more_attempts_than_may_fail_are_told_as_such_and_counted_with_the_budget_of_t
         let token = token(&team, "w1");
         team.ok(["complete", "a", "--as", "w1", "--token", &token, "--result", "done"]);
         let shown = team.ok(["show", "a"]);
-        let expected = ["attempt    1 of 1", "attempt    2, of which 1 may fail"][number - 1];
+        let expected = ["attempt    1 of 1", "attempt    2 (failures allowed: 1)"][number - 1];
         assert!(shown.contains(expected), "{shown}");
         team.ok(["review", "a", "--reject", "No."]);
     }

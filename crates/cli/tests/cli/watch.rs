@@ -355,6 +355,6 @@ fn what_a_command_prints_is_there_while_it_runs_needs_tmux() {
     goes_on("go-3");
     terminal.waits_for("ended: finished: It is built.");
     assert_eq!(team.drafts(), "");
-    terminal.keys(&["Escape", "q"]);
+    terminal.keys(&["q", "q"]);
     terminal.waits_for("over 0");
 }

@@ -117,6 +117,9 @@ pub struct Agent {
     pub orchestrated: bool,
     /// Whether it has left.
     pub left: bool,
+    /// Why it left, where it can do no more; empty otherwise. No rule reads it.
+    #[serde(default)]
+    pub left_because: String,
     /// Whether each of its plans must be approved.
     #[serde(default)]
     pub plan: bool,

@@ -340,6 +340,17 @@ impl Failure {
             Self::Parts => "parts",
         }
     }
+
+    /// The same in a few words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Attempts => "attempts used up",
+            Self::Quarantined => "taken over too often",
+            Self::GivenUp => "its agent gave up",
+            Self::Conflicts => "too many conflicts",
+            Self::Parts => "a part of it failed",
+        }
+    }
 }
 
 impl Task {

@@ -111,4 +111,14 @@ impl AgentJoined {
 pub struct AgentLeft {
     /// Its name.
     pub agent: AgentId,
+    /// Why, where it can do no more: its model does not accept the key, say. For people; no rule reads it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+impl AgentLeft {
+    /// An agent left, and needs no reason.
+    pub fn new(agent: AgentId) -> Self {
+        Self { agent, reason: String::new() }
+    }
 }

@@ -21,6 +21,9 @@ pub struct AgentView {
     pub with: Option<String>,
     /// Whether it has left.
     pub left: bool,
+    /// Why it left, where it can do no more; empty otherwise.
+    #[serde(default)]
+    pub left_because: String,
     /// Whether it is held up, by itself or with the whole team.
     pub paused: bool,
     /// Whether each of its plans must be approved.
@@ -51,6 +54,7 @@ pub fn agents(state: &State) -> Vec<AgentView> {
         skills: agent.skills.clone(),
         with: agent.with.clone(),
         left: agent.left,
+        left_because: agent.left_because.clone(),
         paused: state.held_up(&agent.id).is_some(),
         plan: agent.plan,
         lead: agent.lead.clone(),

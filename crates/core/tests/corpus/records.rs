@@ -274,7 +274,7 @@ impl Story<'_> {
                 ..AgentJoined::new(self.agent(), self.role())
             }
             .into(),
-            6 => AgentLeft { agent: self.agent() }.into(),
+            6 => AgentLeft::new(self.agent()).into(),
             7..12 => TaskAdded { task: Box::new(self.spec()), batch: None }.into(),
             12 => {
                 TaskAdded { task: Box::new(self.spec()), batch: Some(RecordId(self.short().into())) }.into()

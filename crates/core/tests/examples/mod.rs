@@ -83,7 +83,7 @@ fn team() -> Vec<Body> {
             ..AgentJoined::new(agent(), Role::Specialist)
         }
         .into(),
-        AgentLeft { agent: agent() }.into(),
+        AgentLeft::new(agent()).into(),
         PauseSet {
             agent: Some(agent()),
             on: None,

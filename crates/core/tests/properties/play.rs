@@ -233,7 +233,7 @@ impl Play {
             }
             33 => LateResult { task: task(b), claim, agent: agent(c), result: "late".into(), commit: None }
                 .into(),
-            34 if b.is_multiple_of(2) => AgentLeft { agent: agent(2) }.into(),
+            34 if b.is_multiple_of(2) => AgentLeft::new(agent(2)).into(),
             34 => {
                 let (role, skills) = (Role::Worker, Vec::new());
                 AgentJoined { skills, orchestrated: true, ..AgentJoined::new(agent(2), role) }.into()

@@ -177,7 +177,7 @@ fn body(world: &World, line: &Line) -> Result<Body, Problem> {
     let text = |at: usize| line.rest(at).first().map_or_else(Text::default, |text| text.as_str().into());
     Ok(match line.word(0)? {
         "join" => join(line)?,
-        "leave" => AgentLeft { agent: parse(line.word(1)?)? }.into(),
+        "leave" => AgentLeft::new(parse(line.word(1)?)?).into(),
         "renew" => ClaimRenewed { claim: id(1)? }.into(),
         "release" => {
             let needs = Some(amount(line)?).filter(|needs| *needs != Amount::default());

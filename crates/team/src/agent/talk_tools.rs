@@ -89,6 +89,7 @@ pub(super) struct Ask(pub Context);
 #[serde(deny_unknown_fields)]
 struct AskInput {
     /// The question, with all that is needed to answer it.
+    #[serde(alias = "text")]
     question: String,
     /// Whom to ask: `human` if you leave it out, or an agent's name.
     to: Option<String>,

@@ -171,7 +171,7 @@ fn gather_members(team: &AgentTeam, by: &AgentId) -> Result<(), Error> {
         members.map(|agent| agent.id.clone()).filter(|id| !here.contains(id)).collect()
     })?;
     for agent in gone {
-        team.queue.team_log().submit(by, &AgentLeft { agent }.into())?;
+        team.queue.team_log().submit(by, &AgentLeft::new(agent).into())?;
     }
     for member in &team.members {
         team.queue.join(AgentJoined {

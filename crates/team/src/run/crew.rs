@@ -131,7 +131,7 @@ impl Run<'_> {
                 self.reporter.report(Progress::Note(format!("{id} was added to the team")));
             }
             Err(error) => {
-                let left = agent_team_core::record::AgentLeft { agent: id.clone() };
+                let left = agent_team_core::record::AgentLeft::new(id.clone());
                 let _ = crate::team_log::refusal(self.team.queue.team_log().submit(&self.by, &left.into()))?;
                 let note = format!("ERROR {id} was added, and cannot be started: {error}");
                 self.reporter.report(Progress::Note(note));

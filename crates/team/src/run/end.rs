@@ -233,7 +233,7 @@ impl Run<'_> {
     /// The members leave; mail that they did not read goes back to its senders.
     fn say_goodbye(&self) -> Result<(), Error> {
         for member in &self.team.members {
-            let left = AgentLeft { agent: member.id.clone() };
+            let left = AgentLeft::new(member.id.clone());
             let _ = refusal(self.team.queue.team_log().submit(&self.by, &left.into()))?;
         }
         Ok(())

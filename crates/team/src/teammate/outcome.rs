@@ -206,6 +206,7 @@ impl Teammate {
     pub(super) async fn unable(&self, claimed: &Claimed, reason: String) -> Result<Outcome, Error> {
         self.reporter.report(Progress::Note(format!("ERROR {} takes nothing more: {reason}", self.id)));
         self.hand_back(claimed, &reason, None).await?;
+        let _ = self.unable.set(reason);
         Ok(Outcome::Unable)
     }
 

@@ -300,7 +300,7 @@ impl Process {
                 let policy = self.state.policy().clone();
                 (PolicySet { on: stale, policy }.into(), "what it replaces was never so")
             }
-            39 => (AgentLeft { agent: "nobody".parse().ok()? }.into(), "nobody is no member"),
+            39 => (AgentLeft::new("nobody".parse().ok()?).into(), "nobody is no member"),
             40 => {
                 let (_, claim, ..) = self.some_claim(world, |_, _| true)?;
                 let path = ["../x", "/etc", "a//b"].get(world.random.below(3))?.to_string();

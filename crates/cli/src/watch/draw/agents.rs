@@ -9,7 +9,7 @@ use super::{age, cost, scrollbar, window};
 use crate::view::AgentRow;
 use crate::watch::reader::broken;
 use crate::watch::screen::{Hit, Screen};
-use crate::watch::theme::{Tone, of_doing};
+use crate::watch::theme::{Tone, of_agent};
 
 /// The smallest pane.
 const SMALLEST: (u16, u16) = (38, 6);
@@ -77,7 +77,7 @@ fn part(area: Rect, width: u16, (column, columns): (usize, usize), (row, rows): 
 
 fn draw_pane(screen: &Screen, row: &AgentRow, pane: Rect, is_selected: bool, buffer: &mut Buffer) {
     let style = |tone| screen.theme.style(tone);
-    let (mark, tone, word) = of_doing(row.doing);
+    let (mark, tone, word) = of_agent(row);
     let border = if is_selected { BorderType::Thick } else { BorderType::Plain };
     let border_style = if is_selected { style(Tone::Key) } else { style(Tone::Faint) };
     Block::bordered().border_type(border).border_style(border_style).render(pane, buffer);

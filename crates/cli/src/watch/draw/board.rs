@@ -145,7 +145,7 @@ fn note(screen: &Screen, task: &RowView) -> (Tone, String) {
     }
     match (&task.agent, &task.failure, &task.for_agent) {
         (Some(agent), ..) => (Tone::Active, format!("{agent}{again} {since}")),
-        (None, Some(failure), _) => (Tone::Bad, failure.as_str().to_owned()),
+        (None, Some(failure), _) => (Tone::Bad, failure.words().to_owned()),
         (None, None, Some(agent)) if !task.status.is_ended() => (Tone::Faint, format!("for {agent}")),
         _ => (
             Tone::Faint,

@@ -6,10 +6,11 @@ use ratatui::widgets::{Block, Clear, Widget};
 
 use super::text::{Pen, fit};
 use super::window;
-use crate::watch::dialog::{Dialog, Pick, Words};
+use crate::watch::dialog::{Dialog, Pick, Purpose, Words};
+use crate::watch::pages::Kind;
 use crate::watch::reader::{Block as Text, Reader};
 use crate::watch::screen::Screen;
-use crate::watch::theme::{Theme, Tone, of_doing};
+use crate::watch::theme::{Theme, Tone, of_agent};
 
 /// How wide a dialog is at most.
 const WIDTH: u16 = 76;
@@ -18,10 +19,18 @@ const TEXT_LINES: u16 = 6;
 /// How many lines of what it is about are seen.
 const ABOUT_LINES: u16 = 6;
 
+/// How many rows at the bottom the dialog needs under a page: what it is about can be read above it.
+pub fn rows(screen: &Screen, area: Rect) -> u16 {
+    match &screen.dialog {
+        Some(Dialog::Words(words)) if !screen.pages.is_empty() => height_of(words, screen, area) + 2,
+        _ => 0,
+    }
+}
+
 /// Draws the dialog that is open, and gives the place of the cursor where something is typed.
 pub fn draw(screen: &Screen, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     match screen.dialog.as_ref()? {
-        Dialog::Words(words) => words_of(words, screen.theme, area, buffer),
+        Dialog::Words(words) => words_of(words, screen, area, buffer),
         Dialog::Confirm { question, steer } => {
             let about = lines(question, area);
             let inner =
@@ -41,19 +50,47 @@ pub fn draw(screen: &Screen, area: Rect, buffer: &mut Buffer) -> Option<Position
     }
 }
 
-fn words_of(words: &Words, theme: Theme, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let about = lines(&words.about, area);
+/// What is said beside the words; nothing of a text that is open above.
+fn about_of(words: &Words, screen: &Screen, area: Rect) -> Vec<String> {
+    let is_read = match (&words.purpose, screen.pages.last().map(|page| &page.kind)) {
+        (Purpose::Answer(question), Some(Kind::Message(open))) => question == open,
+        _ => false,
+    };
+    if is_read { Vec::new() } else { lines(&words.about, area) }
+}
+
+fn height_of(words: &Words, screen: &Screen, area: Rect) -> u16 {
+    let about = u16::try_from(about_of(words, screen, area).len()).unwrap_or(0).min(ABOUT_LINES);
+    let width = usize::from(area.width.min(WIDTH)).saturating_sub(4);
+    let text = u16::try_from(words.text.lines(width).0.len()).unwrap_or(TEXT_LINES).clamp(2, TEXT_LINES);
+    about + u16::from(words.to.is_some()) + text + 2 + u16::from(about > 0)
+}
+
+fn words_of(words: &Words, screen: &Screen, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let theme = screen.theme;
+    let about = about_of(words, screen, area);
     let about_height = u16::try_from(about.len()).unwrap_or(0).min(ABOUT_LINES);
-    let to_height = u16::from(words.to.is_some());
     let width = usize::from(area.width.min(WIDTH)).saturating_sub(4);
     let (text, line, column) = words.text.lines(width);
     let text_height = u16::try_from(text.len()).unwrap_or(TEXT_LINES).clamp(2, TEXT_LINES);
-    let height = about_height + to_height + text_height + 2 + u16::from(about_height > 0);
-    let inner = frame(area, buffer, theme, &words.title, height);
+    let height = height_of(words, screen, area);
+    // Under a text that is open it stands at the bottom.
+    let below = match rows(screen, area) {
+        0 => area,
+        rows => Rect {
+            y: area.bottom().saturating_sub(rows + 2).max(area.y),
+            height: rows.min(area.height),
+            ..area
+        },
+    };
+    let inner = frame(below, buffer, theme, &words.title, height);
     let style = |tone| theme.style(tone);
     let mut row = 0;
+    let is_cut = about.len() > usize::from(about_height);
     for line in about.iter().take(usize::from(about_height)) {
-        Pen::at(buffer, inner, row).text(line, style(Tone::Faint));
+        let is_last = is_cut && row + 1 == about_height;
+        Pen::at(buffer, inner, row)
+            .text(if is_last { "… (all of it stands in its message)" } else { line }, style(Tone::Faint));
         row += 1;
     }
     row += u16::from(about_height > 0);
@@ -84,8 +121,16 @@ fn words_of(words: &Words, theme: Theme, area: Rect, buffer: &mut Buffer) -> Opt
         Some(wrong) => {
             Pen::at(buffer, inner, inner.height.saturating_sub(1)).text(wrong, style(Tone::Bad));
         }
+        None if words.to.is_some() && !words.in_text => {
+            hint(buffer, inner, theme, &[("↑↓", "choose"), ("Tab", "to the words"), ("Esc", "leave")]);
+        }
         None if words.to.is_some() => {
             let keys = [("Enter", "send"), ("Alt-Enter", "new line"), ("Tab", "to whom"), ("Esc", "leave")];
+            hint(buffer, inner, theme, &keys);
+        }
+        None if !screen.pages.is_empty() => {
+            let keys =
+                [("Enter", "do it"), ("Alt-Enter", "new line"), ("PgUp PgDn", "read on"), ("Esc", "leave")];
             hint(buffer, inner, theme, &keys);
         }
         None => {
@@ -111,7 +156,7 @@ fn pick_of(pick: &Pick, screen: &Screen, area: Rect, buffer: &mut Buffer) {
             continue;
         };
         let known = screen.team.agent(agent);
-        let (mark, tone, _) = known.map_or((" ", Tone::Plain, ""), |row| of_doing(row.doing));
+        let (mark, tone, _) = known.map_or((" ", Tone::Plain, ""), of_agent);
         pen.text(mark, style(tone)).skip(1).column(agent.as_str(), 16, style(Tone::Plain)).skip(1);
         if let Some(row) = known {
             pen.column(&row.agent.role.to_string(), 9, style(Tone::Faint))

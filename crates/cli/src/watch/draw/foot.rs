@@ -5,8 +5,19 @@ use ratatui::layout::{Position, Rect};
 
 use super::text::{Pen, cells};
 use crate::watch::keys;
+use crate::watch::reader::broken;
 use crate::watch::screen::{Ending, Host, Screen};
 use crate::watch::theme::Tone;
+
+/// How many rows of words there are at most.
+const WORDS_ROWS: usize = 4;
+
+/// How many rows the foot needs: what came of a command may be long, and is read nowhere else.
+pub fn rows(screen: &Screen, area: Rect) -> u16 {
+    let words = screen.said.as_ref().filter(|_| screen.typing.is_none());
+    let rows = words.map_or(1, |(_, words)| broken(words, usize::from(area.width)).len().min(WORDS_ROWS));
+    u16::try_from(rows).unwrap_or(1) + 1
+}
 
 /// Draws the foot, and gives the place of the cursor where something is typed in it.
 pub fn draw(screen: &Screen, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -30,7 +41,13 @@ fn said(screen: &Screen, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         pen.right(&format!(" /{searched}  n N, Esc "), style(Tone::Warning));
     }
     if let Some((tone, words)) = &screen.said {
-        pen.text(words, style(*tone));
+        if searched.is_empty() || area.height > 2 {
+            for (row, line) in (0..).zip(broken(words, usize::from(area.width)).iter().take(WORDS_ROWS)) {
+                Pen::at(buffer, area, row).text(line, style(*tone));
+            }
+        } else {
+            pen.text(words, style(*tone));
+        }
     } else if screen.host == Host::Run && screen.ending == Ending::Gently {
         pen.text(
             "agents finish their turns and give back what they hold; Ctrl-C once more to end at once",
@@ -50,7 +67,7 @@ fn said(screen: &Screen, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 
 fn keys_of(screen: &Screen, area: Rect, buffer: &mut Buffer) {
     let style = |tone| screen.theme.style(tone);
-    let mut pen = Pen::at(buffer, area, 1);
+    let mut pen = Pen::at(buffer, area, area.height.saturating_sub(1));
     let place = screen.place();
     let is_page = !screen.pages.is_empty();
     // The way out is always seen.

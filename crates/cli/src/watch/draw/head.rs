@@ -92,9 +92,20 @@ fn states(screen: &Screen) -> Vec<(Tone, String)> {
     }
     if !picture.is_run {
         let ended = picture.runs.last().and_then(|run| run.outcome.as_ref());
-        let words =
-            ended.map_or_else(|| "no run is alive".to_owned(), |outcome| format!("run over: {outcome}"));
-        states.push((Tone::Faint, words));
+        let (tone, words) = match ended {
+            // Nothing of the team is stuck: it is whoever sits here that it waits for.
+            Some(_) if !screen.team.calls.is_empty() => {
+                (Tone::Warning, "run over: answer what waits for you, then agent-team run".to_owned())
+            }
+            Some(outcome) => (Tone::Faint, format!("run over: {outcome}")),
+            None => (Tone::Faint, "no run is alive".to_owned()),
+        };
+        states.push((tone, words));
+    }
+    let unable: Vec<_> = picture.agents.iter().filter(|row| !row.agent.left_because.is_empty()).collect();
+    if let [first, others @ ..] = unable.as_slice() {
+        let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+        states.push((Tone::Bad, format!("{}{more} left: {}", first.agent.id, first.agent.left_because)));
     }
     if screen.team.is_paused() {
         states.push((Tone::Calls, "TEAM PAUSED".to_owned()));

@@ -29,8 +29,9 @@ pub fn draw(screen: &mut Screen, area: Rect, buffer: &mut Buffer) -> Option<Posi
         return None;
     }
     let head = head::draw(screen, area, buffer);
-    let foot = 2;
-    let body = Rect { y: area.y + head, height: area.height.saturating_sub(head + foot), ..area };
+    let foot = foot::rows(screen, area);
+    let below = foot.max(dialog::rows(screen, area) + 2);
+    let body = Rect { y: area.y + head, height: area.height.saturating_sub(head + below), ..area };
     if screen.pages.is_empty() {
         match screen.place() {
             Place::Agents => agents::draw(screen, body, buffer),

@@ -7,7 +7,7 @@ use super::scrollbar;
 use super::text::Pen;
 use crate::watch::pages::Kind;
 use crate::watch::screen::Screen;
-use crate::watch::theme::{Tone, of_doing};
+use crate::watch::theme::{Tone, of_agent};
 
 /// Draws the topmost page.
 pub fn draw(screen: &mut Screen, area: Rect, buffer: &mut Buffer) {
@@ -28,7 +28,7 @@ pub fn draw(screen: &mut Screen, area: Rect, buffer: &mut Buffer) {
     pen.right(" ", style(Tone::Plain)).right(&how_far, style(tone));
     pen.text("── ", style(Tone::Faint)).text(&page.title, style(Tone::Head));
     if let Some(row) = page.agent().and_then(|agent| team.agent(agent)) {
-        let (mark, tone, word) = of_doing(row.doing);
+        let (mark, tone, word) = of_agent(row);
         pen.text(&format!("  {mark} {word}"), style(tone));
     }
     let searched = page.searched.to_lowercase();

@@ -32,6 +32,7 @@ impl Rule for AgentJoined {
             lead: self.lead,
             added: self.added,
             left: false,
+            left_because: String::new(),
         };
         let id = agent.id.clone();
         state.agents.insert(id.clone(), agent);
@@ -53,6 +54,7 @@ impl Rule for AgentLeft {
         let known = state.agents.get_mut(&self.agent);
         let role = known.map(|agent| {
             agent.left = true;
+            agent.left_because = self.reason;
             agent.role
         });
         state.messages.return_unread(&self.agent, role);

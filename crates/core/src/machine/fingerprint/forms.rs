@@ -74,7 +74,7 @@ fn process(lines: &mut Lines<'_>, process: &ProcessId) {
 }
 
 pub(super) fn agent(lines: &mut Lines<'_>, agent: &Agent) {
-    let Agent { id: _, role, skills, with, orchestrated, left, plan, lead, added } = agent;
+    let Agent { id: _, role, skills, with, orchestrated, left, left_because: _, plan, lead, added } = agent;
     lines.always("role", role);
     lines.put("skills", skills);
     lines.put("with", with);
