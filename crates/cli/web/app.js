@@ -18,8 +18,8 @@ function Nav({ picture, view }) {
     merges: picture.tasks.reduce((all, row) => all + (row.status === "merging" || row.status === "reviewing" || row.status === "verifying"), 0),
   };
   const strip = useRef(null);
-  // On a phone it is a strip, of which a part is in sight.
-  useEffect(() => strip.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [view]);
+  // On a phone it is a strip, of which a part is in sight: the present view, with those beside it.
+  useEffect(() => strip.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [view]);
   return html`<nav class="views" ref=${strip} aria-label="Views">${VIEWS.map(([name, title], place) => html`<a key=${name} href=${address({ view: name, q: "" })} aria-current=${view === name ? "page" : undefined} title=${`${title}  ${place + 1}`}>
     <span>${title}</span>${many[name] > 0 && html`<span class="n">${count(many[name])}</span>`}</a>`)}</nav>`;
 }

@@ -222,7 +222,9 @@ def test_of_a_long_transcript_the_end_is_read_first(running, open_page):
     for words in ("step-30 ", "or <b>spaces"):
         page.reload()
         page.get_by_role("searchbox").fill(words)
-        page.locator(".found[aria-label=Transcripts] .hit").click()
+        hit = page.locator(".found[aria-label=Transcripts] .hit")
+        expect(hit.locator("mark")).to_have_text(words.strip())
+        hit.click()
         expect(panel.locator("mark").first).to_be_in_viewport()
         expect(panel.locator("mark").first).to_have_text(words.strip())
 
@@ -304,6 +306,7 @@ def test_the_slider_goes_back_and_forth(worked, open_page):
 
 @pytest.mark.parametrize("width", [360, 390, 430])
 def test_a_phone_shows_everything_in_one_column(worked, open_page, width):
+    worked("pause", "--reason", "Everybody shall read the new rules before they go on with what they do")
     page = open_page(worked.web(), width, 800, has_touch=True, is_mobile=True)
     for place in [*VIEWS, "search?q=lexer", "board/task/lexer", "board/task/lexer/history", "agents/agent/worker-1", "messages/waiting/you", "board?at=4"]:
         go(page, f"#/{place}")
@@ -316,7 +319,15 @@ def test_a_phone_shows_everything_in_one_column(worked, open_page, width):
               && node.getBoundingClientRect().height < 38).map((node) => node.outerHTML.slice(0, 80))"""
         )
         assert not small, (place, small)
+        assert page.evaluate("document.querySelector('header').offsetHeight") <= 150, place
+        if place in VIEWS:
+            tab = page.locator(".views [aria-current]").bounding_box()
+            assert tab["x"] >= 0 and tab["x"] + tab["width"] <= width + 0.5, place
     go(page, "#/agents")
+    page.locator(".banners summary").click()
+    expect(page.get_by_role("button", name="Resume it")).to_be_visible()
+    page.locator(".summed > summary").click()
+    expect(page.locator(".summed")).to_contain_text("No run yet")
     page.locator(".menu summary").click()
     page.get_by_role("button", name="Say", exact=True).first.click()
     expect(page.locator("dialog")).to_be_visible()

@@ -35,8 +35,8 @@ function Spent({ picture }) {
   </div>`;
 }
 
-function Connection({ picture }) {
-  if (store.at != null) return html`<button class="state past" onClick=${() => go({ at: null })}>record ${number(picture.records)} of ${number(store.now.records)} · back to now</button>`;
+function Connection({ picture, narrow }) {
+  if (store.at != null) return html`<button class="state past" onClick=${() => go({ at: null })}>${narrow ? "" : `record ${number(picture.records)} of ${number(store.now.records)} · `}back to now</button>`;
   const [kind, sign, words] = store.connection !== "live" ? ["off", "◌", store.away ? "reconnecting" : "connecting"] : picture.read_only ? ["ro", "▣", "read-only"] : ["live", "●", "connected"];
   // For how long is seen, and not said anew each second.
   return html`<span class="state ${kind}" role="status" title=${words}><span aria-hidden="true">${sign}</span> <span class=${kind === "live" ? "sr" : ""}>${words}</span>
@@ -59,21 +59,23 @@ function WaitsForYou({ picture }) {
   </div>`;
 }
 
-function Banners({ picture }) {
+function Banners({ picture, narrow }) {
   const now = shownTime();
   const team = picture.pauses.find((pause) => pause.agent == null);
   const limited = picture.limited.filter((one) => one.until_ms > now);
   const said = [];
-  if (team) said.push(["warn", html`The team is paused for ${span(now - team.at_ms)}${team.reason ? html`: ${line(team.reason)}` : ""}.${" "}
-    ${!whyNot() && html`<button class="link" onClick=${() => wish.resume()}>Resume it</button>`}`]);
-  for (const one of limited) said.push(["warn", html`${line(one.model)} takes no calls for ${span(one.until_ms - now)}: ${line(one.reason)}`]);
+  if (team) said.push([html`The team is paused for ${span(now - team.at_ms)}${team.reason ? html`: ${line(team.reason)}` : ""}.`,
+    !whyNot() && html`<button class="link" onClick=${() => wish.resume()}>Resume it</button>`]);
+  for (const one of limited) said.push([html`${line(one.model)} takes no calls for ${span(one.until_ms - now)}: ${line(one.reason)}`]);
   const run = picture.runs.at(-1);
-  if (run && run.to_ms == null && !picture.is_run) said.push(["warn", html`The last run was cut off. <code>agent-team run</code> goes on where it was.`]);
-  if (run?.to_ms != null && !picture.is_run && waitsForYou(picture).all > 0) said.push(["warn", html`The run ended, and something waits for you: once you have answered,
+  if (run && run.to_ms == null && !picture.is_run) said.push([html`The last run was cut off. <code>agent-team run</code> goes on where it was.`]);
+  if (run?.to_ms != null && !picture.is_run && waitsForYou(picture).all > 0) said.push([html`The run ended, and something waits for you: once you have answered,
     <code>agent-team run</code> goes on with it.`]);
-  if (picture.stuck.length) said.push(["warn", html`${plural(picture.stuck.length, "task")} ${picture.stuck.length === 1 ? "waits" : "wait"} for what will not happen by itself.${" "}
-    <a href=${to("waiting", "you")}>See what helps</a>`]);
-  return html`<div class="banners" role="status">${said.map(([kind, words], place) => html`<p key=${place} class="banner ${kind}">${words}</p>`)}</div>`;
+  if (picture.stuck.length) said.push([html`${plural(picture.stuck.length, "task")} ${picture.stuck.length === 1 ? "waits" : "wait"} for what will not happen by itself.`,
+    html`<a href=${to("waiting", "you")}>See what helps</a>`]);
+  const all = said.map(([words, helps], place) => html`<p key=${place} class="banner warn">${words}${helps && html`${" "}${helps}`}</p>`);
+  // On a phone they are one line, until it is opened.
+  return html`<div class="banners" role="status">${narrow && said.length ? html`<details><summary class="banner warn"><span>${said[0][0]}</span>${said.length > 1 && html`<b>+${said.length - 1}</b>`}</summary>${all}</details>` : all}</div>`;
 }
 
 function Run({ picture }) {
@@ -92,29 +94,30 @@ export function Header({ search }) {
   const narrow = useNarrow();
   const team = html`<${Do} run=${wish.add}>Add task<//><${Do} run=${() => wish.say(null)}>Say<//>
     ${paused ? html`<${Do} run=${() => wish.resume()} main>Resume<//>` : html`<${Do} run=${() => wish.pause()}>Pause team<//>`}`;
-  return html`<header>
-    <div class="head">
-      <h1><a href=${address({ view: "agents", open: null })}>${line(picture.name)}</a></h1>
-      <${Connection} picture=${picture} />
-      <${Run} picture=${picture} />
+  const page = html`<button class="icon" onClick=${nextTheme} title=${`Colours: ${theme()}`} aria-label=${`Colours: ${theme()}. Change`}>${{ auto: "◐", dark: "●", light: "○" }[theme()]}</button>
+    <button class="icon" onClick=${wish.help} title="Keys (?)" aria-label="Keys and help">?</button>`;
+  const name = html`<h1><a href=${address({ view: "agents", open: null })}>${line(picture.name)}</a></h1>`;
+  const find = html`<form class="search" role="search" onSubmit=${(event) => event.preventDefault()}>
+    <input ref=${search} type="search" placeholder="Search  /" aria-label="Search in tasks, messages and transcripts" value=${read().view === "search" ? read().q : ""}
+      onInput=${(event) => go({ view: "search", q: event.currentTarget.value }, read().view === "search")} /></form>`;
+  const what = goal?.goal && html`<details class="goal"><summary>${line(goal.goal.split("\n")[0])}</summary>
+    <div class="text">${textOf(goal.goal)}</div>
+    ${goal.check && html`<p>Proved by <code>${line(goal.check)}</code></p>`}</details>`;
+  const progress = html`<${Progress} by=${by} total=${picture.tasks.length} />`;
+  if (narrow) {
+    // The focus comes back to the menu, which is closed by what is chosen in it.
+    const chosen = ({ currentTarget: { parentNode: menu } }) => { menu.open = false; menu.firstElementChild.focus(); };
+    return html`<header>
+      <div class="head">${name}<${Connection} picture=${picture} narrow />${find}
+        <details class="menu"><summary class="do">Team ▾</summary><div onClick=${chosen}>${team}<span class="buttons">${page}</span></div></details></div>
       <${WaitsForYou} picture=${picture} />
-      <form class="search" role="search" onSubmit=${(event) => event.preventDefault()}>
-        <input ref=${search} type="search" placeholder="Search  /" aria-label="Search in tasks, messages and transcripts" value=${read().view === "search" ? read().q : ""}
-          onInput=${(event) => go({ view: "search", q: event.currentTarget.value }, read().view === "search")} />
-      </form>
-      <span class="team-do">
-        ${narrow ? html`<details class="menu"><summary class="do">Team ▾</summary><div>${team}</div></details>` : team}
-        <button class="icon" onClick=${nextTheme} title=${`Colours: ${theme()}`} aria-label=${`Colours: ${theme()}. Change`}>${{ auto: "◐", dark: "●", light: "○" }[theme()]}</button>
-        <button class="icon" onClick=${wish.help} title="Keys (?)" aria-label="Keys and help">?</button>
-      </span>
-    </div>
-    <div class="head second">
-      ${goal?.goal && html`<details class="goal"><summary>${line(goal.goal.split("\n")[0])}</summary>
-        <div class="text">${textOf(goal.goal)}</div>
-        ${goal.check && html`<p>Proved by <code>${line(goal.check)}</code></p>`}</details>`}
-      <${Progress} by=${by} total=${picture.tasks.length} />
-      <${Spent} picture=${picture} />
-    </div>
+      <details class="summed"><summary>${progress}</summary><p><${Run} picture=${picture} /></p>${what}<${Spent} picture=${picture} /></details>
+      <${Banners} picture=${picture} narrow />
+    </header>`;
+  }
+  return html`<header>
+    <div class="head">${name}<${Connection} picture=${picture} /><${Run} picture=${picture} /><${WaitsForYou} picture=${picture} />${find}<span class="team-do">${team}${page}</span></div>
+    <div class="head second">${what}${progress}<${Spent} picture=${picture} /></div>
     <${Banners} picture=${picture} />
   </header>`;
 }
