@@ -198,6 +198,8 @@ async fn a_budget_in_money_calls_no_model_whose_price_is_not_known() {
     assert_eq!(view(&team, "work").status, Status::Ready, "no task fails for that");
     let said = said.lock().unwrap();
     assert!(said.contains("ERROR worker-1 takes nothing more") && said.contains("of-tomorrow"), "{said}");
+    let state = team.queue().agent_states().unwrap().remove(0);
+    assert!(state.words.starts_with("has left: ") && state.words.contains("of-tomorrow"), "{state:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

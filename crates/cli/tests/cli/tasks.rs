@@ -5,6 +5,14 @@ use std::process::Stdio;
 use crate::support::{Ran, Team};
 
 #[test]
+fn a_team_is_in_no_repository_that_is_made_around_it() {
+    let team = Team::new();
+    let git = |arguments: &[&str]| team.program("git").args(arguments).output().unwrap().stdout;
+    git(&["init", "--quiet"]);
+    assert_eq!(String::from_utf8(git(&["status", "--porcelain"])).unwrap(), "");
+}
+
+#[test]
 fn a_team_is_made_once_and_found_from_below() {
     let team = Team::without_init();
     assert!(team.ok(["init"]).starts_with("Made a team in "));
