@@ -46,16 +46,17 @@ function Connection({ picture, narrow }) {
 function WaitsForYou({ picture }) {
   const { plans, questions, mustReview } = waitsForYou(picture);
   const open = (words, where, run) => html`<a class="you" href=${where} onClick=${run}>${words}</a>`;
-  const plan = (event) => {
-    if (plans.length !== 1) return;
+  // What is the only one of its kind is read at once.
+  const only = (ids, read) => (event) => {
+    if (ids.length !== 1) return;
     event.preventDefault();
-    wish.plan(plans[0]);
+    read(ids[0]);
   };
   const inbox = to("waiting", "you");
   return html`<div class="waits">
-    ${plans.length > 0 && open(`${plural(plans.length, "plan")} to judge`, inbox, plan)}
+    ${plans.length > 0 && open(`${plural(plans.length, "plan")} to judge`, inbox, only(plans, wish.plan))}
     ${questions.length > 0 && open(`${plural(questions.length, "question")} to answer`, questions.length === 1 ? to("message", questions[0].id) : inbox)}
-    ${mustReview.size > 0 && open(`${plural(mustReview.size, "result")} to review`, mustReview.size === 1 ? to("task", [...mustReview][0]) : inbox)}
+    ${mustReview.size > 0 && open(`${plural(mustReview.size, "result")} to review`, inbox, only([...mustReview], wish.result))}
   </div>`;
 }
 
