@@ -18,7 +18,8 @@ h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 2.5rem; } .faint { color: var(
 blockquote { border-left: 3px solid var(--line); margin: 1rem 0; padding-left: 1rem; white-space: pre-wrap; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { color: var(--faint); font-weight: 500; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+th { color: var(--faint); font-weight: 500; } td, th { white-space: nowrap; }
+td.text { white-space: normal; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 pre { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; padding: .6rem; white-space: pre-wrap; }
 .completed { color: var(--well); } .failed { color: var(--badly); }
 svg text { fill: var(--text); font-size: 12px; } svg .time { fill: var(--faint); } svg .tick { stroke: var(--line); fill: none; }
@@ -137,8 +138,9 @@ fn table(heads: &[&str], figures_from: usize, rows: impl Iterator<Item = Vec<Str
     for row in rows {
         text += "<tr>";
         for (column, cell) in row.iter().enumerate() {
-            let class = match cell.as_str() {
-                "completed" | "failed" => format!(" class=\"{cell}\""),
+            let class = match (cell.as_str(), heads.get(column)) {
+                ("completed" | "failed", _) => format!(" class=\"{cell}\""),
+                (_, Some(&("title" | "proved by"))) => " class=\"text\"".to_owned(),
                 _ => class(column).to_owned(),
             };
             let _ = write!(text, "<td{class}>{}</td>", escaped(cell));

@@ -94,7 +94,7 @@ impl Demo {
                 seen.at_once, seen.merged, seen.checks_mended, seen.conflicts_resolved, seen.reviewed
             ))?;
             out.line(&format!("Look around:  cd {}", folder.display()))?;
-            out.line("  git log --stat; tests/gate; agent-team status; agent-team log")?;
+            out.line("  git log --stat; tests/gate; agent-team watch; agent-team web; agent-team report")?;
         }
         Ok(exit)
     }
