@@ -109,6 +109,7 @@ def test_a_plan_that_somebody_else_judges_is_judged_in_the_open_dialog_too(runni
     page = open_page(running.web())
     page.locator(".waits a", has_text="plan").click()
     dialog = page.locator("dialog")
+    expect(dialog.get_by_role("region", name="The plan")).to_be_focused()
     page.keyboard.press("End")
     dialog.get_by_label("What is to be changed").fill("Change it")
     for name in ("Approve plan 1", "Reject"):
@@ -350,6 +351,7 @@ def test_the_keyboard_reaches_everything(worked, open_page):
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
     page.keyboard.press("2")
+    expect(page.locator(".task-card").first).to_be_visible()
     page.keyboard.press("j")
     first = page.evaluate("document.activeElement.getAttribute('href')")
     page.keyboard.press("l")
