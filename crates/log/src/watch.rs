@@ -114,6 +114,11 @@ impl FolderWatch {
         }
     }
 
+    /// Whether a folder is watched.
+    pub fn watches(&self, folder: &Path) -> bool {
+        self.folders.contains_key(folder)
+    }
+
     /// Watches these folders and no others.
     #[cfg(not(target_os = "linux"))]
     pub fn set(&mut self, _wanted: &BTreeSet<PathBuf>) {}

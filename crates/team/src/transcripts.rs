@@ -12,6 +12,7 @@ use agent_team_core::machine::{State, Task};
 use agent_team_core::view::{StretchView, stretches};
 use agent_team_log::FolderWatch;
 use tokio::net::unix::pipe;
+use tokio::time::Instant;
 
 use crate::agent::{Draft, Line, TRANSCRIPT};
 use crate::follow::notified;
@@ -164,6 +165,10 @@ pub struct TranscriptNews {
     root: PathBuf,
     /// `None` where the system has no notifications.
     watch: Option<(FolderWatch, pipe::Receiver)>,
+    /// Whether a folder of those that are followed is not there yet: nothing tells when it comes, if its own is not there either.
+    is_blind: bool,
+    /// When to look although nothing was told. Whoever gives up waiting and waits again does not put it off.
+    look_at: Option<Instant>,
 }
 
 impl TranscriptNews {
@@ -174,31 +179,41 @@ impl TranscriptNews {
             let notifications = pipe::Receiver::from_owned_fd_unchecked(watch.descriptor()?)?;
             Ok((watch, notifications))
         });
-        Self { root: root.to_owned(), watch: watch.ok() }
+        Self { root: root.to_owned(), watch: watch.ok(), is_blind: false, look_at: None }
     }
 
     /// Follows these transcripts and no others. Those whose folders are not there yet are found when it is said again,
     /// for which [`changed`](Self::changed) gives an occasion.
     pub fn follow(&mut self, tokens: impl IntoIterator<Item = RecordId>) {
         let attempts = self.root.join("attempts");
-        let of = |token: RecordId| attempts.join(token.to_string());
-        // Beside what is said, what commands print.
         let mut folders: BTreeSet<PathBuf> =
-            tokens.into_iter().map(of).flat_map(|folder| [folder.join(OUTPUTS), folder]).collect();
+            tokens.into_iter().map(|token| attempts.join(token.to_string())).collect();
         folders.insert(attempts);
         if let Some((watch, _)) = &mut self.watch {
-            watch.set(&folders);
+            // Beside what is said, what commands print; that folder comes into one that is followed.
+            let outputs = folders.iter().map(|folder| folder.join(OUTPUTS));
+            watch.set(&outputs.chain(folders.iter().cloned()).collect());
+            self.is_blind = !folders.iter().all(|folder| watch.watches(folder));
         }
     }
 
     /// Completes when one of them may have grown, or after a while all the same. Look then, since what came in between is
     /// not told again.
     pub async fn changed(&mut self) {
-        let Some((_, notifications)) = &self.watch else { return tokio::time::sleep(POLL).await };
-        // After a while all the same: a notification can be lost. One that cannot be waited for is looked for at a pace.
-        if let Ok(Err(_)) = tokio::time::timeout(POLL_BEHIND_WATCH, notified(notifications)).await {
-            tokio::time::sleep(POLL).await;
+        // After a while all the same: a notification can be lost.
+        let patience = if self.is_blind || self.watch.is_none() { POLL } else { POLL_BEHIND_WATCH };
+        let look_at = *self.look_at.get_or_insert_with(|| Instant::now() + patience);
+        let told = async {
+            match &self.watch {
+                Some((_, notifications)) => notified(notifications).await,
+                None => std::future::pending().await,
+            }
+        };
+        if let Ok(Err(_)) = tokio::time::timeout_at(look_at, told).await {
+            // One that cannot be waited for is looked for at a pace.
+            tokio::time::sleep_until(look_at).await;
         }
+        self.look_at = None;
     }
 }
 
@@ -233,6 +248,21 @@ mod tests {
         assert_eq!(again.read(60).unwrap().len(), 1);
         assert_eq!(again.read(1000).unwrap().len(), 2);
         assert_eq!(again.offset(), reader.offset());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transcript_whose_folder_comes_later_is_found_however_often_the_wait_is_given_up() {
+        let root = tempfile::tempdir().unwrap();
+        let mut news = TranscriptNews::new(root.path());
+        // Not even the folder of all attempts is there.
+        news.follow([token(7)]);
+        let begun = Instant::now();
+        let mut gave_up = 0;
+        while tokio::time::timeout(POLL / 4, news.changed()).await.is_err() {
+            gave_up += 1;
+            assert!(gave_up < 10, "it is put off for ever");
+        }
+        assert_eq!(begun.elapsed(), POLL);
     }
 
     #[tokio::test]

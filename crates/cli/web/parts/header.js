@@ -82,7 +82,7 @@ function Banners({ picture, narrow }) {
 function Run({ picture }) {
   const run = picture.runs.at(-1);
   if (!run) return html`<span class="faint">No run yet</span>`;
-  const how = run.rehearsal ? "rehearsal" : "run";
+  const how = run.rehearsal ? "scripted run" : "run";
   if (picture.is_run) return html`<span>${how} for ${span(shownTime() - run.from_ms)}</span>`;
   return html`<span class="faint">no run now; the last one ${run.outcome ? html`ended: <b>${line(run.outcome)}</b>` : "was cut off"}</span>`;
 }

@@ -145,7 +145,7 @@ export function Transcript({ token, find, within }) {
   return html`<div class="transcript">
     ${known.of && html`<p class="faint"><${Agent} id=${known.of.agent} /> on <${Task} id=${known.of.task} />, ${known.of.stage}, attempt ${known.of.attempt}</p>`}
     ${store.at != null && html`<p class="banner past">A transcript is shown as it is today, not as it was then.</p>`}
-    ${!all.length && html`<${Empty}>Nothing is in it. Agents that are scripts write none.<//>`}
+    ${!all.length && html`<${Empty}>There is no transcript here: it lies beside the log on the machine where the agent worked, and who works from a shell writes none.<//>`}
     ${(from > 0 || known.from > 0) && html`<button class="more" onClick=${more}>Show what was before${from > 0 && !known.from ? ` (${count(from)} entries)` : ""}</button>`}
     ${all.slice(from).map((entry, place) => html`<${Entry} key=${from + place} entry=${entry} find=${find} />`)}
     ${known.draft && html`<${Draft} draft=${known.draft} />`}
