@@ -1,7 +1,9 @@
 //! The summary at the end of a run.
 
+use std::collections::BTreeSet;
+
 use agent_team::view::TaskView;
-use agent_team::{Amount, Failure as TaskFailure, RunOutcome, RunReport};
+use agent_team::{Amount, Failure as TaskFailure, FeedbackCause, RunOutcome, RunReport};
 
 use crate::exit::Failure;
 use crate::output::{Output, Paint};
@@ -33,7 +35,7 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
         (counts.failed, "failed"),
         (counts.blocked, "blocked"),
         (counts.ready, "ready"),
-        (counts.running, "running"),
+        (counts.running, "under way"),
         (counts.cancelled, "cancelled"),
     ] {
         if count > 0 {
@@ -49,30 +51,7 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
     for error in &report.errors {
         out.painted(&format!("ERROR {error}"), Some(Paint::Bad))?;
     }
-    let stopped =
-        matches!(report.outcome, RunOutcome::Interrupted | RunOutcome::TimedOut | RunOutcome::OverBudget);
-    // What only waits for others may be thousands of tasks, and the first ones say it all.
-    let (waiting, telling): (Vec<&TaskView>, Vec<&TaskView>) =
-        report.unfinished.iter().partition(|task| waits(task));
-    let more = waiting.len().saturating_sub(WAITING_SHOWN);
-    for task in telling.into_iter().chain(waiting.into_iter().take(WAITING_SHOWN)) {
-        // What was only not reached is no error; running it again goes on with it.
-        let is_error = task.failure.is_some() || !stopped;
-        let mark = if is_error { "ERROR" } else { "  open" };
-        out.painted(&format!("{mark} {}", unfinished(task)), is_error.then_some(Paint::Bad))?;
-        let stuck = report.status.stuck.iter().find(|waiting| waiting.task == task.id);
-        if let Some(remedy) = stuck.and_then(|waiting| waiting.remedy.as_ref()) {
-            out.line(&format!("  {remedy}"))?;
-        }
-        if let Some(plan) = task.plan.as_ref().filter(|plan| plan.approved.is_none()) {
-            let id = &task.id;
-            let line = format!("plan of {} waits to be judged: agent-team plan show {id}", plan.author);
-            out.painted(&format!("  {line}; the next run goes on with the verdict"), Some(Paint::Warning))?;
-        }
-    }
-    if more > 0 {
-        out.line(&format!("  … and {more} more that wait: agent-team list --status ready,blocked"))?;
-    }
+    tell_open(report, out)?;
     for limit in &report.waited_for {
         let next = time::left(limit.until_ms).map(|left| format!("; the next try would be in {left}"));
         let line = format!(
@@ -110,6 +89,50 @@ pub fn tell(report: &RunReport, rehearsed: bool, out: &mut Output) -> Result<(),
     Ok(())
 }
 
+/// Says which tasks are not done and why, and what helps.
+fn tell_open(report: &RunReport, out: &mut Output) -> Result<(), Failure> {
+    let stopped =
+        matches!(report.outcome, RunOutcome::Interrupted | RunOutcome::TimedOut | RunOutcome::OverBudget);
+    // What only waits for others may be thousands of tasks, and the first ones say it all.
+    let (waiting, telling): (Vec<&TaskView>, Vec<&TaskView>) =
+        report.unfinished.iter().partition(|task| waits(task));
+    let more = waiting.len().saturating_sub(WAITING_SHOWN);
+    let mut remedies = BTreeSet::new();
+    for task in telling.into_iter().chain(waiting.into_iter().take(WAITING_SHOWN)) {
+        // What was only not reached is no error; running it again goes on with it.
+        let is_error = task.failure.is_some() || !stopped;
+        let mark = if is_error { "ERROR" } else { "  open" };
+        out.painted(&format!("{mark} {}", unfinished(task)), is_error.then_some(Paint::Bad))?;
+        if task.feedback.last().is_some_and(|last| last.commit.is_some()) {
+            out.line(&format!("  what was changed: agent-team diff {}", task.id))?;
+        }
+        let stuck = report.status.stuck.iter().find(|waiting| waiting.task == task.id);
+        let remedy = stuck.and_then(|waiting| waiting.remedy.as_deref());
+        // What helps many is said once.
+        if let Some(remedy) = remedy.filter(|remedy| remedies.insert(*remedy)) {
+            out.line(&format!("  {remedy}"))?;
+        }
+        if let Some(plan) = task.plan.as_ref().filter(|plan| plan.approved.is_none()) {
+            let id = &task.id;
+            let line = format!("plan of {} waits to be judged: agent-team plan show {id}", plan.author);
+            out.painted(&format!("  {line}; the next run goes on with the verdict"), Some(Paint::Warning))?;
+        }
+    }
+    if more > 0 {
+        out.line(&format!("  … and {more} more that wait: agent-team list --status ready,blocked"))?;
+    }
+    let questions = report.status.questions.len();
+    if questions > 0 {
+        let what = if questions == 1 {
+            "1 question waits".to_owned()
+        } else {
+            format!("{questions} questions wait")
+        };
+        out.painted(&format!("  {what} for an answer: agent-team answer"), Some(Paint::Warning))?;
+    }
+    Ok(())
+}
+
 /// Whether a task only waits its turn: it has not failed, and nobody is to judge its plan.
 fn waits(task: &TaskView) -> bool {
     let is_judged = task.plan.as_ref().is_none_or(|plan| plan.approved.is_some());
@@ -128,7 +151,16 @@ fn unfinished(task: &TaskView) -> String {
         (None, Some(what)) => format!("{}: waits for {what}", task.status),
         (None, None) => task.status.to_string(),
     };
-    format!("{} {}", task.id, reason.lines().next().unwrap_or_default())
+    // What a check or a gate says last says most.
+    let judged = task
+        .feedback
+        .last()
+        .is_some_and(|last| matches!(last.cause, FeedbackCause::Check | FeedbackCause::Gate));
+    let mut lines = reason.lines().filter(|line| !line.trim().is_empty());
+    let first = lines.next().unwrap_or_default();
+    let end = lines.next_back().filter(|_| judged && task.failure.is_some());
+    let end = end.map(|line| format!(": {}", line.trim())).unwrap_or_default();
+    format!("{} {first}{end}", task.id)
 }
 
 /// Millionths of a dollar as dollars, to the nearest cent.

@@ -258,7 +258,7 @@ fn summary(body: &Body, at_ms: u64) -> String {
         Body::RunStarted(body) => format!(
             "process {}{}{}",
             body.process.pid,
-            if body.rehearsal { ", a rehearsal" } else { "" },
+            if body.rehearsal { ", with scripted models" } else { "" },
             body.goal.as_ref().map(|goal| format!(": {goal}")).unwrap_or_default()
         ),
         Body::RunEnded(body) => body.outcome.clone(),

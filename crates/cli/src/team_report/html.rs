@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use agent_team::escaped;
 
-use super::{TeamReport, cost};
+use super::{Setback, TeamReport, cost};
 use crate::time::short;
 
 const STYLE: &str = "
@@ -54,7 +54,11 @@ impl TeamReport {
             vec![agent.name, agent.role, agent.with, completed, work, calls, tokens, cost(agent.spent)]
         });
         let heads = ["agent", "role", "model or program", "completed", "at work", "calls", "tokens", "cost"];
-        section(&mut text, "Who did what", &table(&heads, 3, rows));
+        let left = self.unable().map(|(agent, why)| {
+            format!("<p class=\"failed\">{} left: {}</p>\n", escaped(agent), escaped(why))
+        });
+        let left: String = left.collect();
+        section(&mut text, "Who did what", &(table(&heads, 3, rows) + &left));
         if let Some(timeline) = self.timeline() {
             section(&mut text, "When", &format!("<div class=\"wide\">{timeline}</div>\n"));
         }
@@ -71,12 +75,18 @@ impl TeamReport {
         for (task, failure, setbacks) in self.failed() {
             let (id, title) = (escaped(task.id.as_str()), escaped(&task.title));
             let _ = writeln!(failed, "<h3>{id}: {title}</h3>\n<p class=\"failed\">{failure}</p>");
-            for setback in setbacks {
-                let _ = writeln!(failed, "<p>In {}</p>{}", escaped(&setback.head), shown(&setback.said));
-            }
+            failed += &told(&setbacks);
         }
         if !failed.is_empty() {
             section(&mut text, "What failed, and why", &failed);
+        }
+        let mut on_the_way = String::new();
+        for (task, setbacks) in self.on_the_way() {
+            let _ = writeln!(on_the_way, "<h3>{}: {}</h3>", escaped(task.id.as_str()), escaped(&task.title));
+            on_the_way += &told(&setbacks);
+        }
+        if !on_the_way.is_empty() {
+            section(&mut text, "What was sent back on the way", &on_the_way);
         }
         let mut results = String::new();
         for (task, result) in self.results() {
@@ -115,6 +125,13 @@ impl TeamReport {
         }
         text + "</body></html>\n"
     }
+}
+
+/// What was refused, each with its head.
+fn told(setbacks: &[Setback<'_>]) -> String {
+    let told =
+        |setback: &Setback<'_>| format!("<p>In {}</p>{}\n", escaped(&setback.head), shown(&setback.said));
+    setbacks.iter().map(told).collect()
 }
 
 /// A text as it is; nothing of an empty one.

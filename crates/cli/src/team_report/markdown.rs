@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{TeamReport, cost};
+use super::{Setback, TeamReport, cost};
 use crate::safe_text;
 use crate::time::short;
 
@@ -37,6 +37,9 @@ impl TeamReport {
                 cost(agent.spent)
             );
         }
+        for (agent, why) in self.unable() {
+            let _ = write!(text, "\n{} left: {}\n", plain(agent), plain(why));
+        }
         text += "\n## Tasks\n\n| task | status | by | attempts | at work | cost | title |\n|---|---|---|---|---|---|---|\n";
         for task in self.tasks() {
             let _ = writeln!(
@@ -65,9 +68,15 @@ impl TeamReport {
         }
         for (task, failure, setbacks) in failed {
             let _ = write!(text, "\n### {}: {}\n\n{failure}\n", plain(task.id.as_str()), plain(&task.title));
-            for setback in setbacks {
-                let _ = write!(text, "\nIn {}\n{}", plain(&setback.head), fenced(&setback.said));
-            }
+            text += &told(&setbacks);
+        }
+        let mut on_the_way = self.on_the_way().peekable();
+        if on_the_way.peek().is_some() {
+            text += "\n## What was sent back on the way\n";
+        }
+        for (task, setbacks) in on_the_way {
+            let _ = write!(text, "\n### {}: {}\n", plain(task.id.as_str()), plain(&task.title));
+            text += &told(&setbacks);
         }
         let mut results = self.results().peekable();
         if results.peek().is_some() {
@@ -116,6 +125,12 @@ fn plain(text: &str) -> String {
         }
     }
     plain
+}
+
+/// What was refused, each with its head.
+fn told(setbacks: &[Setback<'_>]) -> String {
+    let told = |setback: &Setback<'_>| format!("\nIn {}\n{}", plain(&setback.head), fenced(&setback.said));
+    setbacks.iter().map(told).collect()
 }
 
 /// A text as it is, in a fence; nothing of an empty one.

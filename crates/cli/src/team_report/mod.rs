@@ -218,19 +218,19 @@ impl TeamReport {
 
     /// The tasks that failed for good, with what went wrong with each attempt.
     fn failed(&self) -> impl Iterator<Item = (&TaskView, &'static str, Vec<Setback<'_>>)> {
-        self.tasks.iter().filter_map(|task| {
-            let failure = task.failure?;
-            let setbacks = task.feedback.iter().map(|feedback| Setback {
-                head: format!(
-                    "attempt {} by {}: {}",
-                    feedback.attempt,
-                    feedback.agent,
-                    feedback.cause.as_str()
-                ),
-                said: full(&feedback.text),
-            });
-            Some((task, why(failure), setbacks.collect()))
-        })
+        self.tasks.iter().filter_map(|task| Some((task, why(task.failure?), setbacks(task).collect())))
+    }
+
+    /// What went wrong with tasks that have not failed, or not yet.
+    fn on_the_way(&self) -> impl Iterator<Item = (&TaskView, Vec<Setback<'_>>)> {
+        let others = self.tasks.iter().filter(|task| task.failure.is_none());
+        others.map(|task| (task, setbacks(task).collect::<Vec<_>>())).filter(|(_, said)| !said.is_empty())
+    }
+
+    /// The agents that could do no more, and why.
+    fn unable(&self) -> impl Iterator<Item = (&str, &str)> {
+        let left = self.status.agents.iter().filter(|agent| !agent.left_because.is_empty());
+        left.map(|agent| (agent.id.as_str(), agent.left_because.as_str()))
     }
 
     /// What came of each task that is completed, and the commit that holds it.
@@ -255,6 +255,20 @@ impl TeamReport {
         }));
         waits
     }
+}
+
+/// What was refused of a task, oldest first: attempts, then its newest plan.
+fn setbacks(task: &TaskView) -> impl Iterator<Item = Setback<'_>> {
+    let attempts = task.feedback.iter().map(|feedback| Setback {
+        head: format!("attempt {} by {}: {}", feedback.attempt, feedback.agent, feedback.cause.as_str()),
+        said: full(&feedback.text),
+    });
+    let plan = task.plan.as_ref().filter(|plan| plan.approved == Some(false));
+    let plan = plan.map(|plan| Setback {
+        head: format!("plan {} of {}: rejected", plan.round, plan.author),
+        said: plan.feedback.as_ref().map(full).unwrap_or_default(),
+    });
+    attempts.chain(plan)
 }
 
 /// Why a task failed for good, in words.

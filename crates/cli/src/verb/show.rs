@@ -46,6 +46,9 @@ impl Operation for Show {
     }
 }
 
+/// How many tasks are named in a line.
+const NAMES: usize = 20;
+
 /// All that is known of a task whose texts are in full, in lines.
 pub fn as_text(task: &TaskView) -> std::io::Result<String> {
     let mut out = Output::kept();
@@ -192,5 +195,8 @@ fn attempt(task: &TaskView) -> Option<String> {
 }
 
 fn names(tasks: &[TaskId]) -> String {
-    tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ")
+    let first: Vec<&str> = tasks.iter().take(NAMES).map(TaskId::as_str).collect();
+    let more = tasks.len().saturating_sub(NAMES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    first.join(", ") + &more
 }

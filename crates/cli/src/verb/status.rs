@@ -79,6 +79,9 @@ impl Operation for Status {
     }
 }
 
+/// How many tasks that are stuck are named.
+const STUCK_SHOWN: usize = 20;
+
 fn print(
     status: &StatusView,
     taken_back: &[TakenBack],
@@ -111,8 +114,12 @@ fn print(
         let goal = goal.as_deref().unwrap_or("what the tasks are for");
         out.painted(&format!("NOT PROVED  {goal}: `{check}` failed"), Some(Paint::Bad))?;
     }
-    let stuck = status.stuck.iter().map(|waiting| row("stuck", waiting));
+    let stuck = status.stuck.iter().take(STUCK_SHOWN).map(|waiting| row("stuck", waiting));
     out.table(&stuck.chain(waiting_for_run.iter().map(|task| row("waits", task))).collect::<Vec<_>>())?;
+    let more = status.stuck.len().saturating_sub(STUCK_SHOWN);
+    if more > 0 {
+        out.painted(&format!("stuck  and {more} more (`agent-team list`)"), Some(Paint::Warning))?;
+    }
     // Why somebody is stopped stands in its row.
     let is_stopped =
         |agent: &AgentId| doing.iter().any(|state| state.doing == Doing::Stopped && state.agent == *agent);
@@ -158,6 +165,9 @@ fn agent(agent: &AgentView, doing: &[AgentState]) -> Vec<Cell> {
     let holds: Vec<String> = agent.holds.iter().map(|(task, stage)| format!("{task} ({stage})")).collect();
     let state = doing.iter().find(|state| state.agent == agent.id);
     let does = match state.map(|state| (state.doing, &state.words)) {
+        Some((Doing::Left, words)) if !agent.left_because.is_empty() => {
+            Cell::painted(words, Some(Paint::Bad))
+        }
         Some((Doing::Left, _)) | None => Cell::painted("left", Some(Paint::Faint)),
         Some((Doing::Idle, why)) => Cell::painted(format!("idle: {why}"), Some(Paint::Faint)),
         Some((Doing::Gone, words)) => Cell::painted(words, Some(Paint::Faint)),

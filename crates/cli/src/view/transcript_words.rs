@@ -87,8 +87,13 @@ fn arguments(input: &Value) -> String {
         Value::String(text) => text.lines().next().unwrap_or_default().to_owned(),
         other => other.to_string(),
     };
+    // Of a number or a yes the name says more.
+    let field = |(name, given): (&String, &Value)| match given {
+        Value::Number(_) | Value::Bool(_) => format!("{name}={given}"),
+        given => value(given),
+    };
     match input {
-        Value::Object(fields) => fields.values().map(value).collect::<Vec<_>>().join(" "),
+        Value::Object(fields) => fields.iter().map(field).collect::<Vec<_>>().join(" "),
         other => value(other),
     }
 }

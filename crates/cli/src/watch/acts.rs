@@ -233,7 +233,7 @@ impl Screen {
         if self.call_of_agent().as_ref().is_some_and(asks) {
             words.about = "It waits for an answer, and this is none: r answers it.".to_owned();
         }
-        self.dialog = Some(Dialog::Words(words));
+        self.asks(words);
     }
 
     fn acts_on_agent(&mut self, action: Action) -> Vec<Ask> {
@@ -304,7 +304,8 @@ impl Screen {
                 let fitting = self.team.picture.agents.iter().filter(|agent| may_take(agent, row));
                 let agents: Vec<Option<AgentId>> =
                     std::iter::once(None).chain(fitting.map(|row| Some(row.agent.id.clone()))).collect();
-                self.dialog = Some(Dialog::Pick(Pick { task, agents, at: 0 }));
+                let holder = row.agent.clone();
+                self.dialog = Some(Dialog::Pick(Pick { task, holder, agents, at: 0 }));
                 Vec::new()
             }
         }
@@ -345,11 +346,11 @@ impl Screen {
         match self.pages.last().map(|page| page.kind.clone()) {
             Some(Kind::Plan(task, round, true)) => {
                 let title = format!("Plan {round} of {task}: what is to be changed");
-                self.dialog = Some(Dialog::Words(Words::new(title, Purpose::RejectPlan(task, round))));
+                self.asks(Words::new(title, Purpose::RejectPlan(task, round)));
             }
             Some(Kind::Review(task, attempt, true)) => {
                 let title = format!("Result of {task}: what is to be changed");
-                self.dialog = Some(Dialog::Words(Words::new(title, Purpose::SendBack(task, attempt))));
+                self.asks(Words::new(title, Purpose::SendBack(task, attempt)));
             }
             Some(Kind::Plan(..) | Kind::Review(..)) => {
                 self.said = Some((Tone::Warning, "it does not wait to be judged".to_owned()));
@@ -357,7 +358,12 @@ impl Screen {
             Some(Kind::Message(message)) => self.answer_question(message),
             Some(Kind::Task(task) | Kind::Diff(task)) => return vec![Ask::Review(task)],
             Some(Kind::Transcript(..)) | None if self.call_of_agent().is_some() => {
-                return self.call_of_agent().map(Self::opens_call).into_iter().collect();
+                let call = self.call_of_agent();
+                // The question stands above its answer.
+                if let Some(Call::Question(question)) = call {
+                    self.answer_question(question);
+                }
+                return call.map(Self::opens_call).into_iter().collect();
             }
             None | Some(Kind::Transcript(..))
                 if matches!(self.place(), Place::Agents | Place::Transcript) =>
@@ -376,7 +382,7 @@ impl Screen {
     }
 
     /// What the selected agent waits for from whoever sits here.
-    fn call_of_agent(&self) -> Option<Call> {
+    pub fn call_of_agent(&self) -> Option<Call> {
         let agent = self.agent()?;
         let is_its = |task: &TaskId| agent.agent.holds.iter().any(|(held, _)| held == task);
         let is_of_it = |call: &&Call| match call {
@@ -418,7 +424,7 @@ impl Screen {
             }
         };
         self.lists.select_message(&team, message);
-        self.dialog = Some(Dialog::Words(words));
+        self.asks(words);
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Words {
     pub text: Field,
     /// Whether the words are typed, and not whom they go to.
     pub in_text: bool,
+    /// Whether nothing was typed yet where it is said whom they go to.
+    is_fresh: bool,
     /// What is wrong with what was typed.
     pub wrong: Option<String>,
     /// What is done with it.
@@ -72,6 +74,8 @@ pub enum Purpose {
 pub struct Pick {
     /// The task.
     pub task: TaskId,
+    /// Who works on it, and loses it.
+    pub holder: Option<AgentId>,
     /// Those who may be chosen; `None` for whoever fits.
     pub agents: Vec<Option<AgentId>>,
     /// Which one is marked.
@@ -99,9 +103,15 @@ impl Words {
             known: Vec::new(),
             text: Field::default(),
             in_text: true,
+            is_fresh: false,
             wrong: None,
             purpose,
         }
+    }
+
+    /// What the words are for, and whom they go to.
+    pub fn key(&self) -> String {
+        format!("{:?} {}", self.purpose, self.to.as_ref().map_or("", Field::text))
     }
 
     /// The words as a command, or why they are none.
@@ -171,7 +181,15 @@ impl Words {
         self.wrong = None;
         match key.code {
             KeyCode::Esc => return Pressed::Closed,
-            KeyCode::Tab | KeyCode::BackTab if self.to.is_some() => self.in_text = !self.in_text,
+            KeyCode::Tab | KeyCode::BackTab if self.to.is_some() => {
+                self.in_text = !self.in_text;
+                self.is_fresh = !self.in_text;
+            }
+            // Whoever types a name means another one than that which stands there.
+            KeyCode::Char(_) if std::mem::take(&mut self.is_fresh) && !self.in_text => {
+                self.to = Some(Field::default());
+                self.field().press(key);
+            }
             KeyCode::Up | KeyCode::Down if !self.in_text => self.choose(key.code == KeyCode::Down),
             KeyCode::Enter if key.modifiers.is_empty() && !self.in_text => self.in_text = true,
             KeyCode::Enter if key.modifiers.is_empty() => match self.steer() {
@@ -264,7 +282,7 @@ mod tests {
         assert_eq!(press(&mut dialog, &[KeyCode::Char('n')]), Pressed::Closed);
         assert_eq!(press(&mut dialog, &[KeyCode::Char('y')]), Pressed::Does(steer));
         let agents = vec![None, Some("worker-1".parse().unwrap())];
-        let mut pick = Dialog::Pick(Pick { task: "parse".parse().unwrap(), agents, at: 0 });
+        let mut pick = Dialog::Pick(Pick { task: "parse".parse().unwrap(), holder: None, agents, at: 0 });
         let Pressed::Does(steer) = press(&mut pick, &[KeyCode::Down, KeyCode::Down, KeyCode::Enter]) else {
             panic!()
         };

@@ -258,6 +258,12 @@ pub const EVERYWHERE: &[Binding] = &[
 const AGENT: &[Binding] = &[
     key!("s", Action::Say, "say", "say something to the agent"),
     key!("r", Action::Reject, "", "answer what it waits for from you"),
+    key!(
+        "z",
+        Action::FoldAll,
+        "",
+        "of more than twelve agents show those that have nothing to do, or fold them"
+    ),
     key!("u", Action::SayUrgently, "", "say it at once: it interrupts the turn in progress"),
     key!("i", Action::InterruptAgent, "interrupt", "break off what it does, and tell it why"),
     key!("p", Action::Pause, "pause", "pause the agent, or let it go on"),

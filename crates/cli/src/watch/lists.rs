@@ -45,14 +45,15 @@ pub struct At {
 }
 
 impl Lists {
-    /// The lists of a team, with what a filter leaves.
-    pub fn of(team: &Team, filter: &str, folded: &BTreeSet<TaskId>) -> Self {
+    /// The lists of a team, with what a filter leaves; of many agents those with nothing to do only if they are wanted.
+    pub fn of(team: &Team, filter: &str, folded: &BTreeSet<TaskId>, shows_idle: bool) -> Self {
         let wanted = filter.to_lowercase();
+        let shown = if shows_idle || !wanted.is_empty() { team.agents.len() } else { team.shown };
         let is_task = |place: &usize| team.task(*place).is_some_and(|task| holds_task(task, &wanted));
         let tasks = |places: &[usize]| -> Vec<usize> {
             if wanted.is_empty() { places.to_vec() } else { places.iter().copied().filter(is_task).collect() }
         };
-        let agents = team.agents.iter().copied();
+        let agents = team.agents.iter().copied().take(shown);
         let is_agent = |place: &usize| {
             team.picture.agents.get(*place).is_some_and(|row| wanted.is_empty() || holds_agent(row, &wanted))
         };

@@ -124,6 +124,10 @@ impl Screen {
         if let Some(page) = self.pages.last_mut() {
             return page.reader.toggle_all();
         }
+        if self.place() == Place::Agents {
+            self.shows_idle = !self.shows_idle;
+            return self.relist_here();
+        }
         if self.folded.is_empty() {
             let rows = self.lists.rows.iter().filter(|row| row.has_children);
             let ids = rows.filter_map(|row| self.team.task(row.task)).map(|task| task.id.clone());

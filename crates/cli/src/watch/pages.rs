@@ -184,7 +184,9 @@ impl Page {
 
     /// A transcript whose lines come.
     pub fn of_transcript(view: StretchView) -> Self {
-        let title = format!("{} at {}, attempt {} ({})", view.agent, view.task, view.attempt, view.stage);
+        let came_of_it = if view.to_ms.is_some() { format!(": {}", view.words) } else { String::new() };
+        let StretchView { agent, task, attempt, stage, .. } = &view;
+        let title = format!("{agent} at {task}, attempt {attempt} ({stage}){came_of_it}");
         let kind = Kind::Transcript(Box::new(view), None);
         Self { title, kind, reader: Reader::at_end(), searched: String::new() }
     }

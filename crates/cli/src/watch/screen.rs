@@ -10,7 +10,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 
 use super::ask::{Answer, Ask};
-use super::dialog::{Dialog, Pressed};
+use super::dialog::{Dialog, Pressed, Words};
 use super::field::Field;
 use super::keys::{self, Action, Place};
 use super::lists::Lists;
@@ -22,7 +22,7 @@ use super::transcript;
 /// Who types on has less time between two keys, in milliseconds.
 const TYPING_MS: u64 = 350;
 /// Who has not pressed a key for so long, in milliseconds, is not about to press another one.
-const RESTING_MS: u64 = 1_500;
+const RESTING_MS: u64 = 5_000;
 /// The same for who has a text open, and may be reading it.
 const READING_MS: u64 = 300_000;
 /// How long the last line says what came of a command, in milliseconds.
@@ -92,6 +92,12 @@ pub struct Screen {
     pub dialog: Option<Dialog>,
     /// What came of the last command, or what else there is to say.
     pub said: Option<(Tone, String)>,
+    /// Words that were typed and not sent, or refused, by what they were for.
+    kept: BTreeMap<String, String>,
+    /// Whether those of many agents are shown that have nothing to do.
+    pub shows_idle: bool,
+    /// For what those were that are on their way.
+    sent: Option<String>,
     /// When a key was pressed last, in milliseconds since 1970, and whether it was typed for nothing.
     key_ms: u64,
     typed_in_vain: bool,
@@ -149,7 +155,7 @@ impl Screen {
     /// The view of a team.
     pub fn new(team: Arc<Team>, theme: Theme, host: Host, now_ms: u64) -> Self {
         let folded = BTreeSet::new();
-        let mut lists = Lists::of(&team, "", &folded);
+        let mut lists = Lists::of(&team, "", &folded, false);
         lists.at.board.0 = 2;
         lists.at.message = usize::MAX;
         lists.settle();
@@ -170,6 +176,9 @@ impl Screen {
             pages: Vec::new(),
             dialog: None,
             said: None,
+            kept: BTreeMap::new(),
+            shows_idle: false,
+            sent: None,
             said_since: (None, now_ms),
             key_ms: 0,
             typed_in_vain: false,
@@ -231,7 +240,7 @@ impl Screen {
     }
 
     fn relist(&mut self, before: &Team) {
-        let lists = Lists::of(&self.team, &self.filter, &self.folded);
+        let lists = Lists::of(&self.team, &self.filter, &self.folded, self.shows_idle);
         self.lists = lists.after(&self.team, &self.lists, before);
         self.lists.find_something();
     }
@@ -273,7 +282,7 @@ impl Screen {
                 return self.lines(token, &lines, draft.as_ref(), (from, offset), more);
             }
             Answer::Done(done) => self.done(&done),
-            Answer::Failed(words) => self.said = Some((Tone::Bad, words)),
+            Answer::Failed(words) => self.said = Some((Tone::Bad, words.replace("\nhint: ", "; "))),
         }
         Vec::new()
     }
@@ -343,6 +352,9 @@ impl Screen {
                 (Tone::Bad, format!("✗ {}  →  {}", done.command, words.lines().next().unwrap_or_default()))
             }
         });
+        if let (Ok(_), Some(sent)) = (&done.outcome, self.sent.take()) {
+            self.kept.remove(&sent);
+        }
         // What was judged is no longer asked about.
         let is_judged = matches!(
             self.pages.last().map(|page| &page.kind),
@@ -379,10 +391,13 @@ impl Screen {
             return match dialog.press(key) {
                 Pressed::Stays => Vec::new(),
                 Pressed::Closed => {
+                    self.keep_words();
                     self.dialog = None;
                     Vec::new()
                 }
                 Pressed::Does(steer) => {
+                    // They are let go of once they have arrived.
+                    self.sent = self.keep_words();
                     self.dialog = None;
                     self.does(steer)
                 }
@@ -414,6 +429,24 @@ impl Screen {
         let reads_on = action == Some(Action::Approve);
         self.typed_in_vain = is_typed && is_refused && asks.is_empty() && !reads_on;
         asks
+    }
+
+    /// Asks for words, and gives back what was typed for the same before.
+    pub fn asks(&mut self, mut words: Words) {
+        if let Some(kept) = self.kept.remove(&words.key()) {
+            words.text = Field::with(&kept);
+        }
+        self.dialog = Some(Dialog::Words(words));
+    }
+
+    /// Keeps what is typed, and says for what it is.
+    fn keep_words(&mut self) -> Option<String> {
+        let Some(Dialog::Words(words)) = &self.dialog else { return None };
+        let text = words.text.text();
+        if !text.trim().is_empty() {
+            self.kept.insert(words.key(), text.to_owned());
+        }
+        Some(words.key())
     }
 
     /// Whether somebody is in the middle of something, so that the view does not close under their hands.

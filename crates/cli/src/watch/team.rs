@@ -42,6 +42,8 @@ pub struct Team {
     pub tree: Tree,
     /// The agents in the order in which they are shown: who needs somebody first, who has left last.
     pub agents: Vec<usize>,
+    /// How many of these are shown unasked: of many agents those that have something to do, or need somebody.
+    pub shown: usize,
     /// What is being proved or merged, in the order in which it came there.
     pub proving: Vec<usize>,
     /// What was completed last, newest first.
@@ -90,12 +92,16 @@ impl Team {
         let mut agents: Vec<usize> = (0..picture.agents.len()).collect();
         let is_large = agents.len() > FEW_AGENTS;
         agents.sort_by_key(|place| picture.agents.get(*place).map(|row| rank(row, is_large)));
+        let idle =
+            agents.iter().filter(|place| picture.agents.get(**place).is_some_and(|row| rank(row, true) >= 2));
+        let busy = agents.len() - idle.count();
+        let shown = if is_large && busy > 0 { busy } else { agents.len() };
         let questions = picture.messages.iter().filter(|message| picture.questions.contains(&message.id));
         let asking = questions.filter(|asked| is_for_human(asked)).filter_map(|asked| asked.task.clone());
         let asking = asking.collect();
         let answered = picture.messages.iter().filter_map(|message| message.reply_to).collect();
         let calls = calls(&picture, &places);
-        Self { places, columns, tree, agents, proving, completed, asking, answered, calls, picture }
+        Self { places, columns, tree, agents, shown, proving, completed, asking, answered, calls, picture }
     }
 
     /// A task by its place.
@@ -141,7 +147,8 @@ impl Team {
 /// Where an agent stands among the others: who needs somebody first, who is gone last.
 fn rank(row: &AgentRow, is_large: bool) -> u8 {
     match row.doing {
-        _ if !row.agent.left_because.is_empty() => 0,
+        // The head says it, and nothing more comes of it.
+        _ if !row.agent.left_because.is_empty() => 3,
         Doing::WaitingForHuman | Doing::Stuck | Doing::Dead => 0,
         Doing::Left => 4,
         _ if !is_large => 1,

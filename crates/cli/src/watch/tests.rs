@@ -267,7 +267,8 @@ fn what_waits_for_the_human_is_one_key_away() {
         "what the selected agent waits for goes first"
     );
     assert!(press(&mut all, "r").contains(&Ask::Message(question)), "it is read before it is answered");
-    press(&mut all, "l");
+    assert!(all.dialog.is_some(), "and its answer is asked for below it");
+    press(&mut all, "⎋l");
     assert_eq!(press(&mut all, "a"), [Ask::Plan("license".parse().unwrap())]);
     press(&mut all, "4");
     assert!(press(&mut all, "r").is_empty());
@@ -340,7 +341,7 @@ fn the_tree_has_each_task_once_and_is_folded() {
     assert!(shown.contains("lexer  +4 below, 0 done") && !shown.contains("printer"), "{shown}");
     press(&mut all, "l");
     assert_eq!(all.lists.rows.len(), 8);
-    let lists = Lists::of(&all.team, "", &BTreeSet::new());
+    let lists = Lists::of(&all.team, "", &BTreeSet::new(), false);
     assert_eq!(lists.rows, all.lists.rows);
 }
 
@@ -377,6 +378,36 @@ fn news_keep_what_is_selected_where_it_goes() {
     all.news(team_of(&queue));
     assert_eq!(all.task().unwrap().id.as_str(), "parser");
     assert_eq!(all.lists.at.board.0, 4, "it is among the completed ones");
+}
+
+#[test]
+fn of_many_agents_those_with_nothing_to_do_are_shown_when_they_are_wanted() {
+    let queue = queue();
+    for number in 1..=20 {
+        queue.join(AgentJoined::new(name(&format!("idle-{number}")), Role::Worker)).unwrap();
+    }
+    let mut all = Screen::new(team_of(&queue), Theme { colors: true }, Host::Watch, NOW_MS);
+    let few = text(&drawn(&mut all, 120, 40));
+    assert!(few.contains(" worker-1 ") && !few.contains("idle-1"), "{few}");
+    assert!(few.contains("22 agents have nothing to do: z shows them"), "{few}");
+    press(&mut all, "z");
+    assert!(text(&drawn(&mut all, 120, 40)).contains("idle-1"));
+    press(&mut all, "z/idle-7⏎");
+    assert!(text(&drawn(&mut all, 120, 40)).contains("idle-7"), "who is looked for is found");
+}
+
+#[test]
+fn what_was_typed_and_not_sent_is_there_again() {
+    let mut all = screen();
+    drawn(&mut all, 120, 40);
+    press(&mut all, "r");
+    let answer = "Spaces, and";
+    press(&mut all, answer);
+    press(&mut all, "⎋");
+    all.clock(NOW_MS + 9_000);
+    press(&mut all, "r");
+    let again = does(&press(&mut all, " no tabs.⏎"));
+    assert!(again[0].ends_with(" -- 'Spaces, and no tabs.'"), "{again:?}");
 }
 
 #[test]
@@ -429,6 +460,6 @@ fn the_view_of_a_run_that_is_over_does_not_close_under_somebodys_hands() {
     assert!(all.is_busy(), "a message is being written");
     press(&mut all, "⎋");
     assert!(all.is_busy(), "and another key may follow");
-    all.clock(NOW_MS + 62_000);
+    all.clock(NOW_MS + 66_000);
     assert!(!all.is_busy());
 }

@@ -83,6 +83,10 @@ pub fn of_agent(row: &AgentRow) -> (&'static str, Tone, &'static str) {
     if !row.agent.left_because.is_empty() {
         return ("✗", Tone::Bad, "left");
     }
+    // A turn that goes on is finished before it pauses.
+    if row.agent.paused && matches!(row.doing, Doing::Working | Doing::WaitingForModel) {
+        return ("‖", Tone::Warning, "pausing");
+    }
     of_doing(row.doing)
 }
 

@@ -239,20 +239,20 @@ fn run_shows_the_view_and_ends_with_its_report_needs_tmux() {
     // What is over is over for the view, too.
     team.ok(["add", "Once more", "--id", "more"]);
     terminal.types(&format!(
-        "clear; $AGENT_TEAM run --yes --no-gate --no-sandbox --with '{agent}'; echo over $?"
+        "clear; $AGENT_TEAM run --yes --no-gate --no-sandbox --with '{agent}'; echo again $?"
     ));
-    let screen = terminal.waits_for("over 0");
+    let screen = terminal.waits_for("again 0");
     assert!(screen.contains("done: 2 of 2 tasks completed") && !screen.contains("Agents"), "{screen}");
     // And without it there are lines from the beginning.
     std::fs::remove_file(&go).unwrap();
     team.ok(["add", "By lines", "--id", "lines"]);
     terminal.types(&format!(
-        "clear; $AGENT_TEAM run --plain --yes --no-gate --no-sandbox --with '{agent}'; echo over $?"
+        "clear; $AGENT_TEAM run --plain --yes --no-gate --no-sandbox --with '{agent}'; echo by lines $?"
     ));
     let screen = terminal.waits_for("begins lines");
     assert!(!screen.contains("Agents"), "{screen}");
     std::fs::write(&go, "").unwrap();
-    terminal.waits_for("over 0");
+    terminal.waits_for("by lines 0");
 }
 
 #[test]

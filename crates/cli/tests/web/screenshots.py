@@ -13,7 +13,7 @@ MOST_BYTES = 250_000
 AT_WORK = "() => document.querySelectorAll('.agent.d-working, .agent.d-waiting_for_model').length >= 4 && [...document.querySelectorAll('.agent .last')].filter((last) => last.children.length >= 4).length >= 5"
 HALF_DONE = (
     "() => [...document.querySelectorAll('.legend b')].some((many) => many.textContent >= 6 && many.parentNode.textContent.includes('completed'))"
-    " && document.querySelector('.bar-of.e-on') && document.querySelector('#panel .facts')"
+    " && document.querySelector('.bar-of.e-under_way') && document.querySelector('#panel .facts')"
 )
 
 

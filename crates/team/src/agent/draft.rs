@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::Secrets;
+use crate::command::clean_line;
 use crate::model::Delta;
 use crate::secrets::Veil;
 use crate::tools::{OUTPUTS, newest_output};
@@ -88,8 +89,11 @@ fn end_of(path: &Path) -> io::Result<String> {
         _ => &text,
     };
     // What was written over is not seen on a terminal either.
-    let seen = |line: &str| line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default().to_owned();
-    Ok(whole.split('\n').map(seen).collect::<Vec<_>>().join("\n"))
+    let seen = |line: &str| {
+        clean_line(line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default().as_bytes())
+    };
+    let lines = whole.split('\n').map(seen).collect::<Vec<_>>().join("\n");
+    Ok(if begin > 0 { format!("…\n{lines}") } else { lines })
 }
 
 /// Takes away the draft in an attempt's folder: whoever spoke there is gone.
@@ -299,11 +303,11 @@ mod tests {
         drafting.runs();
         assert_eq!(printed().unwrap(), "", "it has printed nothing");
         let now = outputs.join("command-10.txt");
-        std::fs::write(&now, "one\r\n 3 %\r50 %").unwrap();
+        std::fs::write(&now, "\u{1b}[31mone\u{1b}[0m\r\n 3 %\r50 %").unwrap();
         assert_eq!(printed().unwrap(), "one\n50 %");
         std::fs::write(&now, "a line of it\n".repeat(10_000) + "the la").unwrap();
         let end = printed().unwrap();
-        assert!(end.starts_with("a line of it\n") && end.ends_with("of it\nthe la"), "{end}");
+        assert!(end.starts_with("…\na line of it\n") && end.ends_with("of it\nthe la"), "{end}");
         drop(drafting);
         assert_eq!(printed(), None);
     }

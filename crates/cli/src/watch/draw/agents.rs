@@ -26,6 +26,13 @@ pub fn draw(screen: &mut Screen, area: Rect, buffer: &mut Buffer) {
         Pen::at(buffer, area, 1).skip(2).text(words, screen.theme.style(Tone::Faint));
         return;
     }
+    let folded = if screen.filter.is_empty() { screen.team.agents.len() - count } else { 0 };
+    let mut area = area;
+    if folded > 0 && area.height > SMALLEST.1 {
+        let words = format!("{folded} agents have nothing to do: z shows them");
+        Pen::at(buffer, area, area.height - 1).skip(1).text(&words, screen.theme.style(Tone::Faint));
+        area.height -= 1;
+    }
     let (beside, rows) = grid(count, area);
     let all_rows = count.div_ceil(beside);
     let is_scrolled = all_rows > rows;
@@ -155,9 +162,21 @@ fn lines<'a>(screen: &'a Screen, row: &'a AgentRow) -> Vec<&'a str> {
     let tail = row.transcript.and_then(|token| screen.tails.get(&token));
     let mut lines: Vec<&str> = tail.map_or(&row.last, |tail| tail).iter().map(String::as_str).collect();
     if let Some(activity) = screen.activity.get(&row.agent.id).filter(|_| !row.agent.holds.is_empty()) {
-        lines.push(activity);
+        // What stands there as a call is not said again.
+        let is_said =
+            lines.iter().any(|line| line.strip_prefix("> ").is_some_and(|call| is_same(call, activity)));
+        if !is_said {
+            lines.push(activity);
+        }
     }
     lines
+}
+
+/// Whether a call of a tool and what is told of it, `run make` and `run: make`, are the same.
+fn is_same(call: &str, activity: &str) -> bool {
+    let plain =
+        |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).take(40).collect::<String>();
+    plain(call) == plain(activity)
 }
 
 #[cfg(test)]

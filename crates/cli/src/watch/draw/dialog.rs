@@ -122,7 +122,12 @@ fn words_of(words: &Words, screen: &Screen, area: Rect, buffer: &mut Buffer) -> 
             Pen::at(buffer, inner, inner.height.saturating_sub(1)).text(wrong, style(Tone::Bad));
         }
         None if words.to.is_some() && !words.in_text => {
-            hint(buffer, inner, theme, &[("↑↓", "choose"), ("Tab", "to the words"), ("Esc", "leave")]);
+            hint(
+                buffer,
+                inner,
+                theme,
+                &[("↑↓", "choose, or type"), ("Enter", "to the words"), ("Esc", "leave")],
+            );
         }
         None if words.to.is_some() => {
             let keys = [("Enter", "send"), ("Alt-Enter", "new line"), ("Tab", "to whom"), ("Esc", "leave")];
@@ -144,7 +149,8 @@ fn pick_of(pick: &Pick, screen: &Screen, area: Rect, buffer: &mut Buffer) {
     let style = |tone| screen.theme.style(tone);
     let count = u16::try_from(pick.agents.len()).unwrap_or(u16::MAX);
     let height = count.min(area.height.saturating_sub(6).min(16)) + 1;
-    let title = format!("Give {} to", pick.task);
+    let loses = pick.holder.as_ref().map(|holder| format!("; {holder} works on it, and loses it"));
+    let title = format!("Give {} to{}", pick.task, loses.unwrap_or_default());
     let inner = frame(area, buffer, screen.theme, &title, height);
     let rows = usize::from(inner.height.saturating_sub(1));
     let top = window(0, pick.at, rows, pick.agents.len());

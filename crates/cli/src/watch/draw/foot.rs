@@ -79,6 +79,9 @@ fn keys_of(screen: &Screen, area: Rect, buffer: &mut Buffer) {
     for (key, short) in [out, ("?", "help")] {
         pen.right(short, style(Tone::Plain)).right(key, style(Tone::Key)).right("", style(Tone::Plain));
     }
+    if screen.pages.is_empty() && place == keys::Place::Agents && screen.call_of_agent().is_some() {
+        pen.text("r", style(Tone::Key)).skip(1).text("answer", style(Tone::Plain)).skip(2);
+    }
     let own = keys::of_place(place).iter().flat_map(|bindings| bindings.iter());
     let bindings = keys::MOVES.iter().chain(own).chain(keys::EVERYWHERE);
     for binding in bindings.filter(|binding| !binding.short.is_empty() && !["q", "?"].contains(&binding.keys))

@@ -3,13 +3,16 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::text::{Pen, cells};
+use super::text::{Pen, cells, fit};
 use super::{cost, tokens};
 use crate::report::money;
 use crate::time::short;
 use crate::watch::screen::{Ending, Hit, Host, Screen, TABS};
 use crate::watch::team::Call;
 use crate::watch::theme::Tone;
+
+/// How much of why an agent left is shown, in cells: the transcript has all of it.
+const WHY_CELLS: usize = 44;
 
 /// Draws the head, and gives its height.
 pub fn draw(screen: &mut Screen, area: Rect, buffer: &mut Buffer) -> u16 {
@@ -54,7 +57,7 @@ fn how_far(screen: &Screen, area: Rect, buffer: &mut Buffer) {
     let mut pen = Pen::at(buffer, area, 1);
     pen.skip(1);
     // What holds the team up goes before the figures where there is not room for both.
-    for (tone, text) in states(screen) {
+    for (tone, text) in states(screen).into_iter().rev() {
         pen.right(" ", style(Tone::Plain)).right(&format!(" {text} "), style(tone));
     }
     pen.text(&format!("{}/{} done", counts.completed, counts.total), style(Tone::Good));
@@ -90,7 +93,8 @@ fn states(screen: &Screen) -> Vec<(Tone, String)> {
         let left = short(limit.until_ms.saturating_sub(screen.now_ms));
         states.push((Tone::Warning, format!("{} limited for {left}", limit.model)));
     }
-    if !picture.is_run {
+    let says_so = screen.is_over && screen.team.calls.is_empty();
+    if !picture.is_run && !says_so {
         let ended = picture.runs.last().and_then(|run| run.outcome.as_ref());
         let (tone, words) = match ended {
             // Nothing of the team is stuck: it is whoever sits here that it waits for.
@@ -105,13 +109,18 @@ fn states(screen: &Screen) -> Vec<(Tone, String)> {
     let unable: Vec<_> = picture.agents.iter().filter(|row| !row.agent.left_because.is_empty()).collect();
     if let [first, others @ ..] = unable.as_slice() {
         let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
-        states.push((Tone::Bad, format!("{}{more} left: {}", first.agent.id, first.agent.left_because)));
+        let why = fit(&first.agent.left_because, WHY_CELLS);
+        states.push((Tone::Bad, format!("{}{more} left: {why}", first.agent.id)));
     }
     if screen.team.is_paused() {
         states.push((Tone::Calls, "TEAM PAUSED".to_owned()));
     }
     match screen.ending {
-        _ if screen.is_over => states.push((Tone::Calls, "THE RUN IS OVER".to_owned())),
+        _ if screen.is_over => {
+            let outcome = picture.runs.last().and_then(|run| run.outcome.as_deref()).unwrap_or_default();
+            let outcome = if outcome.is_empty() { String::new() } else { format!(": {outcome}") };
+            states.push((Tone::Calls, format!("THE RUN IS OVER{outcome}")));
+        }
         Ending::Gently if screen.host == Host::Run => states.push((Tone::Calls, "ENDING".to_owned())),
         Ending::AtOnce if screen.host == Host::Run => states.push((Tone::Calls, "ENDING AT ONCE".to_owned())),
         _ => {}
