@@ -7,6 +7,11 @@ import { nextTheme } from "./theme.js";
 
 let before = { key: "", at: 0 };
 
+let pressed = 0;
+
+/** Whether something was just opened by a key. */
+export const byKey = () => performance.now() - pressed < 500;
+
 const inSight = (node) => node.getClientRects().length > 0;
 
 /** The first row of a list that is in sight. */
@@ -54,6 +59,7 @@ const KEYS = {
 };
 
 export function listenToKeys(search) {
+  addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.closest?.("main")) pressed = performance.now(); }, { capture: true });
   addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !store.now) return;
     if (store.dialog) return;

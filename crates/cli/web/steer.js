@@ -82,7 +82,7 @@ export const wish = {
     fields: [text("Your answer", { must: true })], send: (given, givenUp) => act({ do: "answer", question: question.id, text: given.text }, givenUp),
   }),
   add: () => ask({
-    title: "Add a task", button: "Add", keep: "add",
+    title: "Add a task", button: "Add",
     fields: [{ name: "title", label: "Title", kind: "line", must: true }, { name: "description", label: "What is to be done", kind: "text" },
       { name: "after", label: "After (ids of tasks, separated by spaces)", kind: "ids" },
       { name: "check", label: "Check: the command that proves it", kind: "line" }],

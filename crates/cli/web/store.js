@@ -36,7 +36,7 @@ export function listen(listener) {
 export const shown = () => (store.at == null ? store.now : store.past);
 
 /** The time that it is of. */
-export const shownTime = () => (store.at == null ? store.clock : store.past.at_ms);
+export const shownTime = () => (store.at != null ? store.past.at_ms : store.now.read_only ? store.now.at_ms : store.clock);
 
 function taken(picture) {
   picture.places = new Map();

@@ -145,7 +145,7 @@ impl TeamReport {
         let mut words = vec![format!("{} of {} tasks completed", counts.completed, counts.total)];
         for (count, what) in [
             (counts.failed, "failed"),
-            (counts.running, "running"),
+            (counts.running, "under way"),
             (counts.ready, "ready"),
             (counts.blocked, "blocked"),
             (counts.cancelled, "cancelled"),

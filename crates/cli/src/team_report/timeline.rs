@@ -95,7 +95,7 @@ impl TeamReport {
         let step_ms = STEPS_MS.iter().find(is_far).copied().unwrap_or((end - begin) / TICKS);
         for tick in 0..=(end - begin) / step_ms {
             let at_ms = tick * step_ms;
-            let (x, label) = (across(begin + at_ms), if tick == 0 { "0".to_owned() } else { short(at_ms) });
+            let (x, label) = (across(begin + at_ms), tick_words(at_ms));
             let anchor = if x + 40 > width { "end" } else { "start" };
             let _ = writeln!(
                 text,
@@ -121,6 +121,17 @@ impl TeamReport {
         }
         let key = LEGEND.map(|(class, words)| format!("<i class=\"{class}\"></i> {words}"));
         Some(format!("{text}</svg>\n<p class=\"faint key\">{}</p>\n", key.join(" ")))
+    }
+}
+
+/// A time since the beginning, exactly.
+fn tick_words(at_ms: u64) -> String {
+    match at_ms {
+        0 => "0".to_owned(),
+        60_000..3_600_000 if !at_ms.is_multiple_of(60_000) => {
+            format!("{}m {}s", at_ms / 60_000, at_ms / 1_000 % 60)
+        }
+        _ => short(at_ms),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use agent_team::view::{MessageView, message};
-use agent_team::{Recipient, RecordId, TaskId, TranscriptReader};
+use agent_team::{Error, Recipient, RecordId, TaskId, TaskQueue, TranscriptReader};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
@@ -121,12 +121,22 @@ pub async fn records(State(site): Team, Query(asked): Query<Asked>) -> Response 
 
 pub async fn timeline(State(site): Team, Query(asked): Query<Asked>) -> Response {
     answer(site, move |site| {
+        let queue = site.at(asked.at)?;
+        let is_now = asked.at.is_none() && !site.is_read_only() && !was_cut_off(&queue)?;
+        let newest = site.newest()?;
         let (at_ms, waits) = site.with_index(|index| {
-            (asked.at.map(|at| index.at_ms(at)), index.waits(asked.at.unwrap_or(u64::MAX)))
+            (index.at_ms(asked.at.unwrap_or(newest)), index.waits(asked.at.unwrap_or(u64::MAX)))
         })?;
-        Ok(Timeline::of(&site.at(asked.at)?, waits, at_ms.unwrap_or_else(now_ms))?)
+        Ok(Timeline::of(&queue, waits, if is_now { now_ms() } else { at_ms })?)
     })
     .await
+}
+
+/// Whether the last run has no end, and nobody runs it any more: then nothing goes on since it wrote last.
+fn was_cut_off(queue: &TaskQueue) -> Result<bool, Error> {
+    let is_open =
+        queue.team_log().look(|state| state.runs().last().is_some_and(|run| run.ended.is_none()))?;
+    Ok(is_open && !queue.is_being_run()?)
 }
 
 pub async fn cost(State(site): Team, Query(asked): Query<Asked>) -> Response {

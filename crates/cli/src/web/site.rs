@@ -125,6 +125,8 @@ impl Site {
         let queue = self.at(records)?;
         let at_ms = match records {
             Some(records) => self.with_index(|index| index.at_ms(records))?,
+            // Of a log alone nobody knows what came after it.
+            None if self.is_read_only() => self.with_index(|index| index.at_ms(newest))?,
             None => now_ms(),
         };
         // Transcripts are not of then.

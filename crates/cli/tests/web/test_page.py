@@ -204,6 +204,8 @@ def test_a_transcript_grows_as_it_is_written(running, open_page):
 
 
 def test_of_a_long_transcript_the_end_is_read_first(running, open_page):
+    # Nothing more is written into it once its agent waits for the answer.
+    until(lambda: running.json("status")["questions"], "the question")
     [transcript] = [at for at in (running.folder / ".agent-team/attempts").glob("*/transcript.jsonl") if '"task":"asked"' in at.read_text()]
     # As if it had worked for long.
     first, *rest = transcript.read_text().splitlines()

@@ -25,7 +25,7 @@ export function Steered({ agent, main }) {
   const { pauses } = shown();
   const away = AWAY.includes(doing);
   return html`<${Do} run=${() => wish.say(id)}>Say<//>
-    ${doing !== "stopped" && !away && html`<${Do} run=${() => wish.interrupt(id)}>Interrupt<//>`}
+    ${doing !== "stopped" && !away && agent.holds.length > 0 && html`<${Do} run=${() => wish.interrupt(id)}>Interrupt<//>`}
     ${pauses.some((one) => one.agent === id) ? html`<${Do} main=${main} run=${() => wish.resume(id)}>Resume<//>`
     : away ? null : pauses.some((one) => one.agent == null) ? html`<${Do} run=${() => wish.resume()}>Resume team<//>`
       : html`<${Do} run=${() => wish.pause(id)}>Pause<//>`}`;

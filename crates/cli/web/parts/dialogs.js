@@ -66,20 +66,20 @@ function Field({ field, given, set, first }) {
   return html`<div class="field"><label for=${id}>${field.label}${field.must ? "" : html` <span class="faint">if you like</span>`}</label>${input}</div>`;
 }
 
-// What was typed into a dialog that says so, until it is done.
+// What was typed into a dialog and not sent, by what it was for, until it is done.
 const drafts = new Map();
 
 function Wish({ dialog }) {
-  const [given, setGiven] = useState(() => drafts.get(dialog.keep) ?? Object.fromEntries(dialog.fields.map((field) => [field.name, field.value ?? (field.kind === "tick" ? false : "")])));
+  const [given, setGiven] = useState(() => drafts.get(dialog.title) ?? Object.fromEntries(dialog.fields.map((field) => [field.name, field.value ?? (field.kind === "tick" ? false : "")])));
   const set = (now) => {
-    if (dialog.keep) drafts.set(dialog.keep, now);
+    drafts.set(dialog.title, now);
     setGiven(now);
   };
   const { busy, error, send: does } = useSending();
   const lacks = dialog.fields.find((field) => field.must && !given[field.name].trim());
   const send = async (event) => {
     event.preventDefault();
-    if (!lacks && await does((givenUp) => dialog.send(given, givenUp))) drafts.delete(dialog.keep);
+    if (!lacks && await does((givenUp) => dialog.send(given, givenUp))) drafts.delete(dialog.title);
   };
   const key = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(event); };
   return html`<${Modal} title=${line(dialog.title)}><form onSubmit=${send} onKeyDown=${key}>
@@ -116,10 +116,14 @@ function ToRead({ of, label, ended, children }) {
 function Judged({ title, awaited, lead, of, label, over, back, sentBack, approve, judge, children }) {
   const { busy, error, send } = useSending();
   const [read, setRead] = useState(null);
-  const [words, setWords] = useState("");
+  const [words, say] = useState(drafts.get(title) ?? "");
+  const setWords = (now) => {
+    drafts.set(title, now);
+    say(now);
+  };
   const why = whyNot() || over;
   const lacks = why ? [why] : [read === of ? "" : "Read it to its end, then it can be approved.", words.trim() ? "" : `Say what is to be changed, then it can be ${sentBack}.`];
-  const does = (good) => send((givenUp) => judge(good, words, givenUp));
+  const does = async (good) => { if (await send((givenUp) => judge(good, words, givenUp))) drafts.delete(title); };
   return html`<${Modal} title=${title} kind="large">
     ${awaited ?? html`<p class="faint">${lead}</p>
       <${ToRead} of=${of} label=${label} ended=${() => setRead(of)}>${children}<//>
@@ -161,6 +165,7 @@ function Result({ task: id }) {
     back="Send back" sentBack="sent back" approve=${`Approve attempt ${task.attempt}`}
     judge=${(approve, text, givenUp) => act({ do: "review", task: id, attempt: task.attempt, approve, text }, givenUp)}>
     <${Text} text=${task.result} />
+    ${task.feedback.map((one, place) => html`<h3 key=${place}>Attempt ${one.attempt} was sent back${one.reviewer ? ` by ${line(one.reviewer)}` : ""}: ${line(one.cause)}</h3><div class="text quote">${textOf(one.text)}</div>`)}
     ${task.check && html`<h3>What its check said</h3><p><code>${line(task.check)}</code></p><pre>${textOf(task.check_output) || "Nothing."}</pre>`}
     <h3>Its change</h3>
     ${change.error ? html`<${Awaited} said=${change} />` : change.value.diff ? html`<div class="diff"><${Patch} patch=${change.value.diff} open /></div>` : html`<p class="faint">There is no change of files to see.</p>`}<//>`;

@@ -3,7 +3,7 @@ import { html } from "../lib.js";
 import { address, go, read, to } from "../route.js";
 import { shown, shownTime, store } from "../store.js";
 import { whyNot, wish } from "../steer.js";
-import { STATUSES, accountOf, count, line, money, number, plural, span, textOf, tokensOf } from "../words.js";
+import { STATUSES, accountOf, count, line, moment, money, number, plural, span, textOf, tokensOf } from "../words.js";
 import { Do, byStatus, useNarrow, waitsForYou } from "./common.js";
 import { nextTheme, theme } from "../theme.js";
 
@@ -68,6 +68,8 @@ function Banners({ picture, narrow }) {
   if (team) said.push([html`The team is paused for ${span(now - team.at_ms)}${team.reason ? html`: ${line(team.reason)}` : ""}.`,
     !whyNot() && html`<button class="link" onClick=${() => wish.resume()}>Resume it</button>`]);
   for (const one of limited) said.push([html`${line(one.model)} takes no calls for ${span(one.until_ms - now)}: ${line(one.reason)}`]);
+  const unable = picture.agents.filter((agent) => agent.left_because);
+  if (unable.length) said.push(["bad", html`${line(unable[0].id)}${unable.length > 1 ? ` and ${unable.length - 1} more` : ""} left: ${line(unable[0].left_because)}`]);
   const run = picture.runs.at(-1);
   if (run && run.to_ms == null && !picture.is_run) said.push([html`The last run was cut off. <code>agent-team run</code> goes on where it was.`]);
   if (run?.to_ms != null && !picture.is_run && waitsForYou(picture).all > 0) said.push([html`The run ended, and something waits for you: once you have answered,
@@ -83,6 +85,7 @@ function Run({ picture }) {
   const run = picture.runs.at(-1);
   if (!run) return html`<span class="faint">No run yet</span>`;
   const how = run.rehearsal ? "scripted run" : "run";
+  if (picture.read_only && run.to_ms == null) return html`<span class="faint">the log ends within a ${how}, at ${moment(shownTime())}</span>`;
   if (picture.is_run) return html`<span>${how} for ${span(shownTime() - run.from_ms)}</span>`;
   return html`<span class="faint">no run now; the last one ${run.outcome ? html`ended: <b>${line(run.outcome)}</b>` : "was cut off"}</span>`;
 }

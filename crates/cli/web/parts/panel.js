@@ -2,6 +2,7 @@
 import { html, useEffect, useRef } from "../lib.js";
 import { go, read, to } from "../route.js";
 import { shown, shownTime, store, useAsked } from "../store.js";
+import { byKey } from "../keys.js";
 import { wish } from "../steer.js";
 import { count, line, money, plural, seen, span, tokensOf } from "../words.js";
 import { Do, Doing, Empty, Link, Remedy, Task, waitsForYou } from "./common.js";
@@ -66,8 +67,8 @@ export function Panel() {
   const { kind, id, tab, find } = open;
   // A transcript goes to its own place.
   useEffect(() => { if (kind !== "transcript") box.current.scrollTop = 0; }, [kind, id, tab]);
-  // On a phone it takes the place of all else.
-  useEffect(() => { if (kind === "waiting" || matchMedia("(max-width: 760px)").matches) box.current.focus(); }, [kind, id]);
+  // On a phone it takes the place of all else; and whoever opened it by a key goes on in it.
+  useEffect(() => { if (kind === "waiting" || byKey() || matchMedia("(max-width: 760px)").matches) box.current.focus(); }, [kind, id]);
   const inside = { task: () => html`<${TaskPanel} key=${id} id=${id} tab=${tab} />`, agent: () => html`<${AgentPanel} id=${id} />`, message: () => html`<${MessagePanel} id=${id} />`,
     transcript: () => html`<div class="panel-title"><h2>Transcript</h2></div><${Transcript} key=${`${id} ${find}`} token=${id} find=${find} within=${box} />`, waiting: () => html`<${Waiting} />` }[kind];
   return html`<aside class="panel" ref=${box} tabindex="-1" id="panel" aria-label=${`${NAMES[kind]} ${kind === "waiting" ? "" : line(id)}`}>

@@ -121,7 +121,9 @@ export function Timeline() {
   const [sight, setSight] = useState({ left: 0, wide: 1100 });
   const box = useRef(null);
   const stretches = said.value?.stretches;
-  const goesOn = stretches?.some((one) => one.to_ms == null);
+  // Where a run was cut off nothing goes on since it wrote last.
+  const cutOff = picture.runs.at(-1)?.to_ms === null && !picture.is_run;
+  const goesOn = !cutOff && stretches?.some((one) => one.to_ms == null);
   const now = goesOn ? Math.max(shownTime(), said.value.to_ms) : said.value?.to_ms ?? 0;
   const rows = useMemo(() => (stretches ? lanes(stretches, now) : []), [stretches]);
   const waits = useMemo(() => {

@@ -143,7 +143,7 @@ export function Transcript({ token, find, within }) {
   };
   const from = Math.max(0, all.length - many);
   return html`<div class="transcript">
-    ${known.of && html`<p class="faint"><${Agent} id=${known.of.agent} /> on <${Task} id=${known.of.task} />, ${known.of.stage}, attempt ${known.of.attempt}</p>`}
+    ${known.of && html`<p class="faint of"><${Agent} id=${known.of.agent} /> on <${Task} id=${known.of.task} />, ${known.of.stage}, attempt ${known.of.attempt}${known.of.to_ms == null ? "" : `: ${line(known.of.words)}`}</p>`}
     ${store.at != null && html`<p class="banner past">A transcript is shown as it is today, not as it was then.</p>`}
     ${!all.length && html`<${Empty}>There is no transcript here: it lies beside the log on the machine where the agent worked, and who works from a shell writes none.<//>`}
     ${(from > 0 || known.from > 0) && html`<button class="more" onClick=${more}>Show what was before${from > 0 && !known.from ? ` (${count(from)} entries)` : ""}</button>`}
