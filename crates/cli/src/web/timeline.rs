@@ -1,5 +1,6 @@
 //! Who worked on what and when, and which tasks held up the whole.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use agent_team::view::{self, RowView, StretchView};
@@ -19,8 +20,8 @@ pub struct Timeline {
     pub stretches: Vec<StretchView>,
     /// When agents waited for somebody's word while they held a task, in the order in which it began.
     pub waits: Vec<Wait>,
-    /// The critical path: the tasks of which each waited for the one before it, back from the one that goes on for longest, or else
-    /// ended last.
+    /// The critical path: the tasks of which each waited for the one before it, back from what goes on (of several the longest
+    /// way), or else ended last.
     pub critical: Vec<TaskId>,
 }
 
@@ -50,21 +51,25 @@ fn critical(rows: &[RowView]) -> Vec<TaskId> {
     for row in ended.values().copied() {
         row.parent.iter().for_each(|parent| parts.entry(parent).or_default().push(row));
     }
-    let under_way = rows.iter().filter(|row| {
+    let back_from = |row: &RowView| -> Vec<TaskId> {
+        let (mut chain, mut last) = (Vec::new(), Some(row));
+        while let Some(row) = last {
+            chain.push(row.id.clone());
+            let waited_for = row.after.iter().chain(&row.replans).filter_map(|id| ended.get(id).copied());
+            let waited_for = waited_for.chain(parts.get(&row.id).into_iter().flatten().copied());
+            // A clock that was set back must not lead in a circle; what comes after itself is in no log.
+            last = waited_for.max_by_key(|row| (row.since_ms, &row.id)).filter(|_| chain.len() <= rows.len());
+        }
+        chain.reverse();
+        chain
+    };
+    let is_under_way = |row: &&RowView| {
         matches!(row.status, Status::Running | Status::Verifying | Status::Reviewing | Status::Merging)
-    });
-    let newest = || ended.values().max_by_key(|row| (row.since_ms, &row.id)).copied();
-    let mut last = under_way.min_by_key(|row| (row.since_ms, &row.id)).or_else(newest);
-    let mut chain = Vec::new();
-    while let Some(row) = last {
-        chain.push(row.id.clone());
-        let waited_for = row.after.iter().chain(&row.replans).filter_map(|id| ended.get(id).copied());
-        let waited_for = waited_for.chain(parts.get(&row.id).into_iter().flatten().copied());
-        // A clock that was set back must not lead in a circle; what comes after itself is in no log.
-        last = waited_for.max_by_key(|row| (row.since_ms, &row.id)).filter(|_| chain.len() <= rows.len());
-    }
-    chain.reverse();
-    chain
+    };
+    let newest = || ended.values().max_by_key(|row| (row.since_ms, &row.id)).map(|row| back_from(row));
+    let under_way = rows.iter().filter(is_under_way).map(|row| (row.since_ms, back_from(row)));
+    let longest = under_way.max_by_key(|(since_ms, chain)| (chain.len(), Reverse(*since_ms)));
+    longest.map(|(_, chain)| chain).or_else(newest).unwrap_or_default()
 }
 
 #[cfg(test)]

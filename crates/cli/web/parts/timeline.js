@@ -103,7 +103,7 @@ function Path({ critical, stretches, waits, now, goesOn }) {
     return by;
   }, [critical, stretches, waits]);
   let end = null;
-  return html`<div class="path"><h3>Critical path <span class="faint">each of these waited for the one before it; ${goesOn ? "the last one goes on for longest now" : "what shortens one of them shortens the whole"}</span></h3>
+  return html`<div class="path"><h3>Critical path <span class="faint">each of these waited for the one before it; ${goesOn ? "the last one goes on now" : "what shortens one of them shortens the whole"}</span></h3>
     <ol data-list>${critical.slice(0, 100).map((id) => {
     const { from, to: until, work } = of.get(id);
     const waited = end != null ? from - end : 0;
@@ -113,6 +113,12 @@ function Path({ critical, stretches, waits, now, goesOn }) {
       ${Number.isFinite(from) && html` <b>${span(until - from)}</b> <span class="faint">(${span(work)} of work)</span>`}</li>`;
   })}${critical.length > 100 && html`<li class="faint">and ${critical.length - 100} more</li>`}</ol></div>`;
 }
+
+const LEGEND = [
+  ["bar-of st-work", "work"], ["bar-of st-verify", "check"], ["bar-of st-review", "review"], ["bar-of st-merge", "merge"],
+  ["bar-of st-work e-failed", "failed or sent back"], ["bar-of st-review e-refused", "said no"], ["waited", "had no task"],
+  ["bar-of st-work waits", "waited for a word"], ["bar-of st-work critical", "critical path"],
+];
 
 export function Timeline() {
   const picture = shown();
@@ -161,8 +167,7 @@ export function Timeline() {
   };
   const inSight = [sight.left - 300, sight.left + wide + 300];
   return html`<section class="scroll timeline"><h2 class="sr">Timeline</h2>
-    <div class="tools"><span class="key"><i class="bar-of st-work"></i>work <i class="bar-of st-verify"></i>check <i class="bar-of st-review"></i>review <i class="bar-of st-merge"></i>merge
-      <i class="bar-of st-work e-failed"></i>failed or sent back <i class="bar-of st-review e-refused"></i>said no <i class="waited"></i>had no task <i class="bar-of st-work"><i class="word"></i></i>waited for a word <i class="bar-of st-work critical"></i>critical path</span>
+    <div class="tools"><span class="key">${LEGEND.map(([kind, words]) => html`<span key=${words}><i class=${kind}>${kind === "bar-of st-work waits" && html`<i class="word"></i>`}</i>${words} </span>`)}</span>
       <span class="faint">${span(long)}, from ${moment(from)}</span>
       <span class="buttons"><button class="icon" onClick=${() => set(zoom * 2)} aria-label="Larger">+</button><button class="icon" onClick=${() => set(zoom / 2)} aria-label="Smaller" disabled=${zoom === 1}>−</button>
         <button class="icon" onClick=${() => set(1)} aria-label="All of it">⤢</button></span></div>
