@@ -14,7 +14,7 @@ const STYLE: &str = "
   --badly: #e0707a; --other: #7aa7ea; --on: #d9b04a; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--ground); margin: 2rem auto; max-width: 64rem;
   padding: 0 1rem; }
-h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 2.5rem; } .faint { color: var(--faint); }
+h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 2.5rem; } .faint { color: var(--faint); } a { color: inherit; }
 blockquote { border-left: 3px solid var(--line); margin: 1rem 0; padding-left: 1rem; white-space: pre-wrap; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
@@ -123,7 +123,7 @@ impl TeamReport {
             let graph = format!("<div class=\"wide graph\">{}</div>\n", self.graph.svg());
             section(&mut text, "What waited for what", &graph);
         }
-        text + "</body></html>\n"
+        with_contents(&text) + "</body></html>\n"
     }
 }
 
@@ -141,7 +141,22 @@ fn shown(text: &str) -> String {
 }
 
 fn section(text: &mut String, title: &str, content: &str) {
-    let _ = write!(text, "<h2>{title}</h2>\n{content}");
+    let _ = write!(text, "<h2 id=\"{}\">{title}</h2>\n{content}", anchor(title));
+}
+
+fn anchor(title: &str) -> String {
+    title.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase()
+}
+
+/// The page with links to its sections before the first of them: that of a large team is long.
+fn with_contents(page: &str) -> String {
+    let titles = page.split("<h2 id=\"").skip(1).filter_map(|rest| {
+        let (id, rest) = rest.split_once("\">")?;
+        Some((id, rest.split_once("</h2>")?.0))
+    });
+    let links: Vec<String> = titles.map(|(id, title)| format!("<a href=\"#{id}\">{title}</a>")).collect();
+    let Some((head, sections)) = page.split_once("<h2 id=\"") else { return page.to_owned() };
+    format!("{head}<nav class=\"faint\">{}</nav>\n<h2 id=\"{sections}", links.join(" · "))
 }
 
 /// A table, with figures from a column on. A status has its colour.

@@ -5,12 +5,13 @@
 //!
 //! | part | what it does | what it does not |
 //! |---|---|---|
-//! | `screen` with `lists`, `pages`, `dialog`, `acts`, `moves`, `search` | what is shown, and what keys make of it | no terminal, no clock, no log |
+//! | `screen` with `lists`, `pages`, `dialog`, `acts`, `calls`, `moves`, `search` | what is shown, and what keys make of it | no terminal, no clock, no log |
 //! | `draw/` | the cells of the screen | changes nothing but where windows begin |
 //! | `event_loop` with `look`, `ask`, `terminal` | waits, reads, does | knows no key and no cell |
 
 mod acts;
 mod ask;
+mod calls;
 mod dialog;
 mod draw;
 mod event_loop;

@@ -235,6 +235,19 @@ mod tests {
     }
 
     #[test]
+    fn a_line_over_several_layers_passes_below_what_stands_between() {
+        let svg = plain().svg();
+        // From `a` to `d` it passes the layer of `b` and `c`.
+        let passing: Vec<_> =
+            svg.lines().filter(|line| line.contains('H') && line.starts_with("<path")).collect();
+        let [line] = passing[..] else { panic!("{svg}") };
+        let height = line.split('H').next().unwrap().rsplit(' ').next().unwrap().parse::<usize>().unwrap();
+        let boxes = svg.split("<rect x=\"284\" y=\"").skip(1);
+        let tops = boxes.map(|rest| rest.split('"').next().unwrap().parse::<usize>().unwrap());
+        assert!(tops.clone().count() == 2 && tops.max().unwrap() + 46 < height, "{svg}");
+    }
+
+    #[test]
     fn every_form_shows_every_task_and_what_it_waits_for() {
         let graph = plain();
         for (form, line) in [(graph.mermaid(), " --> "), (graph.dot(), " -> "), (graph.svg(), "<path ")] {
