@@ -78,7 +78,7 @@ export const wish = {
     send: (given, givenUp) => act({ do: "reassign", task, agent: given.agent || null }, givenUp),
   }),
   answer: (question) => ask({
-    title: "Answer a question", button: "Answer", words: `${line(question.from)} asks${aboutTask(question.task)}:`, quote: question.text,
+    title: "Answer a question", button: "Answer", keep: question.id, words: `${line(question.from)} asks${aboutTask(question.task)}:`, quote: question.text,
     fields: [text("Your answer", { must: true })], send: (given, givenUp) => act({ do: "answer", question: question.id, text: given.text }, givenUp),
   }),
   add: () => ask({

@@ -158,6 +158,10 @@ def test_a_question_is_answered_and_an_agent_interrupted(running, open_page):
     page.locator("#panel").get_by_role("button", name="Answer").click()
     expect(page.locator("dialog")).to_contain_text("worker-3 asks about asked (Make asked):")
     page.keyboard.type("Spaces")
+    # What was typed and not sent is there again.
+    page.keyboard.press("Escape")
+    page.locator("#panel").get_by_role("button", name="Answer").click()
+    expect(page.locator("dialog textarea")).to_have_value("Spaces")
     page.keyboard.press("Control+Enter")
     until(lambda: running.json("show", "asked")["status"] == "completed", "what the answer was waited for with")
     page.keyboard.press("Escape")

@@ -70,16 +70,17 @@ function Field({ field, given, set, first }) {
 const drafts = new Map();
 
 function Wish({ dialog }) {
-  const [given, setGiven] = useState(() => drafts.get(dialog.title) ?? Object.fromEntries(dialog.fields.map((field) => [field.name, field.value ?? (field.kind === "tick" ? false : "")])));
+  const kept = dialog.keep ?? dialog.title;
+  const [given, setGiven] = useState(() => drafts.get(kept) ?? Object.fromEntries(dialog.fields.map((field) => [field.name, field.value ?? (field.kind === "tick" ? false : "")])));
   const set = (now) => {
-    drafts.set(dialog.title, now);
+    drafts.set(kept, now);
     setGiven(now);
   };
   const { busy, error, send: does } = useSending();
   const lacks = dialog.fields.find((field) => field.must && !given[field.name].trim());
   const send = async (event) => {
     event.preventDefault();
-    if (!lacks && await does((givenUp) => dialog.send(given, givenUp))) drafts.delete(dialog.title);
+    if (!lacks && await does((givenUp) => dialog.send(given, givenUp))) drafts.delete(kept);
   };
   const key = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(event); };
   return html`<${Modal} title=${line(dialog.title)}><form onSubmit=${send} onKeyDown=${key}>
@@ -187,5 +188,5 @@ export function Dialogs() {
   if (dialog.kind === "plan") return html`<${Plan} key=${dialog.task} task=${dialog.task} />`;
   if (dialog.kind === "result") return html`<${Result} key=${dialog.task} task=${dialog.task} />`;
   if (dialog.kind === "help") return html`<${Help} />`;
-  return html`<${Wish} key=${dialog.title} dialog=${dialog} />`;
+  return html`<${Wish} key=${dialog.keep ?? dialog.title} dialog=${dialog} />`;
 }
