@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use agent_team::view::TaskView;
+
 use super::{Setback, TeamReport, cost};
 use crate::safe_text;
 use crate::time::short;
@@ -67,16 +69,14 @@ impl TeamReport {
             text += "\n## What failed, and why\n";
         }
         for (task, failure, setbacks) in failed {
-            let _ = write!(text, "\n### {}: {}\n\n{failure}\n", plain(task.id.as_str()), plain(&task.title));
-            text += &told(&setbacks);
+            let _ = write!(text, "{}\n{failure}\n{}", heading(task), told(&setbacks));
         }
         let mut on_the_way = self.on_the_way().peekable();
         if on_the_way.peek().is_some() {
             text += "\n## What was sent back on the way\n";
         }
         for (task, setbacks) in on_the_way {
-            let _ = write!(text, "\n### {}: {}\n", plain(task.id.as_str()), plain(&task.title));
-            text += &told(&setbacks);
+            text += &(heading(task) + &told(&setbacks));
         }
         let mut results = self.results().peekable();
         if results.peek().is_some() {
@@ -125,6 +125,11 @@ fn plain(text: &str) -> String {
         }
     }
     plain
+}
+
+/// What stands above all that is told of a task.
+fn heading(task: &TaskView) -> String {
+    format!("\n### {}: {}\n", plain(task.id.as_str()), plain(&task.title))
 }
 
 /// What was refused, each with its head.
