@@ -1,7 +1,8 @@
 //! The merge queue: sixteen finished branches, and a gate that takes no time.
 //!
 //! The first run of the team does the work while nothing can be merged; the second one, which is measured, merges. The
-//! limit is the time of the very git commands that it ran, run again on the same repository with nothing in between.
+//! limit is the time of the very git commands that it ran, run again on the same repository with nothing in between. It has no
+//! sandbox for the gate; what the sandbox adds, which every command pays wherever it runs, has a row of its own.
 //! Measured from the first merge to the last, so that the beginning and the end of a run do not count.
 
 use std::path::{Path, PathBuf};
@@ -11,8 +12,10 @@ use std::time::Duration;
 
 use agent_team::agent::{Agent, AgentError, Answer, Assignment, Context};
 use agent_team::command::Environment;
+use agent_team::sandbox::{Sandbox, SandboxChoice};
 use agent_team::{AgentTeam, Durability, NewTask, Progress, Reporter, Role, RunOptions, RunOutcome, Status};
 use anyhow::{Result, ensure};
+use clap::ValueEnum;
 use tokio::runtime::Runtime;
 
 use crate::git_recorder::{self, GitCall};
@@ -29,25 +32,44 @@ const FILES: usize = 100;
 /// How long a run may take: one that hangs is an error.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Milliseconds for each merge, beside the git commands alone.
+/// Whether the gate runs in a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Gate {
+    Confined,
+    Unconfined,
+}
+
+impl Gate {
+    /// As it is said to a peer.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Confined => "confined",
+            Self::Unconfined => "unconfined",
+        }
+    }
+}
+
+/// Milliseconds for each merge, beside the git commands alone, without a sandbox for the gate and with one.
 pub fn sixteen(setting: &Setting) -> Result<Vec<Measured>> {
     let place = setting.folder()?;
     let (project, saved) = (place.join("project"), place.join("saved"));
     finished_branches(setting, &place, &project)?;
     copy(&project, &saved)?;
-    let (mut ours, mut git) = (Vec::new(), Vec::new());
+    let (mut ours, mut confined, mut git) = (Vec::new(), Vec::new(), Vec::new());
     let mut calls_each = 0.0;
     for round in 0..setting.choose(2, 1) {
-        let merged = merge_all(setting.command(std::env::current_exe()?), &project)?;
-        ours.push(each_ms(&merged));
-        restore(&saved, &project)?;
+        for (gate, times) in [(Gate::Unconfined, &mut ours), (Gate::Confined, &mut confined)] {
+            let merged = merge_all(setting.command(std::env::current_exe()?), &project, gate)?;
+            times.push(each_ms(&merged));
+            restore(&saved, &project)?;
+        }
 
         let (notes, shim) = (place.join(format!("notes-{round}")), place.join(format!("shim-{round}")));
         std::fs::create_dir(&shim)?;
         let mut noting = setting.command(std::env::current_exe()?);
         noting.env("PATH", setting.path_after(&shim)?);
         noting.envs(git_recorder::install(&shim, &setting.git()?, &notes)?);
-        let merged = merge_all(noting, &project)?;
+        let merged = merge_all(noting, &project, Gate::Unconfined)?;
         restore(&saved, &project)?;
 
         let calls = git_recorder::read(&notes)?;
@@ -59,7 +81,13 @@ pub fn sixteen(setting: &Setting) -> Result<Vec<Measured>> {
     }
     std::fs::remove_dir_all(&place)?;
     let note = format!("{calls_each:.1} git commands a merge");
-    Ok(vec![Measured { value: median(&ours), limit: Some(median(&git)), spread: spread(&ours), note }])
+    let measured = |times: &[f64]| Measured {
+        value: median(times),
+        limit: Some(median(&git)),
+        spread: spread(times),
+        note: note.clone(),
+    };
+    Ok(vec![measured(&ours), measured(&confined)])
 }
 
 /// Milliseconds from one merge to the next, on average.
@@ -136,8 +164,9 @@ fn finisher(setting: &Setting, project: &Path, tasks: usize) -> Result<Peer> {
 }
 
 /// Lets another process merge, and gives the times at which it did.
-fn merge_all(command: Command, project: &Path) -> Result<Vec<u64>> {
-    let mut peer = Peer::start_by(command, [Path::new("merge-branches"), project])?;
+fn merge_all(command: Command, project: &Path, gate: Gate) -> Result<Vec<u64>> {
+    let arguments = ["merge-branches".to_owned(), project.display().to_string(), gate.as_str().to_owned()];
+    let mut peer = Peer::start_by(command, arguments)?;
     peer.say("go")?;
     peer.hear_value()
 }
@@ -177,21 +206,24 @@ impl Agent for Writer {
     }
 }
 
-fn team(project: &Path, reporter: Reporter) -> Result<AgentTeam> {
+fn team(project: &Path, reporter: Reporter, gate: Gate) -> Result<AgentTeam> {
     let queue = prepare::open(project, Durability::Process)?;
     let mut team = AgentTeam::over(queue.team_log().clone());
     for number in 0..4 {
         team.add_agent(prepare::worker(number)?.as_str(), Role::Worker, Arc::new(Writer))?;
     }
-    let gate = Some("true".to_owned());
-    let environment = Some(Environment::of_this_process());
+    let environment = match gate {
+        Gate::Confined => Environment::of_this_process(),
+        Gate::Unconfined => Environment::of_this_process().confined(Sandbox::new(SandboxChoice::None)),
+    };
+    let (gate, environment) = (Some("true".to_owned()), Some(environment));
     team.options(RunOptions { gate, environment, reporter, ..RunOptions::default() });
     Ok(team)
 }
 
 /// The process that does the work, and says how many results wait to be merged.
 pub fn finish(project: &Path, tasks: usize) -> Result<()> {
-    let team = team(project, Reporter::default())?;
+    let team = team(project, Reporter::default(), Gate::Confined)?;
     for number in 0..tasks {
         team.add_task(NewTask::new(format!("Write file {number}")).id(format!("write-{tasks}-{number}")))?;
     }
@@ -202,7 +234,7 @@ pub fn finish(project: &Path, tasks: usize) -> Result<()> {
 }
 
 /// The process that merges.
-pub fn merge(project: &Path) -> Result<()> {
+pub fn merge(project: &Path, gate: Gate) -> Result<()> {
     let merged = Arc::new(Mutex::new(Vec::new()));
     let times = merged.clone();
     let reporter = Reporter::to(move |progress| {
@@ -210,7 +242,7 @@ pub fn merge(project: &Path) -> Result<()> {
             times.lock().unwrap_or_else(PoisonError::into_inner).push(monotonic_ns());
         }
     });
-    let team = team(project, reporter)?;
+    let team = team(project, reporter, gate)?;
     peer::ready()?;
     let report = Runtime::new()?.block_on(team.run(Some(LONG)))?;
     ensure!(report.outcome == RunOutcome::Completed, "the run ended otherwise: {:?}", report.outcome);

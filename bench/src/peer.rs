@@ -48,7 +48,7 @@ pub enum Part {
     FinishBranches { project: PathBuf, tasks: usize },
     /// Merges what was left.
     #[command(hide = true)]
-    MergeBranches { project: PathBuf },
+    MergeBranches { project: PathBuf, gate: merge::Gate },
 }
 
 /// A durability, as it is said to a peer.
@@ -91,7 +91,7 @@ impl Part {
             Self::WaitIdly { folder, waiting, agents } => idle::play(&folder, waiting, agents),
             Self::ServeModel => model::serve(),
             Self::FinishBranches { project, tasks } => merge::finish(&project, tasks),
-            Self::MergeBranches { project } => merge::merge(&project),
+            Self::MergeBranches { project, gate } => merge::merge(&project, gate),
         }
     }
 }

@@ -242,13 +242,22 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         what: "the merge queue",
-        rows: &[row(
-            "merge-16",
-            "merge queue, 16 finished branches, instant gate; the limit is the time of the same git commands alone",
-            "ms/merge",
-            Some(TimesLimit(1.1)),
-            None,
-        )],
+        rows: &[
+            row(
+                "merge-16",
+                "merge queue, 16 finished branches, instant gate; the limit is the time of the same git commands alone",
+                "ms/merge",
+                Some(TimesLimit(1.1)),
+                None,
+            ),
+            row(
+                "merge-16-confined",
+                "the same with the gate in a sandbox, as it is by default",
+                "ms/merge",
+                None,
+                None,
+            ),
+        ],
         measure: merge::sixteen,
     },
     Group {

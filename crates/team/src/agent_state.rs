@@ -6,9 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use agent_team_core::machine::{
-    Agent, Claim, Command, Ending, Message, Refusal, State, Status, Task, decide,
-};
+use agent_team_core::machine::{Agent, Claim, Command, Message, Refusal, State, Status, Task, decide};
 use agent_team_core::record::{Holder, Recipient, Stage};
 use agent_team_core::view::why_idle;
 use serde::Serialize;
@@ -115,9 +113,8 @@ impl TaskQueue {
             let held = state.held().map(|(task, claim)| (&claim.agent, (task, claim))).collect();
             let asked = state.open_questions().map(|asked| (&asked.from, asked)).collect();
             let nudged = nudges(state).collect();
-            let died = deaths(state);
             let known = |agent: &Agent| {
-                let died_ms = died.get(&agent.id).cloned();
+                let died_ms = state.death(&agent.id).map(|death| (death.task.to_string(), death.at_ms));
                 let gone = team_log.folder().filter(|_| !agent.orchestrated && !agent.left);
                 let gone = gone.and_then(|folder| whereabouts::why_gone(folder, agent));
                 Known { died_ms, gone, ..Known::of(state, agent, &held, &asked, &nudged, now_ms) }
@@ -151,26 +148,6 @@ impl TaskQueue {
     pub fn why_idle(&self, agent: &AgentId) -> Result<String, Error> {
         self.team_log().look(|state| why_idle(state, agent, self.team_log().now_ms()))
     }
-}
-
-/// What was last taken back from agents whose processes were gone, and when, unless they took something since.
-fn deaths(state: &State) -> BTreeMap<AgentId, (String, u64)> {
-    let mut newest: BTreeMap<&AgentId, (u64, Option<&Task>)> = BTreeMap::new();
-    for task in state.tasks() {
-        for past in &task.past_claims {
-            let died = (past.ending == Ending::ProcessGone).then_some(task);
-            match newest.get(&past.agent) {
-                Some((to_ms, _)) if *to_ms > past.to_ms => {}
-                _ => {
-                    newest.insert(&past.agent, (past.to_ms, died));
-                }
-            }
-        }
-    }
-    let died = newest
-        .into_iter()
-        .filter_map(|(agent, (to_ms, died))| Some((agent.clone(), (died?.id().to_string(), to_ms))));
-    died.collect()
 }
 
 /// What runs said to agents that got nowhere, oldest first.

@@ -285,6 +285,12 @@ impl Ledger {
     /// An agent begins an attempt.
     pub(crate) fn begin_attempt(&mut self, agent: &AgentId) {
         for account in accounts(agent, &[]) {
+            let balance = self.balance_mut(&account);
+            // Most attempts are not limited: then there is nothing to warn of.
+            if balance.limit.bounds.attempts.is_none() {
+                balance.attempts = balance.attempts.saturating_add(1);
+                continue;
+            }
             self.change(&account, |balance| balance.attempts = balance.attempts.saturating_add(1));
         }
     }

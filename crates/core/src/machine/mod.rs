@@ -41,7 +41,7 @@ pub use queue::Counts;
 pub use refusal::{Refusal, Unfit};
 #[cfg(feature = "mutants")]
 pub use safeguard::Safeguard;
-pub use state::{Agent, Late, ModelLimit, Note, Pause, Run, State};
+pub use state::{Agent, Death, Late, ModelLimit, Note, Pause, Run, State};
 pub use task::{
     Claim, Ending, Failure, Feedback, FeedbackCause, Intent, PastClaim, Plan, PlanVerdict, Submission, Task,
 };

@@ -214,6 +214,11 @@ impl Queue {
         places.min().map(|place| place.slot)
     }
 
+    /// The task that stands first where most tasks are taken from.
+    pub fn first(&self) -> Option<Slot> {
+        self.lanes.values().next()?.due.first().map(|place| place.slot)
+    }
+
     /// The tasks that wait for this very agent, in order.
     pub fn for_agent(&self, agent: &AgentId) -> impl Iterator<Item = Slot> + use<'_> {
         self.lanes_of(agent).flat_map(|waiting| waiting.due.iter().map(|place| place.slot))

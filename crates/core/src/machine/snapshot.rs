@@ -23,7 +23,7 @@ use super::queue::Queue;
 use super::refusal::Refusal;
 use super::safeguard::Safeguards;
 use super::seen::Seen;
-use super::state::{Agent, Batches, Late, ModelLimit, Note, Pause, Run, State};
+use super::state::{Agent, Batches, Death, Late, ModelLimit, Note, Pause, Run, State};
 use super::tasks::Tasks;
 use crate::id::{AgentId, RecordId, TaskId};
 use crate::record::{Policy, Revision};
@@ -38,6 +38,7 @@ struct Rest<'a> {
     policy_revision: Revision,
     runs: Cow<'a, [Run]>,
     agents: Cow<'a, BTreeMap<AgentId, Agent>>,
+    deaths: Cow<'a, BTreeMap<AgentId, Death>>,
     void: Cow<'a, BTreeMap<RecordId, Refusal>>,
     batches: Cow<'a, Batches>,
     replans: Cow<'a, [(Option<TaskId>, u32)]>,
@@ -66,6 +67,7 @@ impl State {
             policy_revision,
             runs,
             agents,
+            deaths,
             tasks,
             held,
             batches,
@@ -88,6 +90,7 @@ impl State {
             policy_revision: *policy_revision,
             runs: Cow::Borrowed(runs),
             agents: Cow::Borrowed(agents),
+            deaths: Cow::Borrowed(deaths),
             void: Cow::Borrowed(void),
             batches: Cow::Borrowed(batches),
             replans: replans.iter().map(|(within, count)| (within.clone(), *count)).collect(),
@@ -174,6 +177,7 @@ impl State {
             policy_revision: rest.policy_revision,
             runs: rest.runs.into_owned(),
             agents: rest.agents.into_owned(),
+            deaths: rest.deaths.into_owned(),
             tasks,
             held,
             batches: rest.batches.into_owned(),

@@ -29,6 +29,8 @@ pub struct State {
     pub(crate) policy_revision: Revision,
     pub(crate) runs: Vec<Run>,
     pub(crate) agents: BTreeMap<AgentId, Agent>,
+    /// What was last taken back from agents whose processes were gone and who claimed nothing since. No rule reads it.
+    pub(crate) deaths: BTreeMap<AgentId, Death>,
     pub(crate) tasks: Tasks,
     /// Tasks under a claim, so that finding holders that are gone takes no look at all tasks.
     pub(crate) held: BTreeSet<Slot>,
@@ -131,6 +133,15 @@ pub struct Agent {
     pub added: bool,
 }
 
+/// What was taken back from an agent because its process was gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Death {
+    /// The task.
+    pub task: TaskId,
+    /// When somebody saw that it was gone, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
 /// One run of an orchestrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -195,6 +206,7 @@ impl State {
             policy_revision: None,
             runs: Vec::new(),
             agents: BTreeMap::new(),
+            deaths: BTreeMap::new(),
             tasks: Tasks::default(),
             held: BTreeSet::new(),
             batches: BTreeMap::new(),
@@ -259,6 +271,11 @@ impl State {
     /// An agent that joined at some time.
     pub fn agent(&self, agent: &AgentId) -> Option<&Agent> {
         self.agents.get(agent)
+    }
+
+    /// What was last taken back from an agent because its process was gone; `None` once it claimed something again.
+    pub fn death(&self, agent: &AgentId) -> Option<&Death> {
+        self.deaths.get(agent)
     }
 
     /// Whether an agent is in the team now.
@@ -327,6 +344,12 @@ impl State {
     /// A task.
     pub fn task(&self, task: &TaskId) -> Option<&Task> {
         self.tasks.get(task)
+    }
+
+    /// The number of a task that somebody claims: mostly the one whose turn it is, which spares a search.
+    pub(crate) fn slot_to_claim(&self, task: &TaskId) -> Option<Slot> {
+        let first = self.queue.first().filter(|first| self.tasks.has_id(*first, task));
+        first.or_else(|| self.tasks.slot(task))
     }
 
     /// How many tasks there are of each status.

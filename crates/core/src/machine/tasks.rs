@@ -124,11 +124,9 @@ impl Tasks {
         Some(self.chunks.get(chunk)?.get()?.get(place)?.get()?)
     }
 
-    fn has_id(&self, slot: Slot, id: &TaskId) -> bool {
-        match self.thawed(slot) {
-            Some(task) => task.id() == id,
-            None => self.frozen.begins_with(slot.0 as usize, id),
-        }
+    /// Whether a task has this id. One that is asked whether it has is mostly the one that is wanted, and is thawed.
+    pub fn has_id(&self, slot: Slot, id: &TaskId) -> bool {
+        self.at(slot).is_some_and(|task| task.id() == id)
     }
 
     /// Writes all tasks, and then where each one ends.
@@ -175,26 +173,20 @@ impl PartialEq for Tasks {
 
 impl Frozen {
     fn get(&self, place: usize) -> Option<Bytes> {
-        let end = self.end(place)?;
-        let begin = place.checked_sub(1).map_or(Some(0), |before| self.end(before))?;
-        self.tasks.read(begin, end.checked_sub(begin)?)
-    }
-
-    fn end(&self, place: usize) -> Option<usize> {
-        Some(u32::from_le_bytes(self.ends.array(place * END_BYTES)?) as usize)
+        // It begins where the one before it ends.
+        let (begin, end) = match place.checked_sub(1) {
+            Some(before) => {
+                let ends: [u8; 2 * END_BYTES] = self.ends.array(before * END_BYTES)?;
+                let ends = u64::from_le_bytes(ends);
+                (ends as u32, (ends >> u32::BITS) as u32)
+            }
+            None => (0, u32::from_le_bytes(self.ends.array(0)?)),
+        };
+        self.tasks.read(begin as usize, end.checked_sub(begin)? as usize)
     }
 
     fn thaw(&self, place: usize) -> Option<Task> {
         Task::try_from_slice(&self.get(place)?).ok()
-    }
-
-    /// Whether a task has this id, which stands first in its bytes, after its length.
-    fn begins_with(&self, place: usize, id: &TaskId) -> bool {
-        let id = id.as_bytes();
-        let found = self.get(place);
-        found.as_ref().and_then(|bytes| bytes.split_first_chunk::<4>()).is_some_and(|(length, rest)| {
-            u32::from_le_bytes(*length) as usize == id.len() && rest.starts_with(id)
-        })
     }
 }
 

@@ -12,7 +12,8 @@ use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::thread;
 
 use agent_team_core::id::RecordId;
 use agent_team_core::machine::{Refusal, State};
@@ -32,6 +33,9 @@ use crate::waiting::Waiters;
 pub use history::History;
 use long_texts::LongTexts;
 use replica::{Own, Replica};
+
+/// How often a thread that finds the state in use lets others run before it sleeps.
+const YIELDS: u32 = 64;
 
 /// How much survives when something is acknowledged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -324,7 +328,16 @@ impl TeamLog {
         }
     }
 
+    /// Whoever holds it does so for microseconds, and to be put to sleep and woken takes longer: so others of this process
+    /// let the rest of the machine run a few times before they sleep.
     fn lock(&self) -> MutexGuard<'_, Replica> {
+        for _ in 0..YIELDS {
+            match self.0.replica.try_lock() {
+                Ok(replica) => return replica,
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => thread::yield_now(),
+            }
+        }
         self.0.replica.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -6,7 +6,7 @@ use crate::id::{AgentId, RecordId};
 use crate::machine::fit::Member;
 use crate::machine::refusal::{Refusal, Unfit};
 use crate::machine::safeguard::Safeguard;
-use crate::machine::state::State;
+use crate::machine::state::{Death, State};
 use crate::machine::task::{Claim, Ending, Failure, Task};
 use crate::machine::tasks::Slot;
 use crate::machine::transition::{Status, Step, next};
@@ -20,7 +20,9 @@ const TAKEOVERS_MAX: u32 = 3;
 impl Rule for TaskClaimed {
     fn guard(&self, state: &State) -> Result<(), Refusal> {
         let id = || self.task.clone();
-        let task = state.tasks.get(&self.task).ok_or_else(|| Refusal::NoSuchTask { task: id() })?;
+        let slot = state.slot_to_claim(&self.task);
+        let task =
+            slot.and_then(|slot| state.tasks.at(slot)).ok_or_else(|| Refusal::NoSuchTask { task: id() })?;
         if let Some(claim) = task.claim.as_ref().filter(|_| state.keeps(Safeguard::Held)) {
             return Err(Refusal::Held { task: id(), holder: claim.agent.clone(), stage: claim.stage });
         }
@@ -48,9 +50,13 @@ impl Rule for TaskClaimed {
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
-        let Some(slot) = state.tasks.slot(&self.task) else { return };
+        let Some(slot) = state.slot_to_claim(&self.task) else { return };
         state.seen.note_claim(meta.id, slot);
         let resumes = state.tasks.at(slot).and_then(|task| task.resumed_by(&self.agent));
+        // Seldom: whoever claims is alive.
+        if !state.deaths.is_empty() {
+            state.deaths.remove(&self.agent);
+        }
         if self.stage == Stage::Work {
             state.messages.join_thread(&self.task, &self.agent);
             if resumes.is_none() {
@@ -143,7 +149,12 @@ impl Rule for ClaimExpired {
     }
 
     fn take_effect(self, state: &mut State, meta: &Meta) {
-        let Some((slot, _)) = holder(state, self.claim) else { return };
+        let Some((slot, agent)) = holder(state, self.claim) else { return };
+        if self.cause == ExpiryCause::ProcessGone
+            && let Some(task) = state.tasks.at(slot).map(|task| task.id().clone())
+        {
+            state.deaths.insert(agent, Death { task, at_ms: meta.at_ms });
+        }
         state.update(slot, |task| {
             task.revision = meta.id;
             task.intent = None;
