@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -257,18 +258,28 @@ impl RawSyncs {
     }
 }
 
+/// How long one waits before it looks again whether somebody has synced.
+const NAP: Duration = Duration::from_micros(100);
+
 /// Syncs, unless somebody did so meanwhile: `synced` holds how far the file is on disk.
 fn sync_for_all(file: &File, synced: &File) -> Result<()> {
     let own_end = rustix::fs::tell(file)?;
-    flock(synced, FlockOperation::LockExclusive)?;
-    let mut known = [0; 8];
-    let read = synced.read_at(&mut known, 0)?;
-    if read < known.len() || u64::from_le_bytes(known) < own_end {
+    let is_synced = || -> Result<bool> {
+        let mut known = [0; 8];
+        let read = synced.read_at(&mut known, 0)?;
+        Ok(read == known.len() && u64::from_le_bytes(known) >= own_end)
+    };
+    while !is_synced()? {
+        if flock(synced, FlockOperation::NonBlockingLockExclusive).is_err() {
+            thread::sleep(NAP);
+            continue;
+        }
         let end = file.metadata()?.len();
         file.sync_data()?;
         synced.write_all_at(&end.to_le_bytes(), 0)?;
+        return Ok(flock(synced, FlockOperation::Unlock)?);
     }
-    Ok(flock(synced, FlockOperation::Unlock)?)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //!
 //! | what | owner | on disk |
 //! |---|---|---|
-//! | [`Log`]: records in one order, in [memory](MemoryLog) or in a [file](FileLog) | `memory`, `file` | `log.jsonl`, `log.jsonl.lock` |
+//! | [`Log`]: records in one order, in [memory](MemoryLog) or in a [file](FileLog) | `memory`, `file` | `log.jsonl`, `log.jsonl.lock`, `log.jsonl.synced` |
 //! | [`BlobStore`]: large texts under their hashes | `blob` | `blobs/xx/<hash>` |
 //! | [`Snapshot`]: a cache of what was folded | `snapshot` | `snapshot` |
 //! | [`Presence`]: who is alive, by a lock that dies with its process | `presence`, `process` | `<name>.json` |

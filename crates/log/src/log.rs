@@ -56,7 +56,7 @@ pub trait Log: Send + Sync {
         self.append(records).map(|()| None)
     }
 
-    /// Returns once everything that was appended before this call is on stable storage.
+    /// Returns once everything that was appended or read through this handle before this call is on stable storage.
     ///
     /// # Errors
     ///

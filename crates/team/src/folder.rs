@@ -4,6 +4,7 @@
 //! .agent-team/
 //!   log.jsonl               the log: the truth                                    (crate agent-team-log)
 //!   log.jsonl.lock          the turn at its end                                   (crate agent-team-log)
+//!   log.jsonl.synced        how far it is on disk: may go                         (crate agent-team-log)
 //!   blobs/                  texts too long for a record, by their hash            (crate agent-team-log)
 //!   presence/               who is alive, by locks that die with their process    (crate agent-team-log);
 //!                           *.duty: what those are asked outside of tasks         (module `at_duty`)

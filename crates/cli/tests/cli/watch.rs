@@ -280,7 +280,7 @@ fn ctrl_c_in_the_view_of_a_run_ends_the_run_in_order_needs_tmux() {
     team.ok(["add", "Sleep", "--id", "sleep"]);
     let terminal = Terminal::new(&team, 100, 30);
     terminal.types("$AGENT_TEAM run --yes --no-gate --no-sandbox --with 'exec:sleep 300'; echo over $?");
-    terminal.waits_for("working");
+    terminal.waits_for("begins sleep");
     terminal.keys(&["C-c"]);
     terminal.waits_for("ENDING");
     terminal.keys(&["C-c"]);

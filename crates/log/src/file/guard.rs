@@ -90,6 +90,11 @@ impl Guard {
         offset >= self.seen_bytes.load(Ordering::Acquire)
     }
 
+    /// How far the file was seen to reach.
+    pub(super) fn seen(&self) -> u64 {
+        self.seen_bytes.load(Ordering::Acquire)
+    }
+
     /// Notes how far the file was seen to reach.
     pub(super) fn saw(&self, size_bytes: u64) {
         self.seen_bytes.fetch_max(size_bytes, Ordering::Release);

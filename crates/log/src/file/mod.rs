@@ -3,7 +3,8 @@
 //! Records are framed lines (`frame`), appended with one `write(2)` each on a descriptor in append mode, which is
 //! all the mutual exclusion that safety needs. The file is never rewritten, cut or renamed by anyone. It begins
 //! with a header line (`header`) that gives the log its id; positions are byte offsets in the log as a whole, so
-//! that a log may one day be several files. Beside it lies `<name>.lock`, an empty file for the turn at its end.
+//! that a log may one day be several files. Beside it lie `<name>.lock`, an empty file for the turn at its end, and
+//! `<name>.synced`, which says how far it is on disk.
 //!
 //! What a record says, this module does not know, and it holds no cache of records.
 
@@ -16,6 +17,7 @@ mod guard;
 mod header;
 pub(crate) mod scan;
 mod sync;
+mod synced;
 mod turn;
 mod wake;
 
@@ -39,11 +41,12 @@ use guard::Guard;
 use header::Header;
 use scan::{AtCorruption, WINDOW_BYTES_MIN};
 use sync::GroupSync;
+use synced::Named;
 use turn::TurnLock;
 use wake::Wake;
 
 /// What a read of the tail takes at most: what many writers append while one waits for its turn.
-const TAIL_BYTES: usize = 64 * 1024;
+const TAIL_BYTES: usize = 32 * 1024;
 
 /// A log in a file.
 ///
@@ -222,7 +225,9 @@ impl Log for FileLog {
     }
 
     fn sync(&self) -> Result<(), SyncError> {
-        self.sync.sync(&self.file, &self.path)
+        // How far this handle has appended, or read what others did.
+        let end = || self.guard.seen().max((&self.file).stream_position().unwrap_or(u64::MAX));
+        self.sync.sync(Named { file: &self.file, id: &self.header.id }, &self.path, end)
     }
 
     fn read(&self, from: Position, max_bytes: usize) -> Result<Batch, ReadError> {

@@ -1,16 +1,17 @@
 //! Syncing for many threads at once: a sync that begins after an append covers it, whoever asked for it.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::synced::{Named, Synced};
 use crate::{SyncError, durable};
 
-/// Runs one sync at a time and lets everyone share the next.
+/// Runs one sync at a time and lets everyone share the next: the threads of this process, and the [others](Synced).
 #[derive(Debug, Default)]
 pub(super) struct GroupSync {
     state: Mutex<State>,
     finished: Condvar,
+    synced: Synced,
 }
 
 #[derive(Debug, Default)]
@@ -30,13 +31,21 @@ impl GroupSync {
         self.lock().failed
     }
 
-    /// Returns once a sync of `file` that began after this call is done.
+    /// Returns once the bytes of `log` before `end`, which is told when a sync begins, are on disk.
     ///
-    /// The first one syncs the folder too: the process that made the log may have died before it did.
-    pub(super) fn sync(&self, file: &File, path: &Path) -> Result<(), SyncError> {
+    /// The first one syncs the folder too: the process that made the log may have died before it did. So has any other
+    /// process done that has noted that it synced.
+    pub(super) fn sync(
+        &self,
+        log: Named<'_>,
+        path: &Path,
+        end: impl FnOnce() -> u64,
+    ) -> Result<(), SyncError> {
         self.run(|first| {
-            file.sync_data()?;
-            if first { durable::sync_folder(durable::folder_of(path)) } else { Ok(()) }
+            self.synced.sync(log, path, end(), || {
+                log.file.sync_data()?;
+                if first { durable::sync_folder(durable::folder_of(path)) } else { Ok(()) }
+            })
         })
     }
 

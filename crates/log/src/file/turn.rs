@@ -36,7 +36,6 @@ impl TurnLock {
         let file = idle.map_or_else(|| open(&path), Ok).map_err(failed)?;
         let begun = Instant::now();
         let mut yields = 0;
-        let mut nap = NAP_MIN;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(Turn::held_by(Locked { file: Some(file), lock: self }))),
@@ -55,8 +54,7 @@ impl TurnLock {
                 continue;
             }
             // A lock with a timeout does not exist; napping costs less than a thread that blocks in `lock`.
-            thread::sleep(nap.min(left));
-            nap = (nap * 2).min(NAP_MAX);
+            thread::sleep(nap(begun.elapsed()).min(left));
         }
     }
 
@@ -79,6 +77,12 @@ impl Drop for Locked<'_> {
             self.lock.keep(file);
         }
     }
+}
+
+/// How long one who has waited so long for what others hold sleeps before it looks again: it loses a quarter of the time that
+/// it waits, and those who wait long disturb nobody.
+pub(super) fn nap(waited: Duration) -> Duration {
+    (waited / 4).clamp(NAP_MIN, NAP_MAX)
 }
 
 fn open(path: &Path) -> io::Result<File> {
