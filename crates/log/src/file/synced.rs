@@ -35,20 +35,21 @@ pub(super) struct Synced {
 #[derive(Debug)]
 struct Note {
     file: File,
-    watch: Option<Watch>,
+    /// Made when somebody first waits: a system has few of them. `None` if it has none left.
+    watch: OnceLock<Option<Watch>>,
 }
 
 impl Note {
     fn beside(log: &Path) -> io::Result<Self> {
         let path = note_path(log);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
-        Ok(Self { file, watch: Watch::of(&path).ok() })
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        Ok(Self { file, watch: OnceLock::new() })
     }
 
     /// Waits until it is written, or one who has waited so long should look again all the same: who wrote it may not have let
     /// go of the lock yet.
-    fn wait(&self, waited: Duration) {
-        match &self.watch {
+    fn wait(&self, log: &Path, waited: Duration) {
+        match self.watch.get_or_init(|| Watch::of(&note_path(log)).ok()) {
             Some(watch) => watch.wait(4 * nap(waited)),
             None => thread::sleep(nap(waited)),
         }
@@ -56,7 +57,44 @@ impl Note {
 
     /// Forgets that it was written so far.
     fn clear(&self) {
-        self.watch.as_ref().inspect(|watch| watch.clear());
+        if let Some(Some(watch)) = self.watch.get() {
+            watch.clear();
+        }
+    }
+
+    /// Whether it says that the bytes of a log before `end` are on disk, as far as it can be believed.
+    fn covers(&self, log: Named<'_>, end: u64) -> bool {
+        let Ok(found) = log.file.metadata() else { return false };
+        match read(&self.file, log.identity(&found)) {
+            Some(Said::UpTo(reached)) => (end..=found.len()).contains(&reached),
+            Some(Said::Failed) | None => false,
+        }
+    }
+
+    /// Syncs, for others, too. To be called with the lock.
+    fn sync(&self, log: Named<'_>, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let Ok(before) = log.file.metadata() else { return sync() };
+        let file = log.identity(&before);
+        let result = sync();
+        let has_failed = result.is_err() || read(&self.file, file) == Some(Said::Failed);
+        self.say(file, if has_failed { Said::Failed } else { Said::UpTo(before.len()) });
+        result
+    }
+
+    /// Syncs without the lock: others learn nothing of it but that it failed.
+    fn sync_alone(&self, log: Named<'_>, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let result = sync();
+        if result.is_err()
+            && let Ok(found) = log.file.metadata()
+        {
+            self.say(log.identity(&found), Said::Failed);
+        }
+        result
+    }
+
+    /// Notes what is known of a file. Where it cannot be written, others sync by themselves.
+    fn say(&self, file: Identity<'_>, said: Said) {
+        let _ = self.file.write_all_at(line(file, said).as_bytes(), 0);
     }
 }
 
@@ -101,48 +139,24 @@ impl Synced {
         sync: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
         let Some(note) = self.note.get_or_init(|| Note::beside(path).ok()) else { return sync() };
-        let file = &note.file;
         let begun = Instant::now();
         loop {
             note.clear();
-            if covers(file, log, end) {
+            if note.covers(log, end) {
                 return Ok(());
             }
-            if file.try_lock().is_ok() {
+            if note.file.try_lock().is_ok() {
                 // Whoever had the lock before may just have noted it.
-                let result = if covers(file, log, end) { Ok(()) } else { sync_and_note(file, log, sync) };
+                let result = if note.covers(log, end) { Ok(()) } else { note.sync(log, sync) };
                 // A lock that stays taken only keeps others from sharing.
-                let _ = file.unlock();
+                let _ = note.file.unlock();
                 return result;
             }
             if begun.elapsed() >= PATIENCE {
-                return sync();
+                return note.sync_alone(log, sync);
             }
-            note.wait(begun.elapsed());
+            note.wait(path, begun.elapsed());
         }
-    }
-}
-
-fn sync_and_note(note: &File, log: Named<'_>, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    let reached = log.file.metadata();
-    let result = sync();
-    let Ok(reached) = reached else { return result };
-    let file = log.identity(&reached);
-    let said = match (read(note, file), &result) {
-        (Some(Said::Failed), _) | (_, Err(_)) => Said::Failed,
-        _ => Said::UpTo(reached.len()),
-    };
-    // Where it cannot be written, others sync by themselves.
-    let _ = note.write_all_at(line(file, said).as_bytes(), 0);
-    result
-}
-
-/// Whether the note says that the bytes of `log` before `end` are on disk, as far as it can be believed.
-fn covers(note: &File, log: Named<'_>, end: u64) -> bool {
-    let Ok(found) = log.file.metadata() else { return false };
-    match read(note, log.identity(&found)) {
-        Some(Said::UpTo(reached)) => (end..=found.len()).contains(&reached),
-        Some(Said::Failed) | None => false,
     }
 }
 
@@ -319,7 +333,15 @@ mod tests {
         let held = Note::beside(&scene.path()).unwrap();
         held.file.try_lock().unwrap();
         assert_eq!(scene.sync(5, Ok(())), (1, true));
-        assert_eq!(fs::read(note_path(&scene.path())).unwrap(), b"", "only who has the lock notes anything");
+        assert_eq!(
+            fs::read(note_path(&scene.path())).unwrap(),
+            b"",
+            "only who has the lock notes how far it came"
+        );
+        assert_eq!(scene.sync(5, failure()), (2, false));
+        drop(held);
+        assert_eq!(scene.sync(5, Ok(())), (3, true));
+        assert_eq!(scene.sync(5, Ok(())), (4, true), "nobody believes a note after a failure");
     }
 
     #[test]
