@@ -212,11 +212,31 @@ impl Witness {
         let ended = self.facts_about(task, before).rev().find_map(|(tag, body)| match body {
             Body::TaskRetried(_) => Some(false),
             Body::TaskCancelled(body) if body.task == *task || self.wholes(task).contains(&body.task) => {
-                Some(self.stands(tag))
+                Some(self.stands(tag) && self.place(tag) > self.is_there_since(task))
             }
             _ => None,
         });
         ended == Some(true)
+    }
+
+    /// From which place on everybody knows that a task is there: its own, or that of the record that closed its batch. Who
+    /// cancelled the whole before that did not mean it.
+    fn is_there_since(&self, task: &TaskId) -> usize {
+        let tags = self.specs.get(task).into_iter().flatten().filter(|tag| self.may_stand(**tag));
+        let since = tags.map(|tag| match self.body(*tag) {
+            Some(Body::TaskAdded(TaskAdded { batch: Some(batch), .. })) => self.closed_at(*batch),
+            _ => self.place(*tag),
+        });
+        since.max().unwrap_or(usize::MAX)
+    }
+
+    /// The last place at which somebody closed a batch.
+    fn closed_at(&self, batch: RecordId) -> usize {
+        let closes = |tag: &usize| {
+            self.may_stand(*tag)
+                && matches!(self.body(*tag), Some(Body::BatchClosed(body)) if body.batch == batch)
+        };
+        (0..self.facts.len()).filter(closes).map(|tag| self.place(tag)).max().unwrap_or(usize::MAX)
     }
 
     /// For whom a task may be: as it was added, or as it was last handed over.
