@@ -253,7 +253,8 @@ impl Witness {
             }
             let between = |tag: &usize| (from..place).contains(&self.place(*tag)) && self.may_stand(*tag);
             let released = |tag: &usize| matches!(self.body(*tag), Some(Body::FilesReleased(released)) if released.claim == other.claim);
-            let ended = self.claims.get(&other.claim).is_none_or(|claim| claim.endings.iter().any(between));
+            let may_end = |claim: &ClaimFact| claim.endings.iter().chain(&claim.perhaps).any(between);
+            let ended = self.claims.get(&other.claim).is_none_or(may_end);
             if !ended && !self.files.iter().any(|tag| released(tag) && between(tag)) {
                 return violation("files", format!("{:?} is reserved by two at once", body.paths));
             }
