@@ -29,7 +29,8 @@ pub struct State {
     pub(crate) policy_revision: Revision,
     pub(crate) runs: Vec<Run>,
     pub(crate) agents: BTreeMap<AgentId, Agent>,
-    /// What was last taken back from agents whose processes were gone and who claimed nothing since. No rule reads it.
+    /// What was last taken back from agents whose processes were gone and who claimed nothing since. No rule reads it. The past
+    /// claims say it, too, but of all tasks, and whoever asks would have to read those of a snapshot.
     pub(crate) deaths: BTreeMap<AgentId, Death>,
     pub(crate) tasks: Tasks,
     /// Tasks under a claim, so that finding holders that are gone takes no look at all tasks.

@@ -45,7 +45,8 @@ use synced::Named;
 use turn::TurnLock;
 use wake::Wake;
 
-/// What a read of the tail takes at most: what many writers append while one waits for its turn.
+/// What a read of the tail takes at most: what many writers append while one waits for its turn. To give back 64 KiB would have
+/// the C library tidy up all that is free.
 const TAIL_BYTES: usize = 32 * 1024;
 
 /// A log in a file.
